@@ -1,0 +1,481 @@
+"""What may be asked of the authority process, and what it answers: one typed record per question.
+
+Each question names its answer in ``Answer``; both travel as JSON lines over the authority's Unix socket, decoded once at
+the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import ClassVar
+
+import msgspec
+
+
+class Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="call"):
+    """A question to the authority. ``who`` is asked for the audit log: the process or person that acts."""
+
+    Answer: ClassVar[type]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """An answer, or a part of one."""
+
+
+class Done(Row, frozen=True):
+    """The act is recorded at this index of the audit log."""
+
+    audit_index: int
+
+
+# -- stations ----------------------------------------------------------------------------------------------------
+
+
+class CertificateRow(Row, frozen=True):
+    """One certificate as lists and the proxy see it. ``serial`` is hex; ``issuer_key_id`` is 32 bytes (SHA-256 of SPKI)."""
+
+    serial: str
+    subject: str
+    issuer: str
+    issuer_key_id: bytes
+    not_before: dt.datetime
+    not_after: dt.datetime
+    status: str
+    purpose: str
+    station: str = ""
+
+
+class StationRow(Row, frozen=True):
+    """One station as lists and the proxy see it. ``verifier`` goes to proxy workers only and is empty in lists."""
+
+    identity: str
+    serial: str
+    profile: int
+    status: str
+    group: str = ""
+    site: str = ""
+    vendor: str = ""
+    model: str = ""
+    firmware_version: str = ""
+    last_seen: dt.datetime | None = None
+    has_password: bool = False
+    verifier: str = ""
+    password_form: str = "any"
+    certificates: tuple[CertificateRow, ...] = ()
+
+
+class StationAdded(Row, frozen=True):
+    """``password`` is shown this once and stored nowhere; empty for profile 3."""
+
+    station: StationRow
+    password: str
+    audit_index: int
+
+
+class AddStation(Call, frozen=True):
+    """Register a station. Profiles 1 and 2 get a generated password unless a chosen one is given (A00.FR.205)."""
+
+    Answer = StationAdded
+    identity: str
+    serial: str
+    profile: int
+    group: str = ""
+    site: str = ""
+    password: str = ""
+    password_form: str = "any"
+
+
+class StationSeed(Row, frozen=True):
+    """One row of a bulk import."""
+
+    identity: str
+    serial: str
+    profile: int
+    group: str = ""
+    site: str = ""
+
+
+class StationsAdded(Row, frozen=True):
+    """``passwords`` maps identity to the password generated for it, shown this once."""
+
+    count: int
+    passwords: dict[str, str]
+    audit_index: int
+
+
+class AddStations(Call, frozen=True):
+    """Register many stations in one transaction: all or none."""
+
+    Answer = StationsAdded
+    stations: tuple[StationSeed, ...]
+
+
+class Stations(Row, frozen=True):
+    """The stations asked for, by identity."""
+
+    stations: tuple[StationRow, ...]
+
+
+class ListStations(Call, frozen=True):
+    """List every station, or the one named."""
+
+    Answer = Stations
+    identity: str = ""
+
+
+class SetStationStatus(Call, frozen=True):
+    """Disable or enable a station; a disabled one's live connection is closed within a second."""
+
+    Answer = Done
+    identity: str
+    status: str
+
+
+class SetStationPassword(Call, frozen=True):
+    """Give a station a new password: the one given, or a generated one that the answer shows once."""
+
+    Answer = StationAdded
+    identity: str
+    password: str = ""
+    password_form: str = "any"
+
+
+class ReportBoot(Call, frozen=True):
+    """A proxy worker saw a BootNotification and what it says of itself."""
+
+    Answer = Done
+    identity: str
+    vendor: str
+    model: str
+    serial: str
+    firmware_version: str
+
+
+# -- certificates ------------------------------------------------------------------------------------------------
+
+
+class CertificateIssued(Row, frozen=True):
+    """``chain`` is PEM, leaf first, without the root."""
+
+    certificate: CertificateRow
+    chain: str
+    audit_index: int
+
+
+class IssueCertificate(Call, frozen=True):
+    """Issue a station certificate for a CSR (any tolerated PEM form). ``days`` 0 takes the certificate profile's."""
+
+    Answer = CertificateIssued
+    station: str
+    csr: str
+    days: int = 0
+
+
+class Certificates(Row, frozen=True):
+    """The certificates asked for, soonest expiry first."""
+
+    certificates: tuple[CertificateRow, ...]
+
+
+class ListCertificates(Call, frozen=True):
+    """List certificates; empty fields do not filter. ``expiring_before`` keeps those that end earlier."""
+
+    Answer = Certificates
+    station: str = ""
+    status: str = ""
+    serial: str = ""
+    expiring_before: dt.datetime | None = None
+
+
+class RevokeCertificate(Call, frozen=True):
+    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``. ``reason`` is an RFC
+    5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``cessation_of_operation``, ``unspecified`` ...)."""
+
+    Answer = Done
+    serial: str
+    reason: str = "unspecified"
+
+
+class AnchorRow(Row, frozen=True):
+    """A trusted certificate that we did not issue. ``purpose`` is station, firmware or csms; ``key_id`` 32 bytes."""
+
+    purpose: str
+    vendor: str
+    subject: str
+    not_after: dt.datetime
+    key_id: bytes
+    pem: str
+
+
+class Anchors(Row, frozen=True):
+    """The trust list."""
+
+    anchors: tuple[AnchorRow, ...]
+
+
+class ListAnchors(Call, frozen=True):
+    """List trusted certificates of others."""
+
+    Answer = Anchors
+
+
+class AddAnchor(Call, frozen=True):
+    """Trust a certificate of somebody else's for one purpose. Firmware anchors need the ``vendor`` they sign for."""
+
+    Answer = Done
+    pem: str
+    purpose: str
+    vendor: str = ""
+
+
+class RemoveAnchor(Call, frozen=True):
+    """Trust it no longer. ``key_id`` is the hex of the SHA-256 over its SubjectPublicKeyInfo, or a unique beginning."""
+
+    Answer = Done
+    key_id: str
+    purpose: str
+
+
+class IssuerRow(Row, frozen=True):
+    """One of our own CAs. ``purpose`` is root, csms, station or ocsp."""
+
+    name: str
+    purpose: str
+    subject: str
+    not_after: dt.datetime
+    key_id: bytes
+    pem: str
+
+
+class Issuers(Row, frozen=True):
+    """Our CAs, the root first."""
+
+    issuers: tuple[IssuerRow, ...]
+
+
+class ListIssuers(Call, frozen=True):
+    """List our own CAs."""
+
+    Answer = Issuers
+
+
+class Credentials(Row, frozen=True):
+    """What a TLS listener of ours presents. Keys are PKCS#8 PEM in clear: they travel over the peer-checked Unix socket to
+    our own processes only, are never logged and never written to disk by them."""
+
+    ecdsa_chain: str
+    ecdsa_key: str
+    rsa_chain: str
+    rsa_key: str
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+
+class FetchCredentials(Call, frozen=True):
+    """Fetch the server certificates and keys of the CSMS host."""
+
+    Answer = Credentials
+
+
+# -- firmware ----------------------------------------------------------------------------------------------------
+
+
+class ReleaseRow(Row, frozen=True):
+    """One verified firmware image. ``digest`` is SHA-256 hex; ``signature`` is raw bytes; ``certificate`` is PEM."""
+
+    digest: str
+    size: int
+    vendor: str
+    model: str
+    version: str
+    algorithm: str
+    signature: bytes
+    certificate: str
+    imported: dt.datetime
+
+
+class FirmwareImported(Row, frozen=True):
+    """``findings`` are the warnings, as (code, clause, sentence)."""
+
+    release: ReleaseRow
+    findings: tuple[tuple[str, str, str], ...]
+    audit_index: int
+
+
+class ImportFirmware(Call, frozen=True):
+    """Verify the image that lies in the quarantine folder under ``name`` and take it into the vault.
+
+    ``signature`` is base64 text as OCPP carries it, ``certificate`` is PEM.
+    """
+
+    Answer = FirmwareImported
+    name: str
+    vendor: str
+    model: str
+    version: str
+    signature: str
+    certificate: str
+    policy: str = "standard"
+
+
+class Releases(Row, frozen=True):
+    """The catalogue."""
+
+    releases: tuple[ReleaseRow, ...]
+
+
+class ListReleases(Call, frozen=True):
+    """List verified firmware images."""
+
+    Answer = Releases
+
+
+class DownloadGranted(Row, frozen=True):
+    """``url`` is ours, single-job, and good until ``expires``. Treat it as a secret: it is never logged whole."""
+
+    url: str
+    expires: dt.datetime
+    audit_index: int
+
+
+class GrantDownload(Call, frozen=True):
+    """Mint a URL under which one station may fetch one verified image. ``message_id`` is the CSMS call it answers."""
+
+    Answer = DownloadGranted
+    station: str
+    digest: str
+    message_id: str
+    until: dt.datetime | None = None
+
+
+class DownloadAllowed(Row, frozen=True):
+    """The token is good: this image, this many bytes."""
+
+    station: str
+    digest: str
+    size: int
+
+
+class RedeemDownload(Call, frozen=True):
+    """Turn a token from a download URL into the image it is for. Unknown, expired: ``NotFoundError``."""
+
+    Answer = DownloadAllowed
+    token: str
+
+
+class RecordDownload(Call, frozen=True):
+    """The web process served bytes ``first`` to ``last`` (inclusive) of a granted image."""
+
+    Answer = Done
+    token: str
+    first: int
+    last: int
+    complete: bool
+
+
+# -- audit log ---------------------------------------------------------------------------------------------------
+
+
+class AuditRow(Row, frozen=True):
+    """One entry: ``entry`` is the exact JSON text that was hashed."""
+
+    index: int
+    entry: str
+
+
+class AuditRows(Row, frozen=True):
+    """Entries in order."""
+
+    rows: tuple[AuditRow, ...]
+
+
+class ListAudit(Call, frozen=True):
+    """List audit entries from ``first`` on, at most ``limit``; ``first`` -1 means the newest ``limit``."""
+
+    Answer = AuditRows
+    first: int = -1
+    limit: int = 50
+
+
+class AuditVerified(Row, frozen=True):
+    """The whole log was recomputed and agrees with every signed checkpoint."""
+
+    size: int
+    root: str
+    checkpoints: int
+
+
+class VerifyAudit(Call, frozen=True):
+    """Recompute the log from its entries. An edited or dropped entry raises ``RefusedError`` naming it."""
+
+    Answer = AuditVerified
+
+
+class Checkpoint(Row, frozen=True):
+    """A signed statement "the log had this root at this size" (C2SP checkpoint text with an Ed25519 signature)."""
+
+    size: int
+    root: str
+    text: str
+
+
+class MakeCheckpoint(Call, frozen=True):
+    """Sign the log's present state."""
+
+    Answer = Checkpoint
+
+
+# -- the proxy's standing question -------------------------------------------------------------------------------
+
+
+class Watch(Call, frozen=True):
+    """Send a ``Snapshot`` now and a ``Change`` for each change after it, until the connection ends."""
+
+
+class Snapshot(Row, frozen=True, tag="snapshot", tag_field="news"):
+    """All that admission and the gates need to know. Certificates of a station are all that have not yet expired,
+    whatever their status, so that a revoked one can be named as such."""
+
+    organisation: str
+    csms_host: str
+    issuers: tuple[IssuerRow, ...]
+    anchors: tuple[AnchorRow, ...]
+    stations: tuple[StationRow, ...]
+    releases: tuple[ReleaseRow, ...]
+
+
+class StationChanged(Row, frozen=True, tag="station", tag_field="news"):
+    """A station was added or changed, a certificate of its was issued or revoked."""
+
+    station: StationRow
+
+
+class TrustChanged(Row, frozen=True, tag="trust", tag_field="news"):
+    """Issuers or anchors changed; these are all of them."""
+
+    issuers: tuple[IssuerRow, ...]
+    anchors: tuple[AnchorRow, ...]
+
+
+class ReleaseAdded(Row, frozen=True, tag="release", tag_field="news"):
+    """A firmware image entered the catalogue."""
+
+    release: ReleaseRow
+
+
+class CredentialsChanged(Row, frozen=True, tag="credentials", tag_field="news"):
+    """The server certificates were renewed: fetch them again."""
+
+
+News = Snapshot | StationChanged | TrustChanged | ReleaseAdded | CredentialsChanged
+
+
+class Failure(Row, frozen=True):
+    """How an error travels: its class's name, and all that it says."""
+
+    kind: str
+    code: str
+    cause: str
+    advice: str
+    findings: tuple[tuple[str, str, str, str], ...] = ()

@@ -1,0 +1,84 @@
+"""What the ledger knows of one station: its identity, its serial, what it must prove, and its certificates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from pki.names import CertificateSerial, StationIdentity, StationSerial
+
+
+class SecurityProfile(IntEnum):
+    """OCPP's security profiles: how station and CSMS prove themselves (OCPP 2.0.1 part 2, A)."""
+
+    BASIC = 1
+    """A password, no TLS."""
+    TLS_BASIC = 2
+    """A password inside TLS."""
+    MUTUAL_TLS = 3
+    """A client certificate inside TLS."""
+
+
+class StationStatus(StrEnum):
+    """Whether a station may connect."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class CertificateStatus(StrEnum):
+    """Where a certificate is in its life. ``INTENDED`` is recorded before the signature; ``ABANDONED`` was never signed
+    for anyone: a crash came between; it counts as revoked."""
+
+    INTENDED = "intended"
+    VALID = "valid"
+    REVOKED = "revoked"
+    ABANDONED = "abandoned"
+
+
+class PasswordForm(StrEnum):
+    """What a station puts in the Basic header (OCTT TC_085): the text, or the bytes its hex text stands for.
+
+    ``ANY`` tries all forms; generated passwords make text and hex denote the same bytes, so it is the default.
+    """
+
+    ANY = "any"
+    TEXT = "text"
+    HEX = "hex"
+    LITERAL_HEX = "literal-hex"
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFact:
+    """One certificate of a station, as far as admission needs it."""
+
+    serial: CertificateSerial
+    issuer_key_id: bytes
+    """SHA-256 over the issuer's SubjectPublicKeyInfo, 32 bytes."""
+    status: CertificateStatus
+    not_after: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One registered station. ``profile`` is the lowest security profile it may connect with."""
+
+    identity: StationIdentity
+    serial: StationSerial
+    profile: SecurityProfile
+    status: StationStatus = StationStatus.ACTIVE
+    verifier: str = ""
+    """Password verifier as ``pki.password`` writes it; empty when the station has no password."""
+    password_form: PasswordForm = PasswordForm.ANY
+    certificates: tuple[CertificateFact, ...] = ()
+    vendor: str = ""
+    """As the station's last BootNotification said; empty before the first."""
+    model: str = ""
+    firmware_version: str = ""
+    group: str = ""
+    site: str = ""
+    last_seen: dt.datetime | None = None
