@@ -1,0 +1,87 @@
+"""Files that people hand over: read whole when small, refused when too large, ``-`` standing for the input.
+
+Rules: a size limit stands before every read, and nothing is written over a file without ``--yes``.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from pki.errors import ConflictError, InputError, NotFoundError
+
+TEXT_BYTES: Final = 64 * 1024  # a CSR or a certificate chain; OCPP's own limit for a chain is 10,000 characters
+LIST_BYTES: Final = 16 * 1024 * 1024  # a list of stations: about 200,000 rows
+_BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
+
+
+def read_bytes(name: str, limit: int = TEXT_BYTES) -> bytes:
+    """Read a file, or the input when ``name`` is ``-``; ``InputError("file.too_large")`` past ``limit`` bytes."""
+    if name == "-":
+        content = sys.stdin.buffer.read(limit + 1)
+    else:
+        with existing(name).open("rb") as file:
+            content = file.read(limit + 1)
+    if len(content) > limit:
+        raise InputError(
+            "file.too_large", f"{name[:200]!r} is larger than {limit} bytes", "Check that it is the right file."
+        )
+    return content
+
+
+def read_text(name: str, limit: int = TEXT_BYTES) -> str:
+    """Read a text file; ``InputError("file.not_text")`` when it is none."""
+    try:
+        return read_bytes(name, limit).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        says = f"{name[:200]!r} is no text file"
+        raise InputError(
+            "file.not_text", says, "Give it in PEM: 'openssl x509 -inform der' turns DER into PEM."
+        ) from None
+
+
+def read_password(name: str) -> str:
+    """Read a password from a file, without the line's end; it never stands on the command line."""
+    return read_text(name, limit=1024).rstrip("\r\n")
+
+
+def read_signature(name: str) -> str:
+    """Read a signature as OCPP carries it, in base64; raw bytes, as ``openssl dgst`` writes them, are taken too."""
+    content = read_bytes(name)
+    if _BASE64.fullmatch(content):
+        try:
+            base64.b64decode(b"".join(content.split()), validate=True)
+        except binascii.Error:
+            pass
+        else:
+            return b"".join(content.split()).decode()
+    return base64.b64encode(content).decode()
+
+
+def existing(name: str) -> Path:
+    """Find a file that must be there."""
+    path = Path(name)
+    if not path.is_file():
+        raise NotFoundError("file.missing", f"there is no file {name[:200]!r}", "Check the path.")
+    return path
+
+
+def free_to_write(name: str, *, replace: bool) -> Path:
+    """Check, before anything is done, that an output file would overwrite nothing."""
+    path = Path(name)
+    if path.exists() and not replace:
+        raise ConflictError("file.exists", f"{name[:200]!r} exists", "Choose another path, or add --yes to replace it.")
+    return path
+
+
+def new_folder(path: Path) -> Path:
+    """Make a folder for its owner alone; one that is there already is left alone."""
+    try:
+        path.mkdir(mode=0o700, parents=True)
+    except FileExistsError:
+        raise ConflictError("folder.exists", f"{str(path)[:200]!r} exists", "Name a new folder.") from None
+    return path

@@ -1,0 +1,112 @@
+"""Starts the processes: all of them, or one alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Required, TypedDict, Unpack
+
+import click
+
+from cli.asked import Asked, pass_asked
+from cli.words import LISTEN
+from pki.station import SecurityProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from secproxy.config import Config
+
+_PROXY_OPTIONS = (
+    click.option("--upstream", help="The CSMS's URL, ws://HOST:PORT/PATH or wss://."),
+    click.option(
+        "--listen", type=LISTEN, multiple=True, help="ADDRESS:PORT=PROFILE; in place of the settings' listeners."
+    ),
+    click.option("--workers", type=click.IntRange(0, 256), help="Proxy workers; 0 takes one for each core."),
+)
+
+
+class Overrides(TypedDict, total=False):
+    """What the command line may say in the settings' place."""
+
+    upstream: Required[str | None]
+    listen: Required[tuple[tuple[str, int], ...]]
+    workers: Required[int | None]
+    web: str | None
+
+
+def proxy_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that override the proxy's settings."""
+    for option in reversed(_PROXY_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@proxy_options
+@click.option("--web", help="ADDRESS:PORT that firmware downloads are served at.")
+@click.pass_context
+@pass_asked
+def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> None:
+    """Run everything on this machine until interrupted."""
+    from secproxy.edge.supervisor import run_up
+
+    config = configured(asked, given)
+    context.exit(run_up(asked.home(), config, workers=config.workers))
+
+
+@click.command()
+@proxy_options
+@click.pass_context
+@pass_asked
+def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> None:
+    """Run the proxy alone, beside an authority that runs already."""
+    from secproxy.edge.supervisor import run_up
+
+    config = configured(asked, given)
+    context.exit(run_up(asked.home(), config, workers=config.workers, authority=False, web=False))
+
+
+@click.command()
+@pass_asked
+def authority(asked: Asked) -> None:
+    """Run the authority alone: the one process that holds the CA keys."""
+    from pki.edge.service import run_authority
+
+    run_authority(asked.home())
+
+
+@click.command()
+@pass_asked
+def web(asked: Asked) -> None:
+    """Run the web process alone: firmware downloads."""
+    from secproxy.edge.web import run_web
+
+    run_web(asked.home())
+
+
+@click.command(hidden=True)
+@click.option("--number", type=click.IntRange(0), required=True, help="Which of the workers this is.")
+@pass_asked
+def worker(asked: Asked, number: int) -> None:
+    """Run one proxy worker; the supervisor starts these."""
+    from secproxy.edge.worker import run_worker
+
+    run_worker(asked.home(), number)
+
+
+def configured(asked: Asked, given: Overrides) -> Config:
+    """Read the settings and lay what the command line says over them."""
+    from pki.edge.home import read_settings
+    from secproxy.config import ListenerConfig, parse_address, parse_config, parse_upstream
+
+    config = parse_config(read_settings(asked.home()))
+    upstream, workers, web = given["upstream"], given["workers"], given.get("web")
+    doors = [(*parse_address(address, "--listen"), SecurityProfile(profile)) for address, profile in given["listen"]]
+    host, port = parse_address(web, "--web") if web else (config.web.host, config.web.port)
+    return replace(
+        config,
+        upstream=parse_upstream(upstream) if upstream else config.upstream,
+        listeners=tuple(ListenerConfig(*door) for door in doors) or config.listeners,
+        workers=config.workers if workers is None else workers,
+        web=replace(config.web, host=host, port=port),
+    )

@@ -1,0 +1,178 @@
+"""How answers look: a table for people, JSON, JSON lines or CSV for programs.
+
+Rules: JSON carries ``schema_version``; names and values are the same in all four forms; nothing that a station, a file
+or a certificate says can move the cursor or recolour a terminal; colour appears on a terminal alone and never with
+NO_COLOR.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pki.errors import BollardError
+
+SCHEMA_VERSION: Final = 1  # of every JSON object we print; grows when a field changes its meaning or goes away
+TABLE_WIDTH: Final = 200  # columns of a table that is not printed on a terminal
+
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+"""What JSON can say."""
+
+
+class Output(StrEnum):
+    """The forms of data on stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+
+
+def show_rows(output: Output, noun: str, rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:
+    """Print many things of one kind; ``columns`` are what a table has room for and CSV's columns."""
+    match output:
+        case Output.JSON:
+            _print(_json({"schema_version": SCHEMA_VERSION, noun: [dict(row) for row in rows]}, indent=2))
+        case Output.JSONL:
+            show_lines(rows)
+        case Output.CSV:
+            _csv(rows, columns)
+        case Output.TABLE:
+            _table(rows, columns)
+
+
+def show_lines(rows: Iterable[Mapping[str, Plain]]) -> None:
+    """Print one JSON object a line, each as soon as it comes."""
+    for row in rows:
+        _print(_json({"schema_version": SCHEMA_VERSION, **row}))
+
+
+def show_record(output: Output, record: Mapping[str, Plain]) -> None:
+    """Print one thing."""
+    match output:
+        case Output.JSON:
+            _print(_json({"schema_version": SCHEMA_VERSION, **record}, indent=2))
+        case Output.JSONL:
+            show_lines([record])
+        case Output.CSV:
+            _csv([record], list(record))
+        case Output.TABLE:
+            width = max((len(name) for name in record), default=0)
+            for name, value in record.items():
+                _print(f"{name.replace('_', ' '):<{width}}  {cell(value)}")
+
+
+def tell_error(error: BollardError, output: Output, exit_code: int) -> None:
+    """Say on stderr what went wrong and what to do next."""
+    findings = [
+        {"code": finding.code, "severity": str(finding.severity), "clause": finding.clause, "says": finding.says}
+        for finding in error.findings
+    ]
+    if output in {Output.JSON, Output.JSONL}:
+        facts = {"code": error.code, "cause": error.cause, "advice": error.advice, "findings": findings}
+        return note(_json({"schema_version": SCHEMA_VERSION, "error": facts, "exit_code": exit_code}), plain=True)
+    note(f"error[{error.code}]: {error.cause}")
+    for found in findings:
+        note(
+            f"  {found['severity']}[{found['code']}] {found['says']}"
+            + (f" ({found['clause']})" * bool(found["clause"]))
+        )
+    if error.advice:
+        note(f"next: {error.advice}")
+    return None
+
+
+def note(text: str, *, plain: bool = False) -> None:
+    """Say something to the person, on stderr. ``plain`` text is printed as it stands."""
+    print(text if plain else clean(text), file=sys.stderr, flush=True)
+
+
+def write(text: str) -> None:
+    """Print data that is a document of its own (a certificate, a password) on stdout."""
+    _print(text.rstrip("\n"))
+
+
+def to_plain(value: object) -> Plain:
+    """Turn a value of an answer into what JSON can say: times in RFC 3339, bytes in hex."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return str(value)
+        case bytes():
+            return value.hex()
+        case dt.datetime():
+            return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case dict():
+            return {str(name): to_plain(inner) for name, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [to_plain(inner) for inner in value]
+        case msgspec.Struct():
+            return to_plain(msgspec.structs.asdict(value))
+        case _:
+            return str(value)
+
+
+def row_of(struct: msgspec.Struct, fields: Sequence[str]) -> dict[str, Plain]:
+    """Pick an answer's fields, in this order."""
+    return {name: to_plain(getattr(struct, name)) for name in fields}
+
+
+def clean(text: str) -> str:
+    """Escape what could act on a terminal: control characters, and invisible ones that reorder or hide text."""
+    return "".join(char if char.isprintable() or char in "\n\t" else ascii(char)[1:-1] for char in text)
+
+
+def cell(value: Plain) -> str:
+    """Write one value for a table or CSV, on one line."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case dict() | list():
+            return _json(value)
+        case _:
+            return clean(str(value)).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def to_line(row: Mapping[str, Plain], columns: Sequence[str]) -> str:
+    """Write a row as one line of text, for what is printed as it happens."""
+    return "  ".join(cell(row.get(name)) for name in columns)
+
+
+def _table(rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else TABLE_WIDTH, highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name.replace("_", " "), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell(row.get(name))) for name in columns))
+    console.print(table)
+
+
+def _csv(rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
+
+
+def _json(value: object, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent)  # ASCII alone, so that nothing in it can act on a terminal
+
+
+def _print(text: str) -> None:
+    print(text, file=sys.stdout, flush=True)

@@ -1,0 +1,35 @@
+"""Makes a new home: our CAs, the server's certificates, the ledger, and the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.asked import Asked, pass_asked
+from cli.render import note
+from cli.words import HOST, ORGANISATION
+
+if TYPE_CHECKING:
+    from cli.render import Plain
+    from pki.names import Host, Organisation
+
+
+@click.command()
+@click.option("--org", type=ORGANISATION, required=True, help="Your organisation, as it stands in certificates.")
+@click.option("--csms-host", type=HOST, required=True, help="Host name that stations dial.")
+@click.option("--public-url", default="", help="Where stations fetch firmware; https://CSMS-HOST:8440 else.")
+@pass_asked
+def init(asked: Asked, org: Organisation, csms_host: Host, public_url: str) -> None:
+    """Make the home: certificate authorities, keys, ledger and settings."""
+    from pki.edge.home import create
+
+    record: dict[str, Plain] = {"home": str(asked.home_path), "org": str(org), "csms_host": str(csms_host)}
+    if asked.dry_run:
+        asked.would({"call": "init", **record})
+    created = create(asked.home_path, org, csms_host, public_url)
+    if created.passphrase_made:
+        note("WARNING: the keys' passphrase was generated and lies beside them, in keys/passphrase;")
+        note("         move it elsewhere and name it with BOLLARD_PASSPHRASE_FILE")
+    note(f"made {asked.home_path}; next: bollard station add, bollard cert issue, bollard up --upstream URL")
+    asked.done(created.audit_size - 1, record)

@@ -1,0 +1,141 @@
+"""Stations: who may connect, with what proof, and whether they may at all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.asked import Asked, one, pass_asked
+from cli.files import LIST_BYTES, read_password, read_text
+from cli.render import Output, Plain, note, row_of, write
+from cli.seeds import read_seeds
+from cli.words import IDENTITY, PROFILE, SERIAL
+from pki.edge import calls
+from pki.station import StationStatus
+
+if TYPE_CHECKING:
+    from pki.names import StationIdentity, StationSerial
+
+COLUMNS = ("identity", "serial", "profile", "status", "group", "site", "has_password", "last_seen")
+FIELDS = (*COLUMNS, "vendor", "model", "firmware_version", "password_form")
+CERTIFICATE_FIELDS = ("serial", "status", "not_before", "not_after", "issuer")
+
+password_option = click.option("--password-file", help="File with a password of your own choice; - reads the input.")
+
+
+@click.group()
+def station() -> None:
+    """Register stations and decide which may connect."""
+
+
+@station.command()
+@click.argument("identity", type=IDENTITY)
+@click.option("--serial", type=SERIAL, required=True, help="Serial number on the type plate.")
+@click.option("--profile", type=PROFILE, required=True, help="Lowest security profile it may connect with.")
+@click.option("--group", default="", help="Group it belongs to.")
+@click.option("--site", default="", help="Site it stands on.")
+@password_option
+@pass_asked
+def add(
+    asked: Asked,
+    identity: StationIdentity,
+    serial: StationSerial,
+    profile: str,
+    group: str,
+    site: str,
+    password_file: str | None,
+) -> None:
+    """Register a station. For profiles 1 and 2 its password is printed, this once."""
+    password = read_password(password_file) if password_file else ""
+    call = calls.AddStation(str(identity), str(serial), int(profile), group, site, password)
+    _tell_added(asked, asked.change(call, calls.StationAdded))
+
+
+@station.command("import")
+@click.argument("file")
+@click.option("--profile", type=PROFILE, help="Profile of the rows that name none.")
+@pass_asked
+def import_(asked: Asked, file: str, profile: str | None) -> None:
+    """Register all stations of a CSV file (identity,serial[,profile,group,site]), or none."""
+    seeds = read_seeds(read_text(file, LIST_BYTES), int(profile) if profile else None)
+    added = asked.change(calls.AddStations(seeds), calls.StationsAdded)
+    rows: list[dict[str, Plain]] = [{"identity": name, "password": word} for name, word in added.passwords.items()]
+    note(f"{added.count} stations registered; recorded in the audit log at {added.audit_index}")
+    if rows:
+        note("the passwords are shown this once and stored nowhere")
+    asked.rows("passwords", rows, ("identity", "password"))
+
+
+@station.command("list")
+@pass_asked
+def list_(asked: Asked) -> None:
+    """List all stations."""
+    found = asked.ask(calls.ListStations(), calls.Stations).stations
+    asked.rows("stations", [row_of(each, FIELDS) for each in found], COLUMNS)
+
+
+@station.command()
+@click.argument("identity", type=IDENTITY)
+@pass_asked
+def show(asked: Asked, identity: StationIdentity) -> None:
+    """Show one station and its certificates."""
+    found = one(asked.ask(calls.ListStations(str(identity)), calls.Stations).stations, "station", str(identity))
+    certificates: list[Plain] = [row_of(each, CERTIFICATE_FIELDS) for each in found.certificates]
+    asked.record({**row_of(found, FIELDS), "certificates": certificates})
+
+
+@station.command("set")
+@click.argument("identity", type=IDENTITY)
+@click.option(
+    "--status",
+    type=click.Choice([state.value for state in StationStatus]),
+    required=True,
+    help="Whether it may connect.",
+)
+@pass_asked
+def set_(asked: Asked, identity: StationIdentity, status: str) -> None:
+    """Change a station."""
+    _set_status(asked, identity, StationStatus(status))
+
+
+@station.command()
+@click.argument("identity", type=IDENTITY)
+@password_option
+@pass_asked
+def password(asked: Asked, identity: StationIdentity, password_file: str | None) -> None:
+    """Give a station a new password; a generated one is printed, this once."""
+    chosen = read_password(password_file) if password_file else ""
+    _tell_added(asked, asked.change(calls.SetStationPassword(str(identity), chosen), calls.StationAdded))
+
+
+@station.command()
+@click.argument("identity", type=IDENTITY)
+@pass_asked
+def disable(asked: Asked, identity: StationIdentity) -> None:
+    """Close a station's session and let it in no more."""
+    _set_status(asked, identity, StationStatus.DISABLED)
+
+
+@station.command()
+@click.argument("identity", type=IDENTITY)
+@pass_asked
+def enable(asked: Asked, identity: StationIdentity) -> None:
+    """Let a disabled station in again."""
+    _set_status(asked, identity, StationStatus.ACTIVE)
+
+
+def _set_status(asked: Asked, identity: StationIdentity, status: StationStatus) -> None:
+    asked.done(asked.change(calls.SetStationStatus(str(identity), status.value), calls.Done).audit_index)
+
+
+def _tell_added(asked: Asked, added: calls.StationAdded) -> None:
+    """Print the station, or in a table's place its new password alone, for ``$(bollard station add ...)``."""
+    record = row_of(added.station, FIELDS)
+    if added.password:
+        note(f"the password of {added.station.identity} is shown this once and stored nowhere")
+        record["password"] = added.password
+    if added.password and asked.output is Output.TABLE:
+        write(added.password)
+        return asked.done(added.audit_index)
+    return asked.done(added.audit_index, record)

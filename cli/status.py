@@ -1,0 +1,61 @@
+"""One screen: what runs, how much there is, and when our CAs end."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.asked import Asked, pass_asked
+from cli.render import Output, note, row_of
+from pki.edge import calls
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.render import Plain
+
+PROCESSES = {"authority": "authority_socket", "proxy": "claims_socket"}
+
+
+@click.command()
+@pass_asked
+def status(asked: Asked) -> None:
+    """Show what runs, what there is, and when CAs end."""
+    home = asked.home()
+    processes: dict[str, Plain] = {name: _answers(getattr(home, path)) for name, path in PROCESSES.items()}
+    counts = _counts(asked)
+    found = asked.ask(calls.ListIssuers(), calls.Issuers).issuers
+    issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
+    if asked.output is not Output.TABLE:
+        return asked.record({"home": str(home.path), "processes": processes, "counts": counts, "issuers": issuers})
+    note(f"home {home.path}")
+    shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
+    ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
+    return asked.record({**shown, **counts, **ends})
+
+
+def _counts(asked: Asked) -> dict[str, Plain]:
+    stations = asked.ask(calls.ListStations(), calls.Stations).stations
+    certificates = asked.ask(calls.ListCertificates(), calls.Certificates).certificates
+    states = Counter(each.status for each in certificates)
+    return {
+        "stations": len(stations),
+        "certificates_valid": states["valid"],
+        "certificates_revoked": states["revoked"],
+        "anchors": len(asked.ask(calls.ListAnchors(), calls.Anchors).anchors),
+        "firmware_images": len(asked.ask(calls.ListReleases(), calls.Releases).releases),
+    }
+
+
+def _answers(path: Path) -> bool:
+    """Knock at a process's socket; nothing is said."""
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(1)
+        try:
+            knock.connect(str(path))
+        except OSError:
+            return False
+    return True

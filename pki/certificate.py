@@ -1,0 +1,94 @@
+"""Reads facts out of certificates: names, extensions, the identifier of a key, and the PEM they travel in."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+
+from pki.errors import InputError
+from pki.pem import PEM_LENGTH, read_blocks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+CERTIFICATES_MOST: Final = 64  # certificates in one text; far above any honest bundle
+
+_LABELS: Final = frozenset({"CERTIFICATE"})
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+def read_certificates(pem: str | bytes, longest: int = PEM_LENGTH) -> list[x509.Certificate]:
+    """Read one or more certificates, in order. Raises ``InputError("certificate.unreadable")``."""
+    blocks = read_blocks(pem, _LABELS, "certificate.unreadable", longest)
+    if len(blocks) > CERTIFICATES_MOST:
+        raise _unreadable(f"{len(blocks)} certificates; {CERTIFICATES_MOST} are the most")
+    return [_read_der(der) for der in blocks]
+
+
+def key_id(source: x509.Certificate | CertificatePublicKeyTypes) -> bytes:
+    """Return the name of a key: SHA-256 over its SubjectPublicKeyInfo in DER, 32 bytes."""
+    key = source.public_key() if isinstance(source, x509.Certificate) else source
+    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+
+
+def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:
+    """Return the extension of this kind, or ``None``. The certificate's extensions must be readable."""
+    try:
+        return certificate.extensions.get_extension_for_class(kind)
+    except x509.ExtensionNotFound:
+        return None
+
+
+def common_names(name: x509.Name) -> tuple[str, ...]:
+    """Return every common name in a subject, in order; a good one has exactly one."""
+    return _texts(name, NameOID.COMMON_NAME)
+
+
+def organisations(name: x509.Name) -> tuple[str, ...]:
+    """Return every organisation in a subject, in order."""
+    return _texts(name, NameOID.ORGANIZATION_NAME)
+
+
+def is_self_issued(certificate: x509.Certificate) -> bool:
+    """Tell whether subject and issuer are the same name, as in a root; says nothing about trust."""
+    return certificate.subject == certificate.issuer
+
+
+def hash_of_signature(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
+    """Return the hash under a certificate's signature. Raises ``InputError`` for one not known here."""
+    try:
+        return certificate.signature_hash_algorithm
+    except UnsupportedAlgorithm:
+        raise _unreadable("it is signed with an algorithm not known here") from None
+
+
+def to_pem(certificates: Iterable[x509.Certificate]) -> str:
+    """Write certificates as PEM with plain LF, in the order given (OCPP wants the leaf first)."""
+    return "".join(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates)
+
+
+def _texts(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    return tuple(str(attribute.value) for attribute in name.get_attributes_for_oid(oid))
+
+
+def _read_der(der: bytes) -> x509.Certificate:
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        certificate.public_key()
+        certificate.subject.rfc4514_string()
+        certificate.issuer.rfc4514_string()
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+        raise _unreadable("it is PEM, but no X.509 certificate with a known kind of key inside") from None
+    return certificate
+
+
+def _unreadable(cause: str) -> InputError:
+    return InputError("certificate.unreadable", cause, "Check the file with 'openssl x509 -in FILE -noout -text'.")

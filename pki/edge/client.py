@@ -1,0 +1,180 @@
+"""How other processes ask the authority: over its socket when it runs, or by becoming it for one question.
+
+``Authority`` is for processes that live long, ``ask_once`` for commands. An error raised over there is raised here, of
+the same class and with the same code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+
+from pki.edge import calls, lock, wire
+from pki.edge.office.front import Office
+from pki.errors import ConflictError, UnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pki.edge.home import Home
+
+PATIENCE: Final = 10.0  # seconds to wait for an authority that is just starting or stopping
+PAUSE: Final = 0.05  # seconds between tries
+
+T = TypeVar("T", bound=calls.Row)
+
+
+class Authority:
+    """A connection to the running authority; many questions may be under way at once."""
+
+    def __init__(self, home: Home, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._home = home
+        self._writer = writer
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[wire.Reply]] = {}
+        self._lost: UnreachableError | None = None
+        self._listening = asyncio.create_task(self._listen(reader))
+
+    @classmethod
+    async def connect(cls, home: Home) -> Authority:
+        """Connect; ``UnreachableError("authority.unreachable")`` when none runs."""
+        return cls(home, *await _connect(home))
+
+    async def ask(self, call: calls.Call, answer: type[T]) -> T:
+        """Ask one question; ``answer`` is the call's ``Answer``. Raises what the authority raised."""
+        if self._lost is not None:
+            raise self._lost
+        number = next(self._numbers)
+        self._waiting[number] = asyncio.get_running_loop().create_future()
+        try:
+            self._writer.write(wire.write_question(number, call))
+            with contextlib.suppress(ConnectionError):  # the listener says it better
+                await self._writer.drain()
+            reply = await self._waiting[number]
+        finally:
+            del self._waiting[number]
+        return _open(reply, answer)
+
+    async def watch(self) -> AsyncIterator[calls.News]:
+        """Yield the ``Snapshot`` and then every change, over a connection of its own.
+
+        Ends with ``UnreachableError`` when the authority goes away or cuts a watcher off that fell behind.
+        """
+        reader, writer = await _connect(self._home)
+        try:
+            writer.write(wire.write_question(0, calls.Watch()))
+            while line := await _read_line(reader):
+                if not wire.read_reply(line).news:
+                    _open(wire.read_reply(line), calls.Row)
+                yield wire.read_news(line)
+            raise _gone()
+        finally:
+            await _hang_up(writer)
+
+    async def close(self) -> None:
+        """Hang up; questions still under way fail."""
+        await _hang_up(self._writer)
+        await self._listening
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        with contextlib.suppress(ConnectionError):
+            while line := await _read_line(reader):
+                reply = wire.read_reply(line)
+                waiting = self._waiting.get(reply.id)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(reply)
+                elif reply.failure is not None and reply.id < 0:
+                    self._lose(UnreachableError(reply.failure.code, reply.failure.cause, reply.failure.advice))
+        self._lose(_gone())
+
+    def _lose(self, problem: UnreachableError) -> None:
+        self._lost = self._lost or problem
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(self._lost)
+
+
+def ask_once(home: Home, call: calls.Call, answer: type[T]) -> T:
+    """Ask one question and wait: of the running authority, or, when none runs, as the authority for this one call."""
+    return asyncio.run(_ask_once(home, call, answer))
+
+
+async def _ask_once(home: Home, call: calls.Call, answer: type[T]) -> T:
+    for _ in range(int(PATIENCE / PAUSE)):
+        try:
+            authority = await Authority.connect(home)
+        except UnreachableError:
+            with contextlib.suppress(_Taken):
+                return await _ask_self(home, call, answer)
+            await asyncio.sleep(PAUSE)  # another process starts or stops just now: it answers, or its lock goes
+        else:
+            try:
+                return await authority.ask(call, answer)
+            finally:
+                await authority.close()
+    raise ConflictError(
+        "authority.silent",
+        f"another process holds the authority's lock, yet answers nobody for {PATIENCE:.0f} seconds",
+        "See which process it is with 'fuser' on run/lock in the home folder; end it if it hangs.",
+    )
+
+
+class _Taken(Exception):  # noqa: N818 - a turn of events, not an error
+    """Somebody else became the authority first."""
+
+
+async def _ask_self(home: Home, call: calls.Call, answer: type[T]) -> T:
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(lock.hold(home.lock))
+        except ConflictError:
+            raise _Taken from None
+        office = await Office.open(home)
+        try:
+            row = await office.handle(call, str(wire.own_peer()))
+        finally:
+            await office.close()
+    if not isinstance(row, answer):
+        raise TypeError(f"{type(call).__name__} is answered by {type(row).__name__}, not by {answer.__name__}")
+    return row
+
+
+async def _connect(home: Home) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        with wire.short_path(home.authority_socket) as path:
+            return await asyncio.open_unix_connection(path, limit=wire.ANSWER_BYTES)
+    except OSError:
+        raise UnreachableError(
+            "authority.unreachable", "no authority runs for this home", "Start one with 'bollard up'."
+        ) from None
+
+
+async def _read_line(reader: asyncio.StreamReader) -> bytes:
+    try:
+        return await reader.readuntil(b"\n")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return b""
+
+
+async def _hang_up(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(ConnectionError):
+        await writer.wait_closed()
+
+
+def _open(reply: wire.Reply, answer: type[T]) -> T:
+    if reply.failure is not None:
+        raise wire.to_error(reply.failure)
+    return msgspec.json.decode(reply.answer, type=answer)
+
+
+def _gone() -> UnreachableError:
+    return UnreachableError(
+        "authority.lost",
+        "the authority went away before it answered; what was asked may or may not have been done",
+        "Look at the audit log before you ask again.",
+    )

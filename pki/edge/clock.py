@@ -1,0 +1,19 @@
+"""What time it is: the one place in this room that asks the machine's clock.
+
+All times are aware and in UTC. Certificates and the ledger know whole seconds only (RFC 5280 4.1.2.5), so ``now`` gives
+whole seconds: what is recorded then equals what is signed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+
+def now() -> dt.datetime:
+    """Return the present moment in UTC, cut to whole seconds."""
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+def stamp(moment: dt.datetime) -> str:
+    """Write a moment as the ledger stores it: ``2026-11-22T17:47:53Z``, so that text order is time order."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

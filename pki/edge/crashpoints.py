@@ -1,0 +1,44 @@
+"""Named places where the process can be made to die on purpose, so that surviving a crash is proved, not hoped.
+
+A point does nothing at all unless ``BOLLARD_CRASH_AT`` names it before the process starts; then the process says so
+loudly on stderr and ends itself with SIGKILL when it first gets there. An unknown name stops the process at once:
+a misspelt fault must not look like a survived one.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Final
+
+VARIABLE: Final = "BOLLARD_CRASH_AT"
+
+ISSUE_POINTS: Final = (
+    "issue.planned",
+    "issue.intending",
+    "issue.intended",
+    "issue.signed",
+    "issue.sealing",
+    "issue.sealed",
+)
+REVOKE_POINTS: Final = ("revoke.asked", "revoke.recording", "revoke.recorded")
+INIT_POINTS: Final = ("init.marked", "init.keys", "init.root", "init.certificates", "init.exported", "init.settings")
+POINTS: Final = frozenset({*ISSUE_POINTS, *REVOKE_POINTS, *INIT_POINTS})
+
+
+def _armed(value: str) -> str:
+    if value and value not in POINTS:
+        raise SystemExit(f"{VARIABLE} names no crash point; there are: {', '.join(sorted(POINTS))}")
+    if value:
+        sys.stderr.write(f"*** FAULT INJECTION: this process will kill itself at {value} ({VARIABLE} is set) ***\n")
+    return value
+
+
+_ARMED: Final = _armed(os.environ.get(VARIABLE, ""))
+
+
+def reach(point: str) -> None:
+    """Die here with SIGKILL when this point was named; otherwise do nothing."""
+    if _ARMED and point == _ARMED:
+        os.kill(os.getpid(), signal.SIGKILL)

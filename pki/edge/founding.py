@@ -1,0 +1,150 @@
+"""Fills a new home: the keys, the operator's root, the authorities below it, the server certificates, the first entries.
+
+Every certificate goes the one way of ``office.issuing``: planned, linted, recorded, signed, recorded. The kinds and the
+tree are two tables.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pki.certificate import to_pem
+from pki.edge import clock, keys
+from pki.edge.commit import GroupCommit
+from pki.edge.crashpoints import reach
+from pki.edge.keys import KeyKind
+from pki.edge.office import issuing
+from pki.edge.office.certificates import profile
+from pki.edge.office.desk import Desk, OwnCertificate
+from pki.edge.vault import Vault
+from pki.plan import Issuer, Plan, Subject, plan, plan_root
+from pki.settings import parse_settings
+
+if TYPE_CHECKING:
+    from pki.edge.commit import Tx
+    from pki.edge.home import Home
+    from pki.names import Host, Organisation
+
+WHO: Final = "init"  # who acts, in the audit log
+
+KEYS: Final = {
+    "audit": KeyKind.ED25519,  # C2SP checkpoints are signed with Ed25519
+    "root": KeyKind.EC_P384,  # lives twenty years, signs a handful of times
+    "csms": KeyKind.EC_P256,
+    "station": KeyKind.EC_P256,
+    "ocsp": KeyKind.EC_P256,
+    "server-ecdsa": KeyKind.EC_P256,  # A00.FR.318: ECDSA and RSA suites are both mandatory for a CSMS,
+    "server-rsa": KeyKind.RSA_2048,  # so a listener presents both kinds
+}
+"""Each key's name and kind (A00.FR.501-503)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A certificate of the tree: for which key, in which role, by which profile, under whom. No name: the CSMS host's."""
+
+    key: str
+    role: str
+    profile: str
+    issuer: str
+    name: str
+
+
+TREE: Final = (
+    Wanted("root", "root", "root", "", "Bollard Root CA"),
+    Wanted("csms", "csms", "issuing", "root", "Bollard CSMS CA"),
+    Wanted("station", "station", "issuing", "root", "Bollard Station CA"),
+    Wanted("ocsp", "ocsp", "ocsp", "csms", "Bollard OCSP Signer"),
+    Wanted("server-ecdsa", "server", "csms", "csms", ""),
+    Wanted("server-rsa", "server", "csms", "csms", ""),
+)
+"""Our certificates, issuers first."""
+
+
+def render_settings(organisation: Organisation, csms_host: Host, public_url: str) -> str:
+    """Write ``bollard.toml`` as ``init`` leaves it; what cannot be read back is refused here."""
+    text = f"""\
+# Bollard's settings. No secret stands here.
+
+[organisation]
+name = {json.dumps(organisation.text)}
+
+[csms]
+host = {json.dumps(csms_host.text)}
+upstream = ""                       # the CSMS: ws://HOST:PORT[/PATH]; 'bollard up --upstream' overrides
+
+[[listener]]
+address = "0.0.0.0:8443"
+profile = 3                         # TLS with client certificate
+
+[[listener]]
+address = "0.0.0.0:8442"
+profile = 2                         # TLS with password
+
+[web]
+address = "0.0.0.0:8440"
+public_url = {json.dumps(public_url)}
+
+[proxy]
+workers = 0                         # 0: one per core
+"""
+    parse_settings(text)
+    return text
+
+
+async def found(home: Home, settings: str, passphrase: keys.Passphrase) -> int:
+    """Make the keys and certificates of a home; return the size of its audit log."""
+    keyring = keys.Keyring(home.keys, passphrase)
+    desk = Desk(home, parse_settings(settings), GroupCommit(home.ledger), keyring, Vault(home.vault))
+    try:
+        for name, kind in KEYS.items():
+            keyring.make(name, kind)
+        reach("init.keys")
+        await desk.ledger.write(partial(_begin, desk))
+        for wanted in TREE:
+            await _certify(desk, wanted)
+            reach(f"init.{wanted.key}")
+        reach("init.certificates")
+        _export(desk)
+        reach("init.exported")
+        return (await desk.ledger.write(desk.checkpoint)).size
+    finally:
+        await desk.ledger.close()
+
+
+def _begin(desk: Desk, tx: Tx) -> None:
+    what = {"organisation": desk.settings.organisation.text, "csms_host": desk.settings.csms_host.text}
+    desk.record(tx, "home.founded", WHO, {**what, "keys": list(KEYS)})
+
+
+async def _certify(desk: Desk, wanted: Wanted) -> None:
+    order = issuing.Order(
+        plan=_plan(desk, wanted),
+        key=desk.keys.key(wanted.issuer or wanted.key),
+        holds=wanted.key,
+        role=wanted.role,
+    )
+    sealed = await issuing.issue(desk, order, WHO)
+    desk.own[wanted.key] = OwnCertificate(wanted.key, wanted.role, sealed.certificate)
+
+
+def _plan(desk: Desk, wanted: Wanted) -> Plan:
+    subject = Subject(wanted.name or desk.settings.csms_host.text, desk.settings.organisation)
+    public_key = desk.keys.key(wanted.key).public_key()
+    kind, serial, now = profile(wanted.profile), issuing.draw_serial(), clock.now()
+    if not wanted.issuer:
+        return plan_root(kind, subject, public_key, serial, now)
+    return plan(kind, subject, public_key, Issuer(wanted.issuer, desk.mine(wanted.issuer).certificate), serial, now)
+
+
+def _export(desk: Desk) -> None:
+    """Lay our certificates out for people; the ledger, not these files, is what the program reads."""
+    for own in desk.own.values():
+        keys.write_private(desk.home.ca / f"{own.name}.pem", to_pem([own.certificate]).encode())
+    public = desk.audit_public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    keys.write_private(desk.home.ca / "audit.pub.pem", public)

@@ -1,0 +1,1 @@
+"""What the authority's room says over HTTP: firmware downloads."""

@@ -1,0 +1,61 @@
+"""Anchors in the ledger: certificates of others, each trusted for one purpose (and, for firmware, for one vendor)."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from pki.edge import store
+from pki.edge.calls import AnchorRow
+from pki.edge.clock import stamp
+from pki.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_COLUMNS: Final = "purpose, vendor, subject, not_after, key_id, pem"
+
+
+def add(database: Database, row: AnchorRow) -> None:
+    """Trust a certificate from now on."""
+    try:
+        store.change(
+            database,
+            f"INSERT INTO anchor ({_COLUMNS}) VALUES (:purpose, :vendor, :subject, :not_after, :key_id, :pem)",  # noqa: S608 - ours
+            {
+                "purpose": row.purpose,
+                "vendor": row.vendor,
+                "subject": row.subject,
+                "not_after": stamp(row.not_after),
+                "key_id": row.key_id,
+                "pem": row.pem,
+            },
+        )
+    except sqlite3.IntegrityError:
+        raise ConflictError(
+            "anchor.exists", f"this key of {row.subject!r} is trusted for {row.purpose} already", "Nothing to do."
+        ) from None
+
+
+def remove(database: Database, key_id_hex: str, purpose: str) -> AnchorRow:
+    """Trust it no longer; ``key_id_hex`` may be any unique beginning."""
+    found = [row for row in every(database) if row.purpose == purpose and row.key_id.hex().startswith(key_id_hex)]
+    if not found:
+        raise NotFoundError(
+            "anchor.unknown", f"no {purpose} anchor's key id begins with {key_id_hex[:64]!r}", "See 'bollard ca list'."
+        )
+    if len({row.key_id for row in found}) > 1:
+        raise ConflictError(
+            "anchor.ambiguous", f"{len(found)} anchors' key ids begin with {key_id_hex!r}", "Give more of its digits."
+        )
+    store.change(
+        database,
+        "DELETE FROM anchor WHERE purpose = :purpose AND key_id = :key_id",
+        {"purpose": purpose, "key_id": found[0].key_id},
+    )
+    return found[0]
+
+
+def every(database: Database) -> list[AnchorRow]:
+    """Return the trust list."""
+    return store.rows(database, AnchorRow, f"SELECT {_COLUMNS} FROM anchor ORDER BY purpose, vendor, subject, key_id")  # noqa: S608 - ours

@@ -1,0 +1,171 @@
+"""The audit log in the ledger: an entry for every act, each a leaf of a Merkle tree (RFC 6962 2.1), and the checkpoints.
+
+An entry and the tree's new right edge are written in the transaction of the act itself: no entry, no act.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pki import audit
+from pki.checkpoint import open_checkpoint
+from pki.edge import store
+from pki.edge.calls import AuditRow, Checkpoint
+from pki.errors import RefusedError
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Iterator, Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    from sqlite_utils import Database
+
+HASH: Final = 32  # bytes of SHA-256
+PAGE: Final = 2_000  # entries read at a time while verifying: bounds memory
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One stored entry with the hash that was stored beside it."""
+
+    index: int
+    entry: str
+    leaf: bytes
+
+
+class _Edge(msgspec.Struct, frozen=True):
+    size: int
+    hashes: bytes
+
+
+def append(database: Database, at: dt.datetime, act: str, who: str, what: Mapping[str, audit.Json]) -> int:
+    """Write one entry and the tree's new edge; return the entry's index."""
+    frontier = edge(database)
+    entry = audit.entry(frontier.size, at, act, who, what)
+    leaf = audit.leaf_hash(entry)
+    store.change(
+        database,
+        'INSERT INTO audit ("index", entry, leaf) VALUES (:index, :entry, :leaf)',
+        {"index": frontier.size, "entry": entry.decode(), "leaf": leaf},
+    )
+    grown = frontier.append(leaf)
+    store.change(
+        database,
+        "UPDATE frontier SET size = :size, hashes = :hashes WHERE id = 1",
+        {"size": grown.size, "hashes": b"".join(grown.hashes)},
+    )
+    return frontier.size
+
+
+def edge(database: Database) -> audit.Frontier:
+    """Return the tree's right edge as stored."""
+    found = store.rows(database, _Edge, "SELECT size, hashes FROM frontier WHERE id = 1")
+    if not found:
+        raise broken("the tree's edge is gone")
+    packed = found[0].hashes
+    return audit.Frontier(found[0].size, tuple(packed[i : i + HASH] for i in range(0, len(packed), HASH)))
+
+
+def listed(database: Database, first: int, limit: int) -> list[AuditRow]:
+    """Return entries in order from ``first`` on; -1 means the newest ``limit``."""
+    start = max(edge(database).size - limit, 0) if first < 0 else first
+    return store.rows(
+        database,
+        AuditRow,
+        'SELECT "index", entry FROM audit WHERE "index" >= :start ORDER BY "index" LIMIT :limit',
+        {"start": start, "limit": limit},
+    )
+
+
+def add_checkpoint(database: Database, checkpoint: Checkpoint) -> None:
+    """Keep a signed checkpoint."""
+    store.change(
+        database,
+        "INSERT INTO checkpoint (size, root, text) VALUES (:size, :root, :text)",
+        {"size": checkpoint.size, "root": checkpoint.root, "text": checkpoint.text},
+    )
+
+
+def checkpoints(database: Database) -> list[Checkpoint]:
+    """Return every checkpoint, oldest first."""
+    return store.rows(database, Checkpoint, "SELECT size, root, text FROM checkpoint ORDER BY id")
+
+
+def newest_checkpoint(database: Database) -> Checkpoint | None:
+    """Return the newest checkpoint, if there is any."""
+    found = store.rows(database, Checkpoint, "SELECT size, root, text FROM checkpoint ORDER BY id DESC LIMIT 1")
+    return found[0] if found else None
+
+
+def verify(database: Database, origin: str, public_key: Ed25519PublicKey) -> tuple[audit.Frontier, int]:
+    """Recompute the whole log; return its edge and how many checkpoints agree. Raises ``RefusedError("audit.broken")``."""
+    signed = _signed(database, origin, public_key)
+    roots = _by_size(signed)
+    frontier = audit.Frontier()
+    agreed = _agree(frontier, roots)
+    for leaf in _leaves(database):
+        _same(leaf, frontier.size)
+        frontier = frontier.append(leaf.leaf)
+        agreed += _agree(frontier, roots)
+    if agreed != len(signed):
+        raise broken(f"a checkpoint was signed over {signed[-1][0]} entries, yet only {frontier.size} are there")
+    if edge(database) != frontier:
+        raise broken("the stored edge of the tree is not that of the entries")
+    return frontier, agreed
+
+
+def broken(cause: str) -> RefusedError:
+    """Say that the log was altered."""
+    return RefusedError(
+        "audit.broken",
+        f"the audit log does not hold: {cause}",
+        "Keep a copy of ledger.db as it is, take the home out of service, and compare with a backup.",
+    )
+
+
+def _signed(database: Database, origin: str, public_key: Ed25519PublicKey) -> list[tuple[int, bytes]]:
+    """Open every checkpoint; their sizes may grow or stay, never shrink."""
+    found: list[tuple[int, bytes]] = []
+    for checkpoint in checkpoints(database):
+        opened = open_checkpoint(checkpoint.text, origin, public_key)
+        if opened != (checkpoint.size, bytes.fromhex(checkpoint.root)):
+            raise broken(f"the checkpoint over {checkpoint.size} entries was altered")
+        if found and opened[0] < found[-1][0]:
+            raise broken(f"a checkpoint over {opened[0]} entries follows one over {found[-1][0]}")
+        found.append(opened)
+    return found
+
+
+def _by_size(signed: list[tuple[int, bytes]]) -> dict[int, list[bytes]]:
+    roots: dict[int, list[bytes]] = {}
+    for size, root in signed:
+        roots.setdefault(size, []).append(root)
+    return roots
+
+
+def _agree(frontier: audit.Frontier, roots: Mapping[int, list[bytes]]) -> int:
+    """Count the checkpoints of this size, all of which must have this root."""
+    signed = roots.get(frontier.size, [])
+    if any(root != frontier.root() for root in signed):
+        raise broken(f"the first {frontier.size} entries are not those of the checkpoint signed over them")
+    return len(signed)
+
+
+def _leaves(database: Database) -> Iterator[Leaf]:
+    start = 0
+    while page := store.rows(
+        database,
+        Leaf,
+        'SELECT "index", entry, leaf FROM audit WHERE "index" >= :start ORDER BY "index" LIMIT :limit',
+        {"start": start, "limit": PAGE},
+    ):
+        yield from page
+        start = page[-1].index + 1
+
+
+def _same(leaf: Leaf, index: int) -> None:
+    if leaf.index != index:
+        raise broken(f"entry {index} is missing")
+    if audit.leaf_hash(leaf.entry.encode()) != leaf.leaf:
+        raise broken(f"entry {index} was edited")

@@ -1,0 +1,201 @@
+"""Certificates in the ledger: recorded as intended, then valid, perhaps revoked; or abandoned, when a crash came between.
+
+A row's way is a table (``_WAYS``), and every step names the state it starts from, so that no step happens twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pki.edge import store
+from pki.edge.calls import CertificateRow
+from pki.edge.clock import stamp
+from pki.errors import ConflictError, NotFoundError
+from pki.station import CertificateStatus
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from sqlite_utils import Database
+
+_WAYS: Final[Mapping[CertificateStatus, CertificateStatus]] = {
+    CertificateStatus.VALID: CertificateStatus.INTENDED,
+    CertificateStatus.ABANDONED: CertificateStatus.INTENDED,
+    CertificateStatus.REVOKED: CertificateStatus.VALID,
+}
+"""Each state after the first, and the only state it is reached from."""
+
+_COLUMNS: Final = (
+    "serial, subject, issuer, issuer_key_id, not_before, not_after, status, purpose, coalesce(station, '') AS station"
+)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A certificate of a key that we hold ourselves. ``name`` is the key's file name without ``.pem``."""
+
+    name: str
+    purpose: str
+    der: bytes
+
+
+class Identified(msgspec.Struct, frozen=True):
+    """A certificate's row number, which changes name it by."""
+
+    id: int
+    serial: str
+    status: str
+    station: str
+
+
+def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
+    """Reserve the serial and keep the bytes that are about to be signed; return the row's number."""
+    try:
+        cursor = database.execute(
+            "INSERT INTO certificate (issuer_key_id, serial, purpose, station, subject, issuer, not_before, not_after,"
+            " status, tbs) VALUES (:issuer_key_id, :serial, :purpose, :station, :subject, :issuer, :not_before,"
+            " :not_after, 'intended', :tbs)",
+            {
+                "issuer_key_id": row.issuer_key_id,
+                "serial": row.serial,
+                "purpose": row.purpose,
+                "station": row.station or None,
+                "subject": row.subject,
+                "issuer": row.issuer,
+                "not_before": stamp(row.not_before),
+                "not_after": stamp(row.not_after),
+                "tbs": tbs,
+            },
+        )
+    except sqlite3.IntegrityError:
+        raise ConflictError(
+            "certificate.serial_taken",
+            f"the serial {row.serial} is in the ledger already (RFC 5280 4.1.2.2)",
+            "Ask again; a new serial is drawn each time.",
+        ) from None
+    assert cursor.lastrowid is not None  # noqa: S101 - sqlite3 types it as optional; after an INSERT it is set
+    return cursor.lastrowid
+
+
+def seal(database: Database, number: int, der: bytes) -> None:
+    """Keep the signed certificate: from now on it is valid."""
+    _step(database, number, CertificateStatus.VALID, "der = :der", {"der": der})
+
+
+def abandon(database: Database, number: int) -> None:
+    """Note that the intended certificate was never signed for anyone."""
+    _step(database, number, CertificateStatus.ABANDONED, "der = NULL", {})
+
+
+def revoke(database: Database, number: int, reason: str, moment: str) -> None:
+    """Revoke a valid certificate."""
+    _step(
+        database,
+        number,
+        CertificateStatus.REVOKED,
+        "reason = :reason, revoked_at = :moment",
+        {"reason": reason, "moment": moment},
+    )
+
+
+def intended(database: Database) -> list[Identified]:
+    """Return the rows whose signature was never recorded."""
+    return store.rows(
+        database,
+        Identified,
+        "SELECT id, serial, status, coalesce(station, '') AS station FROM certificate WHERE status = 'intended' ORDER BY id",
+    )
+
+
+def by_serial(database: Database, serial: str) -> Identified:
+    """Return the one certificate with this serial, whoever of our issuers signed it."""
+    found = store.rows(
+        database,
+        Identified,
+        "SELECT id, serial, status, coalesce(station, '') AS station FROM certificate WHERE serial = :serial",
+        {"serial": serial},
+    )
+    if not found:
+        raise NotFoundError(
+            "certificate.unknown", f"we issued no certificate with the serial {serial}", "See 'bollard cert list'."
+        )
+    if len(found) > 1:
+        raise ConflictError(
+            "certificate.ambiguous", f"several of our issuers used the serial {serial}", "Ask for help."
+        )
+    return found[0]
+
+
+def listed(
+    database: Database, *, station: str = "", status: str = "", serial: str = "", before: dt.datetime | None = None
+) -> list[CertificateRow]:
+    """Return certificates, soonest expiry first; an empty field does not filter."""
+    values = {"station": station, "status": status, "serial": serial, "before": stamp(before) if before else ""}
+    return store.rows(
+        database,
+        CertificateRow,
+        f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
+        " WHERE (:station = '' OR station = :station) AND (:status = '' OR status = :status)"
+        " AND (:serial = '' OR serial = :serial) AND (:before = '' OR not_after < :before) ORDER BY not_after, id",
+        values,
+    )
+
+
+def of_station(database: Database, station: str, live_after: str) -> list[CertificateRow]:
+    """Return every certificate meant for a station that ends after ``live_after``, whatever its status, oldest first."""
+    return store.rows(
+        database,
+        CertificateRow,
+        f"SELECT {_COLUMNS} FROM certificate "  # noqa: S608 - the columns are ours
+        " WHERE station = :station AND not_after > :live_after ORDER BY id",
+        {"station": station, "live_after": live_after},
+    )
+
+
+def of_stations(database: Database, live_after: str) -> list[CertificateRow]:
+    """Return every station's certificates that end after ``live_after``, whatever their status."""
+    return store.rows(
+        database,
+        CertificateRow,
+        f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
+        " WHERE station IS NOT NULL AND not_after > :live_after ORDER BY id",
+        {"live_after": live_after},
+    )
+
+
+def hold(database: Database, name: str, purpose: str, number: int) -> None:
+    """Note that the key ``name`` is ours and which certificate it has."""
+    store.change(
+        database,
+        "INSERT INTO own_key (name, purpose, certificate) VALUES (:name, :purpose, :number)",
+        {"name": name, "purpose": purpose, "number": number},
+    )
+
+
+def held(database: Database) -> list[Held]:
+    """Return the certificates of our own keys, the root first."""
+    return store.rows(
+        database,
+        Held,
+        "SELECT name, own_key.purpose AS purpose, der FROM own_key JOIN certificate ON certificate = certificate.id"
+        " ORDER BY certificate",
+    )
+
+
+def _step(
+    database: Database, number: int, to: CertificateStatus, setting: str, values: Mapping[str, store.Value]
+) -> None:
+    count = store.change(
+        database,
+        f"UPDATE certificate SET status = :to, {setting} WHERE id = :id AND status = :from",  # noqa: S608 - ours
+        {"id": number, "to": to.value, "from": _WAYS[to].value, **values},
+    )
+    if count != 1:
+        raise ConflictError(
+            "certificate.state",
+            f"the certificate is not {_WAYS[to].value}, so it cannot become {to.value}",
+            "See 'bollard cert list'.",
+        )

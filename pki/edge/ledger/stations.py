@@ -1,0 +1,130 @@
+"""Stations in the ledger: registered once, changed by name, never deleted while a certificate speaks of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pki.edge import store
+from pki.edge.calls import CertificateRow, StationRow
+from pki.edge.ledger import certificates
+from pki.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+_COLUMNS: Final = (
+    'identity, serial, profile, status, verifier, password_form, station_group AS "group", site, vendor, model,'
+    " firmware_version, last_seen, verifier <> '' AS has_password"
+)
+
+
+def add(database: Database, row: StationRow) -> None:
+    """Register a station; its identity and its serial must both be new."""
+    try:
+        store.change(
+            database,
+            "INSERT INTO station (identity, serial, profile, status, verifier, password_form, station_group, site)"
+            " VALUES (:identity, :serial, :profile, :status, :verifier, :password_form, :group, :site)",
+            {
+                "identity": row.identity,
+                "serial": row.serial,
+                "profile": row.profile,
+                "status": row.status,
+                "verifier": row.verifier,
+                "password_form": row.password_form,
+                "group": row.group,
+                "site": row.site,
+            },
+        )
+    except sqlite3.IntegrityError:
+        raise ConflictError(
+            "station.exists",
+            f"a station with the identity {row.identity!r} or the serial {row.serial!r} is registered already",
+            "List it with 'bollard station list'; both must be unique (A00.FR.511).",
+        ) from None
+
+
+def plain(database: Database, identity: str) -> StationRow:
+    """Return one station with its verifier and without its certificates."""
+    found = store.rows(
+        database,
+        StationRow,
+        f"SELECT {_COLUMNS} FROM station WHERE identity = :identity",  # noqa: S608 - the columns are ours
+        {"identity": identity},
+    )
+    if not found:
+        raise _unknown(identity)
+    return found[0]
+
+
+def named(database: Database, identity: str, live_after: str = "") -> StationRow:
+    """Return one station with its verifier and those of its certificates that end after ``live_after``."""
+    held = tuple(certificates.of_station(database, identity, live_after))
+    return msgspec.structs.replace(plain(database, identity), certificates=held)
+
+
+def every(database: Database, live_after: str = "") -> list[StationRow]:
+    """Return all stations by identity, with those of their certificates that end after ``live_after``."""
+    found = store.rows(database, StationRow, f"SELECT {_COLUMNS} FROM station ORDER BY identity")  # noqa: S608 - ours
+    held: defaultdict[str, list[CertificateRow]] = defaultdict(list)
+    for certificate in certificates.of_stations(database, live_after):
+        held[certificate.station].append(certificate)
+    return [msgspec.structs.replace(row, certificates=tuple(held[row.identity])) for row in found]
+
+
+def set_status(database: Database, identity: str, status: str) -> None:
+    """Enable or disable a station."""
+    _must_touch(
+        store.change(
+            database,
+            "UPDATE station SET status = :status WHERE identity = :identity",
+            {"identity": identity, "status": status},
+        ),
+        identity,
+    )
+
+
+def set_password(database: Database, identity: str, verifier: str, form: str) -> None:
+    """Replace what a station's password is checked against."""
+    _must_touch(
+        store.change(
+            database,
+            "UPDATE station SET verifier = :verifier, password_form = :form WHERE identity = :identity",
+            {"identity": identity, "verifier": verifier, "form": form},
+        ),
+        identity,
+    )
+
+
+def set_boot(database: Database, row: StationRow, seen: str) -> None:
+    """Keep what a station said of itself when it booted, and when that was."""
+    _must_touch(
+        store.change(
+            database,
+            "UPDATE station SET vendor = :vendor, model = :model, firmware_version = :version, last_seen = :seen"
+            " WHERE identity = :identity",
+            {
+                "identity": row.identity,
+                "vendor": row.vendor,
+                "model": row.model,
+                "version": row.firmware_version,
+                "seen": seen,
+            },
+        ),
+        row.identity,
+    )
+
+
+def _must_touch(count: int, identity: str) -> None:
+    if count != 1:
+        raise _unknown(identity)
+
+
+def _unknown(identity: str) -> NotFoundError:
+    return NotFoundError(
+        "station.unknown", f"no station {identity[:64]!r} is registered", "Add it with 'bollard station add'."
+    )

@@ -1,0 +1,142 @@
+"""How the ledger's tables came to be, step by step; a step once released is never edited, only followed by another.
+
+Each step runs in one transaction with the note that it ran. Tables are strict. Nothing is ever upserted: a certificate's
+row is inserted before its signature exists, and a second row for one (issuer, serial) is impossible.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sqlite_utils import Migrations
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+LEDGER: Final = Migrations("ledger")
+
+
+@LEDGER()
+def stations(database: Database) -> None:
+    """Who may connect, and what they must prove."""
+    database.execute("""
+        CREATE TABLE station (
+            identity TEXT PRIMARY KEY,
+            serial TEXT NOT NULL UNIQUE,
+            profile INTEGER NOT NULL CHECK (profile BETWEEN 1 AND 3),
+            status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+            verifier TEXT NOT NULL DEFAULT '',
+            password_form TEXT NOT NULL DEFAULT 'any',
+            station_group TEXT NOT NULL DEFAULT '',
+            site TEXT NOT NULL DEFAULT '',
+            vendor TEXT NOT NULL DEFAULT '',
+            model TEXT NOT NULL DEFAULT '',
+            firmware_version TEXT NOT NULL DEFAULT '',
+            last_seen TEXT
+        ) STRICT""")
+
+
+@LEDGER()
+def certificates(database: Database) -> None:
+    """Every certificate we ever meant to sign: the row comes first, the signature second."""
+    database.execute("""
+        CREATE TABLE certificate (
+            id INTEGER PRIMARY KEY,
+            issuer_key_id BLOB NOT NULL CHECK (length(issuer_key_id) = 32),
+            serial TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            station TEXT REFERENCES station(identity),
+            subject TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            not_before TEXT NOT NULL,
+            not_after TEXT NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('intended', 'valid', 'revoked', 'abandoned')),
+            tbs BLOB NOT NULL,
+            der BLOB,
+            reason TEXT,
+            revoked_at TEXT,
+            UNIQUE (issuer_key_id, serial),
+            CHECK ((der IS NULL) = (status IN ('intended', 'abandoned'))),
+            CHECK ((revoked_at IS NULL) = (status <> 'revoked'))
+        ) STRICT""")
+    database.execute("CREATE INDEX certificate_serial ON certificate (serial)")
+    database.execute("CREATE INDEX certificate_station ON certificate (station)")
+    database.execute("CREATE INDEX certificate_intended ON certificate (id) WHERE status = 'intended'")
+    database.execute("""
+        CREATE TABLE own_key (
+            name TEXT PRIMARY KEY,
+            purpose TEXT NOT NULL CHECK (purpose IN ('root', 'csms', 'station', 'ocsp', 'server')),
+            certificate INTEGER NOT NULL REFERENCES certificate(id)
+        ) STRICT""")
+
+
+@LEDGER()
+def anchors(database: Database) -> None:
+    """Certificates of others that we trust, each for one purpose."""
+    database.execute("""
+        CREATE TABLE anchor (
+            purpose TEXT NOT NULL CHECK (purpose IN ('station', 'firmware', 'csms')),
+            vendor TEXT NOT NULL,
+            key_id BLOB NOT NULL CHECK (length(key_id) = 32),
+            subject TEXT NOT NULL,
+            not_after TEXT NOT NULL,
+            pem TEXT NOT NULL,
+            PRIMARY KEY (purpose, vendor, key_id)
+        ) STRICT""")
+
+
+@LEDGER()
+def firmware(database: Database) -> None:
+    """Verified images, and who may fetch them; of a download token only its SHA-256 is kept."""
+    database.execute("""
+        CREATE TABLE firmware (
+            vendor TEXT NOT NULL,
+            model TEXT NOT NULL,
+            version TEXT NOT NULL,
+            digest TEXT NOT NULL CHECK (length(digest) = 64),
+            size INTEGER NOT NULL,
+            algorithm TEXT NOT NULL,
+            signature BLOB NOT NULL,
+            certificate TEXT NOT NULL,
+            imported TEXT NOT NULL,
+            PRIMARY KEY (vendor, model, version)
+        ) STRICT""")
+    database.execute("CREATE INDEX firmware_digest ON firmware (digest)")
+    database.execute("""
+        CREATE TABLE download (
+            token_hash BLOB PRIMARY KEY CHECK (length(token_hash) = 32),
+            station TEXT NOT NULL REFERENCES station(identity),
+            digest TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            message_id TEXT NOT NULL,
+            expires TEXT NOT NULL,
+            served INTEGER NOT NULL DEFAULT 0,
+            complete INTEGER NOT NULL DEFAULT 0,
+            audit_index INTEGER NOT NULL
+        ) STRICT""")
+    database.execute("CREATE INDEX download_station ON download (station, expires)")
+
+
+@LEDGER()
+def audit(database: Database) -> None:
+    """The log of every act as a Merkle tree (RFC 6962 2.1): entries, the tree's right edge, and signed checkpoints."""
+    database.execute("""
+        CREATE TABLE audit (
+            "index" INTEGER PRIMARY KEY,
+            entry TEXT NOT NULL,
+            leaf BLOB NOT NULL CHECK (length(leaf) = 32)
+        ) STRICT""")
+    database.execute("""
+        CREATE TABLE frontier (
+            id INTEGER PRIMARY KEY CHECK (id = 1),
+            size INTEGER NOT NULL,
+            hashes BLOB NOT NULL
+        ) STRICT""")
+    database.execute("INSERT INTO frontier (id, size, hashes) VALUES (1, 0, x'')")
+    database.execute("""
+        CREATE TABLE checkpoint (
+            id INTEGER PRIMARY KEY,
+            size INTEGER NOT NULL,
+            root TEXT NOT NULL,
+            text TEXT NOT NULL
+        ) STRICT""")

@@ -1,0 +1,142 @@
+"""Whom we trust: our own authorities, and certificates of others, each for one purpose (and one vendor for firmware)."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.certificate import extension, key_id, read_certificates, to_pem
+from pki.edge import calls, clock
+from pki.edge.ledger import anchors
+from pki.errors import InputError
+from pki.findings import Finding, error, refuse_errors
+from pki.strength import check_key
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from pki.edge.commit import Tx
+    from pki.edge.office.desk import Desk
+
+PURPOSES: Final = ("station", "firmware", "csms")
+VENDOR_LENGTH: Final = 50  # characters; vendorName in BootNotification
+KEY_ID_DIGITS: Final = 8  # hex digits at least; fewer name too much by accident
+
+_KEY_ID = re.compile(rf"[0-9a-f]{{{KEY_ID_DIGITS},64}}")
+
+
+async def listed(desk: Desk, call: calls.ListAnchors, who: str) -> calls.Anchors:  # noqa: ARG001 - one shape for all
+    """List certificates of others."""
+    return calls.Anchors(tuple(await desk.ledger.read(anchors.every)))
+
+
+async def issuers(desk: Desk, call: calls.ListIssuers, who: str) -> calls.Issuers:  # noqa: ARG001 - one shape for all
+    """List our own authorities."""
+    return calls.Issuers(our_issuers(desk))
+
+
+async def add(desk: Desk, call: calls.AddAnchor, who: str) -> calls.Done:
+    """Trust a certificate for one purpose."""
+    _check_purpose(call.purpose, call.vendor)
+    found = read_certificates(call.pem)
+    if len(found) != 1:
+        raise InputError("anchor.several", f"{len(found)} certificates were given", "Trust them one by one.")
+    refuse_errors(
+        _examine(found[0]),
+        "anchor.refused",
+        f"the certificate of {found[0].subject.rfc4514_string()[:120]!r}",
+        "Ask whoever gave it to you for their root certificate.",
+    )
+    return await desk.ledger.write(partial(_add, desk, _row(call, found[0]), who))
+
+
+def _add(desk: Desk, row: calls.AnchorRow, who: str, tx: Tx) -> calls.Done:
+    anchors.add(tx.database, row)
+    index = desk.record(tx, "anchor.added", who, _what(row))
+    _tell(desk, tx)
+    return calls.Done(index)
+
+
+async def remove(desk: Desk, call: calls.RemoveAnchor, who: str) -> calls.Done:
+    """Trust it no longer."""
+    _check_purpose(call.purpose, "any" if call.purpose == "firmware" else "")
+    digits = call.key_id.replace(":", "").lower()
+    if not _KEY_ID.fullmatch(digits):
+        raise InputError(
+            "anchor.key_id", f"{call.key_id[:72]!r} is no key id", f"Give at least {KEY_ID_DIGITS} of its hex digits."
+        )
+    return await desk.ledger.write(partial(_remove, desk, digits, call.purpose, who))
+
+
+def _remove(desk: Desk, digits: str, purpose: str, who: str, tx: Tx) -> calls.Done:
+    index = desk.record(tx, "anchor.removed", who, _what(anchors.remove(tx.database, digits, purpose)))
+    _tell(desk, tx)
+    return calls.Done(index)
+
+
+def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
+    """Return our authorities and the OCSP signer as rows, the root first."""
+    return tuple(
+        calls.IssuerRow(
+            name=own.name,
+            purpose=own.purpose,
+            subject=own.certificate.subject.rfc4514_string(),
+            not_after=own.certificate.not_valid_after_utc,
+            key_id=key_id(own.certificate),
+            pem=to_pem([own.certificate]),
+        )
+        for own in desk.own.values()
+        if own.purpose != "server"
+    )
+
+
+def every(database: Database) -> tuple[calls.AnchorRow, ...]:
+    """Return the trust list."""
+    return tuple(anchors.every(database))
+
+
+def _tell(desk: Desk, tx: Tx) -> None:
+    news = calls.TrustChanged(our_issuers(desk), every(tx.database))
+    tx.after.append(partial(desk.board.publish, news))
+
+
+def _check_purpose(purpose: str, vendor: str) -> None:
+    if purpose not in PURPOSES:
+        raise InputError(
+            "anchor.purpose", f"{purpose[:40]!r} is no purpose of trust", f"Use one of: {', '.join(PURPOSES)}."
+        )
+    if (purpose == "firmware") != bool(vendor) or len(vendor) > VENDOR_LENGTH or not (vendor + "x").isprintable():
+        raise InputError(
+            "anchor.vendor",
+            "a firmware anchor needs the vendor it signs for, and no other anchor has one",
+            "Give the vendor exactly as its stations spell it in BootNotification.",
+        )
+
+
+def _examine(certificate: x509.Certificate) -> list[Finding]:
+    basic = extension(certificate, x509.BasicConstraints)
+    found = check_key(certificate.public_key())
+    if basic is None or not basic.value.ca:
+        found.append(error("anchor.no_ca", "RFC 5280 4.2.1.9", "it is not an authority's certificate"))
+    if certificate.not_valid_after_utc <= clock.now():
+        found.append(error("anchor.expired", "RFC 5280 6.1.3", "it has expired"))
+    return found
+
+
+def _row(call: calls.AddAnchor, certificate: x509.Certificate) -> calls.AnchorRow:
+    return calls.AnchorRow(
+        purpose=call.purpose,
+        vendor=call.vendor,
+        subject=certificate.subject.rfc4514_string(),
+        not_after=certificate.not_valid_after_utc,
+        key_id=key_id(certificate),
+        pem=certificate.public_bytes(Encoding.PEM).decode("ascii"),
+    )
+
+
+def _what(row: calls.AnchorRow) -> dict[str, str]:
+    return {"purpose": row.purpose, "vendor": row.vendor, "subject": row.subject, "key_id": row.key_id.hex()}

@@ -1,0 +1,104 @@
+"""What every act of the authority works with: the ledger, the keys, our issuers, and the pen of the audit log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from pki.checkpoint import sign_checkpoint
+from pki.edge import calls, clock
+from pki.edge.ledger import audit as log
+from pki.edge.ledger import stations
+from pki.edge.office.news import Board
+from pki.errors import BollardError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    from pki.audit import Json
+    from pki.edge.commit import GroupCommit, Tx
+    from pki.edge.home import Home
+    from pki.edge.keys import Keyring
+    from pki.edge.vault import Vault
+    from pki.settings import Settings
+
+CHECKPOINT_EVERY: Final = 1_000  # entries; so that an auditor who holds a checkpoint is never far behind
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCertificate:
+    """A certificate whose key is ours. ``name`` is the key's; ``purpose`` is root, csms, station, ocsp or server."""
+
+    name: str
+    purpose: str
+    certificate: x509.Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The authority at work. ``own`` maps key names to our certificates."""
+
+    home: Home
+    settings: Settings
+    ledger: GroupCommit
+    keys: Keyring
+    vault: Vault
+    own: dict[str, OwnCertificate] = field(default_factory=dict)
+    board: Board = field(default_factory=Board)
+
+    @property
+    def origin(self) -> str:
+        """The audit log's name in its checkpoints."""
+        return f"{self.settings.csms_host}/bollard/audit"
+
+    @property
+    def audit_public_key(self) -> Ed25519PublicKey:
+        """The key that checkpoints verify under."""
+        return self._audit_key().public_key()
+
+    def mine(self, name: str) -> OwnCertificate:
+        """Return our certificate for a key of ours."""
+        if name not in self.own:
+            raise NotFoundError("issuer.unknown", f"this home has no key named {name[:40]!r}", "See 'bollard ca list'.")
+        return self.own[name]
+
+    def record(self, tx: Tx, act: str, who: str, what: Mapping[str, Json]) -> int:
+        """Write the act's audit entry in the act's own transaction; return its index."""
+        index = log.append(tx.database, clock.now(), act, who, what)
+        if (index + 1) % CHECKPOINT_EVERY == 0:
+            self.checkpoint(tx)
+        return index
+
+    def checkpoint(self, tx: Tx) -> calls.Checkpoint:
+        """Sign the log as it stands; the newest checkpoint is given again when nothing was written since."""
+        frontier = log.edge(tx.database)
+        newest = log.newest_checkpoint(tx.database)
+        root = frontier.root()
+        if newest is not None and (newest.size, newest.root) == (frontier.size, root.hex()):
+            return newest
+        text = sign_checkpoint(frontier.size, root, self.origin, self._audit_key())
+        checkpoint = calls.Checkpoint(frontier.size, root.hex(), text)
+        log.add_checkpoint(tx.database, checkpoint)
+        return checkpoint
+
+    def tell_of_station(self, tx: Tx, identity: str) -> calls.StationRow:
+        """Tell watchers how a station stands once this transaction is on the disk; return the same row."""
+        row = stations.named(tx.database, identity, live_after=clock.stamp(clock.now()))
+        tx.after.append(partial(self.board.publish, calls.StationChanged(row)))
+        return row
+
+    def newest_index(self, tx: Tx) -> int:
+        """Return the index of the newest audit entry, for acts that needed none of their own."""
+        return log.edge(tx.database).size - 1
+
+    def _audit_key(self) -> Ed25519PrivateKey:
+        key = self.keys.key("audit")
+        if not isinstance(key, Ed25519PrivateKey):
+            raise BollardError("key.kind", "audit.pem is no Ed25519 key", "Restore the real one from a backup.")
+        return key

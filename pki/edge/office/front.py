@@ -1,0 +1,146 @@
+"""The way in to the authority: open it, ask it, watch it, close it.
+
+Opening finishes what a crash left: every certificate that was intended and never recorded as signed is abandoned, with
+an audit entry each, before anything else may be asked.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar, cast
+
+from cryptography import x509
+
+from pki.edge import calls, clock, keys
+from pki.edge.commit import GroupCommit
+from pki.edge.home import read_settings
+from pki.edge.ledger import certificates, stations
+from pki.edge.ledger import firmware as images
+from pki.edge.office import anchors, credentials, firmware, issuing, records
+from pki.edge.office import certificates as issued
+from pki.edge.office import stations as registered
+from pki.edge.office.desk import Desk, OwnCertificate
+from pki.edge.office.news import Watcher
+from pki.edge.vault import Vault
+from pki.errors import InputError
+from pki.settings import parse_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from sqlite_utils import Database
+
+    from pki.edge.commit import Tx
+    from pki.edge.home import Home
+
+    Act = Callable[[Desk, calls.Call, str], Awaitable[calls.Row]]
+
+SELF: Final = "authority"  # who acts, in the audit log, when the authority tidies up by itself
+
+C = TypeVar("C", bound=calls.Call)
+R = TypeVar("R", bound=calls.Row)
+
+
+class Office:
+    """The authority at work in one home. The caller holds the home's lock for as long as it is open."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @classmethod
+    async def open(cls, home: Home) -> Office:
+        """Open the ledger, abandon what a crash left, and sign a checkpoint. A wrong passphrase is refused at once."""
+        settings = parse_settings(read_settings(home))
+        keyring = keys.Keyring(home.keys, keys.read_passphrase(home.keys))
+        keyring.key("audit")
+        desk = Desk(home, settings, GroupCommit(home.ledger), keyring, Vault(home.vault))
+        try:
+            desk.own.update({own.name: own for own in await desk.ledger.read(_own)})
+            await desk.ledger.write(partial(_sweep, desk))
+            await desk.ledger.write(desk.checkpoint)
+        except BaseException:
+            await desk.ledger.close()
+            raise
+        return cls(desk)
+
+    async def handle(self, call: calls.Call, who: str) -> calls.Row:
+        """Do what is asked; ``who`` stands in the audit log. Every refusal is raised as one of ``pki.errors``."""
+        act = _ACTS.get(type(call))
+        if act is None:
+            raise InputError("call.watch", "watching is not a question with one answer", "Watch over a connection.")
+        return await act(self._desk, call, who)
+
+    async def watch(self) -> Watcher:
+        """Begin to watch: a snapshot first, then every change after it, with none missing and none twice."""
+        watcher = Watcher()
+        await self._desk.ledger.write(partial(_join, self._desk, watcher))
+        return watcher
+
+    def leave(self, watcher: Watcher) -> None:
+        """End a watch."""
+        self._desk.board.leave(watcher)
+
+    async def close(self) -> None:
+        """Sign a checkpoint and close the ledger."""
+        self._desk.board.close()
+        try:
+            await self._desk.ledger.write(self._desk.checkpoint)
+        finally:
+            await self._desk.ledger.close()
+
+
+def _on(call: type[C], act: Callable[[Desk, C, str], Awaitable[R]]) -> tuple[type[calls.Call], Act]:
+    """Pair a question with the act that answers it: the pair is right here, so the type may be forgotten after."""
+    return call, cast("Act", act)
+
+
+_ACTS: Final[dict[type[calls.Call], Act]] = dict(
+    (
+        _on(calls.AddStation, registered.add),
+        _on(calls.AddStations, registered.add_many),
+        _on(calls.ListStations, registered.listed),
+        _on(calls.SetStationStatus, registered.set_status),
+        _on(calls.SetStationPassword, registered.set_password),
+        _on(calls.ReportBoot, registered.report_boot),
+        _on(calls.IssueCertificate, issued.issue),
+        _on(calls.ListCertificates, issued.listed),
+        _on(calls.RevokeCertificate, issued.revoke),
+        _on(calls.ListAnchors, anchors.listed),
+        _on(calls.AddAnchor, anchors.add),
+        _on(calls.RemoveAnchor, anchors.remove),
+        _on(calls.ListIssuers, anchors.issuers),
+        _on(calls.FetchCredentials, credentials.fetch),
+        _on(calls.ImportFirmware, firmware.take),
+        _on(calls.ListReleases, firmware.listed),
+        _on(calls.GrantDownload, firmware.grant),
+        _on(calls.RedeemDownload, firmware.redeem),
+        _on(calls.RecordDownload, firmware.record_download),
+        _on(calls.ListAudit, records.listed),
+        _on(calls.VerifyAudit, records.verify),
+        _on(calls.MakeCheckpoint, records.checkpoint),
+    )
+)
+
+
+def _own(database: Database) -> list[OwnCertificate]:
+    return [
+        OwnCertificate(held.name, held.purpose, x509.load_der_x509_certificate(held.der))
+        for held in certificates.held(database)
+    ]
+
+
+def _sweep(desk: Desk, tx: Tx) -> None:
+    for lost in certificates.intended(tx.database):
+        issuing.abandon(desk, lost, SELF, tx)
+
+
+def _join(desk: Desk, watcher: Watcher, tx: Tx) -> None:
+    snapshot = calls.Snapshot(
+        organisation=desk.settings.organisation.text,
+        csms_host=desk.settings.csms_host.text,
+        issuers=anchors.our_issuers(desk),
+        anchors=anchors.every(tx.database),
+        stations=tuple(stations.every(tx.database, live_after=clock.stamp(clock.now()))),
+        releases=tuple(images.every(tx.database)),
+    )
+    tx.after.append(partial(desk.board.join, watcher, snapshot))

@@ -1,0 +1,156 @@
+"""The one way a certificate comes to be: planned, approved by the lint, recorded, signed, recorded again, handed out.
+
+The first record reserves the serial and keeps the very bytes that will be signed; it is on the disk before the key is
+used. The second keeps the signature; it is on the disk before anybody sees it. A crash at any step leaves a row, and
+what is still only intended at the next start is abandoned, which counts as revoked.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from pki import issue as signing
+from pki import lint
+from pki.certificate import key_id
+from pki.edge import calls
+from pki.edge.crashpoints import reach
+from pki.edge.keys import throwaway_key
+from pki.edge.ledger import certificates, stations
+from pki.errors import BollardError, ConflictError
+from pki.names import CertificateSerial
+from pki.station import CertificateStatus, StationStatus
+
+if TYPE_CHECKING:
+    from pki import audit
+    from pki.edge.commit import Tx
+    from pki.edge.office.desk import Desk
+    from pki.plan import Plan
+    from pki.strength import SigningKey
+
+SERIAL_BYTES: Final = 20  # RFC 5280 4.1.2.2: at most 20 octets, and as many of them random as possible
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A certificate to be made: what it will say, and the key of ours that signs it.
+
+    ``station`` is the identity it is for, or empty. ``holds`` and ``role`` name the key of ours that it certifies, or
+    are empty.
+    """
+
+    plan: Plan
+    key: SigningKey
+    station: str = ""
+    holds: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A certificate that is in the ledger as valid, and the audit entry that says so."""
+
+    row: calls.CertificateRow
+    certificate: x509.Certificate
+    audit_index: int
+
+
+def draw_serial() -> CertificateSerial:
+    """Draw a serial from the system's random source."""
+    return CertificateSerial.from_random(secrets.token_bytes(SERIAL_BYTES))
+
+
+async def issue(desk: Desk, order: Order, who: str) -> Sealed:
+    """Record, sign, record; what is returned may be handed out."""
+    reach("issue.planned")
+    approved = lint.approve(order.plan, throwaway_key(order.key.public_key()))
+    row = _row(order)
+    number = await desk.ledger.write(partial(_intend, desk, order, row, approved.tbs, who))
+    reach("issue.intended")
+    try:
+        issued = signing.sign(approved, order.key)
+        reach("issue.signed")
+        sealed = await desk.ledger.write(partial(_seal, desk, order, row, number, issued.certificate, who))
+    except BollardError as problem:
+        await desk.ledger.write(partial(abandon, desk, certificates.Identified(number, row.serial, "", ""), who))
+        raise problem from None
+    reach("issue.sealed")
+    return sealed
+
+
+def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None:
+    """Record that an intended certificate was never handed out."""
+    certificates.abandon(tx.database, lost.id)
+    desk.record(tx, "certificate.abandoned", who, {"serial": lost.serial})
+    if lost.station:
+        desk.tell_of_station(tx, lost.station)
+
+
+def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who: str, tx: Tx) -> int:
+    if order.station:
+        _refuse_disabled(stations.plain(tx.database, order.station))
+    number = certificates.intend(tx.database, row, tbs)
+    desk.record(tx, "certificate.intended", who, _what(row))
+    reach("issue.intending")
+    return number
+
+
+def _seal(
+    desk: Desk, order: Order, row: calls.CertificateRow, number: int, certificate: x509.Certificate, who: str, tx: Tx
+) -> Sealed:
+    certificates.seal(tx.database, number, certificate.public_bytes(Encoding.DER))
+    if order.holds:
+        certificates.hold(tx.database, order.holds, order.role, number)
+    index = desk.record(tx, "certificate.issued", who, _what(row))
+    reach("issue.sealing")
+    if order.station:
+        desk.tell_of_station(tx, order.station)
+    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), certificate, index)
+
+
+def _row(order: Order) -> calls.CertificateRow:
+    plan, subject = order.plan, _subject(order.plan)
+    return calls.CertificateRow(
+        serial=plan.serial.hex,
+        subject=subject,
+        issuer=subject if plan.issuer is None else plan.issuer.certificate.subject.rfc4514_string(),
+        issuer_key_id=key_id(plan.issuer_public_key),
+        not_before=plan.not_before,
+        not_after=plan.not_after,
+        status=CertificateStatus.INTENDED.value,
+        purpose=plan.profile.purpose.value,
+        station=order.station,
+    )
+
+
+def _subject(plan: Plan) -> str:
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, plan.subject.common_name)]
+    if plan.profile.organisation:
+        names.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, plan.subject.organisation.text))
+    return x509.Name(names).rfc4514_string()
+
+
+def _what(row: calls.CertificateRow) -> dict[str, audit.Json]:
+    return {
+        "serial": row.serial,
+        "subject": row.subject,
+        "issuer": row.issuer,
+        "purpose": row.purpose,
+        "station": row.station,
+    }
+
+
+def _refuse_disabled(station: calls.StationRow) -> None:
+    if station.status != StationStatus.ACTIVE:
+        raise ConflictError(
+            "station.disabled",
+            f"the station {station.identity} is disabled, so nothing is issued to it",
+            f"Enable it first: bollard station set {station.identity} --status active.",
+        )

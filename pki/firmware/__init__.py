@@ -1,0 +1,1 @@
+"""Decides which firmware images may reach which stations; imports no I/O."""

@@ -1,0 +1,56 @@
+"""Signs what was approved, once, and makes sure that exactly that was signed."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.errors import RefusedError
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+    from pki.lint import Approved
+    from pki.names import CertificateSerial
+    from pki.plan import Plan
+    from pki.strength import SigningKey
+
+_ADVICE = "Nothing was handed out. Check which key the issuing authority holds, then issue again."
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A finished certificate: its bytes are the approved ones, its signature verifies under the issuer's key."""
+
+    der: bytes
+    certificate: x509.Certificate
+    serial: CertificateSerial
+
+
+def sign(approved: Approved, issuer_key: SigningKey) -> Issued:
+    """Sign an approved plan: ECDSA by curve, RSA as PKCS#1 v1.5, which stations and testers read (A00.FR.505).
+
+    The permission is spent whatever happens next. A second use raises ``ConflictError("issue.spent")``; a key that is
+    not the issuer's, or a result that is not what was approved, raises ``RefusedError``.
+    """
+    plan = approved.redeem()
+    if issuer_key.public_key() != plan.issuer_public_key:
+        raise RefusedError("issue.key", "the key at hand is not the one in the issuer's certificate", _ADVICE)
+    certificate = plan.build_with(issuer_key)
+    if not hmac.compare_digest(certificate.tbs_certificate_bytes, approved.tbs):
+        raise RefusedError("issue.bytes", "what was signed is not what was approved", _ADVICE)
+    _verify(certificate, plan)
+    return Issued(certificate.public_bytes(Encoding.DER), certificate, plan.serial)
+
+
+def _verify(certificate: x509.Certificate, plan: Plan) -> None:
+    """A fault in the machine or the token can spoil a signature, and a spoilt one can give the key away."""
+    issuer = certificate if plan.issuer is None else plan.issuer.certificate
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        raise RefusedError("issue.signature", "the new signature does not verify", _ADVICE) from None

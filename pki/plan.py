@@ -1,0 +1,243 @@
+"""Decides, down to the last byte but the signature, what a certificate will say.
+
+``plan`` brings together a certificate profile, the subject, the key, the issuer, the serial and the time. Nothing is
+signed here. What comes out is judged by ``pki.lint`` and signed by ``pki.issue``, and by no other way: only those two
+may call ``assemble``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+from pki.certificate import extension
+from pki.findings import Finding, error, refuse_errors, warning
+from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule
+from pki.strength import SigningKey, check_key, signing_hash
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+    from pki.names import CertificateSerial, Organisation
+
+COMMON_NAME_LENGTH: Final = 64  # characters; ub-common-name, RFC 5280 A.1
+CUT_MOST: Final = 0.10  # share of a lifetime that the issuer's end may take away before we refuse instead
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a certificate is for: a station's serial, the CSMS host, or an authority's name."""
+
+    common_name: str
+    organisation: Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """One of our authorities: the name the ledger knows it by, and its certificate."""
+
+    name: str
+    certificate: x509.Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A certificate as intended. ``issuer`` is ``None`` for a root, which signs itself."""
+
+    profile: CertificateProfile
+    subject: Subject
+    public_key: CertificatePublicKeyTypes
+    issuer: Issuer | None
+    serial: CertificateSerial
+    not_before: dt.datetime
+    not_after: dt.datetime
+    findings: tuple[Finding, ...]
+    _builder: x509.CertificateBuilder = field(repr=False, compare=False)
+
+    @property
+    def issuer_public_key(self) -> CertificatePublicKeyTypes:
+        """The key that the finished certificate must verify under."""
+        return self.public_key if self.issuer is None else self.issuer.certificate.public_key()
+
+    def build_with(self, key: SigningKey) -> x509.Certificate:
+        """Sign what is planned. For ``pki.lint`` (throw-away key) and ``pki.issue`` (approved) alone."""
+        return self._builder.sign(key, signing_hash(key.public_key()))
+
+
+def plan(
+    profile: CertificateProfile,
+    subject: Subject,
+    public_key: CertificatePublicKeyTypes,
+    issuer: Issuer,
+    serial: CertificateSerial,
+    now: dt.datetime,
+    days: int = 0,
+) -> Plan:
+    """Plan a certificate below ``issuer``; ``days`` 0 takes the profile's. Raises ``RefusedError("plan.refused")``."""
+    wanted = _wanted(profile, now, days)
+    end = issuer.certificate.not_valid_after_utc
+    findings = refuse_errors(
+        [
+            *_examine_subject(subject),
+            *check_key(public_key),
+            *_examine_days(profile, days),
+            *_examine_issuer(profile, issuer.certificate, now),
+            *_examine_end(now, wanted[1], end),
+        ],
+        "plan.refused",
+        f"a certificate for {subject.common_name[:72]!r} from {issuer.name!r}",
+        "Ask for fewer days, or renew the issuing authority first.",
+    )
+    validity = max(wanted[0], issuer.certificate.not_valid_before_utc), min(wanted[1], end)
+    return _plan(profile, subject, public_key, issuer, serial, validity, findings)
+
+
+def plan_root(
+    profile: CertificateProfile,
+    subject: Subject,
+    public_key: CertificatePublicKeyTypes,
+    serial: CertificateSerial,
+    now: dt.datetime,
+    days: int = 0,
+) -> Plan:
+    """Plan a root, which signs itself. Raises ``RefusedError("plan.refused")``."""
+    purpose = [] if profile.purpose is CertificatePurpose.ROOT else [_no_root(profile)]
+    findings = refuse_errors(
+        [*purpose, *_examine_subject(subject), *check_key(public_key), *_examine_days(profile, days)],
+        "plan.refused",
+        f"a root named {subject.common_name[:72]!r}",
+        "Correct the certificate profile or the key.",
+    )
+    return _plan(profile, subject, public_key, None, serial, _wanted(profile, now, days), findings)
+
+
+def _plan(
+    profile: CertificateProfile,
+    subject: Subject,
+    public_key: CertificatePublicKeyTypes,
+    issuer: Issuer | None,
+    serial: CertificateSerial,
+    validity: tuple[dt.datetime, dt.datetime],
+    findings: tuple[Finding, ...],
+) -> Plan:
+    name = _name(subject, profile)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name if issuer is None else issuer.certificate.subject)
+        .public_key(public_key)
+        .serial_number(serial.number)
+        .not_valid_before(validity[0])
+        .not_valid_after(validity[1])
+    )
+    for content, critical in _extensions(profile, subject, public_key, issuer):
+        builder = builder.add_extension(content, critical)
+    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, builder)
+
+
+def _wanted(profile: CertificateProfile, now: dt.datetime, days: int) -> tuple[dt.datetime, dt.datetime]:
+    """X.509 counts whole seconds (RFC 5280 4.1.2.5); the beginning is backdated for slow clocks (A02.FR.06)."""
+    now = now.astimezone(dt.UTC).replace(microsecond=0)
+    return now - profile.backdate, now + dt.timedelta(days=days or profile.days)
+
+
+def _examine_subject(subject: Subject) -> list[Finding]:
+    if 1 <= len(subject.common_name) <= COMMON_NAME_LENGTH:
+        return []
+    says = f"a common name has 1 to {COMMON_NAME_LENGTH} characters, this one has {len(subject.common_name)}"
+    return [error("plan.common_name", "RFC 5280 A.1", says)]
+
+
+def _examine_days(profile: CertificateProfile, days: int) -> list[Finding]:
+    if 0 <= days <= profile.longest_days:
+        return []
+    says = f"{days} days are asked for; the profile {profile.name!r} allows 1 to {profile.longest_days}"
+    return [error("plan.days", "RFC 5280 4.1.2.5", says)]
+
+
+def _examine_issuer(profile: CertificateProfile, issuer: x509.Certificate, now: dt.datetime) -> list[Finding]:
+    """RFC 5280 6.1.4 (k) to (n), asked before signing in place of after; and never future-dated (A02.FR.08)."""
+    found = []
+    basic = extension(issuer, x509.BasicConstraints)
+    usage = extension(issuer, x509.KeyUsage)
+    if basic is None or not basic.value.ca or usage is None or not usage.value.key_cert_sign:
+        found.append(error("plan.issuer", "RFC 5280 4.2.1.9", "the issuer is no authority"))
+    elif profile.is_ca and basic.value.path_length == 0:
+        found.append(error("plan.issuer", "RFC 5280 4.2.1.9", "the issuer may sign leaves alone"))
+    if issuer.not_valid_before_utc > now:
+        found.append(error("plan.issuer", "A02.FR.08", "the issuer is not valid yet"))
+    if issuer.not_valid_after_utc <= now:
+        found.append(error("plan.issuer", "RFC 5280 6.1.3", "the issuer has expired"))
+    if profile.purpose is CertificatePurpose.ROOT:
+        found.append(error("plan.issuer", "RFC 5280 3.2", "a root has no issuer but itself"))
+    return found
+
+
+def _examine_end(now: dt.datetime, wanted: dt.datetime, end: dt.datetime) -> list[Finding]:
+    """No leaf outlives its issuer. A little is cut off quietly, more would surprise whoever planned the renewal."""
+    if wanted <= end:
+        return []
+    says = f"it would end {wanted:%Y-%m-%d}, after its issuer, which ends {end:%Y-%m-%d}"
+    if (wanted - end) > (wanted - now) * CUT_MOST:
+        return [error("plan.outlives_issuer", "RFC 5280 6.1.3", says)]
+    return [warning("plan.shortened", "RFC 5280 6.1.3", f"{says}, so it ends with it")]
+
+
+def _no_root(profile: CertificateProfile) -> Finding:
+    return error("plan.purpose", "RFC 5280 3.2", f"the profile {profile.name!r} is not one for roots")
+
+
+def _name(subject: Subject, profile: CertificateProfile) -> x509.Name:
+    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, subject.common_name)]
+    if profile.organisation:
+        attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, subject.organisation.text))
+    return x509.Name(attributes)
+
+
+def _extensions(
+    profile: CertificateProfile, subject: Subject, public_key: CertificatePublicKeyTypes, issuer: Issuer | None
+) -> list[tuple[x509.ExtensionType, bool]]:
+    """RFC 5280 4.2.1, each with its criticality."""
+    found: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(profile.is_ca, profile.path_length), True),
+        (_key_usage(profile.key_usage, public_key), True),
+        (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
+    ]
+    if issuer is not None:
+        found.append((_authority_key(issuer.certificate), False))
+    if profile.eku:
+        found.append((x509.ExtendedKeyUsage(profile.eku), False))
+    if profile.san is SanRule.DNS:
+        found.append((x509.SubjectAlternativeName([x509.DNSName(subject.common_name)]), False))
+    if profile.purpose is CertificatePurpose.OCSP:
+        found.append((x509.OCSPNoCheck(), False))  # RFC 6960 4.2.2.2.1
+    return found
+
+
+def _key_usage(uses: frozenset[KeyUse], public_key: CertificatePublicKeyTypes) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=KeyUse.DIGITAL_SIGNATURE in uses,
+        content_commitment=False,
+        # RFC 5480 3: an elliptic-curve key enciphers nothing
+        key_encipherment=KeyUse.KEY_ENCIPHERMENT in uses and isinstance(public_key, rsa.RSAPublicKey),
+        data_encipherment=False,
+        key_agreement=KeyUse.KEY_AGREEMENT in uses,
+        key_cert_sign=KeyUse.KEY_CERT_SIGN in uses,
+        crl_sign=KeyUse.CRL_SIGN in uses,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
+    own = extension(issuer, x509.SubjectKeyIdentifier)
+    if own is None:
+        return x509.AuthorityKeyIdentifier(
+            x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()).digest, None, None
+        )
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)

@@ -1,0 +1,125 @@
+"""Reads what a station asks to have certified, and judges whether it may be.
+
+Of a request only the public key is taken over. Names come from the register, everything else from the certificate
+profile, so a station can ask for nothing that it is not due. All that is wrong is found before anything is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from pki.certificate import common_names, organisations
+from pki.errors import InputError
+from pki.findings import Finding, error, refuse_errors, warning
+from pki.pem import read_blocks
+from pki.strength import check_key, check_signature_hash
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+    from pki.names import Organisation, StationSerial
+    from pki.station import Station
+
+REQUEST_LENGTH: Final = 5_500  # characters; SignCertificate.csr in every edition's schema
+
+_LABELS: Final = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRequest:
+    """A request as read: well-formed, and nothing more is known of it yet."""
+
+    csr: x509.CertificateSigningRequest
+    public_key: CertificatePublicKeyTypes
+    common_names: tuple[str, ...]
+    organisations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Admissible:
+    """Evidence that this key may be certified for this station: proved to be held, strong, and rightly named."""
+
+    public_key: CertificatePublicKeyTypes
+    serial: StationSerial
+    organisation: Organisation
+    findings: tuple[Finding, ...]
+
+
+def read_request(text: str | bytes) -> SigningRequest:
+    """Read a PKCS#10 request in PEM (A02.FR.03), at most 5,500 characters. Raises ``InputError("csr.unreadable")``."""
+    blocks = read_blocks(text, _LABELS, "csr.unreadable", REQUEST_LENGTH)
+    if len(blocks) > 1:
+        raise _unreadable("it holds more than one request")
+    try:
+        csr = x509.load_der_x509_csr(blocks[0])
+        return SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+        raise _unreadable("it is PEM, but no PKCS#10 request with a known kind of key inside") from None
+
+
+def examine(request: SigningRequest, station: Station, organisation: Organisation) -> Admissible:
+    """Judge a request for one station. Raises ``RefusedError("csr.refused")`` with every finding."""
+    findings = refuse_errors(
+        [
+            *_examine_proof(request.csr),
+            *check_key(request.public_key),
+            *_examine_common_name(request.common_names, station),
+            *_examine_organisation(request.organisations, organisation),
+            *_examine_extensions(request.csr),
+        ],
+        "csr.refused",
+        f"the request of station {station.identity}",
+        "Let the station make a new key and request once what is named here is corrected.",
+    )
+    return Admissible(request.public_key, station.serial, organisation, findings)
+
+
+def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:
+    """RFC 2986 4.2: the signature proves that the station holds the private key."""
+    try:
+        if weak := check_signature_hash(csr.signature_hash_algorithm):
+            return weak
+        proved = csr.is_signature_valid
+    except (UnsupportedAlgorithm, ValueError, TypeError):
+        return [error("csr.proof", "RFC 2986 4.2", "its signature uses an algorithm that is not known here")]
+    return [] if proved else [error("csr.proof", "RFC 2986 4.2", "its signature does not prove that the key is held")]
+
+
+def _examine_common_name(names: tuple[str, ...], station: Station) -> list[Finding]:
+    """A00.FR.405 and .511: exactly one common name, exactly the serial number in our register."""
+    serial = station.serial.text
+    if len(names) != 1:
+        return [
+            error("csr.common_name", "A00.FR.511", f"it has {len(names)} common names; exactly one is due, {serial!r}")
+        ]
+    if names[0] != serial:
+        says = f"its common name is {names[0][:72]!r}, the registered serial number is {serial!r}"
+        return [error("csr.common_name", "A00.FR.511", says)]
+    return []
+
+
+def _examine_organisation(names: tuple[str, ...], organisation: Organisation) -> list[Finding]:
+    """A02.FR.13 (1.6) and A00.FR.509: the station may leave it out, but may not name another."""
+    if not names:
+        return [
+            warning("csr.organisation", "A00.FR.509", f"it names no organisation; ours, {organisation.text!r}, goes in")
+        ]
+    if names != (organisation.text,):
+        shown = ", ".join(repr(name[:72]) for name in names[:3])
+        return [error("csr.organisation", "A00.FR.509", f"its organisation is {shown}, ours is {organisation.text!r}")]
+    return []
+
+
+def _examine_extensions(csr: x509.CertificateSigningRequest) -> list[Finding]:
+    """Nothing asked for is taken over; say so, since a person may wonder."""
+    if len(csr.attributes) == 0:
+        return []
+    return [warning("csr.extensions", "A02.FR.04", "it asks for extensions or attributes; none of them is taken over")]
+
+
+def _unreadable(cause: str) -> InputError:
+    return InputError("csr.unreadable", cause, "Check the file with 'openssl req -in FILE -noout -text -verify'.")

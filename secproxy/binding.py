@@ -1,0 +1,126 @@
+"""Whether a certificate is this station's: issuer, names, end and standing, held against the ledger.
+
+Rules this file keeps:
+
+* A certificate names one station, by its serial number; nothing is matched loosely (A00.FR.405, .427).
+* Of our own issuers, only what the ledger lists as valid is valid (A00.FR.705); there is no list to be out of date.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+
+from pki.certificate import common_names, key_id, organisations
+from pki.errors import InputError
+from pki.names import CertificateSerial
+from pki.station import CertificateStatus, StationStatus
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from pki.station import Station
+    from secproxy.events import Value
+    from secproxy.station_view import Trust, View
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """A station's certificate after OpenSSL verified its chain.
+
+    ``issuer_key_id`` is the key id of the trusted issuer the chain ended in, ``key_id`` that of the certificate itself
+    (both SHA-256 over SubjectPublicKeyInfo, 32 bytes); ``fingerprint`` is the SHA-256 of its DER, in hex.
+    """
+
+    subject: str
+    common_names: tuple[str, ...]
+    organisations: tuple[str, ...]
+    serial: CertificateSerial
+    issuer_key_id: bytes
+    key_id: bytes
+    not_after: dt.datetime
+    fingerprint: str
+
+
+Objection = tuple[str, dict[str, "Value"]]
+"""A cause and what speaks for it; an empty cause is no objection."""
+
+NO_OBJECTION: Final[Objection] = ("", {})
+
+
+def read_certificate(der: bytes, issuer_key_id: bytes) -> ClientCertificate:
+    """Read what admission needs of a certificate. Raises ``InputError`` when it cannot be read."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        subject = certificate.subject
+        return ClientCertificate(
+            subject=subject.rfc4514_string(),
+            common_names=common_names(subject),
+            organisations=organisations(subject),
+            serial=CertificateSerial(certificate.serial_number),
+            issuer_key_id=issuer_key_id,
+            key_id=key_id(certificate),
+            not_after=certificate.not_valid_after_utc,
+            fingerprint=hashlib.sha256(der).hexdigest(),
+        )
+    except (ValueError, UnsupportedAlgorithm) as broken:
+        raise InputError("certificate.unreadable", f"the station's certificate: {str(broken)[:100]!r}") from None
+
+
+def objection(certificate: ClientCertificate, station: Station | None, view: View, now: dt.datetime) -> Objection:
+    """What speaks against this certificate for this station, the gravest first."""
+    trust = view.trusts.get(certificate.issuer_key_id)
+    if trust is None:  # A00.FR.403
+        return "cert.unknown_ca", {"issuer_key_id": certificate.issuer_key_id.hex()}
+    owner = _other_owner(certificate, station, view)
+    if owner is not None:  # A00.FR.405, .427
+        return "cert.other_station", {"certificate_of": owner.identity.text}
+    if station is None:
+        return "station.unknown", {}
+    if station.status is not StationStatus.ACTIVE:
+        return "station.disabled", {}
+    if certificate.not_after <= now:  # A00.FR.407; RFC 5280 4.1.2.5
+        return "cert.expired", {"not_after": certificate.not_after.isoformat()}
+    return _objection_to_content(certificate, station, trust, view)
+
+
+def _objection_to_content(certificate: ClientCertificate, station: Station, trust: Trust, view: View) -> Objection:
+    if certificate.common_names != (station.serial.text,):  # A00.FR.405: one name, and it is the station's
+        return "cert.invalid", {"clause": "A00.FR.405", "registered_serial": station.serial.text}
+    if not set(certificate.organisations) & {view.organisation, trust.organisation} - {""}:  # A00.FR.404
+        return "cert.invalid", {"clause": "A00.FR.404", "organisation": ", ".join(certificate.organisations)}
+    if not trust.ours:
+        return NO_OBJECTION
+    status = _status(certificate, station)
+    if status in {CertificateStatus.REVOKED, CertificateStatus.ABANDONED}:  # A00.FR.705
+        return "cert.revoked", {"clause": "A00.FR.705"}
+    if status is not CertificateStatus.VALID:
+        return "cert.invalid", {"clause": "A00.FR.705", "ledger": status.value if status else "not listed"}
+    return NO_OBJECTION
+
+
+def _other_owner(certificate: ClientCertificate, station: Station | None, view: View) -> Station | None:
+    """The other station that the certificate names. Asked for only when it does not name this one."""
+    if station is not None and station.serial.text in certificate.common_names:
+        return None
+    return next((other for other in view.stations.values() if other.serial.text in certificate.common_names), None)
+
+
+def _status(certificate: ClientCertificate, station: Station) -> CertificateStatus | None:
+    for fact in station.certificates:
+        if (fact.serial, fact.issuer_key_id) == (certificate.serial, certificate.issuer_key_id):
+            return fact.status
+    return None
+
+
+def certificate_facts(certificate: ClientCertificate) -> dict[str, Value]:
+    """What an event says of a certificate."""
+    return {
+        "subject": certificate.subject,
+        "certificate_serial": certificate.serial.hex,
+        "fingerprint": certificate.fingerprint,
+    }

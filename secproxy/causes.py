@@ -1,0 +1,238 @@
+"""Every cause of a security event: what it means, how soon a person should look, and what to do next.
+
+The types are the standard's event names where it has one (OCPP 2.0.1 appendix 1), else names that start with
+``bollard.``. Nothing is explained anywhere else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from secproxy.firmware_causes import FIRMWARE_CAUSES
+from secproxy.kinds import Kind, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CERTIFICATE: Final = "InvalidChargingStationCertificate"
+_LOGIN: Final = "FailedToAuthenticateAtCsms"
+_MESSAGES: Final = "InvalidMessages"
+_CRITICAL, _HIGH, _MEDIUM, _LOW, _INFO = Severity  # one word each keeps the table below readable
+
+_CERTIFICATES: Final[Mapping[str, Kind]] = {
+    "cert.missing": Kind(
+        _CERTIFICATE,
+        _HIGH,
+        "A00.FR.401",
+        "The station came to a profile 3 listener without a certificate.",
+        "Install the station's certificate, or let it dial the listener of its own security profile.",
+    ),
+    "cert.unknown_ca": Kind(
+        _CERTIFICATE,
+        _HIGH,
+        "A00.FR.403",
+        "The station's certificate was issued by a CA that is not trusted here.",
+        "Issue one with 'bollard cert issue', or trust its maker's CA with 'bollard ca trust add --purpose station'.",
+    ),
+    "cert.expired": Kind(
+        _CERTIFICATE,
+        _HIGH,
+        "A00.FR.407",
+        "The station's certificate is past its end.",
+        "Issue a new certificate with 'bollard cert issue'.",
+    ),
+    "cert.not_yet_valid": Kind(
+        _CERTIFICATE,
+        _HIGH,
+        "A00.FR.407",
+        "The station's certificate is not valid yet.",
+        "Check the clock of this host; when it is right, ask whoever issued the certificate.",
+    ),
+    "cert.revoked": Kind(
+        _CERTIFICATE,
+        _CRITICAL,
+        "A00.FR.705",
+        "The station's certificate was revoked.",
+        "If the station is yours and intact, issue a new certificate; else find out who holds the old key.",
+    ),
+    "cert.other_station": Kind(
+        "bollard.IdentityMismatch",
+        _CRITICAL,
+        "A00.FR.405",
+        "The certificate of one station was used under the name of another.",
+        "Check both stations on site; when a key was copied, revoke that certificate with 'bollard cert revoke'.",
+    ),
+    "cert.invalid": Kind(
+        _CERTIFICATE,
+        _HIGH,
+        "A00.FR.407",
+        "The station's certificate does not meet the rules for station certificates, or the ledger does not know it.",
+        "Compare the evidence with 'bollard cert list --station' and issue a new certificate where they differ.",
+    ),
+    "cert.serial": Kind(
+        "bollard.IdentityMismatch",
+        _CRITICAL,
+        "B01.FR.11",
+        "The serial number in the station's BootNotification is not the one in its certificate.",
+        "Check on site whether the controller was swapped; register the new serial number or revoke the certificate.",
+    ),
+}
+
+_LOGINS: Final[Mapping[str, Kind]] = {
+    "auth.missing": Kind(
+        _LOGIN,
+        _MEDIUM,
+        "A00.FR.202",
+        "The station sent no readable user name and password.",
+        "Set the password in the station; 'bollard station password' makes a new one.",
+    ),
+    "auth.wrong_password": Kind(
+        _LOGIN,
+        _HIGH,
+        "A00.FR.204",
+        "The station sent a wrong password.",
+        "Set the password again in the station; when it is right there, set the station's password form.",
+    ),
+    "auth.other_station": Kind(
+        "bollard.IdentityMismatch",
+        _HIGH,
+        "A00.FR.207",
+        "The user name is not the identity in the URL.",
+        "Set the user name in the station to its identity, the last part of the URL it dials.",
+    ),
+    "auth.busy": Kind(
+        "bollard.Busy",
+        _MEDIUM,
+        "",
+        "Too many passwords waited to be checked; the station was told to come back later.",
+        "After an outage this settles by itself; generated passwords are checked faster than chosen ones.",
+    ),
+    "station.unknown": Kind(
+        _LOGIN,
+        _MEDIUM,
+        "A00.FR.204",
+        "No station of this name is registered.",
+        "Register it with 'bollard station add', or correct the identity in the station.",
+    ),
+    "station.disabled": Kind(
+        _LOGIN,
+        _MEDIUM,
+        "A00.FR.407",
+        "The station is disabled.",
+        "Enable it with 'bollard station enable' when it may connect again.",
+    ),
+    "profile.too_low": Kind(
+        "bollard.SecurityProfileDowngrade",
+        _CRITICAL,
+        "A05.FR.09",
+        "The station came to a listener of a lower security profile than it is registered with.",
+        "Check the station's connection settings; somebody may be posing as it.",
+    ),
+}
+
+_TRANSPORT: Final[Mapping[str, Kind]] = {
+    "tls.version": Kind(
+        "InvalidTLSVersion",
+        _HIGH,
+        "A00.FR.314",
+        "The peer offered no TLS version of 1.2 or above.",
+        "Update the station's firmware; TLS below 1.2 is not accepted.",
+    ),
+    "tls.cipher": Kind(
+        "InvalidTLSCipherSuite",
+        _HIGH,
+        "A00.FR.318",
+        "The peer offered none of the four cipher suites that OCPP names.",
+        "Update the station's firmware or its cipher settings.",
+    ),
+    "tls.failed": Kind(
+        "bollard.HandshakeFailed",
+        _LOW,
+        "A00.FR.317",
+        "The TLS handshake failed.",
+        "If it is a station, check that it trusts our root certificate and dials the right port.",
+    ),
+    "http.bad_request": Kind(
+        "bollard.InvalidUpgrade",
+        _LOW,
+        "RFC 6455 4.2.1",
+        "The request is no proper WebSocket upgrade to a station's URL.",
+        "Correct the URL in the station: it ends in /IDENTITY and has no query.",
+    ),
+    "subprotocol.none": Kind(
+        "bollard.SubprotocolRefused",
+        _MEDIUM,
+        "OCPP-J 3.1.2",
+        "The station offers no OCPP version that is spoken here.",
+        "Set the station to OCPP 1.6, 2.0.1 or 2.1 over JSON.",
+    ),
+    "frame.violation": Kind(
+        "bollard.ProtocolViolation",
+        _MEDIUM,
+        "RFC 6455 5",
+        "The peer broke the rules of WebSocket framing or its limits, and the connection was closed.",
+        "Update the station's firmware; when it is the CSMS, tell its maker. The evidence names the rule.",
+    ),
+    "upstream.unreachable": Kind(
+        "bollard.UpstreamUnreachable",
+        _HIGH,
+        "",
+        "The CSMS cannot be reached, so stations are turned away.",
+        "Check that the CSMS runs and that [csms].upstream names it.",
+    ),
+}
+
+_SESSIONS: Final[Mapping[str, Kind]] = {
+    "session.duplicate": Kind(
+        "bollard.DuplicateSession",
+        _HIGH,
+        "A00.FR.427",
+        "A second connection under the name of a connected station was refused.",
+        "Check whether two devices carry the same identity or certificate.",
+    ),
+    "session.replaced": Kind(
+        "bollard.SessionReplaced",
+        _LOW,
+        "",
+        "The station came back while its old connection was dead; the old one was dropped.",
+        "When this happens often, check the station's network.",
+    ),
+    "session.revoked": Kind(
+        "bollard.SessionRevoked",
+        _HIGH,
+        "A00.FR.705",
+        "A live connection was closed because the station may no longer connect this way.",
+        "The evidence names the reason; nothing is to be done when the change was meant.",
+    ),
+    "message.malformed": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.1",
+        "A message is no OCPP message, or two readers could read it differently; it was not passed on.",
+        "Update the sender's firmware or software; the evidence names the fault.",
+    ),
+    "station.event": Kind(
+        "bollard.StationEvent",
+        _MEDIUM,
+        "A04.FR.01",
+        "The station reported a security event of its own.",
+        "Look the event's type up in the station's manual; the evidence holds what the station says.",
+    ),
+    "journal.lost": Kind(
+        "bollard.JournalLost",
+        _CRITICAL,
+        "",
+        "Security events could not be written and are lost; the evidence counts them.",
+        "Free space on the disk that holds the journal.",
+    ),
+    "journal.damaged": Kind(
+        "bollard.JournalDamaged",
+        _HIGH,
+        "",
+        "A journal file holds a line that cannot be read.",
+        "One cut line after a crash is harmless; anything else means that somebody edited the file.",
+    ),
+}
+
+CAUSES: Final[Mapping[str, Kind]] = {**_CERTIFICATES, **_LOGINS, **_TRANSPORT, **_SESSIONS, **FIRMWARE_CAUSES}
+"""Every cause there is. Scripts and alerts may depend on the keys: none is ever renamed."""

@@ -1,0 +1,209 @@
+"""How a station comes in: handshake, head, admission, claim, CSMS, 101; each step refuses with one event.
+
+Rules this file keeps:
+
+* The event is written before the answer leaves.
+* The CSMS sees nothing of a station that is not admitted, and the station sees no 101 before the CSMS has given one.
+* Whatever fails, the socket is closed in a way that lets the refusal arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.chain import key_id
+from pki.edge.clock import now
+from pki.errors import ConflictError, InputError, UnreachableError
+from pki.station import SecurityProfile
+from secproxy import head
+from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
+from secproxy.edge.passwords import BusyError
+from secproxy.edge.tls import HandshakeError, TlsLeg
+from secproxy.edge.upstream import UpstreamError, UpstreamLeg, dial
+from secproxy.errors import AdmissionRefused
+from secproxy.events import Note
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from cryptography import x509
+
+    from secproxy.config import Config
+    from secproxy.edge.claim_line import ClaimLine
+    from secproxy.edge.listener import Listener, Slots
+    from secproxy.edge.passwords import PasswordDesk
+    from secproxy.station_view import View
+
+CHALLENGE_SECONDS: Final = 1.0  # a 401 leaves this long after its request: more than a slow hash takes, so that the
+# time tells nobody whether a station exists (and a guess costs at least this much)
+RETRY_AFTER_SECONDS: Final = 10  # what a station is told when the CSMS is away; stations add their own back-off
+
+
+class Turned(Exception):  # noqa: N818 - a fact about an arrival, not a fault of ours
+    """The arrival was turned away: the event to write, if any, and the HTTP answer, if it is to have one."""
+
+    def __init__(self, note: Note | None, answer: bytes) -> None:
+        super().__init__(note.cause if note else "")
+        self.note = note
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What the arrivals of one worker share."""
+
+    config: Config
+    view: View
+    slots: Slots
+    passwords: PasswordDesk
+    claims: ClaimLine
+    record: Callable[[Note], None]
+    connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg], None]
+    """Makes the live connection of an admitted station."""
+
+
+async def receive(reception: Reception, listener: Listener, sock: socket.socket, remote: str) -> None:
+    """Take one accepted socket to a live connection, or turn it away. Never raises, save when cancelled."""
+    leg = TlsLeg(asyncio.get_running_loop(), sock, listener.context, remote)
+    try:
+        await _receive(reception, listener, leg)
+    except Turned as turned:
+        if turned.note is not None:
+            reception.record(turned.note)
+        await leg.farewell(turned.answer)
+    except BaseException:
+        leg.abort()
+        raise
+
+
+async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> None:
+    try:
+        await _handshake(reception, leg)
+    finally:
+        reception.slots.give()
+    upgrade = await _read_upgrade(reception, leg)
+    admitted = await _admit(reception, _hello(listener, leg, upgrade))
+    await _connect(reception, admitted, leg, upgrade)
+
+
+async def _handshake(reception: Reception, leg: TlsLeg) -> None:
+    seconds = reception.config.limits.handshake_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            await leg.handshake()
+    except TimeoutError:
+        raise Turned(Note("tls.failed", "", leg.remote, {"says": f"no handshake within {seconds} s"}), b"") from None
+    except HandshakeError as failure:
+        raise Turned(Note(failure.cause, "", leg.remote, failure.evidence) if failure.cause else None, b"") from None
+
+
+async def _read_upgrade(reception: Reception, leg: TlsLeg) -> head.Upgrade:
+    limits = reception.config.limits
+    try:
+        async with asyncio.timeout(limits.head_seconds):
+            raw = await leg.read_head(head.END, limits.head_bytes)
+        return head.read_request(raw, limits.headers)
+    except TimeoutError:
+        raise _bad_request(leg, 408, f"no request within {limits.head_seconds} s") from None
+    except ConnectionError:
+        raise Turned(None, b"") from None
+    except ValueError as broken:
+        raise _bad_request(leg, 431 if "longer" in str(broken) else 400, f"a request head {broken}") from None
+    except head.HeadError as broken:
+        raise _bad_request(leg, broken.status, broken.says) from None
+
+
+def _bad_request(leg: TlsLeg, status: int, says: str) -> Turned:
+    note = Note("http.bad_request", "", leg.remote, {"says": says, "status": status})
+    return Turned(note, head.write_refusal(status))
+
+
+def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
+    return Hello(
+        profile=listener.config.profile,
+        remote=leg.remote,
+        target=upgrade.target,
+        subprotocols=upgrade.subprotocols,
+        authorization=upgrade.authorization,
+        certificate=_certificate(leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
+        tls_version=leg.version,
+        cipher=leg.cipher,
+    )
+
+
+def _certificate(leg: TlsLeg) -> ClientCertificate | None:
+    chain = leg.verified_chain()
+    if not chain:
+        return None
+    try:
+        return read_certificate(chain[0].public_bytes(Encoding.DER), _anchor_id(chain[-1]))
+    except InputError as broken:
+        note = Note("cert.invalid", "", leg.remote, {"says": broken.cause})
+        raise Turned(note, head.write_refusal(403)) from None
+
+
+@lru_cache(maxsize=256)
+def _anchor_id(anchor: x509.Certificate) -> bytes:
+    return key_id(anchor)
+
+
+async def _admit(reception: Reception, hello: Hello) -> Admitted:
+    """Judge, with a password check when it takes one; every 401 takes the same time, whatever was behind it."""
+    answer_at = asyncio.get_running_loop().time() + CHALLENGE_SECONDS
+    try:
+        return await _judge(reception, hello)
+    except AdmissionRefused as refused:
+        answer = head.write_refusal(refused.status, challenge=refused.challenge)
+        if refused.challenge:
+            await asyncio.sleep(answer_at - asyncio.get_running_loop().time())
+        raise Turned(refused.note, answer) from None
+
+
+async def _judge(reception: Reception, hello: Hello) -> Admitted:
+    try:
+        verdict = judge(hello, reception.view, now())
+        if isinstance(verdict, PasswordQuestion):
+            return verdict.answered(await reception.passwords.check(verdict))
+    except BusyError:
+        busy = Note("auth.busy", "", hello.remote, {"target": hello.target})
+        raise Turned(busy, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
+    return verdict
+
+
+async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade) -> None:
+    number = await _claim(reception, admitted)
+    try:
+        upstream = await _dial(reception, admitted, upgrade)
+    except BaseException:
+        reception.claims.release(number)
+        raise
+    leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol))
+    reception.connect(number, admitted, leg, upstream)
+
+
+async def _claim(reception: Reception, admitted: Admitted) -> int:
+    try:
+        return await reception.claims.claim(admitted.station.identity.text, admitted.credential)
+    except ConflictError as held:
+        note = Note("session.duplicate", admitted.station.identity.text, admitted.remote, {"says": held.cause})
+        raise Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
+    except UnreachableError:  # the supervisor is gone, and this worker goes with it
+        raise Turned(None, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
+
+
+async def _dial(reception: Reception, admitted: Admitted, upgrade: head.Upgrade) -> UpstreamLeg:
+    config = reception.config
+    extra = [("X-Forwarded-For", admitted.remote.rpartition(":")[0].strip("[]")), ("X-Forwarded-Proto", "https")]
+    if admitted.certificate is None and upgrade.authorization is not None:
+        extra.append(("Authorization", upgrade.authorization))  # verified by us; a CSMS that checks it too still can
+    try:
+        return await dial(config, admitted, extra)
+    except UpstreamError as away:
+        note = Note("upstream.unreachable", admitted.station.identity.text, admitted.remote, {"says": away.says})
+        raise Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None

@@ -1,0 +1,148 @@
+"""A worker asks the supervisor here before it lets a station in, so that no station is ever connected twice.
+
+Rules this file keeps:
+
+* A granted leg is released exactly by its number, also when whoever asked for it has given up meanwhile.
+* When the line ends the supervisor is gone, and with it the knowledge of who is connected where: every claim fails, and
+  the worker ends (``closed``). It does not reconnect.
+* A probe that fails in any way is an answer: not alive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import TYPE_CHECKING, Self, assert_never
+
+import msgspec
+
+from pki.edge.wire import short_path
+from pki.errors import ConflictError, UnreachableError
+from secproxy.edge import claim_wire as wire
+from secproxy.events import CAUSES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pki.edge.home import Home
+
+_decoder = msgspec.json.Decoder(wire.FromDesk)
+
+
+class ClaimLine:
+    """One worker's line to the supervisor. Made by ``connect``."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        probe: Callable[[int], Awaitable[bool]],
+        drop: Callable[[int], None],
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._probe = probe
+        self._drop = drop
+        self._tickets = count(1)
+        self._asked: dict[int, asyncio.Future[int]] = {}
+        self._probes: set[asyncio.Task[None]] = set()
+        self._listening = asyncio.create_task(self._listen())
+
+    @classmethod
+    async def connect(
+        cls,
+        home: Home,
+        worker: int,
+        probe: Callable[[int], Awaitable[bool]],
+        drop: Callable[[int], None],
+    ) -> Self:
+        """Reach the supervisor. ``probe`` says whether a leg's station is alive, ``drop`` ends a leg at once."""
+        try:
+            with short_path(home.claims_socket) as path:
+                reader, writer = await asyncio.open_unix_connection(path, limit=wire.LINE_BYTES)
+        except OSError:
+            raise _gone() from None
+        writer.write(wire.line(wire.Hello(worker)))
+        return cls(reader, writer, probe, drop)
+
+    async def claim(self, identity: str, credential: bytes) -> int:
+        """Ask for a station's connection and return its leg; ``ConflictError("session.duplicate")`` when it is held."""
+        if self._listening.done():
+            raise _gone()
+        ticket = next(self._tickets)
+        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._asked[ticket] = answer
+        self._say(wire.Want(ticket, identity, credential))
+        return await answer
+
+    def release(self, leg: int) -> None:
+        """Tell that a leg's connection has ended."""
+        self._say(wire.Release(leg))
+
+    def ready(self) -> None:
+        """Tell that this worker's listeners are open."""
+        self._say(wire.Ready())
+
+    async def closed(self) -> None:
+        """Wait until the supervisor is gone."""
+        await asyncio.wait({self._listening})
+
+    async def close(self) -> None:
+        """Hang up; the supervisor frees every leg of this worker."""
+        self._listening.cancel()
+        await asyncio.wait({self._listening})
+        self._hang_up()  # a task cancelled before it began has not done so
+
+    async def _listen(self) -> None:
+        try:
+            while line := await self._reader.readline():
+                self._heard(_decoder.decode(line))
+        except (OSError, ValueError):
+            pass  # the line is broken, which is the end of it just as well
+        finally:
+            self._hang_up()
+
+    def _heard(self, word: wire.FromDesk) -> None:
+        match word:
+            case wire.Granted(ticket, leg):
+                self._granted(self._asked.pop(ticket), leg)
+            case wire.Denied(ticket, cause):
+                _refuse(self._asked.pop(ticket), ConflictError(cause, CAUSES[cause].says, CAUSES[cause].advice))
+            case wire.Probe(leg):
+                task = asyncio.create_task(self._answer_probe(leg))
+                self._probes.add(task)
+                task.add_done_callback(self._probes.discard)
+            case wire.Drop(leg):
+                self._drop(leg)
+            case _:
+                assert_never(word)
+
+    def _granted(self, answer: asyncio.Future[int], leg: int) -> None:
+        if answer.done():  # whoever asked was cancelled: nobody would ever release this leg
+            self.release(leg)
+        else:
+            answer.set_result(leg)
+
+    async def _answer_probe(self, leg: int) -> None:
+        [alive] = await asyncio.gather(self._probe(leg), return_exceptions=True)
+        self._say(wire.Probed(leg, alive is True))
+
+    def _say(self, word: wire.Word) -> None:
+        if not self._writer.is_closing():
+            self._writer.write(wire.line(word))
+
+    def _hang_up(self) -> None:
+        self._writer.close()
+        for answer in self._asked.values():
+            _refuse(answer, _gone())
+        for task in self._probes:
+            task.cancel()
+
+
+def _refuse(answer: asyncio.Future[int], error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+
+
+def _gone() -> UnreachableError:
+    return UnreachableError("claims.unreachable", "the supervisor does not answer", "Start 'bollard up'.")

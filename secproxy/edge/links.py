@@ -1,0 +1,99 @@
+"""The live connections of one worker, and the end of each that is no longer allowed.
+
+Rules this file keeps:
+
+* Whenever something is learned about a station, its live connection is judged again, by the same core that admitted it.
+* A certificate that runs out ends its session within a second (A00.FR.407).
+* A connection is taken out by its leg's number, never by identity, so that a retiring one cannot take its replacement
+  with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from typing import TYPE_CHECKING, Final
+
+from pki.edge.clock import now
+from secproxy.admission import still_allowed
+from secproxy.errors import AdmissionRefused
+from secproxy.events import Note
+from secproxy.frames import POLICY_VIOLATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from secproxy.config import Limits
+    from secproxy.edge.relay import Link
+    from secproxy.station_view import View
+
+EXPIRY_SECONDS: Final = 0.5  # how often the earliest expiry is looked at
+SERVICE_RESTART: Final = 1012  # registered close code: the station should come back soon
+
+
+class Links:
+    """The registry. ``record`` writes a security event."""
+
+    def __init__(self, view: View, limits: Limits, record: Callable[[Note], None]) -> None:
+        self._view = view
+        self._limits = limits
+        self._record = record
+        self._by_leg: dict[int, Link] = {}
+        self._by_identity: dict[str, Link] = {}
+        self._expiries: list[tuple[float, int]] = []
+
+    def add(self, link: Link) -> None:
+        """Take in a connection, and judge it once more: something may have changed while the CSMS was dialled."""
+        self._by_leg[link.leg] = self._by_identity[link.identity] = link
+        if link.admitted.certificate is not None:
+            heapq.heappush(self._expiries, (link.admitted.certificate.not_after.timestamp(), link.leg))
+        self.judge([link.identity])
+
+    def all(self) -> list[Link]:
+        """Every live connection."""
+        return list(self._by_leg.values())
+
+    def remove(self, link: Link) -> None:
+        """Forget a connection that has ended."""
+        self._by_leg.pop(link.leg, None)
+        if self._by_identity.get(link.identity) is link:
+            del self._by_identity[link.identity]
+
+    def judge(self, identities: Iterable[str] | None = None) -> None:
+        """Close each connection, of these identities or of all, that is no longer allowed; the event says why."""
+        for identity in list(self._by_identity) if identities is None else identities:
+            link = self._by_identity.get(identity)
+            if link is None:
+                continue
+            try:
+                still_allowed(link.admitted, self._view, now())
+            except AdmissionRefused as refused:
+                self._record(refused.note)
+                link.close(POLICY_VIOLATION, refused.cause)
+
+    async def expire(self) -> None:
+        """Watch the clock for ever."""
+        while True:
+            await asyncio.sleep(EXPIRY_SECONDS)
+            moment = now().timestamp()
+            while self._expiries and self._expiries[0][0] <= moment:
+                link = self._by_leg.get(heapq.heappop(self._expiries)[1])
+                if link is not None:
+                    self.judge([link.identity])
+
+    async def probe(self, leg: int) -> bool:
+        """Whether that connection's station still answers."""
+        link = self._by_leg.get(leg)
+        return link is not None and await link.answers(self._limits.probe_seconds)
+
+    def drop(self, leg: int) -> None:
+        """End a connection that a newer one of the same station replaces."""
+        link = self._by_leg.get(leg)
+        if link is not None:
+            self._record(Note("session.replaced", link.identity, link.admitted.remote))
+            link.close(POLICY_VIOLATION, "replaced by a newer connection of the same station")
+
+    def leave(self) -> None:
+        """End every connection, because this worker ends."""
+        for link in self.all():
+            link.close(SERVICE_RESTART, "the proxy is restarting")

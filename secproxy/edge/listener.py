@@ -1,0 +1,131 @@
+"""The door of one worker: listening sockets shared by all workers, and how many may stand in the doorway at once."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from OpenSSL import SSL
+
+    from secproxy.config import ListenerConfig
+
+BACKLOG: Final = 4096  # connections the kernel holds for us; a reconnect storm of one site fits
+ACCEPTS_A_TURN: Final = 4  # a handshake costs about a millisecond: live messages get their turn after this many
+PAUSE_SECONDS: Final = 0.2  # between attempts while the process has no descriptor left
+KEEPALIVE: Final = (60, 20, 3)  # seconds idle, seconds between probes, probes; a dead peer is found in two minutes
+
+
+class Slots:
+    """How many handshakes may be under way; a full house is told to every listener, which stops accepting."""
+
+    def __init__(self, total: int) -> None:
+        self._free = total
+        self._waiting: list[Callable[[], None]] = []
+
+    def take(self) -> bool:
+        """Take a slot; False when there is none."""
+        if self._free <= 0:
+            return False
+        self._free -= 1
+        return True
+
+    def give(self) -> None:
+        """Give a slot back and let a waiting listener go on."""
+        self._free += 1
+        waiting, self._waiting = self._waiting, []
+        for resume in waiting:
+            resume()
+
+    def when_free(self, resume: Callable[[], None]) -> None:
+        """Call ``resume`` once a slot is given back."""
+        self._waiting.append(resume)
+
+
+class Listener:
+    """One listening address. ``context`` may be replaced at any time; connections under way keep the old one."""
+
+    def __init__(
+        self,
+        config: ListenerConfig,
+        context: SSL.Context,
+        slots: Slots,
+        arrive: Callable[[Listener, socket.socket, str], Awaitable[None]],
+    ) -> None:
+        self.config = config
+        self.context = context
+        self._slots = slots
+        self._arrive = arrive
+        self._loop = asyncio.get_running_loop()
+        self._arrivals: set[asyncio.Task[None]] = set()
+        self._open = True
+        self._socket = _listen(config.host, config.port)
+        self._watch()
+
+    @property
+    def port(self) -> int:
+        """The port in use, also when the system chose it."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Accept no more, and give up those that have not yet been admitted."""
+        self._open = False
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        for arrival in self._arrivals:
+            arrival.cancel()
+
+    def _watch(self) -> None:
+        if self._open:
+            self._loop.add_reader(self._socket.fileno(), self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTS_A_TURN):
+            if not self._slots.take():
+                self._loop.remove_reader(self._socket.fileno())
+                self._slots.when_free(self._watch)
+                return
+            try:
+                sock, address = self._socket.accept()
+            except BlockingIOError:  # nobody is waiting any more
+                self._slots.give()
+                return
+            except OSError:  # out of descriptors or memory: the kernel keeps the connection until there is room
+                self._slots.give()
+                self._loop.remove_reader(self._socket.fileno())
+                self._loop.call_later(PAUSE_SECONDS, self._watch)
+                return
+            self._admit(sock, address)
+
+    def _admit(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        _prepare(sock)
+        remote = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+        arrival = asyncio.ensure_future(self._arrive(self, sock, remote))
+        self._arrivals.add(arrival)
+        arrival.add_done_callback(self._arrivals.discard)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listening.setblocking(False)
+    listening.bind((host, port))
+    listening.listen(BACKLOG)
+    return listening
+
+
+def _prepare(sock: socket.socket) -> None:
+    idle, interval, probes = KEEPALIVE
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, (idle + interval * probes) * 1000)

@@ -1,0 +1,131 @@
+"""What the authority tells the proxy is turned into what the proxy decides with, once, at the door.
+
+Rules this file keeps:
+
+* Past this file no row of the wire is seen: stations, trust and releases are the core's own types.
+* ``apply`` says which stations a change touches, so that their live connections are judged again and no others are.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, assert_never
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from pki.edge import calls
+from pki.firmware.release import Release, recall
+from pki.firmware.signer import Anchors
+from pki.names import CertificateSerial, StationIdentity, StationSerial
+from pki.station import CertificateFact, CertificateStatus, PasswordForm, SecurityProfile, Station, StationStatus
+from secproxy.station_view import Trust, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def view_of(snapshot: calls.Snapshot) -> View:
+    """Make a worker's view of the ledger from the authority's first news."""
+    view = View(snapshot.organisation, snapshot.csms_host)
+    apply(view, snapshot)
+    return view
+
+
+def apply(view: View, news: calls.News) -> frozenset[str]:
+    """Change the view as the news say; return the identities of all stations whose standing may be another now."""
+    match news:
+        case calls.Snapshot():
+            return _replace(view, news)
+        case calls.StationChanged(row):
+            view.stations[row.identity] = station(row)
+            return frozenset({row.identity})
+        case calls.TrustChanged(issuers, anchors):
+            _trust(view, issuers, anchors)
+            return frozenset(view.stations)
+        case calls.ReleaseAdded(row):
+            view.releases = (*(known for known in view.releases if known.digest != row.digest), release(row))
+            return frozenset()
+        case calls.CredentialsChanged():
+            return frozenset()
+        case _:
+            assert_never(news)
+
+
+def station(row: calls.StationRow) -> Station:
+    """Read one station."""
+    return Station(
+        identity=StationIdentity.parse(row.identity),
+        serial=StationSerial.parse(row.serial),
+        profile=SecurityProfile(row.profile),
+        status=StationStatus(row.status),
+        verifier=row.verifier,
+        password_form=PasswordForm(row.password_form),
+        certificates=tuple(certificate(each) for each in row.certificates),
+        vendor=row.vendor,
+        model=row.model,
+        firmware_version=row.firmware_version,
+        group=row.group,
+        site=row.site,
+        last_seen=row.last_seen,
+    )
+
+
+def certificate(row: calls.CertificateRow) -> CertificateFact:
+    """Read one certificate of a station."""
+    serial = CertificateSerial.parse(row.serial)
+    return CertificateFact(serial, row.issuer_key_id, CertificateStatus(row.status), row.not_after)
+
+
+def release(row: calls.ReleaseRow) -> Release:
+    """Read one firmware image of the catalogue."""
+    return recall(
+        digest=row.digest,
+        size=row.size,
+        vendor=row.vendor,
+        model=row.model,
+        version=row.version,
+        algorithm=row.algorithm,
+        signature=row.signature,
+        certificate=row.certificate,
+    )
+
+
+def _replace(view: View, snapshot: calls.Snapshot) -> frozenset[str]:
+    before = frozenset(view.stations)
+    view.organisation = snapshot.organisation
+    view.csms_host = snapshot.csms_host
+    view.stations = {row.identity: station(row) for row in snapshot.stations}
+    view.releases = tuple(release(row) for row in snapshot.releases)
+    _trust(view, snapshot.issuers, snapshot.anchors)
+    return before | frozenset(view.stations)
+
+
+def _trust(view: View, issuers: Iterable[calls.IssuerRow], anchors: Iterable[calls.AnchorRow]) -> None:
+    """Sort issuers and anchors by what they are trusted for; our own issuer wins where one key is both."""
+    issuers, anchors = tuple(issuers), tuple(anchors)
+    ours = (Trust(row.key_id, view.organisation, True, row.subject) for row in issuers if row.purpose == "station")
+    others = (Trust(row.key_id, _organisation(row), False, row.subject) for row in anchors if row.purpose == "station")
+    view.trusts = {trust.key_id: trust for trust in chain(others, ours)}
+    view.anchors = _firmware_anchors(issuers, anchors)
+
+
+def _firmware_anchors(issuers: Iterable[calls.IssuerRow], anchors: Iterable[calls.AnchorRow]) -> Anchors:
+    vendors: dict[str, tuple[x509.Certificate, ...]] = {}
+    others = [_read(row.pem) for row in issuers]
+    for row in anchors:
+        if row.purpose == "firmware":
+            vendors[row.vendor] = (*vendors.get(row.vendor, ()), _read(row.pem))
+        else:
+            others.append(_read(row.pem))
+    return Anchors(vendors, tuple(others))
+
+
+def _organisation(row: calls.AnchorRow) -> str:
+    """The one organisation that an anchor names as its own; none when it names several, for which would be meant?"""
+    names = [str(each.value) for each in _read(row.pem).subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+    return names[0] if len(names) == 1 else ""
+
+
+def _read(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode("ascii"))

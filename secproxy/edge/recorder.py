@@ -1,0 +1,154 @@
+"""Events move from the journal's files into the event database, each exactly once, and old unimportant ones make room.
+
+Rules this file keeps:
+
+* One recorder per home: it holds ``run/recorder.lock``. A second one waits its turn.
+* A batch of events and the mark of how far its segment was read are one durable transaction. A crash before it repeats
+  the batch, a crash after it does not: ids make a repeated event the same event.
+* A segment is deleted when its writer has let go of it and every byte of it is recorded.
+* What is no event (the half line of a writer that was killed within its ``write``, a damaged disk) becomes an event
+  ``journal.damaged`` that says where it stood and how it began.
+* The database is bounded by rows and bytes: the oldest events of the least severity go first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from secproxy.edge.event_store import open_for_writing, parse_line, row_of
+from secproxy.edge.journal import event_id, event_line
+from secproxy.edge.locks import exclusive
+from secproxy.edge.segments import Segment, is_final, list_segments, read_lines
+from secproxy.events import Note, Value
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from pki.edge.home import Home
+
+POLL_SECONDS: Final = 0.2  # seconds between two looks into the journal
+RETRY_SECONDS: Final = 5.0  # seconds to wait when the database cannot be written
+KEPT_ROWS: Final = 500_000  # events; a fleet of 10,000 stations at 50 events each
+KEPT_BYTES: Final = 1024 * 1024 * 1024  # bytes of events.db in use; KEPT_ROWS events of 2 KiB each
+TRIM_EVERY: Final = 1000  # events recorded between two looks at those bounds
+TRIM_ROWS: Final = 10_000  # events deleted in one transaction at most
+QUOTED: Final = 64  # bytes of a damaged line that its event quotes
+
+
+class Recorder:
+    """Moves the events of one home. ``run`` goes on until cancelled; ``catch_up`` returns when nothing is left."""
+
+    def __init__(self, home: Home, *, kept_rows: int = KEPT_ROWS, kept_bytes: int = KEPT_BYTES) -> None:
+        self._journal = home.journal
+        self._database = home.events
+        self._lock = home.run / "recorder.lock"
+        self._kept_rows = kept_rows
+        self._kept_bytes = kept_bytes
+        self._untrimmed = TRIM_EVERY
+
+    async def run(self) -> None:
+        """Record until cancelled. A database that cannot be written is told on stderr and tried again."""
+        while True:
+            try:
+                with exclusive(self._lock) as mine:
+                    if mine:
+                        await self._record_for_ever()
+            except (sqlite3.Error, OSError) as problem:
+                print(f"event recorder: {problem}; trying again in {RETRY_SECONDS:.0f} s", file=sys.stderr, flush=True)
+                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
+
+    def catch_up(self) -> int:
+        """Record all that waits now and return how many events that were; 0 when another recorder is at work."""
+        with exclusive(self._lock) as mine:
+            if not mine:
+                return 0
+            with closing(open_for_writing(self._database)) as db:
+                moved = 0
+                while step := self._step(db):
+                    moved += step
+                return moved
+
+    async def _record_for_ever(self) -> None:
+        with closing(open_for_writing(self._database)) as db:
+            while True:
+                moved = await _finish(asyncio.ensure_future(asyncio.to_thread(self._step, db)))
+                if not moved:
+                    await asyncio.sleep(POLL_SECONDS)
+
+    def _step(self, db: Database) -> int:
+        """Move one batch from each segment; return how many events moved."""
+        offsets = {str(name): int(offset) for name, offset in db.execute("SELECT name, offset FROM segments")}
+        moved = sum(self._move(db, segment, offsets.pop(segment.name, 0)) for segment in list_segments(self._journal))
+        for gone in offsets:
+            db.table("segments").delete_where("name = ?", [gone])
+        self._untrimmed += moved
+        if self._untrimmed >= TRIM_EVERY:
+            self._trim(db)
+        return moved
+
+    def _move(self, db: Database, segment: Segment, offset: int) -> int:
+        final = is_final(segment)  # asked before reading: what is read after a yes is all there will ever be
+        taken = read_lines(segment, offset, rest=final)
+        if not taken:
+            if final:
+                segment.path.unlink()
+            return 0
+        rows = _rows(segment, offset, taken)
+        with db.atomic():
+            db.table("events").insert_all(rows, ignore=True)
+            db.table("segments").insert({"name": segment.name, "offset": offset + len(taken)}, replace=True)
+        return len(rows)
+
+    def _trim(self, db: Database) -> None:
+        excess = self._excess(db)
+        least = "SELECT id FROM events ORDER BY rank, id LIMIT ?"
+        db.table("events").delete_where(f"id IN ({least})", [min(excess, TRIM_ROWS)])
+        self._untrimmed = TRIM_EVERY if excess > TRIM_ROWS else 0
+
+    def _excess(self, db: Database) -> int:
+        """How many events are too many: by rows, and by their share of the bytes above the bound."""
+        rows = db.table("events").count
+        pages, free, size = (
+            int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+        )
+        used = (pages - free) * size
+        return max(0, rows - self._kept_rows, rows - rows * self._kept_bytes // used)
+
+
+async def _finish(step: asyncio.Future[int]) -> int:
+    """Wait for a batch that runs in a thread; a cancellation waits for it too, for the database closes after it."""
+    try:
+        return await asyncio.shield(step)
+    except asyncio.CancelledError:
+        await asyncio.wait({step})
+        raise
+
+
+def _rows(segment: Segment, offset: int, taken: bytes) -> list[dict[str, str | int]]:
+    rows = []
+    for text in taken.removesuffix(b"\n").split(b"\n"):
+        rows.append(_row(segment, offset, text))
+        offset += len(text) + 1
+    return rows
+
+
+def _row(segment: Segment, offset: int, text: bytes) -> dict[str, str | int]:
+    try:
+        return row_of(parse_line(text), text)
+    except ValueError:
+        moment = dt.datetime.now(dt.UTC)
+        said: dict[str, Value] = {
+            "segment": segment.name,
+            "offset": offset,
+            "bytes": len(text),
+            "beginning": repr(text[:QUOTED]),
+        }
+        line = event_line(Note("journal.damaged", evidence=said), event_id(moment, os.urandom(8)), moment)
+        return row_of(parse_line(line), line)

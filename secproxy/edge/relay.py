@@ -1,0 +1,250 @@
+"""The live connection of one station: two legs, frames passed on as they came, the session asked where its plan says.
+
+Rules this file keeps:
+
+* The dull message costs a frame walk and one match of its head; the session hears only what its plan names, and every
+  message whose head could be read in two ways.
+* Pings are answered here and pongs end here: each leg's health is our own affair. A close frame is passed on.
+* Each leg's buffer is bounded: a slow reader pauses the other leg.
+* When one leg ends the other is closed; ``ended`` is called once, whatever happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+from pki.edge.clock import now
+from secproxy import frames
+from secproxy.buckets import Bucket
+from secproxy.edge.upstream import mask, text_frame
+from secproxy.envelope import HEAD
+from secproxy.events import Note
+from secproxy.frames import CLOSE, GOING_AWAY, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
+from secproxy.plan import Side
+from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from secproxy.admission import Admitted
+    from secproxy.config import Limits
+    from secproxy.edge.tls import TlsLeg
+    from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.session import Order
+
+FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
+
+
+class Surroundings(Protocol):
+    """What a link needs of the worker it lives in."""
+
+    def record(self, note: Note) -> None:
+        """Write a security event before anything else happens."""
+
+    def grant(self, link: Link, ask: Ask) -> None:
+        """Ask the authority for a download URL; the answer comes back through ``Link.tell``."""
+
+    def learn(self, link: Link, learned: Learn) -> None:
+        """Tell the authority what the station said of itself."""
+
+
+class Link:
+    """One admitted station, from its 101 to its end."""
+
+    __slots__ = (
+        "_alive", "_bucket", "_down", "_ended", "_goodbye", "_loop", "_partial", "_session", "_told_down", "_told_up",
+        "_up", "_world", "admitted", "identity", "leg", "limits", "station", "upstream",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        leg: int,
+        admitted: Admitted,
+        session: Session,
+        station: TlsLeg,
+        upstream: UpstreamLeg,
+        limits: Limits,
+        world: Surroundings,
+        ended: Callable[[Link], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.leg, self.admitted, self.limits = leg, admitted, limits
+        self.identity = admitted.station.identity.text
+        self.station, self.upstream = station, upstream
+        self._session, self._world = session, world
+        self._ended: Callable[[Link], None] | None = ended
+        self._told_up, self._told_down = session.plan.told[Side.STATION], session.plan.told[Side.CSMS]
+        self._up = Walker(masked=True, limit=limits.frame_up, fragments=limits.fragments)
+        self._down = Walker(masked=False, limit=limits.frame_down, fragments=limits.fragments)
+        self._bucket = Bucket(limits.controls_per_second, limits.controls_burst)
+        self._partial: asyncio.TimerHandle | None = None
+        self._alive: asyncio.Future[bool] | None = None
+        self._goodbye = False
+
+    def open(self) -> None:
+        """Let the bytes flow."""
+        self.station.attach(self._from_station, self._station_gone, self._station_drained)
+        self.upstream.attach(self._from_csms, self._csms_gone, self._csms_blocked)
+
+    # -- bytes in --------------------------------------------------------------------------------------------------
+
+    def _from_station(self, data: bytes) -> None:
+        if self._alive is not None and not self._alive.done():
+            self._alive.set_result(True)
+        try:
+            self._pass(Side.STATION, self._up.feed(data), self._told_up, self.upstream.write)
+            self._watch_partial()
+        except FrameViolationError as violation:
+            self._refuse_frame(violation)
+
+    def _from_csms(self, data: bytes) -> None:
+        try:
+            self._pass(Side.CSMS, self._down.feed(data), self._told_down, self.station.write)
+        except FrameViolationError as violation:
+            self._world.record(Note("frame.violation", self.identity, "csms", {"says": violation.says}))
+            self.close(GOING_AWAY, "the CSMS broke the framing rules")
+            return
+        if self.station.waiting > self.limits.write_high_water and self.upstream.transport is not None:
+            self.upstream.transport.pause_reading()
+
+    def _pass(
+        self, side: Side, found: list[frames.Frame], told: frozenset[bytes], write: Callable[[bytes], None]
+    ) -> None:
+        """Pass frames on in one write. Whatever is said in between goes after what came before it."""
+        run: list[bytes] = []
+        for frame in found:
+            if frame.opcode == TEXT:
+                head = HEAD.match(frame.payload)
+                if head is not None and head[3] not in told:
+                    run.append(frame.raw)
+                    continue
+            if run:
+                write(b"".join(run))
+                run.clear()
+            if self._think(side, frame):
+                run.append(frame.raw)
+            if self._ended is None:
+                return
+        if run:
+            write(run[0] if len(run) == 1 else b"".join(run))
+
+    def _think(self, side: Side, frame: frames.Frame) -> bool:
+        """Whether a frame that is not dull goes on as it is; what must be said or done instead is done here."""
+        if frame.opcode == TEXT:
+            return self.tell(Heard(side, frame.payload))
+        if not self._bucket.take(self._loop.time()):
+            raise FrameViolationError(POLICY_VIOLATION, "more control frames than allowed")
+        if frame.opcode == PING:
+            self._pong(side, frame.payload)
+        elif frame.opcode == CLOSE:
+            self._goodbye = True
+            self._loop.call_later(FAREWELL_SECONDS, self._lost)
+            return True
+        return False
+
+    def _pong(self, side: Side, payload: bytes) -> None:
+        if side is Side.STATION:
+            self.station.write(frames.encode(frames.PONG, payload))
+        else:
+            self.upstream.write(frames.encode(frames.PONG, payload, mask()))
+
+    # -- the session -----------------------------------------------------------------------------------------------
+
+    def tell(self, fact: Heard | Granted | Declined) -> bool:
+        """Tell the session a fact and carry out its orders; True when the message just heard is to go on as it is."""
+        forward = False
+        for order in self._session.tell(fact, now()):
+            if isinstance(order, Forward):
+                forward = True
+            else:
+                self._carry_out(order)
+        return forward
+
+    def _carry_out(self, order: Order) -> None:
+        match order:
+            case Say(Side.STATION, message):
+                self.station.write(frames.encode(TEXT, message))
+            case Say(Side.CSMS, message):
+                self.upstream.write(text_frame(message))
+            case Record(note):
+                self._world.record(note)
+            case Ask():
+                self._world.grant(self, order)
+            case Learn():
+                self._world.learn(self, order)
+            case HangUp(code, reason):
+                self.close(code, reason)
+
+    # -- the ends --------------------------------------------------------------------------------------------------
+
+    def close(self, code: int, reason: str) -> None:
+        """End both legs, with a close frame each."""
+        self.station.write(frames.encode_close(code, reason))
+        self.upstream.write(frames.encode_close(GOING_AWAY, reason, mask()))
+        self._lost()
+
+    async def answers(self, seconds: float) -> bool:
+        """Ping the station; whether it says anything within that time. A dead leg is ended by the caller."""
+        self._alive = self._loop.create_future()
+        self.station.write(frames.encode(PING, b"bollard"))
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._alive
+        except TimeoutError:
+            return False
+        finally:
+            self._alive = None
+
+    def _station_gone(self) -> None:
+        if not self._goodbye:
+            self.upstream.write(frames.encode_close(GOING_AWAY, "the station hung up", mask()))
+        self._lost()
+
+    def _csms_gone(self) -> None:
+        if not self._goodbye:
+            self.station.write(frames.encode_close(GOING_AWAY, "the CSMS hung up"))
+        self._lost()
+
+    def _lost(self) -> None:
+        """One leg has ended: end the other. Safe to call again."""
+        if self._ended is None:
+            return
+        ended, self._ended = self._ended, None
+        if self._partial is not None:
+            self._partial.cancel()
+        if self._alive is not None and not self._alive.done():
+            self._alive.set_result(False)
+        self._session.tell(HungUp(Side.STATION), now())
+        self.station.close()
+        self.upstream.close()
+        ended(self)
+
+    def _refuse_frame(self, violation: FrameViolationError) -> None:
+        note = Note("frame.violation", self.identity, self.admitted.remote, {"says": violation.says})
+        self._world.record(note)
+        self.close(violation.code, violation.says)
+
+    def _watch_partial(self) -> None:
+        """A frame that has begun must end in time, or the peer is holding our memory on purpose."""
+        if self._up.partial:
+            if self._partial is None:
+                self._partial = self._loop.call_later(self.limits.partial_frame_seconds, self._too_slow)
+        elif self._partial is not None:
+            self._partial.cancel()
+            self._partial = None
+
+    def _too_slow(self) -> None:
+        self._refuse_frame(FrameViolationError(POLICY_VIOLATION, "a frame that did not end in time"))
+
+    # -- back-pressure ---------------------------------------------------------------------------------------------
+
+    def _station_drained(self) -> None:
+        if self.upstream.transport is not None:
+            self.upstream.transport.resume_reading()
+
+    def _csms_blocked(self, blocked: bool) -> None:
+        if blocked:
+            self.station.pause()
+        else:
+            self.station.resume()

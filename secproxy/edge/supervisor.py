@@ -1,0 +1,183 @@
+"""``bollard up``: every process of one home is started in order, kept running, and ended in order.
+
+Rules this file keeps:
+
+* One supervisor per home, by ``run/up.lock``. It holds no key and reads no message; it keeps the claims of the workers,
+  because it is the one process that outlives each of them.
+* Order: authority, then workers and web, then ``bollard ready``; and back: workers, web, authority.
+* A process that gives up while all is being started (a wrong passphrase, an address that is taken) ends the start, with
+  its exit code. Later on a process that dies is started again.
+* The passphrase goes to the authority alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Final
+
+from pki.edge.client import Authority
+from pki.errors import ConflictError, InputError, UnreachableError
+from secproxy.edge.children import Child
+from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.effective import in_force
+from secproxy.edge.locks import exclusive
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from pki.edge.home import Home
+    from secproxy.config import Config
+
+LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
+SECRETS: Final = "BOLLARD_PASSPHRASE"  # how the names of the variables begin that only the authority may see
+
+
+def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, web: bool = True) -> int:
+    """Run until SIGTERM or SIGINT and return the exit code. ``workers`` 0 starts one for each core.
+
+    ``ConflictError("up.running")`` when this home is up already, ``ConflictError("up.address")`` when an address to
+    listen on is taken, ``InputError("up.upstream")`` when no CSMS is named.
+    """
+    if config.upstream is None:
+        raise InputError(
+            "up.upstream", "no CSMS is named", "Give --upstream ws://HOST:PORT, or set [csms].upstream in bollard.toml."
+        )
+    with exclusive(home.run / "up.lock") as mine:
+        if not mine:
+            raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
+        _refuse_taken(config, web=web)
+        with in_force(home, config):
+            numbers = range(workers or len(os.sched_getaffinity(0)))
+            return asyncio.run(Supervisor(home, config, numbers, authority=authority, web=web).run())
+
+
+class Supervisor:
+    """The processes of one home, from start to end."""
+
+    def __init__(self, home: Home, config: Config, numbers: range, *, authority: bool, web: bool) -> None:
+        self._home = home
+        self._config = config
+        self._authority = [self._child("authority")] if authority else []
+        self._web = [self._child("web")] if web else []
+        self._workers = [self._child("worker", "--number", str(number)) for number in numbers]
+        self._closed = set(numbers)  # workers whose listeners were not open yet
+        self._open = asyncio.Event()  # all of them are now
+        self._gave_up: asyncio.Future[int] | None = None  # the exit code of a process that ended during the start
+
+    async def run(self) -> int:
+        """Start, keep and end all; return the exit code."""
+        asked = _signalled()
+        self._gave_up = gave_up = asyncio.get_running_loop().create_future()
+        desk = ClaimDesk(self._config.limits.probe_seconds, self._worker_ready)
+        async with desk.open(self._home.claims_socket):
+            try:
+                if await _comes_first(self._start(), asked, gave_up):
+                    self._gave_up = None
+                    print("bollard ready", file=sys.stderr, flush=True)
+                    await asked
+            finally:
+                await self._stop()
+        return gave_up.result() if gave_up.done() else 0
+
+    async def _start(self) -> None:
+        for child in self._authority:
+            child.start()
+            await _until_authority(self._home)
+        for child in (*self._workers, *self._web):
+            child.start()
+        for _ in self._web:
+            await _until_open(self._config.web.host, self._config.web.port)
+        await self._open.wait()
+
+    async def _stop(self) -> None:
+        for children in (self._workers, self._web, self._authority):
+            await asyncio.gather(*(child.stop() for child in children))
+
+    def _child(self, *noun: str) -> Child:
+        argv = (sys.executable, "-P", "-m", "bollard", "--home", str(self._home.path.absolute()), *noun)
+        open_to_all = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+        name = f"worker {noun[-1]}" if noun[0] == "worker" else noun[0]
+        return Child(name, argv, os.environ if noun[0] == "authority" else open_to_all, self._ended)
+
+    def _ended(self, code: int) -> None:
+        if code > 0 and self._gave_up is not None and not self._gave_up.done():
+            self._gave_up.set_result(code)
+
+    def _worker_ready(self, number: int) -> None:
+        self._closed.discard(number)
+        if not self._closed:
+            self._open.set()
+
+
+async def _comes_first(work: Coroutine[object, object, None], *others: asyncio.Future[int]) -> bool:
+    """Do the work unless one of the others comes first; tell whether it is done."""
+    task = asyncio.ensure_future(work)
+    rivals: set[asyncio.Future[int] | asyncio.Future[None]] = {task, *others}
+    await asyncio.wait(rivals, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    await asyncio.wait({task})
+    return False
+
+
+def _signalled() -> asyncio.Future[int]:
+    """Come true with the first SIGTERM or SIGINT; those after it change nothing."""
+    loop = asyncio.get_running_loop()
+    asked: asyncio.Future[int] = loop.create_future()
+
+    def told(number: int) -> None:
+        if not asked.done():
+            asked.set_result(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told, number)
+    return asked
+
+
+async def _until_authority(home: Home) -> None:
+    while True:
+        try:
+            authority = await Authority.connect(home)
+        except UnreachableError:
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            await authority.close()
+            return
+
+
+async def _until_open(host: str, port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(_reachable(host), port)
+        except OSError:
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            writer.close()
+            return
+
+
+def _reachable(host: str) -> str:
+    """An address to knock at: the wildcard addresses are for listening alone."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
+
+
+def _refuse_taken(config: Config, *, web: bool) -> None:
+    """Say so before anything starts: workers share their ports, so they would not notice another home's workers."""
+    doors = [(door.host, door.port) for door in config.listeners]
+    for host, port in [*doors, *([(config.web.host, config.web.port)] if web else [])]:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as problem:
+                raise ConflictError(
+                    "up.address",
+                    f"{host} port {port} cannot be listened on: {problem.strerror}",
+                    "Stop what uses it, or choose another address in bollard.toml.",
+                ) from None

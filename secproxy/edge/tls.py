@@ -1,0 +1,382 @@
+"""The TLS side of a station's connection: OpenSSL drives the socket itself, the event loop says when.
+
+Rules this file keeps:
+
+* TLS 1.2 and 1.3, the standard's suites and nothing else (A00.FR.313, .318); no compression (A00.FR.321), no
+  renegotiation, no tickets and no session cache, so that no connection escapes its certificate check.
+* An ECDSA and an RSA certificate on one context, because stations have the suites of one kind only (A00.FR.318).
+* A certificate is trusted for stations only when it ends in an anchor given for stations; the operator's root is not
+  one of them, so that a CSMS certificate is no station certificate.
+* A failed handshake leaves one cause, named by ``why``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL, crypto
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pki.edge.calls import Credentials
+
+SUITES: Final = b"ECDHE+AESGCM:AES128-GCM-SHA256:AES256-GCM-SHA384"  # A00.FR.318; forward secrecy first
+RECORD: Final = 16_384  # bytes; one TLS record, the most a single read returns (RFC 8446 5.1)
+CHAIN_DEPTH: Final = 5  # certificates between leaf and anchor
+
+FAREWELL_SECONDS: Final = 1.0  # how long a peer that was refused may take to hang up
+FAREWELL_READS: Final = 8  # records read away meanwhile
+
+_UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 24, 26, 28, 79})  # X509_V_ERR_*: no path to an anchor of ours
+_CAUSES: Final = {9: "cert.not_yet_valid", 10: "cert.expired", 23: "cert.revoked"}  # the other X509_V_ERR_* we name
+_VERSION_REASONS: Final = frozenset({"unsupported protocol", "version too low", "wrong ssl version"})
+
+
+@dataclass(slots=True)
+class Distrust:
+    """Why a client's certificate was refused: OpenSSL's number and the certificate that failed."""
+
+    error: int
+    depth: int
+    subject: str
+    issuer: str
+    serial: str
+
+
+@dataclass(slots=True)
+class HandshakeError(Exception):
+    """The handshake failed. ``cause`` is one of ours, or empty when the peer went before it said a word of TLS."""
+
+    cause: str
+    evidence: dict[str, str | int] = field(default_factory=dict)
+
+
+def server_context(credentials: Credentials, anchors: Sequence[x509.Certificate], *, mutual: bool) -> SSL.Context:
+    """Make a listener's context. ``anchors`` are the certificates that station certificates may end in."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(SUITES)
+    context.set_options(
+        SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE
+    )
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    _present(context, credentials)
+    if mutual:
+        _demand_certificate(context, anchors)
+    return context
+
+
+class TlsLeg:
+    """One station's TLS connection on a non-blocking socket.
+
+    While ``handshake`` or ``read_head`` runs, the leg belongs to that coroutine. After ``attach`` every chunk of clear
+    bytes goes to ``on_data``, and the end of the connection, once, to ``on_end``. ``write`` never blocks: what the
+    socket does not take is kept, ``waiting`` bytes of it, and ``on_drain`` is called when all of it is gone.
+    """
+
+    __slots__ = (
+        "_closing", "_conn", "_ended", "_loop", "_out", "_paused", "_sock", "_writing",
+        "on_data", "on_drain", "on_end", "remote", "waiting",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, context: SSL.Context, remote: str) -> None:
+        self._loop = loop
+        self._sock = sock
+        self._conn = SSL.Connection(context, sock)
+        self._conn.set_accept_state()
+        self._out: deque[bytes] = deque()
+        self._writing = self._paused = self._closing = self._ended = False
+        self.waiting = 0
+        self.remote = remote
+        self.on_data: Callable[[bytes], None] = _ignore
+        self.on_end: Callable[[], None] = _ignore_end
+        self.on_drain: Callable[[], None] = _ignore_end
+
+    # -- before the WebSocket --------------------------------------------------------------------------------------
+
+    async def handshake(self) -> None:
+        """Finish the TLS handshake. Raises ``HandshakeError``; the caller bounds the time."""
+        self._conn.set_app_data(None)
+        while True:
+            try:
+                return self._conn.do_handshake()
+            except SSL.WantReadError:
+                await self._ready(read=True)
+            except SSL.WantWriteError:
+                await self._ready(read=False)
+            except (SSL.Error, OSError) as failure:
+                raise self._why(failure) from None
+
+    async def read_head(self, end: bytes, limit: int) -> bytes:
+        """Read up to and with ``end``, at most ``limit`` bytes. Raises ``ValueError`` when it is longer or followed by
+        more, ``ConnectionError`` when the peer goes first."""
+        got = b""
+        while end not in got:
+            if len(got) > limit:
+                raise ValueError("longer than allowed")
+            try:
+                got += self._conn.recv(RECORD)
+            except SSL.WantReadError:
+                await self._ready(read=True)
+            except (SSL.Error, OSError):
+                raise ConnectionError("the station hung up before its request was complete") from None
+        if not got.endswith(end) or got.index(end) + len(end) != len(got):
+            raise ValueError("followed by bytes that nobody asked for")
+        return got
+
+    def verified_chain(self) -> list[x509.Certificate]:
+        """The client's certificates from leaf to anchor, as OpenSSL verified them; empty without any."""
+        return self._conn.get_verified_chain(as_cryptography=True) or []
+
+    @property
+    def version(self) -> str:
+        """The TLS version, as ``TLSv1.3``."""
+        return self._conn.get_protocol_version_name()
+
+    @property
+    def cipher(self) -> str:
+        """The cipher suite's OpenSSL name."""
+        return self._conn.get_cipher_name() or ""
+
+    async def farewell(self, answer: bytes) -> None:
+        """Send a last answer and close so that it arrives: half-close, read the rest away for a moment, close.
+
+        Closing at once would reset the connection while bytes of the peer lie unread, and with it lose the alert or the
+        HTTP status that tells an installer what is wrong.
+        """
+        try:
+            if answer:
+                self._conn.send(answer)
+                self._conn.shutdown()
+            self._sock.shutdown(socket.SHUT_WR)
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                for _ in range(FAREWELL_READS):
+                    if not await self._loop.sock_recv(self._sock, RECORD):
+                        break
+        except (SSL.Error, OSError, TimeoutError):
+            pass  # the peer is gone or will not go: nothing is owed to it any more
+        finally:
+            self.abort()
+
+    # -- the WebSocket ---------------------------------------------------------------------------------------------
+
+    def attach(
+        self, on_data: Callable[[bytes], None], on_end: Callable[[], None], on_drain: Callable[[], None]
+    ) -> None:
+        """Hand the leg over to callbacks."""
+        self.on_data, self.on_end, self.on_drain = on_data, on_end, on_drain
+        self._loop.add_reader(self._sock.fileno(), self._readable)
+        if self._conn.pending():
+            self._loop.call_soon(self._readable)
+
+    def write(self, data: bytes) -> None:
+        """Send, now as far as the socket takes it, the rest when it can."""
+        if self._closing or self._ended:
+            return
+        if not self._out:
+            data = self._send(data)
+        if data:
+            self._out.append(data)
+            self.waiting += len(data)
+
+    def pause(self) -> None:
+        """Read no more until ``resume``."""
+        if not self._paused and not self._ended:
+            self._paused = True
+            self._loop.remove_reader(self._sock.fileno())
+
+    def resume(self) -> None:
+        """Read on."""
+        if self._paused and not self._ended:
+            self._paused = False
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+            self._loop.call_soon(self._readable)
+
+    def close(self) -> None:
+        """Send what is kept, say goodbye, close. Without anything kept this happens at once."""
+        if self._closing or self._ended:
+            return
+        self._closing = True
+        if not self._out:
+            self._finish()
+
+    def abort(self) -> None:
+        """Close now; what is kept is lost. ``on_end`` is not called."""
+        self.on_end = _ignore_end
+        self._finish()
+
+    # -- inside ----------------------------------------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        if self._ended or self._paused:
+            return
+        try:
+            data = self._conn.recv(RECORD)
+            while self._conn.pending():
+                data += self._conn.recv(RECORD)
+        except SSL.WantReadError:
+            return
+        except (SSL.Error, OSError):
+            self._finish()
+            return
+        self.on_data(data)
+
+    def _send(self, data: bytes) -> bytes:
+        """Send what fits; return the rest."""
+        while data:
+            try:
+                sent = self._conn.send(data)
+            except (SSL.WantWriteError, SSL.WantReadError):
+                self._watch_writes()
+                return data
+            except (SSL.Error, OSError):
+                self._loop.call_soon(self._finish)
+                return b""
+            data = data[sent:] if sent < len(data) else b""
+        return b""
+
+    def _watch_writes(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self._loop.add_writer(self._sock.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        while self._out:
+            rest = self._send(self._out[0])
+            self.waiting -= len(self._out[0]) - len(rest)
+            if rest:
+                self._out[0] = rest
+                return
+            self._out.popleft()
+        self._writing = False
+        self._loop.remove_writer(self._sock.fileno())
+        if self._closing:
+            self._finish()
+        else:
+            self.on_drain()
+
+    def _finish(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        descriptor = self._sock.fileno()
+        self._loop.remove_reader(descriptor)
+        self._loop.remove_writer(descriptor)
+        self._out.clear()
+        self.waiting = 0
+        with contextlib.suppress(SSL.Error, OSError):  # the peer may be gone already: nothing to say goodbye to
+            self._conn.shutdown()
+        self._sock.close()
+        on_end, self.on_end = self.on_end, _ignore_end
+        self.on_data, self.on_drain = _ignore, _ignore_end
+        on_end()
+
+    async def _ready(self, *, read: bool) -> None:
+        waiter = self._loop.create_future()
+        descriptor = self._sock.fileno()
+        add, remove = (
+            (self._loop.add_reader, self._loop.remove_reader)
+            if read
+            else (self._loop.add_writer, self._loop.remove_writer)
+        )
+        add(descriptor, _wake, waiter)
+        try:
+            await waiter
+        finally:
+            remove(descriptor)
+
+    def _why(self, failure: Exception) -> HandshakeError:
+        distrust = self._conn.get_app_data()
+        if isinstance(distrust, Distrust):
+            return HandshakeError(_cause(distrust.error), _evidence(distrust))
+        if not isinstance(failure, SSL.Error) or isinstance(failure, SSL.SysCallError | SSL.ZeroReturnError):
+            return HandshakeError("")
+        reasons = [str(reason[-1]) for reason in failure.args[0]] if failure.args else []
+        return HandshakeError(_cause_of_reasons(reasons), {"openssl": "; ".join(reasons)})
+
+
+def _present(context: SSL.Context, credentials: Credentials) -> None:
+    """Load both server certificates; their common chain goes with either."""
+    chains = [
+        (x509.load_pem_x509_certificates(credentials.ecdsa_chain.encode()), credentials.ecdsa_key),
+        (x509.load_pem_x509_certificates(credentials.rsa_chain.encode()), credentials.rsa_key),
+    ]
+    for chain, key in chains:
+        context.use_certificate(chain[0])
+        context.use_privatekey(_private_key(key))
+        context.check_privatekey()
+    for certificate in {certificate for chain, _ in chains for certificate in chain[1:]}:
+        context.add_extra_chain_cert(certificate)
+
+
+def _private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    key = load_pem_private_key(pem.encode(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise TypeError("a server key is ECDSA or RSA (A00.FR.318)")
+    return key
+
+
+def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate]) -> None:
+    store = context.get_cert_store()
+    assert store is not None  # noqa: S101 - a context made here has one
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    for anchor in anchors:
+        store.add_cert(crypto.X509.from_cryptography(anchor))
+    context.set_verify_depth(CHAIN_DEPTH)
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _judge_certificate)
+
+
+def _judge_certificate(conn: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    """OpenSSL asks this for each certificate; keep the first refusal with the certificate that caused it."""
+    if not ok and conn.get_app_data() is None:
+        failed = certificate.to_cryptography()
+        subject, issuer = failed.subject.rfc4514_string(), failed.issuer.rfc4514_string()
+        conn.set_app_data(Distrust(error, depth, subject, issuer, f"{failed.serial_number:x}"))
+    return bool(ok)
+
+
+def _cause(error: int) -> str:
+    return "cert.unknown_ca" if error in _UNTRUSTED else _CAUSES.get(error, "cert.invalid")
+
+
+def _cause_of_reasons(reasons: list[str]) -> str:
+    if any(reason in _VERSION_REASONS for reason in reasons):
+        return "tls.version"
+    if "no shared cipher" in reasons:
+        return "tls.cipher"
+    if "peer did not return a certificate" in reasons:
+        return "cert.missing"
+    return "tls.failed"
+
+
+def _evidence(distrust: Distrust) -> dict[str, str | int]:
+    return {
+        "subject": distrust.subject,
+        "issuer": distrust.issuer,
+        "certificate_serial": distrust.serial,
+        "depth": distrust.depth,
+        "openssl_error": distrust.error,
+    }
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _ignore(_data: bytes) -> None:
+    return
+
+
+def _ignore_end() -> None:
+    return

@@ -1,0 +1,213 @@
+"""One proxy worker, put together: what the ledger says, the doors, the live connections.
+
+Rules this file keeps:
+
+* Every change the authority tells of is applied at once and each live connection it touches is judged again before the
+  next news is read.
+* While the authority is away the worker goes on with what it knows; nothing that needs a decision of the authority's
+  is allowed meanwhile.
+* The worker lives no longer than its supervisor's claim line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import uvloop
+from cryptography import x509
+
+from pki.edge import calls
+from pki.errors import BollardError
+from pki.station import SecurityProfile
+from secproxy.config import parse_config
+from secproxy.edge import reading
+from secproxy.edge.arrival import Reception, receive
+from secproxy.edge.authority_line import AuthorityLine
+from secproxy.edge.claim_line import ClaimLine
+from secproxy.edge.journal import Journal
+from secproxy.edge.links import Links
+from secproxy.edge.listener import Listener, Slots
+from secproxy.edge.passwords import PasswordDesk
+from secproxy.edge.relay import Link
+from secproxy.edge.tls import server_context
+from secproxy.plan import compile_plan
+from secproxy.session import Ask, Declined, Granted, Learn, Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine
+
+    from OpenSSL import SSL
+
+    from pki.edge.home import Home
+    from secproxy.admission import Admitted
+    from secproxy.config import Config, ListenerConfig
+    from secproxy.edge.tls import TlsLeg
+    from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.events import Note
+    from secproxy.station_view import View
+
+
+def run_worker(home: Home, number: int) -> None:
+    """Run one worker until SIGTERM, or until its supervisor is gone."""
+    config = parse_config(home.run.joinpath("config.toml").read_text())
+    uvloop.run(_run(home, config, number))
+
+
+async def _run(home: Home, config: Config, number: int) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    with contextlib.closing(Journal(home.journal, f"worker-{number}")) as journal:
+        work = asyncio.ensure_future(_work(home, config, number, journal))
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+
+
+async def _work(home: Home, config: Config, number: int, journal: Journal) -> None:
+    line = AuthorityLine(home)
+    news = line.news()
+    snapshot = await anext(news)
+    assert isinstance(snapshot, calls.Snapshot)  # noqa: S101 - the authority's first news is always that
+    credentials = await line.ask(calls.FetchCredentials(), calls.Credentials)
+    view = reading.view_of(snapshot)
+    surroundings = Surroundings(line, journal)
+    links = Links(view, config.limits, surroundings.record)
+    claims = await ClaimLine.connect(home, number, links.probe, links.drop)
+    worker = Worker(config, view, (credentials, snapshot), links, claims, surroundings)
+    try:
+        await _first_end(worker.follow(news), links.expire(), claims.closed())
+    finally:
+        worker.leave()
+
+
+async def _first_end(*works: Coroutine[object, object, None]) -> None:
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+class Surroundings:
+    """What live connections need of the world (``relay.Surroundings``): the journal and the authority."""
+
+    def __init__(self, line: AuthorityLine, journal: Journal) -> None:
+        self.line = line
+        self._journal = journal
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def record(self, note: Note) -> None:
+        """Write a security event; a journal that cannot be written is told to the operator, and stops nothing."""
+        try:
+            self._journal.write(note)
+        except BollardError as lost:
+            _tell_operator(str(lost))
+
+    def grant(self, link: Link, ask: Ask) -> None:
+        """Ask the authority for a download URL of the image that the gate has cleared."""
+        self._start(self._grant(link, ask))
+
+    async def _grant(self, link: Link, ask: Ask) -> None:
+        call = calls.GrantDownload(link.identity, ask.digest, ask.message_id)
+        try:
+            granted = await self.line.ask(call, calls.DownloadGranted)
+        except BollardError as refused:
+            link.tell(Declined(ask.ticket, refused.code))
+        else:
+            link.tell(Granted(ask.ticket, granted.url))
+
+    def learn(self, link: Link, learned: Learn) -> None:
+        """Tell the authority what a station said of itself."""
+        self._start(self._learn(link, learned))
+
+    async def _learn(self, link: Link, learned: Learn) -> None:
+        call = calls.ReportBoot(link.identity, learned.vendor, learned.model, learned.serial, learned.firmware_version)
+        try:
+            await self.line.ask(call, calls.Done)
+        except BollardError as failure:
+            _tell_operator(f"{link.identity}: boot not recorded: {failure}")
+
+    def _start(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class Worker:
+    """The doors of one worker and the way from there to a live connection."""
+
+    def __init__(
+        self,
+        config: Config,
+        view: View,
+        trust: tuple[calls.Credentials, calls.Snapshot],
+        links: Links,
+        claims: ClaimLine,
+        surroundings: Surroundings,
+    ) -> None:
+        self._config, self._view = config, view
+        self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
+        self._links, self._claims, self._surroundings = links, claims, surroundings
+        self._passwords = PasswordDesk()
+        slots = Slots(config.limits.handshakes_at_once)
+        reception = Reception(config, view, slots, self._passwords, claims, surroundings.record, self._connect)
+        self._listeners = [
+            Listener(address, self._context(address), slots, lambda *arrival: receive(reception, *arrival))
+            for address in config.listeners
+        ]
+        claims.ready()
+
+    async def follow(self, news: AsyncIterator[calls.News]) -> None:
+        """Apply the authority's news for ever."""
+        async for told in news:
+            if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
+                self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
+            if isinstance(told, calls.Snapshot | calls.TrustChanged):
+                self._anchors = _station_anchors(told)
+            if not isinstance(told, calls.CredentialsChanged):
+                self._links.judge(reading.apply(self._view, told))
+            if isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged):
+                for listener in self._listeners:
+                    listener.context = self._context(listener.config)
+
+    def leave(self) -> None:
+        """Accept no more and end what is open."""
+        for listener in self._listeners:
+            listener.close()
+        self._links.leave()
+        self._passwords.close()
+
+    def _context(self, listener: ListenerConfig) -> SSL.Context:
+        mutual = listener.profile is SecurityProfile.MUTUAL_TLS
+        return server_context(self._credentials, self._anchors, mutual=mutual)
+
+    def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
+        session = Session(admitted, upstream.subprotocol, self._view, compile_plan(upstream.subprotocol))
+        link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
+        link.open()
+        self._links.add(link)
+
+    def _ended(self, link: Link) -> None:
+        self._links.remove(link)
+        self._claims.release(link.leg)
+
+
+def _station_anchors(told: calls.Snapshot | calls.TrustChanged) -> list[x509.Certificate]:
+    """What a station's certificate may end in: our issuers for stations and the anchors given for stations, no root."""
+    ours = [row.pem for row in told.issuers if row.purpose == "station"]
+    others = [row.pem for row in told.anchors if row.purpose == "station"]
+    return [x509.load_pem_x509_certificate(pem.encode()) for pem in ours + others]
+
+
+def _tell_operator(line: str) -> None:
+    print(f"bollard: {line}", file=sys.stderr)

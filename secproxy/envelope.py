@@ -1,0 +1,240 @@
+"""The OCPP-J message: an array of a type, an id and what belongs to it, read so that no two readers can disagree.
+
+Rules this file keeps:
+
+* ``HEAD`` matches only what every JSON parser reads alike; the hot path needs nothing else.
+* ``parse`` is for the few messages that are looked into. What parsers are known to read differently is refused:
+  duplicate keys, lone surrogates, numbers beyond int64 or not finite (RFC 8259 4, 6, 8.2).
+* An answer never echoes more than 64 characters of what it answers, and says nothing of our insides.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from secproxy.errors import MessageRefused
+from secproxy.events import Note
+
+CALL: Final = 2
+RESULT: Final = 3
+ERROR: Final = 4
+RESULT_ERROR: Final = 5  # OCPP 2.1
+SEND: Final = 6  # OCPP 2.1
+
+ID_LENGTH: Final = 36  # characters; OCPP-J 4.1.4
+ACTION_LENGTH: Final = 50  # characters; the longest of OCPP 2.1 has 35
+DEPTH_LIMIT: Final = 32  # arrays and objects inside each other; OCPP 2.1 needs 9
+NUMBER_LENGTH: Final = 64  # characters of one number as written; a double needs 24 at most
+DESCRIPTION_LENGTH: Final = 255  # characters; OCPP-J 4.2.3
+ECHO_LENGTH: Final = 64  # characters of a stranger's text in anything we write
+INT_BITS: Final = 63  # OCPP's integer is 32 bits; every reader holds 64
+
+_WS = rb"[ \t\r\n]*"
+_ID = rb"[ !#-\[\]-~]{1,36}"  # printable ASCII without quote and backslash: nothing to unescape, nothing to decode
+_ACTION = rb"[A-Za-z0-9-]{1,50}"
+_COMMA = _WS + rb"," + _WS
+_NAMED = _COMMA + rb'"' + _ID + rb'"' + _COMMA + rb'"' + _ACTION + rb'"' + _WS + rb","
+
+HEAD: Final[re.Pattern[bytes]] = re.compile(
+    _WS + rb"\[" + _WS + rb"(?P<type>[2-6])(?:(?<=[345])|(?=" + _NAMED + rb"))"
+    + _COMMA + rb'"(?P<id>' + _ID + rb')"' + _COMMA + rb'(?:"(?P<action>' + _ACTION + rb')"' + _WS + rb",)?"
+)  # fmt: skip
+"""The beginning of a message that no parser could read differently. ``action`` means something for types 2 and 6 only,
+which do not match without one."""
+
+_ACTION_TEXT = re.compile(_ACTION.decode())
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)  # possessive: no text makes it go back
+_ARITY: Final = {CALL: 4, RESULT: 3, ERROR: 5, RESULT_ERROR: 5, SEND: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A question; it is answered by a ``Result`` or an ``Error`` of the same id."""
+
+    id: str
+    action: str
+    payload: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message that is not answered (OCPP 2.1)."""
+
+    id: str
+    action: str
+    payload: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer to a call."""
+
+    id: str
+    payload: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """The answer to a call that failed."""
+
+    id: str
+    code: str
+    description: str
+    details: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class ResultError:
+    """The answer to a result that made no sense (OCPP 2.1)."""
+
+    id: str
+    code: str
+    description: str
+    details: dict[str, object]
+
+
+Message = Call | Result | Error | ResultError | Send
+
+
+def parse(message: bytes) -> Message:
+    """Read a whole message strictly. Raises ``MessageRefused`` with the fault, and the id where one can be read."""
+    try:
+        return _message(_decode(message))
+    except _FaultError as fault:
+        raise MessageRefused(fault.name, _note(fault, message), fault.message_id or _id_of_head(message)) from None
+
+
+def call_bytes(call: Call) -> bytes:
+    """Write a call."""
+    return _write([CALL, call.id, call.action, call.payload])
+
+
+def result_bytes(id: str, payload: dict[str, object]) -> bytes:  # noqa: A002 - OCPP's own word
+    """Write the answer to the call of this id."""
+    return _write([RESULT, id, payload])
+
+
+def error_bytes(id: str, code: str, description: str) -> bytes:  # noqa: A002 - OCPP's own word
+    """Write the error that answers the call of this id; ``code`` is one of OCPP-J 4.3."""
+    return _write([ERROR, id, code, description[:DESCRIPTION_LENGTH], {}])
+
+
+class _FaultError(ValueError):
+    """What is wrong, before it is known whose message it is."""
+
+    def __init__(self, name: str, says: str, message_id: str = "") -> None:
+        super().__init__(name, says)
+        self.name = name
+        self.says = says
+        self.message_id = message_id
+
+
+def _write(message: list[object]) -> bytes:
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def _decode(message: bytes) -> object:
+    try:
+        text = message.decode()
+        _limit_depth(text)
+        value = _DECODER.decode(text)
+        text.encode() if "\\u" not in text else json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeDecodeError:
+        raise _FaultError("utf8", "it is not UTF-8") from None
+    except UnicodeEncodeError:
+        raise _FaultError("surrogate", "a text holds half a character") from None
+    except json.JSONDecodeError as broken:
+        raise _FaultError("json", f"it is not one JSON value: {broken.msg} at character {broken.pos}") from None
+    return value
+
+
+def _limit_depth(text: str) -> None:
+    """Count brackets outside strings, so that the parser never has to dive (its own limit is the interpreter's)."""
+    depth = 0
+    for match in _BRACKETS.finditer(text):
+        bracket = match[0]
+        depth += (bracket in "[{") - (bracket in "]}")
+        if depth > DEPTH_LIMIT:
+            raise _FaultError("depth", f"it is nested deeper than {DEPTH_LIMIT}")
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise _FaultError("duplicate", "an object holds the same key twice")
+    return result
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > NUMBER_LENGTH or not -(1 << INT_BITS) <= int(digits) < 1 << INT_BITS:
+        raise _FaultError("number", "a number does not fit into 64 bits")
+    return int(digits)
+
+
+def _real(digits: str) -> float:
+    number = float(digits) if len(digits) <= NUMBER_LENGTH else math.inf
+    if not math.isfinite(number):
+        raise _FaultError("number", "a number is too large or too long")
+    return number
+
+
+def _no_number(name: str) -> NoReturn:
+    raise _FaultError("number", f"{name} is no JSON number")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_no_number
+)
+
+
+def _message(value: object) -> Message:
+    if not isinstance(value, list) or not value:
+        raise _FaultError("array", "it is not an array with something in it")
+    kind, message_id = value[0], value[1] if len(value) > 1 else None
+    if type(kind) is not int or kind not in _ARITY:
+        raise _FaultError("type", "its first item is no message type (2 to 6)")
+    if not isinstance(message_id, str) or not 1 <= len(message_id) <= ID_LENGTH or not message_id.isprintable():
+        raise _FaultError("id", f"its id is not a text of 1 to {ID_LENGTH} printable characters")
+    try:
+        return _of_kind(kind, message_id, value[2:])
+    except _FaultError as fault:
+        fault.message_id = message_id if kind == CALL else ""
+        raise
+
+
+def _of_kind(kind: int, message_id: str, rest: list[object]) -> Message:
+    if len(rest) != _ARITY[kind] - 2:
+        raise _FaultError("arity", f"it has {len(rest) + 2} items where type {kind} has {_ARITY[kind]}")
+    payload = rest[-1]
+    if not isinstance(payload, dict):
+        raise _FaultError("payload", "its last item is not an object")
+    if kind == RESULT:
+        return Result(message_id, payload)
+    if kind in {ERROR, RESULT_ERROR}:
+        code, description = _text(rest[0]), _text(rest[1])
+        return (Error if kind == ERROR else ResultError)(message_id, code, description, payload)
+    action = _text(rest[0])
+    if not _ACTION_TEXT.fullmatch(action):
+        raise _FaultError("action", f"{action[:ECHO_LENGTH]!r} cannot be an action")
+    return (Call if kind == CALL else Send)(message_id, action, payload)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise _FaultError("text", "an item that should be a text is none")
+    return value
+
+
+def _id_of_head(message: bytes) -> str:
+    """The id of a call that cannot be read to its end, if its beginning leaves no doubt."""
+    head = HEAD.match(message)
+    return head["id"].decode() if head and head["type"] == b"2" else ""
+
+
+def _note(fault: _FaultError, message: bytes) -> Note:
+    beginning = message[:ECHO_LENGTH].decode(errors="replace")
+    return Note("message.malformed", evidence={"fault": fault.name, "says": fault.says, "beginning": beginning})

@@ -1,0 +1,179 @@
+"""The frame walk: cuts a byte stream into WebSocket frames and whole messages, and refuses what RFC 6455 forbids.
+
+Rules this file keeps:
+
+* Original bytes go on as they came. A message in one frame keeps its bytes, mask included; only a fragmented one is
+  written anew, as one frame.
+* A size is refused on the frame's head, before its payload is waited for.
+* No extension is ever negotiated, so a reserved bit is a violation (RFC 6455 5.2).
+
+Nothing here knows OCPP; text is handed on as bytes that are known to be UTF-8.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from websockets.utils import apply_mask
+
+CONTINUATION: Final = 0
+TEXT: Final = 1
+BINARY: Final = 2
+CLOSE: Final = 8
+PING: Final = 9
+PONG: Final = 10
+
+NORMAL: Final = 1000
+GOING_AWAY: Final = 1001
+PROTOCOL_ERROR: Final = 1002
+UNSUPPORTED_DATA: Final = 1003
+INVALID_DATA: Final = 1007
+POLICY_VIOLATION: Final = 1008
+TOO_BIG: Final = 1009
+
+CONTROL_PAYLOAD: Final = 125  # bytes; RFC 6455 5.5
+_KNOWN: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
+
+
+class FrameViolationError(Exception):
+    """The peer broke the framing rules: close with ``code`` (RFC 6455 7.4.1); ``says`` is for the journal."""
+
+    def __init__(self, code: int, says: str) -> None:
+        super().__init__(code, says)
+        self.code = code
+        self.says = says
+
+
+class Frame(NamedTuple):
+    """A whole message or a control frame: its payload in clear, and the bytes to send on."""
+
+    opcode: int
+    payload: bytes
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Walker:
+    """Walks one direction of one connection.
+
+    ``masked`` is True for bytes from a client (RFC 6455 5.1). ``limit`` bounds one message in bytes, ``fragments`` the
+    frames that may make it up.
+    """
+
+    masked: bool
+    limit: int
+    fragments: int
+    _rest: bytes = b""
+    _parts: list[bytes] | None = None
+    _size: int = 0
+
+    @property
+    def partial(self) -> bool:
+        """Whether a frame or message has begun and not ended; the edge keeps a timer while it is so."""
+        return bool(self._rest) or self._parts is not None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take the next bytes; return what they complete, in order. Raises ``FrameViolationError``."""
+        if self._rest:
+            data = self._rest + data
+        found: list[Frame] = []
+        start, end = 0, len(data)
+        while start < end:
+            stop, payload_at = self._measure(data, start, end)
+            if stop > end:
+                break
+            raw = data if start == 0 and stop == end else data[start:stop]
+            frame = self._take(raw, payload_at - start)
+            if frame is not None:
+                found.append(frame)
+            start = stop
+        self._rest = data[start:] if start else data if start < end else b""
+        return found
+
+    def _measure(self, data: bytes, start: int, end: int) -> tuple[int, int]:
+        """Where the frame at ``start`` stops and its payload begins; a stop beyond ``end`` means: not all is here."""
+        if end - start < 2:
+            return end + 1, 0
+        first, second = data[start], data[start + 1]
+        self._check_head(first, second)
+        length, at = second & 127, start + 2
+        if length > CONTROL_PAYLOAD:
+            width = 2 if length == 126 else 8
+            if end - at < width:
+                return end + 1, 0
+            length = int.from_bytes(data[at : at + width])
+            at += width
+        if length + self._size > self.limit:
+            raise FrameViolationError(TOO_BIG, f"a message of more than {self.limit} bytes")
+        at += 4 if self.masked else 0
+        return at + length, at
+
+    def _check_head(self, first: int, second: int) -> None:
+        opcode = first & 15
+        if first & 0x70:
+            raise FrameViolationError(PROTOCOL_ERROR, "a reserved bit is set although no extension was negotiated")
+        if opcode not in _KNOWN:
+            raise FrameViolationError(PROTOCOL_ERROR, f"unknown opcode {opcode}")
+        if bool(second & 128) is not self.masked:
+            raise FrameViolationError(PROTOCOL_ERROR, "an unmasked frame" if self.masked else "a masked frame")
+        if opcode & 8 and (not first & 128 or second & 127 > CONTROL_PAYLOAD):
+            raise FrameViolationError(PROTOCOL_ERROR, "a control frame that is fragmented or too long")
+
+    def _take(self, raw: bytes, payload_at: int) -> Frame | None:
+        opcode = raw[0] & 15
+        payload = raw[payload_at:]
+        if self.masked and payload:
+            payload = apply_mask(payload, raw[payload_at - 4 : payload_at])
+        if opcode & 8:
+            return Frame(opcode, payload, raw)
+        if opcode == TEXT and raw[0] & 128 and self._parts is None:
+            return Frame(TEXT, _utf8(payload), raw)
+        return self._gather(opcode, payload, raw, payload_at)
+
+    def _gather(self, opcode: int, payload: bytes, raw: bytes, payload_at: int) -> Frame | None:
+        """Collect the fragments of a message; return it as one frame once the last has come (RFC 6455 5.4)."""
+        if opcode == BINARY:
+            raise FrameViolationError(UNSUPPORTED_DATA, "a binary message; OCPP-J is text")
+        if (opcode == CONTINUATION) is (self._parts is None):
+            raise FrameViolationError(PROTOCOL_ERROR, "fragments out of order")
+        parts = self._parts if self._parts is not None else []
+        parts.append(payload)
+        if len(parts) > self.fragments:
+            raise FrameViolationError(POLICY_VIOLATION, f"a message of more than {self.fragments} fragments")
+        if not raw[0] & 128:
+            self._parts, self._size = parts, self._size + len(payload)
+            return None
+        whole = _utf8(b"".join(parts))
+        self._parts, self._size = None, 0
+        key = raw[payload_at - 4 : payload_at] if self.masked else b""
+        return Frame(TEXT, whole, encode(TEXT, whole, key))
+
+
+def encode(opcode: int, payload: bytes, mask: bytes = b"") -> bytes:
+    """Write one final frame; ``mask`` is four random bytes towards a server, empty towards a client."""
+    head = bytearray([0x80 | opcode])
+    flag = 0x80 if mask else 0
+    if len(payload) <= CONTROL_PAYLOAD:
+        head.append(flag | len(payload))
+    elif len(payload) < 1 << 16:
+        head.append(flag | 126)
+        head += len(payload).to_bytes(2)
+    else:
+        head.append(flag | 127)
+        head += len(payload).to_bytes(8)
+    return bytes(head) + mask + (apply_mask(payload, mask) if mask else payload)
+
+
+def encode_close(code: int, reason: str, mask: bytes = b"") -> bytes:
+    """Write a close frame; the reason is cut so that it fits a control frame."""
+    return encode(CLOSE, code.to_bytes(2) + reason.encode()[: CONTROL_PAYLOAD - 2], mask)
+
+
+def _utf8(payload: bytes) -> bytes:
+    if not payload.isascii():
+        try:
+            payload.decode()
+        except UnicodeDecodeError:
+            raise FrameViolationError(INVALID_DATA, "text that is not UTF-8") from None
+    return payload

@@ -1,0 +1,1 @@
+"""Judges the few messages that must not pass unseen; a gate answers for what it does not let through."""

@@ -1,0 +1,256 @@
+"""One station's conversation with the CSMS, decided message by message: facts in, orders out.
+
+Rules this file keeps:
+
+* What nothing objects to goes on byte for byte as it came; only a firmware update that the gate cleared is said anew.
+* What cannot be read in one way alone is never passed on, whoever sent it.
+* A firmware update reaches the station only after the gate cleared it and the authority gave it our download URL.
+* After the end nothing is ordered any more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, assert_never
+
+from pki.firmware.gate import Answer
+from pki.station import SecurityProfile
+from secproxy import boot, envelope
+from secproxy.envelope import Call, Send
+from secproxy.errors import GateRefused, MessageRefused
+from secproxy.events import CAUSES, Note, Value
+from secproxy.gates import firmware
+from secproxy.plan import SIGNED_SUFFIX, Plan, Side
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from pki.firmware.gate import Cleared
+    from pki.station import Station
+    from secproxy.admission import Admitted
+    from secproxy.station_view import View
+
+PENDING_LIMIT: Final = (
+    8  # firmware updates of one station that wait for their URL; OCPP-J 4.1.1 allows one call at a time
+)
+POLICY_VIOLATION: Final = 1008  # RFC 6455 7.4.1
+
+# -- facts -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A side said this whole message."""
+
+    side: Side
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The authority gave a download URL for a ticket; the URL is a secret of the station's."""
+
+    ticket: int
+    url: str
+
+    def __repr__(self) -> str:
+        return f"Granted({self.ticket}, ...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The authority gave no download URL; ``cause`` is its error's code."""
+
+    ticket: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A side has ended its connection."""
+
+    side: Side
+
+
+Fact = Heard | Granted | Declined | HungUp
+
+# -- orders ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """Pass on the message just heard, byte for byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Say this message to that side."""
+
+    side: Side
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the authority for a URL under which this station may fetch this image (SHA-256, hex)."""
+
+    ticket: int
+    digest: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Write a security event."""
+
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """Tell the authority what the station said of itself."""
+
+    vendor: str
+    model: str
+    serial: str
+    firmware_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close the connection to the station with this code and reason, and the one to the CSMS with it."""
+
+    code: int
+    reason: str
+
+
+Order = Forward | Say | Ask | Record | Learn | HangUp
+
+# -- the conversation --------------------------------------------------------------------------------------------------
+
+
+class Session:
+    """One admitted station and its CSMS, from the 101 to the end. ``version`` is the subprotocol both agreed on."""
+
+    __slots__ = ("_admitted", "_ended", "_next_ticket", "_pending", "_version", "_view", "plan")
+
+    def __init__(self, admitted: Admitted, version: str, view: View, plan: Plan) -> None:
+        self.plan = plan
+        self._admitted = admitted
+        self._version = version
+        self._view = view
+        self._pending: dict[int, tuple[Call, Cleared]] = {}
+        self._next_ticket = 1
+        self._ended = False
+
+    def tell(self, fact: Fact, now: dt.datetime) -> list[Order]:
+        """Tell what happened; hear what is to be done, in this order. ``now`` is aware."""
+        if self._ended:
+            return []
+        match fact:
+            case Heard(side, message):
+                return self._heard(side, message, now)
+            case Granted(ticket, url):
+                return self._granted(ticket, url)
+            case Declined(ticket, cause):
+                return self._declined(ticket, cause)
+            case HungUp():
+                return self._end([])
+            case _:
+                assert_never(fact)
+
+    def _heard(self, side: Side, message: bytes, now: dt.datetime) -> list[Order]:
+        try:
+            said = envelope.parse(message)
+        except MessageRefused as refused:
+            return self._refuse_malformed(side, refused)
+        if not isinstance(said, Call | Send):
+            return [Forward()]
+        if said.action.encode() not in self.plan.told[side]:
+            return [Forward()]
+        if isinstance(said, Send):
+            return [self._record("message.malformed", side=side.value, fault="send", says=f"{said.action} is a call")]
+        if side is Side.CSMS:
+            return self._on_firmware(said, now)
+        return self._on_boot(said) if said.action == "BootNotification" else self._on_security_event(said)
+
+    # -- from the station ------------------------------------------------------------------------------------------
+
+    def _on_boot(self, call: Call) -> list[Order]:
+        """Compare the serial number with the certificate's (B01.FR.11, .12), then learn what the station is."""
+        told = boot.read_boot(call.payload)
+        proved = self._station.serial.text
+        if self._admitted.profile is SecurityProfile.MUTUAL_TLS and told.serials and proved not in told.serials:
+            note = self._record("cert.serial", reported=", ".join(told.serials), certificate=proved)
+            return self._end([note, HangUp(POLICY_VIOLATION, "the serial number is not the certificate's")])
+        if not (told.vendor and told.model):
+            return [Forward()]
+        return [Learn(told.vendor, told.model, told.serial, told.firmware_version), Forward()]
+
+    def _on_security_event(self, call: Call) -> list[Order]:
+        """Keep a copy of what the station reports (A04.FR.01)."""
+        kind, info = boot.text(call.payload.get("type")), boot.text(call.payload.get("techInfo"))
+        return [self._record("station.event", type=kind, tech_info=info), Forward()]
+
+    # -- from the CSMS ---------------------------------------------------------------------------------------------
+
+    def _on_firmware(self, call: Call, now: dt.datetime) -> list[Order]:
+        """Let only verified firmware through (A00.FR.707)."""
+        if call.action.endswith(SIGNED_SUFFIX):
+            return self._refuse_firmware(call, "firmware.sealed", Answer.NOT_SUPPORTED)
+        try:
+            cleared = firmware.judge(call, self._version, self._station, self._view, now)
+        except GateRefused as refused:
+            return [Record(replace(refused.note, remote=self._admitted.remote)), Say(Side.CSMS, refused.answer)]
+        if len(self._pending) >= PENDING_LIMIT:
+            return self._refuse_firmware(call, "firmware.busy", Answer.REJECTED)
+        ticket, self._next_ticket = self._next_ticket, self._next_ticket + 1
+        self._pending[ticket] = (call, cleared)
+        return [Ask(ticket, cleared.release.digest, call.id)]
+
+    def _granted(self, ticket: int, url: str) -> list[Order]:
+        if ticket not in self._pending:
+            return []
+        call, cleared = self._pending.pop(ticket)
+        try:
+            payload = firmware.rewrite(call, cleared, url)
+        except ValueError as unfit:
+            return self._refuse_firmware(call, "firmware.declined", Answer.REJECTED, because=str(unfit))
+        note = self._record("firmware.cleared", digest=cleared.release.digest, message_id=call.id)
+        return [note, Say(Side.STATION, envelope.call_bytes(Call(call.id, call.action, payload)))]
+
+    def _declined(self, ticket: int, cause: str) -> list[Order]:
+        if ticket not in self._pending:
+            return []
+        call, _ = self._pending.pop(ticket)
+        return self._refuse_firmware(call, "firmware.declined", Answer.REJECTED, because=cause)
+
+    def _refuse_firmware(self, call: Call, cause: str, status: Answer, **evidence: Value) -> list[Order]:
+        """Answer an update that the gate did not refuse, but that cannot go on."""
+        says, reason = CAUSES[cause].says, cause.removeprefix("firmware.")
+        answer = firmware.answer(call, self._version, status.value, reason, says)
+        return [self._record(cause, action=call.action, message_id=call.id, **evidence), Say(Side.CSMS, answer)]
+
+    # -- either side -----------------------------------------------------------------------------------------------
+
+    @property
+    def _station(self) -> Station:
+        """The station as the ledger has it now; as it was admitted, when it is just being removed."""
+        admitted = self._admitted.station
+        return self._view.stations.get(admitted.identity.text, admitted)
+
+    def _refuse_malformed(self, side: Side, refused: MessageRefused) -> list[Order]:
+        """Answer a call that cannot be read, if it has an id; pass nothing on (OCPP-J 4.2.3)."""
+        orders: list[Order] = [self._record(refused.note.cause, side=side.value, **refused.note.evidence)]
+        if refused.message_id:
+            code = "FormationViolation" if self._version == "ocpp1.6" else "RpcFrameworkError"
+            orders.append(Say(side, envelope.error_bytes(refused.message_id, code, refused.fault)))
+        return orders
+
+    def _record(self, cause: str, **evidence: Value) -> Record:
+        return Record(Note(cause, self._admitted.station.identity.text, self._admitted.remote, evidence))
+
+    def _end(self, orders: list[Order]) -> list[Order]:
+        self._ended = True
+        self._pending.clear()
+        return orders

@@ -1,0 +1,43 @@
+"""What a proxy worker knows of stations, trust and firmware: a copy of the ledger's answer, kept fresh by its news.
+
+One ``View`` per worker. It is changed in place, between two events, so a decision never sees half a change; everything
+in it is frozen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pki.firmware.signer import Anchors
+
+if TYPE_CHECKING:
+    from pki.firmware.release import Release
+    from pki.station import Station
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """One issuer whose station certificates are accepted.
+
+    ``key_id`` is SHA-256 over its SubjectPublicKeyInfo, 32 bytes. ``organisation`` is what its certificates name as O
+    besides our own (A00.FR.404). ``ours`` means that the ledger lists every certificate it issued, so that one which is
+    not listed is refused.
+    """
+
+    key_id: bytes
+    organisation: str
+    ours: bool
+    subject: str
+
+
+@dataclass(slots=True)
+class View:
+    """What a worker knows: ``stations`` by identity, ``trusts`` by key id, ``anchors`` of firmware by vendor."""
+
+    organisation: str
+    csms_host: str
+    stations: dict[str, Station] = field(default_factory=dict)
+    trusts: dict[bytes, Trust] = field(default_factory=dict)
+    anchors: Anchors = field(default_factory=lambda: Anchors({}))
+    releases: tuple[Release, ...] = ()

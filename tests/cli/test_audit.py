@@ -1,0 +1,57 @@
+"""The audit log by command: read, proved, sealed; an altered entry is found."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Bollard
+
+
+def test_entries_are_listed_in_order_with_the_text_that_was_hashed(bollard: Bollard) -> None:
+    """The newest last, and ``entry`` can be hashed again by anybody."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    entries = bollard("-o", "json", "audit", "list").rows("entries")
+
+    assert [row["index"] for row in entries] == list(range(len(entries)))
+    assert entries[-1]["act"] == "station.added"
+    assert json.loads(str(entries[-1]["entry"]))["act"] == "station.added"
+
+
+def test_a_part_of_the_log_is_listed(bollard: Bollard) -> None:
+    """From an entry on, so many."""
+    entries = bollard("-o", "json", "audit", "list", "--first", "2", "--limit", "3").rows("entries")
+
+    assert [row["index"] for row in entries] == [2, 3, 4]
+
+
+def test_a_whole_log_is_proved(bollard: Bollard) -> None:
+    """Size and root are told."""
+    proved = bollard("-o", "json", "audit", "verify").json()
+
+    assert isinstance(proved["size"], int)
+    assert proved["size"] > 0
+    assert len(str(proved["root"])) == 64
+
+
+def test_an_altered_entry_is_found(bollard: Bollard, home: Path) -> None:
+    """Exit code 5, whoever altered the file."""
+    with sqlite3.connect(home / "ledger.db") as ledger:
+        tables = {name for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert "audit" in tables
+        ledger.execute("""UPDATE audit SET entry = replace(entry, 'issued', 'ISSUED')""")
+    ledger.close()
+
+    assert bollard("audit", "verify").code == 5
+
+
+def test_a_checkpoint_is_text_to_keep_elsewhere(bollard: Bollard) -> None:
+    """A signed note, as other logs write it."""
+    text = bollard("audit", "checkpoint").out
+
+    assert text.splitlines()[0] == "localhost/bollard/audit"
+    assert "\u2014 localhost/bollard/audit " in text

@@ -1,0 +1,124 @@
+"""Certificates by command: issued for a station's own request, looked up, revoked for good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+
+from cli.demo.papers import write_station_request
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Bollard, Told
+
+
+@pytest.fixture
+def csr(bollard: Bollard, tmp_path: Path) -> str:
+    """A registered station's request."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    write_station_request(tmp_path, "cp", "Test Charging", "S1")
+    return str(tmp_path / "cp.csr")
+
+
+def issue(bollard: Bollard, csr: str, *words: str) -> Told:
+    """Issue for CP-1 and answer in JSON."""
+    return bollard("-o", "json", "cert", "issue", "--station", "CP-1", "--csr", csr, *words)
+
+
+def serial_of(told: Told) -> str:
+    """The serial of what was issued."""
+    certificate = told.json()["certificate"]
+    assert isinstance(certificate, dict)
+    return str(certificate["serial"])
+
+
+def test_the_chain_goes_to_stdout_in_pem(bollard: Bollard, csr: str) -> None:
+    """Leaf first, bound to the registered serial (A00.FR.511), and nothing else on stdout."""
+    told = bollard("cert", "issue", "--station", "CP-1", "--csr", csr)
+    chain = x509.load_pem_x509_certificates(told.out.encode())
+
+    assert told.out.startswith("-----BEGIN CERTIFICATE-----")
+    assert chain[0].subject.rfc4514_string() == "CN=S1,O=Test Charging"
+    assert "recorded in the audit log" in told.err
+
+
+def test_the_chain_goes_to_a_file_that_was_not_there(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """An existing file is kept, and nothing is issued for it; ``--yes`` replaces it."""
+    out = tmp_path / "cp.pem"
+    out.write_text("mine")
+    before = bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates")
+
+    assert issue(bollard, csr, "--out", str(out)).code == 7
+    assert bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates") == before
+    assert bollard("--yes", "cert", "issue", "--station", "CP-1", "--csr", csr, "--out", str(out)).code == 0
+    assert out.read_text().startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_a_request_with_another_name_exits_with_five(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """The refusal names its clause."""
+    write_station_request(tmp_path, "other", "Test Charging", "S2")
+    told = bollard("cert", "issue", "--station", "CP-1", "--csr", csr.replace("cp.csr", "other.csr"))
+
+    assert told.code == 5
+    assert "A00.FR." in told.err
+
+
+def test_what_is_no_request_is_refused_before_it_is_asked(bollard: Bollard, tmp_path: Path) -> None:
+    """A dry run tells as much."""
+    (tmp_path / "x").write_text("hello")
+
+    assert bollard("--dry-run", "cert", "issue", "--station", "CP-1", "--csr", str(tmp_path / "x")).code == 2
+
+
+def test_certificates_carry_the_fixed_fields(bollard: Bollard, csr: str) -> None:
+    """Scripts depend on these names."""
+    serial = serial_of(issue(bollard, csr, "--days", "100"))
+    shown = bollard("-o", "json", "cert", "show", serial).json()
+
+    assert {"serial", "subject", "issuer", "not_before", "not_after", "status", "station"} <= set(shown)
+    assert (shown["serial"], shown["status"], shown["station"]) == (serial, "valid", "CP-1")
+
+
+def test_only_what_ends_soon_is_listed(bollard: Bollard, csr: str) -> None:
+    """The question that prevents an outage."""
+    serial = serial_of(issue(bollard, csr, "--days", "100"))
+
+    def listed(span: str) -> list[object]:
+        found = bollard("-o", "json", "cert", "list", "--station", "CP-1", "--expiring", span).rows("certificates")
+        return [row["serial"] for row in found]
+
+    assert listed("101d") == [serial]
+    assert listed("99d") == []
+
+
+def test_a_revocation_is_final(bollard: Bollard, csr: str) -> None:
+    """Once is enough, twice is a conflict, and unknown serials are not found."""
+    serial = serial_of(issue(bollard, csr))
+
+    assert bollard("cert", "revoke", serial, "--reason", "key_compromise").code == 0
+    assert bollard("-o", "json", "cert", "show", serial).json()["status"] == "revoked"
+    assert bollard("cert", "revoke", serial).code == 7
+    assert bollard("cert", "revoke", "abcdef").code == 4
+
+
+def test_all_valid_certificates_of_a_station_are_revoked(bollard: Bollard, csr: str) -> None:
+    """One command when a station is stolen; a dry run lists what it would take."""
+    issued = {serial_of(issue(bollard, csr)), serial_of(issue(bollard, csr))}
+    dry = bollard("-o", "json", "--dry-run", "cert", "revoke", "--station", "CP-1").json()["serials"]
+    told = bollard("-o", "json", "cert", "revoke", "--station", "CP-1").json()["revoked"]
+
+    assert isinstance(dry, list)
+    assert isinstance(told, list)
+    assert set(dry) == set(told) == issued
+    assert bollard("cert", "revoke", "--station", "CP-1").code == 4
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("abcdef", "--reason", "because"), ("abcdef", "--reason", "certificate_hold"), ("xyz",)]
+)
+def test_a_revocation_needs_a_name_and_a_reason_of_the_standard(bollard: Bollard, words: tuple[str, ...]) -> None:
+    """Usage, exit code 2 (RFC 5280 5.3.1)."""
+    assert bollard("cert", "revoke", *words).code == 2

@@ -1,0 +1,95 @@
+"""Files that people hand over are bounded before they are read, and never overwritten by accident."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.files import (
+    TEXT_BYTES,
+    existing,
+    free_to_write,
+    new_folder,
+    read_bytes,
+    read_password,
+    read_signature,
+    read_text,
+)
+from pki.errors import ConflictError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_file_at_the_limit_is_read_and_one_byte_more_is_not(tmp_path: Path) -> None:
+    """The limit is exact, and said."""
+    file = tmp_path / "f"
+    file.write_bytes(b"x" * TEXT_BYTES)
+    assert len(read_bytes(str(file))) == TEXT_BYTES
+
+    file.write_bytes(b"x" * (TEXT_BYTES + 1))
+    with pytest.raises(InputError, match=str(TEXT_BYTES)):
+        read_bytes(str(file))
+
+
+def test_a_dash_reads_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pipes work."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"from a pipe")))
+
+    assert read_text("-") == "from a pipe"
+
+
+def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+    """Exit code 4, not a traceback."""
+    with pytest.raises(NotFoundError):
+        existing(str(tmp_path / "none"))
+
+
+def test_binary_is_no_text(tmp_path: Path) -> None:
+    """A DER file is named as what it is not, with the way out."""
+    (tmp_path / "der").write_bytes(b"\x30\x82\xff\xfe")
+
+    with pytest.raises(InputError, match="no text"):
+        read_text(str(tmp_path / "der"))
+
+
+def test_a_password_ends_before_the_line_end(tmp_path: Path) -> None:
+    """Editors add a line end that is no part of the password; blanks are."""
+    (tmp_path / "p").write_bytes(b" secret \r\n")
+
+    assert read_password(str(tmp_path / "p")) == " secret "
+
+
+@given(st.binary(min_size=40, max_size=200))
+def test_a_signature_is_taken_raw_and_in_base64(tmp_path_factory: pytest.TempPathFactory, signature: bytes) -> None:
+    """Whatever a signing tool wrote, the same base64 comes out."""
+    raw = b"\x30" + signature + b"\x80"  # as DER begins; never text
+    text = base64.b64encode(raw).decode()
+    folder = tmp_path_factory.mktemp("signatures")
+    (folder / "raw").write_bytes(raw)
+    (folder / "text").write_text(f"{text[:30]}\n{text[30:]}\n")
+
+    assert read_signature(str(folder / "raw")) == read_signature(str(folder / "text")) == text
+
+
+def test_a_new_folder_is_its_owners_and_was_not_there(tmp_path: Path) -> None:
+    """Somebody's folder is never played in."""
+    assert new_folder(tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    with pytest.raises(ConflictError):
+        new_folder(tmp_path / "a" / "b")
+
+
+def test_nothing_is_written_over_without_a_word(tmp_path: Path) -> None:
+    """An existing file needs ``--yes``."""
+    (tmp_path / "out").write_text("mine")
+
+    with pytest.raises(ConflictError):
+        free_to_write(str(tmp_path / "out"), replace=False)
+    assert free_to_write(str(tmp_path / "out"), replace=True) == tmp_path / "out"
+    assert free_to_write(str(tmp_path / "new"), replace=False) == tmp_path / "new"

@@ -1,0 +1,74 @@
+"""What the command line says lies over the settings; the processes get the sum."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.asked import Asked
+from cli.processes import Overrides, configured
+from cli.render import Output
+from pki.errors import InputError
+from pki.station import SecurityProfile
+from secproxy.config import ListenerConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Bollard
+
+NOTHING: Overrides = {"upstream": None, "listen": (), "workers": None, "web": None}
+
+
+def asked(home: Path) -> Asked:
+    """The choices before the noun."""
+    return Asked(home, Output.TABLE, yes=False, dry_run=False)
+
+
+def test_without_options_the_settings_stand(home: Path) -> None:
+    """What ``init`` wrote is what runs."""
+    config = configured(asked(home), NOTHING)
+
+    assert config.upstream is None
+    assert [listener.port for listener in config.listeners] == [8443, 8442]
+    assert config.web.public_url == "https://localhost:8440"
+
+
+def test_each_option_takes_its_settings_place(home: Path) -> None:
+    """Listeners all at once, the rest one by one."""
+    given: Overrides = {
+        "upstream": "ws://127.0.0.1:9000",
+        "listen": (("127.0.0.1:1443", 3),),
+        "workers": 2,
+        "web": "127.0.0.1:1440",
+    }
+    config = configured(asked(home), given)
+
+    assert config.upstream is not None
+    assert config.upstream.port == 9000
+    assert config.listeners == (ListenerConfig("127.0.0.1", 1443, SecurityProfile.MUTUAL_TLS),)
+    assert (config.workers, config.web.host, config.web.port) == (2, "127.0.0.1", 1440)
+
+
+@pytest.mark.parametrize("wrong", [{"upstream": "http://x"}, {"web": "somewhere"}, {"listen": (("no address", 3),)}])
+def test_a_wrong_option_is_usage(home: Path, wrong: Overrides) -> None:
+    """Refused by the same rules as the settings."""
+    with pytest.raises(InputError):
+        configured(asked(home), NOTHING | wrong)
+
+
+def test_the_authority_runs_until_it_is_asked_to_end(home: Path, bollard: Bollard) -> None:
+    """It says when it is ready, answers commands meanwhile, and ends with 0."""
+    argv = [sys.executable, "-m", "bollard", "--home", str(home), "authority"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "authority ready" in process.stderr.readline()
+        assert bollard("-o", "json", "status").json()["processes"] == {"authority": True, "proxy": False}
+        assert bollard("authority").code == 7
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(10) == 0

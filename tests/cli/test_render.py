@@ -1,0 +1,116 @@
+"""Four forms of one answer, none of which can act on a terminal."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cli.render import Output, Plain, cell, clean, show_record, show_rows, tell_error, to_line, to_plain
+from pki.edge import calls
+from pki.errors import RefusedError
+from pki.findings import error
+
+ROWS: list[dict[str, Plain]] = [
+    {"name": "a", "size": 1, "extra": "x"},
+    {"name": "b\x1b[31m", "size": None, "extra": ["y"]},
+]
+
+
+def test_json_carries_the_schema_version_and_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON has more than a table has room for."""
+    show_rows(Output.JSON, "things", ROWS, ("name", "size"))
+
+    assert json.loads(capsys.readouterr().out) == {"schema_version": 1, "things": ROWS}
+
+
+def test_json_lines_stand_each_for_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each line can be read without the others."""
+    show_rows(Output.JSONL, "things", ROWS, ("name", "size"))
+    lines = capsys.readouterr().out.splitlines()
+
+    assert [json.loads(line) for line in lines] == [{"schema_version": 1, **row} for row in ROWS]
+
+
+def test_csv_has_a_header_and_the_columns_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """A spreadsheet reads it."""
+    show_rows(Output.CSV, "things", ROWS, ("name", "size"))
+    read = list(csv.reader(io.StringIO(capsys.readouterr().out)))
+
+    assert read == [["name", "size"], ["a", "1"], ["b\\x1b[31m", ""]]
+
+
+@pytest.mark.parametrize("output", list(Output))
+def test_no_form_lets_an_escape_through(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a station calls itself cannot recolour a terminal or move its cursor."""
+    show_rows(output, "things", ROWS, ("name", "size"))
+    show_record(output, ROWS[1])
+
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_record_is_read_down_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    """One field a line, names aligned."""
+    show_record(Output.TABLE, {"a": True, "long_name": None, "c": {"d": 1}})
+
+    assert capsys.readouterr().out.splitlines() == ["a          yes", "long name  ", 'c          {"d": 1}']
+
+
+@given(st.text())
+def test_clean_text_holds_nothing_that_acts(text: str) -> None:
+    """Whatever goes in, control characters and invisible ones come out written as escapes."""
+    shown = clean(text)
+
+    assert all(char.isprintable() or char in "\n\t" for char in shown)
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+@given(st.text())
+def test_a_cell_is_one_line(text: str) -> None:
+    """A value with line ends cannot forge a second row."""
+    assert len(cell(text).splitlines()) <= 1
+
+
+def test_a_row_is_one_line_of_text() -> None:
+    """What is printed as it happens has no column widths to wait for."""
+    assert to_line({"a": 1, "b": "x\ny"}, ("a", "b", "c")) == "1  x\\ny  "
+
+
+def test_values_of_answers_become_plain() -> None:
+    """Times are RFC 3339 in UTC, bytes hex, records objects."""
+    time = dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+
+    assert to_plain((time, b"\x01\xff", calls.Done(7), None)) == [
+        "2026-01-02T02:04:05Z",
+        "01ff",
+        {"audit_index": 7},
+        None,
+    ]
+
+
+def test_a_refusal_lists_every_finding_with_its_clause(capsys: pytest.CaptureFixture[str]) -> None:
+    """The person sees all that is wrong at once."""
+    findings = (error("csr.key.weak", "A00.FR.503", "the key is weak"), error("csr.cn", "", "the name is wrong"))
+    tell_error(RefusedError("csr.refused", "two things", "Make a new one.", findings=findings), Output.TABLE, 5)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "error[csr.refused]: two things",
+        "  error[csr.key.weak] the key is weak (A00.FR.503)",
+        "  error[csr.cn] the name is wrong",
+        "next: Make a new one.",
+    ]
+
+
+def test_an_error_in_json_carries_its_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs get the same findings."""
+    findings = (error("csr.key.weak", "A00.FR.503", "the key is weak"),)
+    tell_error(RefusedError("csr.refused", "x", findings=findings), Output.JSON, 5)
+    said = json.loads(capsys.readouterr().err)["error"]["findings"]
+
+    assert said == [{"code": "csr.key.weak", "severity": "error", "clause": "A00.FR.503", "says": "the key is weak"}]

@@ -1,0 +1,113 @@
+"""Stations by command: registered, looked at, disabled; passwords shown once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Bollard
+
+
+def test_a_script_can_take_the_password_from_stdout(bollard: Bollard) -> None:
+    """stdout is the password and nothing else; the warning stands on stderr."""
+    told = bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2")
+
+    assert told.code == 0
+    assert len(told.out.strip()) == 20
+    assert told.out.count("\n") == 1
+    assert "shown this once" in told.err
+    assert told.out.strip() not in told.err
+
+
+def test_a_station_with_a_certificate_gets_no_password(bollard: Bollard) -> None:
+    """Profile 3 needs none, so none exists."""
+    told = bollard("-o", "json", "station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+
+    assert "password" not in told.json()
+    assert told.json()["has_password"] is False
+
+
+def test_a_chosen_password_comes_from_a_file_and_is_not_repeated(bollard: Bollard, tmp_path: Path) -> None:
+    """It stands neither on the command line nor in the answer."""
+    (tmp_path / "p").write_text("a-chosen-password-17\n")
+    told = bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2", "--password-file", str(tmp_path / "p"))
+
+    assert told.code == 0
+    assert "a-chosen-password-17" not in told.out + told.err
+
+
+def test_listing_shows_stations_and_never_a_verifier(bollard: Bollard) -> None:
+    """Columns are fixed; what passwords are checked against stays in the authority."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2", "--group", "g", "--site", "s")
+    (row,) = bollard("-o", "json", "station", "list").rows("stations")
+
+    assert {
+        "identity": "CP-1",
+        "serial": "S1",
+        "profile": 2,
+        "status": "active",
+        "group": "g",
+        "site": "s",
+    }.items() <= row.items()
+    assert "verifier" not in row
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [(("disable", "CP-1"), "disabled"), (("set", "CP-1", "--status", "disabled"), "disabled")]
+)
+def test_a_station_is_disabled_and_enabled(bollard: Bollard, words: tuple[str, ...], status: str) -> None:
+    """Either way of saying it does the same."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    assert bollard("station", *words).code == 0
+    assert bollard("-o", "json", "station", "show", "CP-1").json()["status"] == status
+
+    assert bollard("station", "enable", "CP-1").code == 0
+    assert bollard("-o", "json", "station", "show", "CP-1").json()["status"] == "active"
+
+
+def test_a_new_password_replaces_the_old(bollard: Bollard) -> None:
+    """Each is shown once, and they differ."""
+    first = bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2").out
+    second = bollard("station", "password", "CP-1").out
+
+    assert len(second.strip()) == 20
+    assert first != second
+
+
+def test_a_list_is_imported_whole(bollard: Bollard, tmp_path: Path) -> None:
+    """Passwords come back as rows, for those that have one."""
+    (tmp_path / "list.csv").write_text("identity,serial,profile\nCP-1,S1,3\nCP-2,S2,2\n")
+    told = bollard("-o", "csv", "station", "import", str(tmp_path / "list.csv"))
+
+    assert told.code == 0
+    assert [line.split(",")[0] for line in told.out.splitlines()] == ["identity", "CP-2"]
+    assert len(bollard("-o", "json", "station", "list").rows("stations")) == 2
+
+
+def test_a_list_with_one_wrong_line_registers_nobody(bollard: Bollard, tmp_path: Path) -> None:
+    """All or none, and the line is named."""
+    (tmp_path / "list.csv").write_text("identity,serial\nCP-1,S1\nCP:2,S2\n")
+    told = bollard("station", "import", str(tmp_path / "list.csv"), "--profile", "3")
+
+    assert told.code == 2
+    assert "line 3" in told.err
+    assert bollard("-o", "json", "station", "list").rows("stations") == []
+
+
+@pytest.mark.parametrize(
+    "words", [("show", "CP-9"), ("disable", "CP-9"), ("password", "CP-9"), ("set", "CP-9", "--status", "active")]
+)
+def test_an_unknown_station_is_not_found(bollard: Bollard, words: tuple[str, ...]) -> None:
+    """Exit code 4 whatever was asked of it."""
+    assert bollard("station", *words).code == 4
+
+
+def test_two_stations_share_no_identity(bollard: Bollard) -> None:
+    """Exit code 7, and the first one stays."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+
+    assert bollard("station", "add", "CP-1", "--serial", "S2", "--profile", "3").code == 7

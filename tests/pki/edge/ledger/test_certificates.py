@@ -1,0 +1,101 @@
+"""A certificate's row goes its way step by step, and no step can be taken twice or out of order."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from pki.edge.ledger import certificates
+from pki.errors import ConflictError, NotFoundError
+from tests.pki.edge.ledger.ledgers import LATER, THEN, certificate, empty_ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+STEPS = ("seal", "abandon", "revoke")
+
+
+def step(ledger: Database, name: str, number: int) -> None:
+    """Take one step."""
+    if name == "seal":
+        certificates.seal(ledger, number, b"der")
+    elif name == "abandon":
+        certificates.abandon(ledger, number)
+    else:
+        certificates.revoke(ledger, number, "superseded", "2026-02-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("way", "end"),
+    [((), "intended"), (("seal",), "valid"), (("abandon",), "abandoned"), (("seal", "revoke"), "revoked")],
+)
+def test_each_way_that_is_allowed_ends_in_its_state_and_only_its_next_step_goes_on(
+    tmp_path: Path, way: tuple[str, ...], end: str
+) -> None:
+    """The table of ways, walked: every other step from there is refused and changes nothing."""
+    onward = {"intended": {"seal", "abandon"}, "valid": {"revoke"}}.get(end, set())
+    with empty_ledger(tmp_path) as ledger:
+        number = certificates.intend(ledger, certificate(), b"tbs")
+        for name in way:
+            step(ledger, name, number)
+        for name in set(STEPS) - onward:
+            with pytest.raises(ConflictError, match=r"certificate\.state"):
+                step(ledger, name, number)
+        assert certificates.by_serial(ledger, "1a").status == end
+
+
+def test_a_serial_is_reserved_before_anything_is_signed(tmp_path: Path) -> None:
+    """The second intent of one issuer and serial fails; another issuer's is its own."""
+    with empty_ledger(tmp_path) as ledger:
+        certificates.intend(ledger, certificate(), b"tbs")
+        with pytest.raises(ConflictError, match=r"certificate\.serial_taken"):
+            certificates.intend(ledger, certificate(), b"other")
+        certificates.intend(ledger, msgspec.structs.replace(certificate(), issuer_key_id=b"j" * 32), b"tbs")
+        with pytest.raises(ConflictError, match=r"certificate\.ambiguous"):
+            certificates.by_serial(ledger, "1a")
+
+
+def test_what_is_still_intended_is_found(tmp_path: Path) -> None:
+    """The sweep at the start relies on it."""
+    with empty_ledger(tmp_path) as ledger:
+        numbers = [certificates.intend(ledger, certificate(serial), b"tbs") for serial in ("1", "2", "3")]
+        certificates.seal(ledger, numbers[1], b"der")
+        assert [row.serial for row in certificates.intended(ledger)] == ["1", "3"]
+
+
+def test_lists_are_filtered_and_sorted_by_their_end(tmp_path: Path) -> None:
+    """Soonest first, so that what needs attention stands on top."""
+    with empty_ledger(tmp_path) as ledger:
+        for serial, days in (("1", 30), ("2", 10), ("3", 20)):
+            number = certificates.intend(ledger, certificate(serial, end=THEN + dt.timedelta(days=days)), b"tbs")
+        certificates.seal(ledger, number, b"der")
+        assert [row.serial for row in certificates.listed(ledger)] == ["2", "3", "1"]
+        assert [row.serial for row in certificates.listed(ledger, status="valid")] == ["3"]
+        assert [row.serial for row in certificates.listed(ledger, serial="1")] == ["1"]
+        before = THEN + dt.timedelta(days=20)
+        assert [row.serial for row in certificates.listed(ledger, before=before)] == ["2"]
+        assert certificates.listed(ledger, station="CP-1", before=LATER) == []
+
+
+def test_an_unknown_serial_is_not_found(tmp_path: Path) -> None:
+    """It may be somebody else's certificate."""
+    with empty_ledger(tmp_path) as ledger, pytest.raises(NotFoundError, match=r"certificate\.unknown"):
+        certificates.by_serial(ledger, "1a")
+
+
+def test_our_own_certificates_come_issuers_first(tmp_path: Path) -> None:
+    """In the order in which they were made, with the name of the key."""
+    with empty_ledger(tmp_path) as ledger:
+        for serial, name, purpose in (("1", "root", "root"), ("2", "csms", "csms")):
+            number = certificates.intend(ledger, certificate(serial), b"tbs")
+            certificates.seal(ledger, number, serial.encode())
+            certificates.hold(ledger, name, purpose, number)
+        assert certificates.held(ledger) == [
+            certificates.Held("root", "root", b"1"),
+            certificates.Held("csms", "csms", b"2"),
+        ]

@@ -1,0 +1,245 @@
+"""Acts share transactions and nothing else: one that fails is undone alone, and nobody hears of one that is not on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+from pki.edge import store
+from pki.edge.commit import BATCH, GroupCommit, Tx
+from pki.errors import BollardError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+T = TypeVar("T")
+
+
+@contextlib.asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[GroupCommit]:
+    """A ledger with a table for the test."""
+    ledger = GroupCommit(folder / "ledger.db")
+    await ledger.write(lambda tx: tx.database.execute("CREATE TABLE mark (name TEXT PRIMARY KEY, size BLOB)"))
+    try:
+        yield ledger
+    finally:
+        await ledger.close()
+
+
+def play(folder: Path, story: Callable[[GroupCommit], Awaitable[T]]) -> T:
+    """Run a story against a ledger."""
+
+    async def run() -> T:
+        async with opened(folder) as ledger:
+            return await story(ledger)
+
+    return asyncio.run(run())
+
+
+def mark(name: str, tx: Tx) -> str:
+    """Leave a mark; a second one of the same name is an error of SQLite's."""
+    store.change(tx.database, "INSERT INTO mark (name) VALUES (:name)", {"name": name})
+    return name
+
+
+def marks(database: Database) -> list[str]:
+    """The marks that are there."""
+    return [str(row[0]) for row in database.execute("SELECT name FROM mark ORDER BY rowid")]
+
+
+def refuse(name: str, tx: Tx) -> str:
+    """Leave a mark, then think better of it."""
+    mark(name, tx)
+    raise NotFoundError("test.refused", "this act refuses")
+
+
+async def together(ledger: GroupCommit, *acts: Callable[[Tx], T]) -> list[T | BaseException]:
+    """Have these acts share one transaction: they queue up while an earlier one holds the writer."""
+    gate, held = threading.Event(), threading.Event()
+
+    def hold(tx: Tx) -> None:
+        held.set()
+        assert gate.wait(10)
+
+    first = asyncio.create_task(ledger.write(hold))
+    await asyncio.to_thread(held.wait, 10)
+    rest = [asyncio.create_task(ledger.write(act)) for act in acts]
+    await asyncio.sleep(0)
+    gate.set()
+    await first
+    return await asyncio.gather(*rest, return_exceptions=True)
+
+
+def test_what_is_answered_is_there_for_every_reader(tmp_path: Path) -> None:
+    """An answer means the disk has it: a stranger's connection sees it too."""
+
+    async def story(ledger: GroupCommit) -> tuple[str, list[str], list[str]]:
+        answer = await ledger.write(partial(mark, "one"))
+        stranger = sqlite3.connect(tmp_path / "ledger.db")
+        seen = [row[0] for row in stranger.execute("SELECT name FROM mark")]
+        stranger.close()
+        return answer, seen, await ledger.read(marks)
+
+    assert play(tmp_path, story) == ("one", ["one"], ["one"])
+
+
+def test_an_act_that_fails_is_undone_alone(tmp_path: Path) -> None:
+    """Its neighbours in the same transaction are kept, whether it raised our error or SQLite's."""
+
+    async def story(ledger: GroupCommit) -> tuple[list[str | BaseException], list[str]]:
+        acts = [partial(mark, "a"), partial(refuse, "b"), partial(mark, "c"), partial(mark, "a"), partial(mark, "d")]
+        return await together(ledger, *acts), await ledger.read(marks)
+
+    results, kept = play(tmp_path, story)
+    assert kept == ["a", "c", "d"]
+    assert [str(result) for result in results] == [
+        "a",
+        "test.refused: this act refuses",
+        "c",
+        "ledger.failed: the ledger failed: UNIQUE constraint failed: mark.name",
+        "d",
+    ]
+
+
+def test_many_acts_share_few_transactions(tmp_path: Path) -> None:
+    """What makes recording first affordable: a hundred acts, one flush of the disk."""
+
+    async def story(ledger: GroupCommit) -> int:
+        before = await ledger.read(_commits)
+        await together(ledger, *(partial(mark, str(number)) for number in range(100)))
+        return await ledger.read(_commits) - before
+
+    assert play(tmp_path, story) <= 3
+
+
+def _commits(database: Database) -> int:
+    """Frames in the write-ahead log that end a transaction: their field for the size after it is not zero."""
+    path = database.execute("PRAGMA database_list").fetchone()[2]
+    with open(f"{path}-wal", "rb") as wal:
+        data = wal.read()
+    return sum(data[at + 4 : at + 8] != bytes(4) for at in range(32, len(data), 24 + 4096))
+
+
+def test_more_acts_than_one_batch_holds_are_all_done(tmp_path: Path) -> None:
+    """The bound is on a transaction, not on what may be asked."""
+
+    async def story(ledger: GroupCommit) -> list[str]:
+        await together(ledger, *(partial(mark, f"{number:04}") for number in range(BATCH + 50)))
+        return await ledger.read(marks)
+
+    assert play(tmp_path, story) == [f"{number:04}" for number in range(BATCH + 50)]
+
+
+def test_news_comes_in_the_order_of_the_commits_and_before_the_answer(tmp_path: Path) -> None:
+    """A watcher is never told of an older state after a newer one; an act that failed tells nothing."""
+
+    async def story(ledger: GroupCommit) -> list[str]:
+        told: list[str] = []
+
+        def tell(name: str, fail: bool, tx: Tx) -> str:
+            tx.after.append(partial(told.append, f"news {name}"))
+            return refuse(name, tx) if fail else mark(name, tx)
+
+        async def ask(name: str, fail: bool = False) -> None:
+            with contextlib.suppress(NotFoundError):
+                told.append(f"answer {await ledger.write(partial(tell, name, fail))}")
+
+        await asyncio.gather(ask("a"), ask("b", fail=True), ask("c"))
+        return told
+
+    told = play(tmp_path, story)
+    assert [line for line in told if line.startswith("news")] == ["news a", "news c"]
+    assert told.index("news a") < told.index("answer a")
+    assert told.index("news c") < told.index("answer c")
+
+
+def test_a_full_disk_loses_the_whole_transaction_and_says_so(tmp_path: Path) -> None:
+    """Every act in it fails with the same clear error, none was done, and the next one works when there is room."""
+
+    async def story(ledger: GroupCommit) -> tuple[list[str | BaseException], list[str]]:
+        pages = await ledger.write(lambda tx: tx.database.execute("PRAGMA page_count").fetchone()[0])
+        await ledger.write(lambda tx: tx.database.execute(f"PRAGMA max_page_count = {pages}").fetchall())
+        results = await together(ledger, partial(mark, "a"), _fill, partial(mark, "b"))
+        await ledger.write(lambda tx: tx.database.execute("PRAGMA max_page_count = 1000000").fetchall())
+        await ledger.write(partial(mark, "c"))
+        return results, await ledger.read(marks)
+
+    results, kept = play(tmp_path, story)
+    assert isinstance(results[1], BollardError)
+    assert results[1].code == "ledger.full"
+    assert kept == [*(result for result in results if isinstance(result, str)), "c"]
+
+
+def _fill(tx: Tx) -> str:
+    tx.database.execute("INSERT INTO mark (name, size) VALUES ('big', zeroblob(10000000))")
+    return "big"
+
+
+def test_one_who_no_longer_waits_disturbs_nobody(tmp_path: Path) -> None:
+    """A peer that hung up: its act is done all the same, and the others are answered."""
+
+    async def story(ledger: GroupCommit) -> list[str]:
+        waiting = asyncio.create_task(ledger.write(partial(mark, "a")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await ledger.write(partial(mark, "b"))
+        return await ledger.read(marks)
+
+    assert play(tmp_path, story) == ["a", "b"]
+
+
+def test_closing_finishes_what_was_asked_and_takes_no_more(tmp_path: Path) -> None:
+    """A clean stop loses nothing; afterwards the ledger says that it is closed."""
+
+    async def story() -> tuple[list[str], str]:
+        async with opened(tmp_path) as ledger:
+            asked = [asyncio.create_task(ledger.write(partial(mark, str(number)))) for number in range(20)]
+            await asyncio.sleep(0)
+            await ledger.close()
+            done = await asyncio.gather(*asked)
+            with pytest.raises(BollardError) as refused:
+                await ledger.write(partial(mark, "late"))
+            return done, refused.value.code
+
+    assert asyncio.run(story()) == ([str(number) for number in range(20)], "ledger.closed")
+
+
+def test_a_long_look_has_a_connection_of_its_own(tmp_path: Path) -> None:
+    """Verifying a long log keeps nobody waiting: others read and write meanwhile."""
+
+    async def story(ledger: GroupCommit) -> tuple[list[str], list[str]]:
+        started, go_on = threading.Event(), threading.Event()
+
+        def look(database: Database) -> list[str]:
+            before = marks(database)
+            started.set()
+            assert go_on.wait(10)
+            return [*before, *marks(database)]
+
+        long = asyncio.create_task(ledger.read_apart(look))
+        await asyncio.to_thread(started.wait, 10)
+        await ledger.write(partial(mark, "meanwhile"))
+        seen = await ledger.read(marks)
+        go_on.set()
+        return await long, seen
+
+    assert play(tmp_path, story) == ([], ["meanwhile"])
+
+
+def test_trouble_while_reading_is_said_in_our_words(tmp_path: Path) -> None:
+    """No error of SQLite's leaves the room."""
+
+    async def story(ledger: GroupCommit) -> None:
+        await ledger.read(lambda database: database.execute("SELECT * FROM absent").fetchall())
+
+    with pytest.raises(BollardError, match=r"ledger\.failed"):
+        play(tmp_path, story)

@@ -1,0 +1,89 @@
+"""A new home's certificates form the tree that was meant, and every one of them is in the ledger and the audit log."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from pki.edge import calls
+from pki.edge.client import ask_once
+from pki.edge.founding import KEYS, TREE, Wanted
+from pki.lint import lint_certificate
+from pki.profile import CertificatePurpose
+from tests.worlds import HOST, make_home
+
+if TYPE_CHECKING:
+    from pki.edge.home import Home
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """One home that is only looked at."""
+    return make_home(tmp_path_factory.mktemp("founding"))
+
+
+def certificate(home: Home, name: str) -> x509.Certificate:
+    """A certificate as it lies there for people."""
+    return x509.load_pem_x509_certificate((home.ca / f"{name}.pem").read_bytes())
+
+
+@pytest.mark.parametrize("wanted", TREE, ids=lambda wanted: wanted.key)
+def test_each_certificate_is_signed_by_the_issuer_in_the_table(home: Home, wanted: Wanted) -> None:
+    """The root by itself, the two authorities by the root, the rest by the CSMS authority."""
+    certificate(home, wanted.key).verify_directly_issued_by(certificate(home, wanted.issuer or wanted.key))
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose"),
+    [
+        ("root", CertificatePurpose.ROOT),
+        ("csms", CertificatePurpose.ISSUING),
+        ("station", CertificatePurpose.ISSUING),
+        ("ocsp", CertificatePurpose.OCSP),
+        ("server-ecdsa", CertificatePurpose.CSMS),
+        ("server-rsa", CertificatePurpose.CSMS),
+    ],
+)
+def test_no_certificate_of_a_new_home_has_a_finding_against_it(
+    home: Home, name: str, purpose: CertificatePurpose
+) -> None:
+    """They went through the same lint as every other."""
+    assert [
+        finding for finding in lint_certificate(certificate(home, name), purpose) if finding.severity == "error"
+    ] == []
+
+
+def test_the_csms_host_has_a_certificate_of_either_kind(home: Home) -> None:
+    """Stations may bring ECDSA or RSA suites alone (A00.FR.318), and the name is the one they dial (A00.FR.510)."""
+    made = [certificate(home, name) for name in ("server-ecdsa", "server-rsa")]
+    assert isinstance(made[0].public_key(), ec.EllipticCurvePublicKey)
+    assert isinstance(made[1].public_key(), rsa.RSAPublicKey)
+    for one in made:
+        names = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert names.get_values_for_type(x509.DNSName) == [HOST]
+
+
+def test_every_key_is_there_and_encrypted(home: Home) -> None:
+    """None lies in clear, not even for a moment's convenience."""
+    for name in KEYS:
+        assert (home.keys / f"{name}.pem").read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+
+
+def test_every_certificate_was_intended_in_the_log_before_it_was_issued(home: Home) -> None:
+    """The tree of a new home has no exception from recording first."""
+    rows = ask_once(home, calls.ListAudit(first=0), calls.AuditRows).rows
+    acts = [(entry["act"], entry["what"].get("serial")) for entry in map(json.loads, (row.entry for row in rows))]
+    assert acts[0] == ("home.founded", None)
+    assert [act for act, _ in acts[1:]] == ["certificate.intended", "certificate.issued"] * len(TREE)
+    assert [serial for _, serial in acts[1::2]] == [serial for _, serial in acts[2::2]]
+
+
+def test_the_log_of_a_new_home_is_sealed_by_a_checkpoint(home: Home) -> None:
+    """From its first day an auditor can hold it to its word."""
+    verified = ask_once(home, calls.VerifyAudit(), calls.AuditVerified)
+    assert verified.size == 1 + 2 * len(TREE)
+    assert verified.checkpoints >= 1

@@ -1,0 +1,27 @@
+"""The lock lets one authority in at a time and cannot go stale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.edge import lock
+from pki.errors import ConflictError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_second_holder_is_refused_at_once(tmp_path: Path) -> None:
+    """Two authorities would sign with one ledger's serials."""
+    with lock.hold(tmp_path / "lock"), pytest.raises(ConflictError) as refused, lock.hold(tmp_path / "lock"):
+        pass
+    assert refused.value.code == "authority.running"
+
+
+def test_the_lock_is_free_again_after_its_holder(tmp_path: Path) -> None:
+    """The file stays, the lock does not."""
+    for _ in range(2):
+        with lock.hold(tmp_path / "lock"):
+            assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600

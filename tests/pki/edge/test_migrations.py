@@ -1,0 +1,74 @@
+"""The schema itself forbids what must never be: two rows for a serial, a valid certificate without its bytes."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.edge import store
+from pki.edge.migrations import LEDGER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlite_utils import Database
+
+ROW = {
+    "issuer_key_id": b"i" * 32, "serial": "1a", "purpose": "station", "station": None, "subject": "CN=x", "issuer": "CN=y",
+    "not_before": "2026-01-01T00:00:00Z", "not_after": "2027-01-01T00:00:00Z", "status": "intended", "tbs": b"tbs",
+    "der": None, "reason": None, "revoked_at": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """An empty ledger."""
+    opened = store.open_writer(tmp_path / "ledger.db")
+    yield opened
+    opened.close()
+
+
+def insert(database: Database, **changes: object) -> None:
+    """Put a certificate row in, past all our code."""
+    row = {**ROW, **changes}
+    names = ", ".join(row)
+    marks = ", ".join(f":{name}" for name in row)
+    database.execute(f"INSERT INTO certificate ({names}) VALUES ({marks})", row)
+
+
+def test_applying_the_steps_again_changes_nothing(database: Database) -> None:
+    """Every start applies them; a finished ledger has none pending."""
+    before = database.schema
+    LEDGER.apply(database)
+    assert LEDGER.pending(database) == []
+    assert database.schema == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"status": "valid"}, id="valid without the signed bytes"),
+        pytest.param({"der": b"der"}, id="signed bytes while only intended"),
+        pytest.param({"status": "revoked", "der": b"der"}, id="revoked without a time"),
+        pytest.param({"revoked_at": "2026-01-01T00:00:00Z"}, id="a time of revocation without one"),
+        pytest.param({"status": "perhaps"}, id="an unknown status"),
+        pytest.param({"issuer_key_id": b"short"}, id="an issuer that is no key id"),
+        pytest.param({"station": "CP-unknown"}, id="a station that is not registered"),
+        pytest.param({"serial": b"\x1a"}, id="a serial that is no text"),
+    ],
+)
+def test_the_ledger_refuses_a_certificate_row_that_cannot_be(database: Database, changes: dict[str, object]) -> None:
+    """Not even a fault in our code can write it."""
+    with pytest.raises(sqlite3.IntegrityError):
+        insert(database, **changes)
+
+
+def test_one_issuer_uses_a_serial_once(database: Database) -> None:
+    """RFC 5280 4.1.2.2; another issuer may use the same number."""
+    insert(database)
+    insert(database, issuer_key_id=b"j" * 32)
+    with pytest.raises(sqlite3.IntegrityError):
+        insert(database)

@@ -1,0 +1,145 @@
+"""The approval: a twin is judged, and one permission to sign comes out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from cryptography import x509
+
+from pki.errors import ConflictError, RefusedError
+from pki.lint import CHAIN_LENGTH, Approved, approve, lint_certificate
+from pki.plan import Issuer, Subject, plan, plan_root
+from pki.profile import CertificatePurpose
+from tests.pki.papers import (
+    NOW,
+    ORGANISATION,
+    approved,
+    authority,
+    codes,
+    handmade,
+    issuing,
+    key,
+    leaf,
+    leaf_plan,
+    profile,
+    root,
+    serial,
+)
+
+TWIN = key("p256", "throw-away")
+
+
+def test_an_approval_holds_the_bytes_that_will_be_signed() -> None:
+    """They can be recorded before the real key is touched."""
+    assert approve(leaf_plan(), TWIN).tbs == leaf().certificate.tbs_certificate_bytes
+
+
+def test_an_approval_cannot_be_made_by_hand() -> None:
+    """It comes from the lint or not at all."""
+    with pytest.raises(TypeError):
+        Approved()
+
+
+def test_an_approval_is_good_once() -> None:
+    """Two certificates can never come of one record."""
+    permission = approve(leaf_plan(), TWIN)
+    permission.redeem()
+
+    with pytest.raises(ConflictError) as refusal:
+        permission.redeem()
+
+    assert refusal.value.code == "issue.spent"
+    assert "spent" in repr(permission)
+
+
+@pytest.mark.parametrize(
+    ("common_name", "name"),
+    [
+        ("https://evil", "station"),
+        ("10.0.0.1", "station"),
+        ("fe80::1", "station"),
+        (" SN", "station"),
+        ("*.example.org", "csms"),
+        ("CSMS.example.org", "csms"),
+        ("10.0.0.1", "csms"),
+    ],
+)
+def test_a_name_of_the_wrong_shape_is_never_approved(common_name: str, name: str) -> None:
+    """A00.FR.510 and .511, on the last step before the key."""
+    with pytest.raises(RefusedError) as refusal:
+        approve(leaf_plan(name, common_name), TWIN)
+
+    assert refusal.value.code == "lint.refused"
+    assert codes(refusal.value) >= {"lint.common_name"}
+
+
+def test_a_profile_that_grants_too_much_is_never_approved() -> None:
+    """Even a hand-made profile cannot give a leaf the right to sign certificates."""
+    greedy = dataclasses.replace(profile("station"), key_usage=profile("issuing").key_usage)
+    made = plan(greedy, Subject("SN-001", ORGANISATION), TWIN.public_key(), issuing(), serial(4), NOW)
+
+    with pytest.raises(RefusedError) as refusal:
+        approve(made, TWIN)
+
+    assert "lint.key_usage" in codes(refusal.value)
+
+
+def test_the_issuer_s_own_key_is_no_throw_away_key() -> None:
+    """Signing the twin with it would be signing before the judgement."""
+    with pytest.raises(ValueError, match="throw-away"):
+        approve(leaf_plan(), key("p256", "issuing"))
+
+
+@pytest.mark.parametrize("kind", ["p384", "rsa2048", "ed25519"])
+def test_a_twin_s_key_must_be_of_the_issuer_s_kind(kind: str) -> None:
+    """Else the twin's bytes could not equal the real ones."""
+    with pytest.raises(ValueError, match="same kind"):
+        approve(leaf_plan(), key(kind, "throw-away"))
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448"])
+def test_roots_of_every_kind_are_approved(kind: str) -> None:
+    """Whatever key a hierarchy stands on."""
+    public = key(kind, "root").public_key()
+    made = plan_root(profile("root"), Subject("Root", ORGANISATION), public, serial(1), NOW)
+
+    assert approved(made, kind).findings == ()
+
+
+def test_a_chain_too_long_for_stations_is_never_approved() -> None:
+    """A02.FR.16: the station would reject it, and the old certificate would run out."""
+    padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(CHAIN_LENGTH))
+    holder = key("p256", "issuing")
+    fat = handmade("Fat CA", holder, "Root", key("p384", "root"), *authority(), (padding, False), days=(-1, 900))
+    made = plan(
+        profile("station"), Subject("SN-001", ORGANISATION), TWIN.public_key(), Issuer("fat", fat), serial(4), NOW
+    )
+
+    with pytest.raises(RefusedError) as refusal:
+        approve(made, TWIN)
+
+    assert codes(refusal.value) == {"lint.chain_length"}
+
+
+def test_a_root_above_does_not_count_towards_the_chain() -> None:
+    """Stations hold the root already; it is not sent along."""
+    holder = key("p384", "root")
+    made = plan(profile("station"), Subject("SN-001", ORGANISATION), TWIN.public_key(), root(), serial(4), NOW)
+
+    assert approve(made, key("p384", "throw-away")).plan.issuer_public_key == holder.public_key()
+
+
+def test_findings_of_the_plan_stay_with_the_approval() -> None:
+    """What was said at planning is told to whoever asked."""
+    made = leaf_plan("csms", "csms.example.org")
+
+    assert "lint.long_life" in codes(approve(made, TWIN).findings)
+
+
+def test_a_certificate_whose_extensions_cannot_be_read_has_one_finding() -> None:
+    """Nothing more can be said of it."""
+    broken = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.19"), b"\xff\xff")
+    certificate = handmade("X", key("p256", "x"), "X", key("p256", "x"), (broken, True))
+
+    assert codes(lint_certificate(certificate, CertificatePurpose.STATION)) == {"lint.extensions"}

@@ -1,0 +1,63 @@
+"""The authority's settings, read once and named when wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from pki.errors import InputError
+from pki.settings import PUBLIC_URL_LENGTH, parse_settings
+
+GOOD = """
+[organisation]
+name = "Example Charging"
+[csms]
+host = "csms.example.org"
+upstream = ""
+[[listener]]
+address = "0.0.0.0:8443"
+profile = 3
+[web]
+address = "0.0.0.0:8440"
+public_url = "https://csms.example.org:8440"
+"""
+
+
+def test_good_settings_become_types_and_the_proxy_s_are_left_alone() -> None:
+    """Other tables are somebody else's to judge."""
+    settings = parse_settings(GOOD)
+
+    assert settings.organisation.text == "Example Charging"
+    assert settings.csms_host.text == "csms.example.org"
+    assert settings.public_url == "https://csms.example.org:8440"
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "named"),
+    [
+        (('name = "Example Charging"', ""), "settings.missing", "[organisation] name"),
+        (('[csms]\nhost = "csms.example.org"', "[other]"), "settings.missing", "[csms] host"),
+        (('name = "Example Charging"', "name = 3"), "settings.type", "[organisation] name"),
+        (('"csms.example.org"', '"10.0.0.1"'), "name.host", "10.0.0.1"),
+        (('"Example Charging"', '""'), "name.organisation", ""),
+        (("https://", "http://"), "settings.public_url", "L01.FR.08"),
+        (("https://csms", "https://user@csms"), "settings.public_url", "public_url"),
+        ((':8440"\n', ':8440/?x=1"\n'), "settings.public_url", "public_url"),
+        (("csms.example.org:8440", "csms.example.org:port"), "settings.public_url", "public_url"),
+        (("csms.example.org:8440", "c" * PUBLIC_URL_LENGTH), "settings.public_url", "public_url"),
+        (("csms.example.org:8440", ""), "settings.public_url", "public_url"),
+        (("[csms]", "[csms"), "settings.unreadable", "TOML"),
+        (("[organisation]\n", "organisation = 1\n[x]\n"), "settings.missing", "organisation"),
+    ],
+)
+def test_a_wrong_setting_is_named(change: tuple[str, str], code: str, named: str) -> None:
+    """Which key, and what is wrong with it."""
+    with pytest.raises(InputError) as refusal:
+        parse_settings(GOOD.replace(*change))
+
+    assert refusal.value.code == code
+    assert named in refusal.value.cause
+
+
+def test_a_slash_at_the_end_of_the_address_is_dropped() -> None:
+    """So that paths can be put behind it."""
+    assert parse_settings(GOOD.replace(':8440"\n', ':8440/files/"\n')).public_url.endswith(":8440/files")

@@ -1,0 +1,221 @@
+"""One door of the proxy between real peers: a CSMS and stations by the websockets library, over TCP and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from pki.chain import key_id
+from pki.edge.calls import Credentials
+from pki.names import Host, StationIdentity, StationSerial
+from pki.station import SecurityProfile, Station
+from secproxy.config import Config, Limits, ListenerConfig, WebConfig, parse_upstream
+from secproxy.edge.arrival import Reception, receive
+from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_line import ClaimLine
+from secproxy.edge.links import Links
+from secproxy.edge.listener import Listener, Slots
+from secproxy.edge.passwords import PasswordDesk
+from secproxy.edge.relay import Link
+from secproxy.edge.tls import TlsLeg, server_context
+from secproxy.plan import compile_plan
+from secproxy.session import Ask, Learn, Session
+from secproxy.station_view import Trust, View
+from tests.certs import Party
+from tests.secproxy.edge.homes import bare_home
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from secproxy.admission import Admitted
+    from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.events import Note
+
+ROOT = Party.root()
+STATIONS = ROOT.issue("Station CA", ca=True)
+_EC = ROOT.issue("localhost", dns="localhost")
+_RSA = ROOT.issue("localhost", dns="localhost", key=rsa.generate_private_key(65537, 2048))
+CREDENTIALS = Credentials(_EC.pem, _EC.key_pem, _RSA.pem, _RSA.key_pem)
+NO_UPSTREAM = 1  # a port where nobody listens
+
+
+@dataclass(slots=True)
+class Csms:
+    """What a CSMS sees: requests, messages, sockets and their ends."""
+
+    port: int = 0
+    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    heard: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    sockets: asyncio.Queue[ServerConnection] = field(default_factory=asyncio.Queue)
+    closed: asyncio.Queue[int | None] = field(default_factory=asyncio.Queue)
+
+    async def serve(self, socket: ServerConnection) -> None:
+        """Keep one connection and collect what it says."""
+        assert socket.request is not None
+        self.requests.append((socket.request.path, dict(socket.request.headers.raw_items())))
+        await self.sockets.put(socket)
+        with contextlib.suppress(ConnectionClosed):
+            async for message in socket:
+                await self.heard.put(str(message))
+        await self.closed.put(socket.close_code)
+
+
+@contextlib.asynccontextmanager
+async def csms(*subprotocols: str) -> AsyncIterator[Csms]:
+    """A CSMS on loopback that knows these subprotocols; by default 2.0.1 and 1.6."""
+    seen = Csms()
+    names = [Subprotocol(name) for name in subprotocols or ("ocpp2.0.1", "ocpp1.6")]
+    async with serve(seen.serve, "127.0.0.1", 0, subprotocols=names, compression=None, ping_interval=None) as server:
+        seen.port = server.sockets[0].getsockname()[1]
+        yield seen
+
+
+class Around:
+    """What links ask of the world, collected."""
+
+    def __init__(self) -> None:
+        self.notes: asyncio.Queue[Note] = asyncio.Queue()
+        self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
+        self.learned: list[tuple[str, Learn]] = []
+
+    def record(self, note: Note) -> None:
+        """Collect an event."""
+        self.notes.put_nowait(note)
+
+    def grant(self, link: Link, ask: Ask) -> None:
+        """Collect a question; the test answers it."""
+        self.asked.put_nowait((link, ask))
+
+    def learn(self, link: Link, learned: Learn) -> None:
+        """Collect what a station said of itself."""
+        self.learned.append((link.identity, learned))
+
+    async def causes(self, count: int) -> list[str]:
+        """The causes of exactly this many events."""
+        found = [(await self.notes.get()).cause for _ in range(count)]
+        assert self.notes.empty()
+        return found
+
+
+@dataclass(slots=True)
+class Door:
+    """An open door: where to knock, and what happened behind it."""
+
+    port: int
+    view: View
+    links: Links
+    around: Around
+    passwords: PasswordDesk
+
+
+def known(*stations: Station, ours: bool = False) -> View:
+    """A worker's view with these stations, trusting the test's station CA."""
+    view = View("Example Charging", "localhost", {station.identity.text: station for station in stations})
+    anchor = key_id(STATIONS.certificate)
+    view.trusts[anchor] = Trust(anchor, "Example Charging", ours, "CN=Station CA")
+    return view
+
+
+def registered(name: str = "CP-001", serial: str = "SN-1", profile: int = 3, verifier: str = "") -> Station:
+    """A registered station."""
+    return Station(
+        StationIdentity.parse(name), StationSerial.parse(serial), SecurityProfile(profile), verifier=verifier
+    )
+
+
+@contextlib.asynccontextmanager
+async def door(
+    folder: Path, view: View, csms_port: int, *, profile: int = 3, limits: Limits | None = None
+) -> AsyncIterator[Door]:
+    """Open one listener with everything behind it real but the ledger."""
+    home, around = bare_home(folder / "h"), Around()
+    config = _config(csms_port, profile, limits or Limits())
+    links = Links(view, config.limits, around.record)
+    async with asyncio.timeout(20), ClaimDesk(10, lambda _: None).open(home.claims_socket):
+        claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
+
+        def gone(link: Link) -> None:
+            links.remove(link)
+            claims.release(link.leg)
+
+        def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
+            session = Session(admitted, upstream.subprotocol, view, compile_plan(upstream.subprotocol))
+            link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
+            link.open()
+            links.add(link)
+
+        slots, passwords = Slots(config.limits.handshakes_at_once), PasswordDesk()
+        reception = Reception(config, view, slots, passwords, claims, around.record, come)
+        context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
+        listener = Listener(config.listeners[0], context, slots, lambda *arrival: receive(reception, *arrival))
+        try:
+            yield Door(listener.port, view, links, around, passwords)
+        finally:
+            listener.close()
+            links.leave()
+            passwords.close()
+            await claims.close()
+
+
+def _config(csms_port: int, profile: int, limits: Limits) -> Config:
+    listener = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile))
+    web = WebConfig("127.0.0.1", 0, "https://localhost:1")
+    return Config(Host.parse("localhost"), parse_upstream(f"ws://127.0.0.1:{csms_port}"), (listener,), web, 1, limits)
+
+
+def trusting(folder: Path, party: Party | None = None) -> ssl.SSLContext:
+    """A station's TLS context: it trusts the root, and presents a certificate if it has one."""
+    context = ssl.create_default_context(cadata=ROOT.pem)
+    if party is not None:
+        (folder / f"{party.certificate.serial_number}.pem").write_text(party.key_pem + party.pem)
+        context.load_cert_chain(folder / f"{party.certificate.serial_number}.pem")
+    return context
+
+
+def station(
+    folder: Path,
+    at: Door,
+    party: Party | None = None,
+    *,
+    identity: str = "CP-001",
+    headers: dict[str, str] | None = None,
+    subprotocols: tuple[str, ...] = ("ocpp2.0.1", "ocpp1.6"),
+) -> connect:
+    """A station of the websockets library, to be used as ``async with``."""
+    return connect(
+        f"wss://localhost:{at.port}/ocpp/{identity}",
+        ssl=trusting(folder, party),
+        subprotocols=[Subprotocol(name) for name in subprotocols],
+        additional_headers=headers,
+        compression=None,
+        ping_interval=None,
+        proxy=None,
+    )
+
+
+async def raw_station(folder: Path, at: Door, party: Party) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A station that speaks TLS and then whatever the test writes."""
+    return await asyncio.open_connection("localhost", at.port, ssl=trusting(folder, party), family=2)
+
+
+UPGRADE = (
+    b"GET /ocpp/CP-001 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+)
+
+
+async def say(socket: ClientConnection | ServerConnection, *messages: str) -> None:
+    """Send messages one after the other."""
+    for message in messages:
+        await socket.send(message)

@@ -1,0 +1,217 @@
+"""How stations come in, through a real door: admitted ones reach the CSMS, all others leave one event and no trace."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.headers import build_authorization_basic
+
+from pki import password
+from secproxy.config import Limits
+from tests.secproxy.edge.doors import (
+    NO_UPSTREAM,
+    STATIONS,
+    UPGRADE,
+    csms,
+    door,
+    known,
+    raw_station,
+    registered,
+    station,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.certs import Party
+
+PARTY = STATIONS.issue("SN-1")
+SECRET = "Kp7tqZ3wYx9RmBc4NsVd"
+VERIFIER = password.remember(SECRET, b"s" * 16, generated=True)
+
+
+def test_an_admitted_station_reaches_the_csms_on_its_own_path_and_subprotocol(tmp_path: Path) -> None:
+    """The CSMS sees one socket, the same path and subprotocol, and no header of the station's making."""
+
+    async def story() -> None:
+        spoof = {"X-Forwarded-For": "203.0.113.9", "X-Client-Cert": "me", "X-Station-Identity": "CP-999"}
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            async with station(tmp_path, at, PARTY, headers=spoof) as socket:
+                await socket.send('[2,"1","Heartbeat",{}]')
+                assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+                assert socket.subprotocol == "ocpp2.0.1"
+            assert await backend.closed.get() == 1000
+        [(path, headers)] = backend.requests
+        assert path == "/ocpp/CP-001"
+        assert headers["X-Forwarded-For"] == "127.0.0.1"
+        assert {"X-Client-Cert", "X-Station-Identity", "Origin"}.isdisjoint(headers)
+
+    asyncio.run(story())
+
+
+def test_the_csms_chooses_among_the_subprotocols_the_station_offers(tmp_path: Path) -> None:
+    """A CSMS that speaks 1.6 only gets a station that offers both, as it would without a proxy."""
+
+    async def story() -> None:
+        async with (
+            csms("ocpp1.6") as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY) as socket,
+        ):
+            assert socket.subprotocol == "ocpp1.6"
+
+    asyncio.run(story())
+
+
+NOBODY = STATIONS.issue("SN-404")
+
+
+@pytest.mark.parametrize(
+    ("party", "identity", "subprotocol", "status", "cause"),
+    [
+        pytest.param(PARTY, "CP-002", "ocpp1.6", 403, "cert.other_station", id="attack 02, another's identity"),
+        pytest.param(NOBODY, "CP-404", "ocpp1.6", 403, "station.unknown", id="an identity nobody registered"),
+        pytest.param(PARTY, "CP-001", "ocpp0.1", 400, "subprotocol.none", id="TC_B_58, no common subprotocol"),
+        pytest.param(PARTY, "..%2fCP-001", "ocpp1.6", 400, "http.bad_request", id="attack 16, a path as identity"),
+    ],
+)
+def test_a_refused_station_leaves_one_event_and_the_csms_sees_nothing(
+    tmp_path: Path, party: Party, identity: str, subprotocol: str, status: int, cause: str
+) -> None:
+    """Each refusal is one event with its cause; the CSMS is not even dialled."""
+
+    async def story() -> None:
+        view = known(registered(), registered("CP-002", "SN-2"))
+        async with csms() as backend, door(tmp_path, view, backend.port) as at:
+            with pytest.raises(InvalidStatus) as refused:
+                await station(tmp_path, at, party, identity=identity, subprotocols=(subprotocol,))
+            assert await at.around.causes(1) == [cause]
+            assert refused.value.response.status_code == status
+            assert backend.requests == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("identity", "secret", "status"),
+    [("CP-001", SECRET, 101), ("CP-001", SECRET.encode().hex(), 101), ("CP-001", "wrong", 401), ("CP-404", "x", 401)],
+)
+def test_tc_a_01_a_password_station_is_let_in_by_its_password_alone(
+    tmp_path: Path, identity: str, secret: str, status: int
+) -> None:
+    """TC_A_01, TC_A_03: right passwords in text or hex come in; wrong and unknown look alike from outside."""
+
+    async def story() -> None:
+        view = known(registered(profile=2, verifier=VERIFIER))
+        headers = {"Authorization": build_authorization_basic(identity, secret)}
+        async with csms() as backend, door(tmp_path, view, backend.port, profile=2) as at:
+            if status == 101:
+                async with station(tmp_path, at, identity=identity, headers=headers) as socket:
+                    assert socket.subprotocol == "ocpp2.0.1"
+                assert backend.requests[0][1]["Authorization"] == headers["Authorization"]
+                return
+            with pytest.raises(InvalidStatus) as refused:
+                await station(tmp_path, at, identity=identity, headers=headers)
+            response = refused.value.response
+            assert (response.status_code, response.body) == (401, b"Unauthorized")
+            assert response.headers["WWW-Authenticate"].startswith("Basic")
+            assert len(await at.around.causes(1)) == 1
+
+    asyncio.run(story())
+
+
+def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path) -> None:
+    """503 and Retry-After; the claim is given back, so the next try is not a duplicate."""
+
+    async def story() -> None:
+        async with door(tmp_path, known(registered()), NO_UPSTREAM) as at:
+            for _ in range(2):
+                with pytest.raises(InvalidStatus) as refused:
+                    await station(tmp_path, at, PARTY)
+                assert refused.value.response.status_code == 503
+                assert refused.value.response.headers["Retry-After"] == "10"
+            assert await at.around.causes(2) == ["upstream.unreachable"] * 2
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        pytest.param(UPGRADE.replace(b"GET", b"PUT"), b"400", id="not GET"),
+        pytest.param(UPGRADE + b"\x81\x80\0\0\0\0", b"400", id="test_attack_14 frames before the 101"),
+        pytest.param(b"GET / HTTP/1.1\r\nX: " + b"x" * 9_000, b"431", id="test_attack_13 a giant head"),
+        pytest.param(b"GET / HTTP/1.1\r\n", b"408", id="test_attack_13 a head that never ends"),
+    ],
+)
+def test_attack_13_a_bad_request_is_answered_recorded_once_and_ended(
+    tmp_path: Path, said: bytes, status: bytes
+) -> None:
+    """Rows 13 and 14: the head is bounded in size and time and read in one way only."""
+
+    async def story() -> None:
+        limits = Limits(head_seconds=0.3)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(said)
+            answer = await reader.read()
+            assert answer.split(b" ")[1] == status
+            assert await at.around.causes(1) == ["http.bad_request"]
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_attack_12_a_silent_socket_is_shown_out(tmp_path: Path) -> None:
+    """Row 12: a connection that never shakes hands is ended in time, and others get in meanwhile."""
+
+    async def story() -> None:
+        limits = Limits(handshake_seconds=0.3)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+            async with station(tmp_path, at, PARTY):
+                assert await reader.read() == b""
+            assert await at.around.causes(1) == ["tls.failed"]
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_attack_03_a_live_station_is_not_kicked_out_by_a_second_connection(tmp_path: Path) -> None:
+    """Row 3: with the same certificate the old leg is asked first, and while it answers the newcomer waits outside."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY) as old,
+        ):
+            with pytest.raises(InvalidStatus) as refused:
+                await station(tmp_path, at, PARTY)
+            assert refused.value.response.status_code == 503
+            assert await at.around.causes(1) == ["session.duplicate"]
+            await old.send('[2,"1","Heartbeat",{}]')
+            assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+
+    asyncio.run(story())
+
+
+def test_attack_04_a_dead_leg_gives_way_to_its_own_station(tmp_path: Path) -> None:
+    """Rows 3 and 4: a leg that does not answer a ping is replaced, and the CSMS has one socket at the end."""
+
+    async def story() -> None:
+        limits = Limits(probe_seconds=0.2)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(UPGRADE)
+            assert b"101" in await reader.readline()
+            async with station(tmp_path, at, PARTY) as new:
+                assert await backend.closed.get() == 1001
+                await new.send('[2,"1","Heartbeat",{}]')
+                assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+            writer.close()
+
+    asyncio.run(story())

@@ -1,0 +1,186 @@
+"""A worker's line to the supervisor's desk, both real."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.errors import ConflictError, UnreachableError
+from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_line import ClaimLine
+from tests.secproxy.edge.homes import bare_home
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from pki.edge.home import Home
+
+CREDENTIAL = bytes(32)
+OTHER = b"\x01" * 32
+
+
+async def alive(leg: int) -> bool:
+    return True
+
+
+async def dead(leg: int) -> bool:
+    return False
+
+
+async def failing(leg: int) -> bool:
+    raise OSError("the socket is gone")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return bare_home(tmp_path / "h")
+
+
+@contextlib.asynccontextmanager
+async def desk(home: Home, ready: Callable[[int], None] = lambda _: None) -> AsyncIterator[None]:
+    async with asyncio.timeout(20), ClaimDesk(3600, ready).open(home.claims_socket):
+        yield
+
+
+@contextlib.asynccontextmanager
+async def line(
+    home: Home,
+    worker: int = 0,
+    probe: Callable[[int], Awaitable[bool]] = alive,
+    drop: Callable[[int], None] = lambda _: None,
+) -> AsyncIterator[ClaimLine]:
+    made = await ClaimLine.connect(home, worker, probe, drop)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+def test_a_claim_returns_its_leg_and_a_second_one_is_refused(home: Home) -> None:
+    """The refusal names the event that the worker writes."""
+
+    async def story() -> None:
+        async with desk(home), line(home) as one, line(home, 1) as two:
+            assert await one.claim("CP-1", CREDENTIAL) == 1
+            assert await two.claim("CP-2", CREDENTIAL) == 2
+            with pytest.raises(ConflictError) as caught:
+                await two.claim("CP-1", OTHER)
+            assert caught.value.code == "session.duplicate"
+
+    asyncio.run(story())
+
+
+def test_a_released_station_can_come_again(home: Home) -> None:
+    """Release is by leg, and needs no answer."""
+
+    async def story() -> None:
+        async with desk(home), line(home) as one:
+            one.release(await one.claim("CP-1", CREDENTIAL))
+            assert await one.claim("CP-1", OTHER) == 2
+
+    asyncio.run(story())
+
+
+def test_a_live_station_is_not_replaced(home: Home) -> None:
+    """The same credential from elsewhere waits for the probe and is refused."""
+
+    async def story() -> None:
+        async with desk(home), line(home, 0, alive) as one, line(home, 1) as two:
+            await one.claim("CP-1", CREDENTIAL)
+            with pytest.raises(ConflictError):
+                await two.claim("CP-1", CREDENTIAL)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("probe", [dead, failing])
+def test_a_dead_station_is_dropped_and_replaced(home: Home, probe: Callable[[int], Awaitable[bool]]) -> None:
+    """A probe that fails in any way means dead; the old leg is told to end."""
+
+    async def story() -> None:
+        dropped: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        async with desk(home), line(home, 0, probe, dropped.set_result) as one, line(home, 1) as two:
+            leg = await one.claim("CP-1", CREDENTIAL)
+            assert await two.claim("CP-1", CREDENTIAL) == 2
+            assert await dropped == leg
+
+    asyncio.run(story())
+
+
+def test_a_claim_given_up_meanwhile_is_released_when_it_is_granted(home: Home) -> None:
+    """A station that hung up while it waited blocks nobody."""
+
+    async def story() -> None:
+        probed = asyncio.Event()
+        goes = asyncio.Event()
+
+        async def slow(leg: int) -> bool:
+            probed.set()
+            await goes.wait()
+            return False
+
+        async with desk(home), line(home, 0, slow) as one, line(home, 1) as two:
+            await one.claim("CP-1", CREDENTIAL)
+            waiting = asyncio.create_task(two.claim("CP-1", CREDENTIAL))
+            await probed.wait()
+            waiting.cancel()
+            await asyncio.wait({waiting})
+            goes.set()
+            while True:
+                with contextlib.suppress(ConflictError):
+                    assert await two.claim("CP-1", OTHER) == 3
+                    break
+
+    asyncio.run(story())
+
+
+def test_when_the_supervisor_goes_every_claim_fails_and_the_worker_learns_of_it(home: Home) -> None:
+    """Without the desk nobody knows who is connected where, so nobody is let in."""
+
+    async def story() -> None:
+        asked = asyncio.Event()
+
+        async def hanging(leg: int) -> bool:
+            asked.set()
+            await asyncio.Event().wait()
+            return True
+
+        async with contextlib.AsyncExitStack() as supervisor:
+            await supervisor.enter_async_context(desk(home))
+            made = await ClaimLine.connect(home, 0, hanging, lambda _: None)
+            await made.claim("CP-1", CREDENTIAL)
+            waiting = asyncio.create_task(made.claim("CP-1", CREDENTIAL))
+            await asked.wait()
+        await made.closed()
+        for claim in (waiting, made.claim("CP-2", CREDENTIAL)):
+            with pytest.raises(UnreachableError):
+                await claim
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_without_a_supervisor_there_is_no_line(home: Home) -> None:
+    """The advice says what to start."""
+
+    async def story() -> None:
+        with pytest.raises(UnreachableError) as caught:
+            await ClaimLine.connect(home, 0, alive, lambda _: None)
+        assert "bollard up" in caught.value.advice
+
+    asyncio.run(story())
+
+
+def test_a_worker_tells_when_its_listeners_are_open(home: Home) -> None:
+    """Its number goes with it."""
+
+    async def story() -> int:
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        async with desk(home, told.set_result), line(home, 4) as one:
+            one.ready()
+            return await told
+
+    assert asyncio.run(story()) == 4

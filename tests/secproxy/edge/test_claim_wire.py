@@ -1,0 +1,44 @@
+"""The words between workers and the supervisor."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from secproxy.edge import claim_wire as wire
+
+UP: list[wire.Word] = [
+    wire.Hello(3),
+    wire.Ready(),
+    wire.Want(7, "CP-1", b"\x00\xff" * 16),
+    wire.Probed(5, alive=True),
+    wire.Release(5),
+]
+DOWN: list[wire.Word] = [wire.Granted(7, 5), wire.Denied(7, "session.duplicate"), wire.Probe(5), wire.Drop(5)]
+
+
+@pytest.mark.parametrize("word", UP)
+def test_what_a_worker_says_comes_back_the_same(word: wire.Word) -> None:
+    """Each word is one line, and the desk reads what the worker meant."""
+    line = wire.line(word)
+
+    assert line.count(b"\n") == 1
+    assert msgspec.json.decode(line, type=wire.FromWorker) == word
+
+
+@pytest.mark.parametrize("word", DOWN)
+def test_what_the_desk_says_comes_back_the_same(word: wire.Word) -> None:
+    """Each word is one line, and the worker reads what the desk meant."""
+    assert msgspec.json.decode(wire.line(word), type=wire.FromDesk) == word
+
+
+def test_the_longest_line_fits_the_bound() -> None:
+    """An identity of 48 characters and a credential of 32 bytes."""
+    assert len(wire.line(wire.Want(2**63, "C" * 48, bytes(32)))) < wire.LINE_BYTES
+
+
+@pytest.mark.parametrize("text", [b"{}", b'{"says": "granted", "ticket": 1, "leg": 1}', b'{"says": "hello"}', b"junk"])
+def test_what_no_worker_says_is_refused(text: bytes) -> None:
+    """A desk's word, half a word and no word at all are no words of a worker."""
+    with pytest.raises(ValueError, match=r"."):
+        msgspec.json.decode(text, type=wire.FromWorker)

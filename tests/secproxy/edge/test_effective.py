@@ -1,0 +1,80 @@
+"""The settings in force, as child processes read them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pki.names import Host, Organisation
+from pki.settings import parse_settings
+from pki.station import SecurityProfile
+from secproxy.config import Config, ListenerConfig, UpstreamConfig, WebConfig, parse_config
+from secproxy.edge.effective import in_force, write_config
+from tests.secproxy.edge.homes import bare_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OURS = Organisation('Strom "AG" \\ Söhne')
+CONFIG = Config(
+    Host("csms.example.org"),
+    UpstreamConfig("::1", 9000, "/ocpp", secure=True),
+    (ListenerConfig("127.0.0.1", 8443, SecurityProfile(3)), ListenerConfig("::", 8442, SecurityProfile(2))),
+    WebConfig("127.0.0.1", 8440, "https://csms.example.org:8440"),
+    workers=2,
+)
+
+ports = st.integers(1, 65_535)
+addresses = st.ip_addresses().map(str).filter(lambda address: "." not in address or ":" not in address)
+upstreams = st.builds(
+    UpstreamConfig,
+    st.one_of(addresses, st.just("csms.example.org")),
+    ports,
+    st.sampled_from(["", "/a", "/a/b%20c", "/~x;y=1"]),
+    st.booleans(),
+)
+listeners = st.lists(
+    st.builds(ListenerConfig, addresses, ports, st.sampled_from(SecurityProfile)),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda door: (door.host, door.port),
+).map(tuple)
+configs = st.builds(
+    Config,
+    st.just(Host("csms.example.org")),
+    st.none() | upstreams,
+    listeners,
+    st.builds(
+        WebConfig, addresses, ports, st.sampled_from(["https://a.example", "https://[::1]:8440", "https://a:1/p"])
+    ),
+    st.integers(0, 256),
+)
+
+
+@given(configs)
+def test_what_is_written_is_what_was_meant(config: Config) -> None:
+    """Reading the file gives the very configuration back, for every one there can be."""
+    assert parse_config(write_config(OURS, config)) == config
+
+
+def test_the_file_can_be_read_in_place_of_the_settings() -> None:
+    """The authority finds what it needs there as well, whatever the organisation is called."""
+    settings = parse_settings(write_config(OURS, CONFIG))
+
+    assert (settings.organisation, settings.public_url) == (OURS, "https://csms.example.org:8440")
+
+
+def test_the_file_is_private_and_there_only_while_it_is_in_force(tmp_path: Path) -> None:
+    """A process started by itself later on reads the settings alone."""
+    home = bare_home(tmp_path / "home")
+    home.settings.write_text(write_config(OURS, CONFIG))
+    (home.run / "config.toml").write_text("left behind by one that was killed")
+    changed = replace(CONFIG, workers=7)
+    with in_force(home, changed):
+        assert parse_config((home.run / "config.toml").read_text()) == changed
+        assert (home.run / "config.toml").stat().st_mode & 0o777 == 0o600
+
+    assert not (home.run / "config.toml").exists()

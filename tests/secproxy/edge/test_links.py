@@ -1,0 +1,138 @@
+"""Live connections end when the ledger says so, within a second, with the event that says why."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from pki.chain import key_id
+from pki.names import CertificateSerial
+from pki.station import CertificateFact, CertificateStatus, SecurityProfile, Station, StationStatus
+from tests.certs import DAY, NOW
+from tests.secproxy.edge.doors import STATIONS, csms, door, known, registered, station
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PARTY = STATIONS.issue("SN-1")
+
+
+def listed(status: CertificateStatus) -> tuple[CertificateFact, ...]:
+    """The station's certificate as the ledger lists it."""
+    serial = CertificateSerial(PARTY.certificate.serial_number)
+    return (CertificateFact(serial, key_id(STATIONS.certificate), status, NOW + 30 * DAY),)
+
+
+VALID = dataclasses.replace(registered(), certificates=listed(CertificateStatus.VALID))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(
+            lambda: dataclasses.replace(VALID, certificates=listed(CertificateStatus.REVOKED)),
+            id="test_attack_11 its certificate is revoked",
+        ),
+        pytest.param(lambda: dataclasses.replace(VALID, certificates=()), id="its certificate is nobody's any more"),
+        pytest.param(lambda: dataclasses.replace(VALID, status=StationStatus.DISABLED), id="the station is disabled"),
+        pytest.param(lambda: None, id="the station is removed"),
+    ],
+)
+def test_attack_11_a_connection_no_longer_allowed_is_closed_with_one_event(
+    tmp_path: Path, change: Callable[[], Station | None]
+) -> None:
+    """Row 11: the change is applied, both legs close with 1008 and 1001, and exactly one event is left."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(VALID, ours=True), backend.port) as at,
+            station(tmp_path, at, PARTY) as socket,
+        ):
+            changed = change()
+            if changed is None:
+                del at.view.stations["CP-001"]
+            else:
+                at.view.stations["CP-001"] = changed
+            at.links.judge(["CP-001"])
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1008
+            assert await backend.closed.get() == 1001
+            assert len(await at.around.causes(1)) == 1
+            assert at.links.all() == []
+
+    asyncio.run(story())
+
+
+def test_a_change_that_touches_nobody_closes_nobody(tmp_path: Path) -> None:
+    """Reloading what is still allowed never drops a connection."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(VALID, ours=True), backend.port) as at,
+            station(tmp_path, at, PARTY) as socket,
+        ):
+            at.view.stations["CP-002"] = registered("CP-002", "SN-2")
+            at.links.judge()
+            await socket.send('[2,"1","Heartbeat",{}]')
+            assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+            assert at.around.notes.empty()
+
+    asyncio.run(story())
+
+
+def test_a_certificate_that_runs_out_ends_its_session(tmp_path: Path) -> None:
+    """A00.FR.407: no session outlives its certificate, even when nobody says a word."""
+    end = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(seconds=2)
+    brief = STATIONS.issue("SN-1", end=end)
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            watching = asyncio.ensure_future(at.links.expire())
+            async with station(tmp_path, at, brief) as socket:
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+            note = await at.around.notes.get()
+            assert (note.cause, at.around.notes.empty()) == ("session.revoked", True)
+            watching.cancel()
+
+    asyncio.run(story())
+
+
+def test_a_worker_that_leaves_tells_its_stations_to_come_back(tmp_path: Path) -> None:
+    """1012: the proxy restarts, the station is welcome again."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY) as socket,
+        ):
+            at.links.leave()
+            with pytest.raises(ConnectionClosed) as closed:
+                await socket.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+
+    asyncio.run(story())
+
+
+def test_a_probe_of_a_leg_that_is_gone_says_dead(tmp_path: Path) -> None:
+    """Dead is what the claims hear of a leg nobody holds; dropping it harms nobody."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            assert await at.links.probe(99) is False
+            at.links.drop(99)
+            assert at.view.stations["CP-001"].profile == SecurityProfile.MUTUAL_TLS
+
+    asyncio.run(story())

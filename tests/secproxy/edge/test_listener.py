@@ -1,0 +1,88 @@
+"""The door: how many may stand in it, and what happens when it is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.station import SecurityProfile
+from secproxy.config import ListenerConfig
+from secproxy.edge.listener import Listener, Slots
+from secproxy.edge.tls import server_context
+from tests.secproxy.edge.doors import CREDENTIALS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+def listener(slots: Slots, arrive: Callable[[Listener, socket.socket, str], Awaitable[None]]) -> Listener:
+    """A listener on a port of the system's choice."""
+    config = ListenerConfig("127.0.0.1", 0, SecurityProfile.TLS_BASIC)
+    return Listener(config, server_context(CREDENTIALS, [], mutual=False), slots, arrive)
+
+
+def test_slots_run_out_and_come_back() -> None:
+    """What is waiting for a slot is told once there is one."""
+    slots, told = Slots(2), []
+
+    assert [slots.take(), slots.take(), slots.take()] == [True, True, False]
+    slots.when_free(lambda: told.append("free"))
+    slots.give()
+    assert told == ["free"]
+    assert slots.take() is True
+
+
+def test_attack_12_no_more_than_the_allowed_stand_in_the_doorway() -> None:
+    """Row 12: the third of three callers waits, unread, until one of the first two has left."""
+
+    async def story() -> None:
+        slots, come, leave = Slots(2), asyncio.Queue[str](), asyncio.Event()
+
+        async def arrive(_: Listener, sock: socket.socket, remote: str) -> None:
+            await come.put(remote)
+            await leave.wait()
+            sock.close()
+            slots.give()
+
+        opened = listener(slots, arrive)
+        callers = [socket.create_connection(("127.0.0.1", opened.port)) for _ in range(3)]
+        seen = [await come.get(), await come.get()]
+        assert come.empty()
+        leave.set()
+        seen.append(await come.get())
+        assert sorted(seen) == sorted(f"127.0.0.1:{caller.getsockname()[1]}" for caller in callers)
+        opened.close()
+        for caller in callers:
+            caller.close()
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_a_closed_door_refuses_and_gives_up_who_stands_in_it() -> None:
+    """An arrival under way is cancelled; nobody new gets in."""
+
+    async def story() -> None:
+        come, gone = asyncio.Event(), asyncio.Event()
+
+        async def arrive(_: Listener, sock: socket.socket, __: str) -> None:
+            come.set()
+            with contextlib.closing(sock):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    gone.set()
+
+        opened = listener(Slots(2), arrive)
+        with socket.create_connection(("127.0.0.1", opened.port)):
+            await come.wait()
+            port = opened.port
+            opened.close()
+            await gone.wait()
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.1", port))
+
+    asyncio.run(asyncio.wait_for(story(), 10))

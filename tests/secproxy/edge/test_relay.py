@@ -1,0 +1,233 @@
+"""The live connection: bytes go on as they came, the session hears what its plan names, and every end is clean."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, cast
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from secproxy.config import Limits
+from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
+from secproxy.session import Granted
+from tests.secproxy.edge.doors import STATIONS, UPGRADE, Door, csms, door, known, raw_station, registered, station
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from websockets.asyncio.client import ClientConnection
+    from websockets.asyncio.server import ServerConnection
+
+    from tests.secproxy.edge.doors import Csms
+
+PARTY = STATIONS.issue("SN-1")
+MASK = b"\x11\x22\x33\x44"
+ODD = [
+    '[2,"1","Heartbeat",{}]',
+    '[ 2 , "2" ,\t"MeterValues",\n{"unit":"\\u00b0C","value":"1e3","x":[1.50, -0.0]} ]',
+    '[3,"3",{"ключ":"значение", "a":1,  "a2":[]}]',
+    '[2,"4","DataTransfer",{"data":"' + "x" * 60_000 + '"}]',
+]
+
+
+@contextlib.asynccontextmanager
+async def talk(
+    folder: Path, limits: Limits | None = None
+) -> AsyncIterator[tuple[ClientConnection, ServerConnection, Csms, Door]]:
+    """A station and its CSMS, connected through a door."""
+    async with (
+        csms() as backend,
+        door(folder, known(registered()), backend.port, limits=limits) as at,
+        station(folder, at, PARTY) as client,
+    ):
+        yield client, await backend.sockets.get(), backend, at
+
+
+def test_messages_reach_either_side_byte_for_byte(tmp_path: Path) -> None:
+    """Blanks, escapes, number forms and key order are nobody's business but the two ends'."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, _):
+            for message in ODD:
+                await client.send(message)
+            assert [await backend.heard.get() for _ in ODD] == ODD
+            for message in ODD:
+                await server.send(message)
+            assert [await client.recv() for _ in ODD] == ODD
+
+    asyncio.run(story())
+
+
+def test_a_fragmented_message_arrives_as_one(tmp_path: Path) -> None:
+    """Both directions: fragments are put together, what they say is unchanged."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, _):
+            await client.send(['[2,"1",', '"Heartbeat"', ",{}]"])
+            assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+            await server.send(['[3,"1",', '{"a":1}', "]"])
+            assert await client.recv() == '[3,"1",{"a":1}]'
+
+    asyncio.run(story())
+
+
+def test_pings_are_answered_at_the_proxy_on_both_sides(tmp_path: Path) -> None:
+    """Each leg's health is measured where it is; a ping is no message."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, _):
+            await (await client.ping("from the station"))
+            await (await server.ping("from the CSMS"))
+            assert backend.heard.empty()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        pytest.param(encode(BINARY, b"x", MASK), 1003, id="test_attack_21 a binary message"),
+        pytest.param(encode(TEXT, b"x"), 1002, id="test_attack_21 an unmasked frame"),
+        pytest.param(b"\xc1" + encode(TEXT, b"x", MASK)[1:], 1002, id="test_attack_21 a reserved bit"),
+        pytest.param(b"\x81\xff" + (1 << 33).to_bytes(8), 1009, id="test_attack_17 eight gigabytes announced"),
+        pytest.param(encode(TEXT, b"\xc3\x28", MASK), 1007, id="test_attack_23 text that is not UTF-8"),
+        pytest.param(encode(PING, b"", MASK) * 40, 1008, id="test_attack_20 a ping flood"),
+        pytest.param(encode(PONG, b"", MASK) * 40, 1008, id="test_attack_20 a pong flood"),
+        pytest.param(
+            b"\x01" + encode(TEXT, b"", MASK)[1:] + (b"\x00" + encode(CONTINUATION, b"", MASK)[1:]) * 70,
+            1008,
+            id="test_attack_18 endless empty fragments",
+        ),
+        pytest.param(encode(TEXT, b"[2", MASK)[:5], 1008, id="test_attack_19 a frame that never ends"),
+    ],
+)
+def test_attack_17_a_frame_that_breaks_the_rules_closes_both_legs_with_one_event(
+    tmp_path: Path, frame: bytes, code: int
+) -> None:
+    """Rows 17 to 23: the RFC's close code for the station, 1001 for the CSMS, one event for us."""
+
+    async def story() -> None:
+        limits = Limits(partial_frame_seconds=0.2)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(UPGRADE)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(frame)
+            last = await reader.read()
+            assert code.to_bytes(2) in last
+            assert last.count(b"\x88") >= 1
+            assert await backend.closed.get() == 1001
+            assert await at.around.causes(1) == ["frame.violation"]
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_a_csms_that_hangs_up_takes_its_station_s_connection_with_it(tmp_path: Path) -> None:
+    """OCPP-J: a station whose CSMS is gone is to connect again, so it is told."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, _, at):
+            server.transport.abort()
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1001
+            assert at.around.notes.empty()
+
+    asyncio.run(story())
+
+
+def test_a_close_passes_through_with_its_code_and_reason(tmp_path: Path) -> None:
+    """What one end says in closing, the other end hears."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, _, _at):
+            await server.close(4001, "maintenance")
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.recv()
+            assert closed.value.rcvd is not None
+            assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4001, "maintenance")
+
+    asyncio.run(story())
+
+
+def test_a_boot_notification_is_learned_and_passed_on(tmp_path: Path) -> None:
+    """The authority hears vendor and model; the CSMS hears the station's own bytes."""
+    boot = '[2,"b","BootNotification", {"reason":"PowerUp","chargingStation":{"vendorName":"Acme","model":"One"}}]'
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, _, backend, at):
+            await client.send(boot)
+            assert await backend.heard.get() == boot
+            [(identity, learned)] = at.around.learned
+            assert (identity, learned.vendor, learned.model) == ("CP-001", "Acme", "One")
+
+    asyncio.run(story())
+
+
+def test_an_unsigned_update_is_answered_by_the_proxy_and_never_reaches_the_station(tmp_path: Path) -> None:
+    """FIRMWARE: row 27. The CSMS hears Rejected, the next message passes as before."""
+    update = '[2,"u","UpdateFirmware",{"requestId":1,"firmware":{"location":"http://x/y","retrieveDateTime":"%s"}}]'
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, at):
+            await server.send(update % "2026-01-01T00:00:00Z")
+            assert '"Rejected"' in await backend.heard.get()
+            await server.send('[2,"h","GetLocalListVersion",{}]')
+            assert await client.recv() == '[2,"h","GetLocalListVersion",{}]'
+            assert await at.around.causes(1) == ["firmware.unsigned"]
+
+    asyncio.run(story())
+
+
+def test_a_stale_grant_after_the_end_orders_nothing(tmp_path: Path) -> None:
+    """An answer of the authority that comes too late finds nobody to talk to."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, _, backend, at):
+            [link] = at.links.all()
+            await client.close()
+            await backend.closed.get()
+            assert link.tell(Granted(1, "https://localhost/f/x")) is False
+
+    asyncio.run(story())
+
+
+def test_attack_41_a_slow_reader_holds_a_bounded_amount_of_memory(tmp_path: Path) -> None:
+    """Row 41: while the station does not read, the CSMS is read no further than the high-water mark."""
+    message = '[3,"1",{"d":"' + "x" * 100_000 + '"}]'
+
+    async def story() -> None:
+        limits = Limits(write_high_water=50_000)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(UPGRADE)
+            await reader.readuntil(b"\r\n\r\n")
+            transport = cast("asyncio.Transport", writer.transport)
+            transport.pause_reading()
+            server = await backend.sockets.get()
+            [link] = at.links.all()
+            sending = asyncio.ensure_future(_send_all(server, message, 400))
+            while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
+                await asyncio.sleep(0)
+            assert link.station.waiting < 4 * len(message)
+            transport.resume_reading()
+            await asyncio.gather(sending, _read_bytes(reader, 400 * len(message)))
+            writer.close()
+
+    asyncio.run(story())
+
+
+async def _send_all(server: ServerConnection, message: str, times: int) -> None:
+    for _ in range(times):
+        await server.send(message)
+
+
+async def _read_bytes(reader: asyncio.StreamReader, at_least: int) -> None:
+    got = 0
+    while got < at_least:
+        got += len(await reader.read(1 << 16))

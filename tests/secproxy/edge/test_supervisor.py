@@ -1,0 +1,210 @@
+"""The whole of a home brought up and down by the real command, with real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BOLLARD = [sys.executable, "-m", "bollard"]
+PASSPHRASE = "a passphrase for tests alone"
+SECONDS = 30.0  # for a step to happen, on the slowest machine
+ENOUGH = {"authority", "web", "worker 0", "worker 1"}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def bollard(home: Path, *words: str, passphrase: str = PASSPHRASE) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end."""
+    env = os.environ | {"BOLLARD_PASSPHRASE": passphrase}
+    command = [*BOLLARD, "--home", str(home), *words]
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=SECONDS)
+
+
+@dataclass
+class Up:
+    """A running ``bollard up``."""
+
+    home: Path
+    process: subprocess.Popen[str]
+    doors: list[int]
+    said: list[str] = field(default_factory=list)
+
+    def wait_for(self, words: str) -> str:
+        """Read what it says until a line holds these words."""
+        stream = self.process.stderr
+        assert stream
+        for line in stream:
+            self.said.append(line)
+            if words in line:
+                return line
+        raise AssertionError(f"it ended without {words!r}: {''.join(self.said)}")
+
+    def children(self) -> dict[str, int]:
+        """Name each child process and its id."""
+        found = {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError, IndexError):
+                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
+                words = (folder / "cmdline").read_text().split("\0")[:-1]
+                if int(parent) == self.process.pid and words:
+                    noun = words[words.index("--home") + 2 :]
+                    found[" ".join(noun).replace(" --number", "")] = int(folder.name)
+        return found
+
+
+def up_words(*doors: int) -> list[str]:
+    """Say ``up`` for two workers at these ports: stations, web."""
+    listen = f"--listen=127.0.0.1:{doors[0]}=3"
+    return ["up", "--upstream=ws://127.0.0.1:9", "--workers=2", listen, f"--web=127.0.0.1:{doors[1]}"]
+
+
+@contextlib.contextmanager
+def up(home: Path) -> Iterator[Up]:
+    """Bring a home up; whatever the test did to it, all of it is gone afterwards."""
+    doors = [free_port(), free_port()]
+    command = [*BOLLARD, "--home", str(home), *up_words(*doors)]
+    env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield Up(home, process, doors)
+        finally:
+            process.kill()
+
+
+def make_home(path: Path) -> Path:
+    made = bollard(path, "init", "--org", "Example", "--csms-host", "localhost")
+    assert made.returncode == 0, made.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that is down, for tests that bring it up themselves."""
+    return make_home(tmp_path_factory.mktemp("down") / "home")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One that is up, for all tests that leave it so."""
+    with up(make_home(tmp_path_factory.mktemp("up") / "home")) as found:
+        found.wait_for("bollard ready")
+        yield found
+
+
+def test_when_it_says_ready_every_process_runs_and_every_door_is_open(running: Up) -> None:
+    """Whoever waits for the line can connect right after it."""
+    assert set(running.children()) == ENOUGH
+    for port in running.doors:
+        socket.create_connection(("127.0.0.1", port), SECONDS).close()
+
+
+def test_the_passphrase_goes_to_the_authority_alone(running: Up) -> None:
+    """No other process could open a key, even if it were taken over."""
+    knowing = {
+        name for name, pid in running.children().items() if PASSPHRASE in Path(f"/proc/{pid}/environ").read_text()
+    }
+
+    assert knowing == {"authority"}
+
+
+def test_what_the_command_line_overrides_is_in_force_and_private(running: Up) -> None:
+    """Children read it from a file that nobody else can read."""
+    effective = running.home / "run" / "config.toml"
+
+    assert f'"127.0.0.1:{running.doors[0]}"' in effective.read_text()
+    assert effective.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_home_that_is_up_is_not_brought_up_again(running: Up) -> None:
+    """The second one says so, changes nothing and exits as a conflict."""
+    second = bollard(running.home, *up_words(free_port(), free_port()))
+
+    assert (second.returncode, "up.running" in second.stderr) == (7, True)
+    assert set(running.children()) == ENOUGH
+
+
+@pytest.mark.parametrize("name", sorted(ENOUGH))
+def test_a_process_that_is_killed_is_started_again(running: Up, name: str) -> None:
+    """The others go on as they are."""
+    before = running.children()
+    os.kill(before[name], signal.SIGKILL)
+    running.wait_for(f"bollard: {name} ended (SIGKILL)")
+    after = before
+    while after.get(name, before[name]) == before[name]:
+        after = running.children()
+
+    assert {other: pid for other, pid in after.items() if other != name} == {
+        other: pid for other, pid in before.items() if other != name
+    }
+
+
+def test_a_request_to_end_ends_all_of_it_in_order(home: Path) -> None:
+    """SIGTERM: workers, web, authority; exit 0, and nothing is left of this run."""
+    with up(home) as found:
+        found.wait_for("bollard ready")
+        children = found.children()
+        found.process.terminate()
+        _, rest = found.process.communicate(timeout=SECONDS)
+
+    assert found.process.returncode == 0
+    assert "is killed" not in rest
+    assert [pid for pid in children.values() if Path(f"/proc/{pid}").exists()] == []
+    assert {path.name for path in (home / "run").iterdir() if path.suffix in {".sock", ".toml"}} == set()
+
+
+def test_kill_9_of_the_supervisor_leaves_no_process_behind(home: Path) -> None:
+    """And the home can be brought up again right after it."""
+    with up(home) as found:
+        found.wait_for("bollard ready")
+        handles = [os.pidfd_open(pid) for pid in found.children().values()]
+        found.process.kill()
+        found.process.wait()
+        for handle in handles:
+            assert select.select([handle], [], [], SECONDS)[0]
+            os.close(handle)
+    with up(home) as again:
+        again.wait_for("bollard ready")
+
+
+def test_a_wrong_passphrase_ends_the_start_with_the_authoritys_reason(home: Path) -> None:
+    """It is not tried for ever, and nothing keeps running."""
+    ended = bollard(home, *up_words(free_port(), free_port()), passphrase="wrong")
+
+    assert ended.returncode > 0
+    assert "passphrase" in ended.stderr
+    assert "bollard ready" not in ended.stderr
+
+
+def test_an_address_that_is_taken_is_named_before_anything_starts(home: Path) -> None:
+    """Workers share their ports, so the system alone would not refuse another home's."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        ended = bollard(home, *up_words(taken, free_port()))
+
+    assert ended.returncode == 7
+    assert f"port {taken}" in ended.stderr
+    assert "authority ready" not in ended.stderr
+
+
+def test_without_a_csms_nothing_is_brought_up(home: Path) -> None:
+    """The advice says where to name it."""
+    ended = bollard(home, "up")
+
+    assert (ended.returncode, "--upstream" in ended.stderr) == (2, True)

@@ -1,0 +1,208 @@
+"""``secproxy.edge.web``: the real web process beside a real authority, fetched from over HTTPS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.edge import calls
+from tests.pki.firmware.makers import Signed, make_root, make_signer
+from tests.worlds import HOST, connected, make_home, running_authority
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pki.edge.home import Home
+
+IMAGE = os.urandom(700_000)
+_SERVE = (
+    "import sys, pathlib; from pki.edge import home; from secproxy.edge import web;"
+    " web.run_web(home.Home.at(pathlib.Path(sys.argv[1])), sys.argv[2])"
+)
+
+
+@dataclass(frozen=True)
+class Web:
+    """A running web process."""
+
+    process: subprocess.Popen[str]
+    port: int
+    home: Home
+
+    def ask(self, path: str, ciphers: str = "") -> tuple[int, bytes]:
+        """Fetch something as a station would, trusting the operator's root alone."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context(ciphers), timeout=20)
+        # The certificate is for the CSMS host; a station dials that name.
+        connection._create_connection = lambda *_a, **_k: self.dial()  # type: ignore[attr-defined]  # the stdlib's seam
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read()
+        connection.close()
+        return response.status, body
+
+    def dial(self) -> socket.socket:
+        """Open a TCP connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def context(self, ciphers: str = "") -> ssl.SSLContext:
+        """Trust the operator's root."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(cadata=(self.home.ca / "root.pem").read_text())
+        context.check_hostname = False
+        if ciphers:
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            context.set_ciphers(ciphers)
+        return context
+
+    def handshake(self, context: ssl.SSLContext) -> ssl.SSLSocket:
+        """Do no more than TLS."""
+        return context.wrap_socket(self.dial(), server_hostname=HOST)
+
+
+@contextlib.contextmanager
+def running_web(home: Home) -> Iterator[Web]:
+    """The real process on a port of the system's choice, ended with SIGTERM."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _SERVE, str(home.path), "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        line = process.stderr.readline()
+        assert line.startswith("web ready on 127.0.0.1:"), line + process.stderr.read()
+        yield Web(process, int(line.rpartition(":")[2]), home)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            ended(process)
+        process.stderr.close()
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """Wait for the process to end and return what it said."""
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.wait()
+    return said
+
+
+def granted(home: Home) -> str:
+    """Import an image and grant it to a station; return the link's path."""
+    root = make_root()
+    signer = make_signer(root)
+    return asyncio.run(_grant(home, root, signer))
+
+
+async def _grant(home: Home, root: Signed, signer: Signed) -> str:
+    (home.quarantine / "image.bin").write_bytes(IMAGE)
+    async with connected(home) as authority:
+        await authority.ask(calls.AddAnchor(root.pem, "firmware", "Volta"), calls.Done)
+        await authority.ask(calls.AddStation("CP-001", "SN-1", 3), calls.StationAdded)
+        call = calls.ImportFirmware("image.bin", "Volta", "V-22", "1.4.2", signer.sign(IMAGE), signer.pem)
+        imported = await authority.ask(call, calls.FirmwareImported)
+        grant = calls.GrantDownload("CP-001", imported.release.digest, "m-1")
+        url = (await authority.ask(grant, calls.DownloadGranted)).url
+    return "/" + url.split("/", 3)[3]
+
+
+async def audit(home: Home) -> str:
+    """The audit log as text."""
+    async with connected(home) as authority:
+        rows = await authority.ask(calls.ListAudit(first=0, limit=1000), calls.AuditRows)
+    return "\n".join(row.entry for row in rows.rows)
+
+
+def until(home: Home, act: str) -> str:
+    """The audit log, once it tells of this act."""
+    while act not in (log := asyncio.run(audit(home))):
+        pass
+    return log
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A finished home."""
+    return make_home(tmp_path)
+
+
+def test_a_granted_image_is_fetched_and_the_download_is_in_the_audit_log(home: Home) -> None:
+    """From import to the record of the last byte, through all processes; the link itself is recorded nowhere."""
+    with running_authority(home), running_web(home) as web:
+        path = granted(home)
+        assert web.ask(path) == (200, IMAGE)
+        assert web.ask(path.replace("/f/", "/f/x"))[0] == 404
+        log = until(home, "download.completed")
+        assert path.split("/")[2] not in log
+
+
+def test_both_certificates_are_served_and_nothing_older_than_tls_1_2(home: Home) -> None:
+    """Stations have the suites of one kind of key only (A00.FR.318); TLS below 1.2 is refused (A00.FR.313)."""
+    with running_authority(home), running_web(home) as web:
+        for ciphers in ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384"):
+            with web.handshake(web.context(ciphers)) as tls:
+                assert tls.cipher() is not None
+        old = web.context("ALL:@SECLEVEL=0")
+        with pytest.warns(DeprecationWarning, match="TLSv1"):
+            old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            web.handshake(old)
+
+
+def test_downloads_wait_while_the_authority_restarts(home: Home) -> None:
+    """503 while it is away; the same link works when it is back, and the process is the same one."""
+    with contextlib.ExitStack() as stack:
+        with running_authority(home):
+            web = stack.enter_context(running_web(home))
+            path = granted(home)
+            assert web.ask(path)[0] == 200
+        assert web.ask(path)[0] == 503
+        with running_authority(home):
+            answer = web.ask(path)
+            while answer[0] == 503:
+                answer = web.ask(path)
+            assert answer == (200, IMAGE)
+            assert web.process.poll() is None
+
+
+def test_no_key_of_the_servers_is_ever_on_its_disk(home: Home) -> None:
+    """Keys lie encrypted in ``keys``; in clear they are in memory alone."""
+    before = set(home.path.rglob("*"))
+    with running_authority(home), running_web(home) as web:
+        assert web.ask("/healthz") == (200, b"ok\n")
+        made = {path for path in home.path.rglob("*") if path.is_file()} - before
+        assert not [path for path in made if b"BEGIN PRIVATE KEY" in path.read_bytes()]
+
+
+def test_sigterm_lets_a_transfer_under_way_finish_and_ends_cleanly(home: Home) -> None:
+    """The station gets its last byte, the exit code is 0, and nothing is said on the way out."""
+    with running_authority(home), running_web(home) as web:
+        with web.handshake(web.context()) as tls:
+            tls.sendall(f"GET {granted(home)} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            received = tls.recv(100)
+            web.process.send_signal(signal.SIGTERM)
+            while more := tls.recv(65_536):
+                received += more
+        said = ended(web.process)
+    assert received.endswith(IMAGE)
+    assert (web.process.returncode, said) == (0, "")
+
+
+def test_a_taken_address_is_a_conflict(home: Home) -> None:
+    """The error names the address and what to change."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = subprocess.run(
+            [sys.executable, "-c", _SERVE, str(home.path), address], stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert "web.address" in done.stderr

@@ -1,0 +1,285 @@
+"""Who may connect, who may stay, and what a stranger learns from a refusal: nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pki import password
+from pki.errors import RefusedError
+from pki.station import CertificateStatus, SecurityProfile, Station, StationStatus
+from secproxy.admission import Admitted, Hello, PasswordQuestion, judge, still_allowed
+from secproxy.errors import AdmissionRefused
+from tests.play import NOON
+from tests.secproxy.scene import (
+    PASSWORD,
+    REMOTE,
+    VERIFIER,
+    admitted,
+    basic,
+    certificate,
+    fact,
+    hello,
+    station,
+    view,
+)
+
+if TYPE_CHECKING:
+    from secproxy.station_view import View
+
+BASIC = station(profile=2, verifier=VERIFIER)
+
+
+def ask(said: Hello, known: View) -> Admitted:
+    """Judge, and answer a password question truthfully."""
+    verdict = judge(said, known, NOON)
+    if isinstance(verdict, Admitted):
+        return verdict
+    try:
+        password.check(verdict.verifier, verdict.offered, verdict.form)
+    except RefusedError:
+        return verdict.answered(right=False)
+    return verdict.answered(right=True)
+
+
+def refusal(said: Hello, known: View) -> AdmissionRefused:
+    """What ``ask`` raises."""
+    with pytest.raises(AdmissionRefused) as refused:
+        ask(said, known)
+    return refused.value
+
+
+# -- profile 3 ---------------------------------------------------------------------------------------------------------
+
+
+def test_tc_a_07_a_station_with_its_own_certificate_is_admitted() -> None:
+    """The evidence names station, credential, canonical path and the common versions in the station's order."""
+    known = station()
+    verdict = ask(hello("/ocpp/CP%2D001", subprotocols=("ocpp1.6", "ocpp0.1", "ocpp2.0.1", "ocpp1.6")), view(known))
+    assert verdict.station is known
+    assert verdict.subprotocols == ("ocpp1.6", "ocpp2.0.1")
+    assert verdict.credential == certificate().key_id
+    assert (verdict.target, verdict.remote, verdict.profile) == ("/ocpp/CP-001", REMOTE, SecurityProfile.MUTUAL_TLS)
+
+
+def test_more_than_the_registered_profile_is_welcome() -> None:
+    """A station registered for passwords may come with a certificate: profiles are floors (A05.FR.09)."""
+    assert ask(hello(), view(station(profile=1)))
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (hello("/ocpp/CP-002"), "cert.other_station"),
+        (hello("/ocpp/CP-003", shown=certificate("SN-CP-003")), "station.unknown"),
+        (hello("/ocpp/CP-004", shown=certificate("SN-CP-004")), "station.disabled"),
+        (hello("/ocpp/CP-005", shown=certificate("SN-CP-005")), "cert.revoked"),
+        (hello(shown=certificate(not_after=NOON - dt.timedelta(days=1))), "cert.expired"),
+        (hello(shown=certificate(issuer=b"?" * 32)), "cert.unknown_ca"),
+        (dataclasses.replace(hello(), certificate=None), "cert.missing"),
+    ],
+)
+def test_tc_a_08_certificate_refusals_differ_in_the_journal_alone(said: Hello, cause: str) -> None:
+    """The wire sees one 403 for all; the event names cause, claimed station, peer and certificate."""
+    known = view(
+        station(),
+        station("CP-002"),
+        station("CP-004", status=StationStatus.DISABLED),
+        station("CP-005", certificates=(fact(77, CertificateStatus.REVOKED),)),
+    )
+    refused = refusal(said, known)
+    assert (refused.status, refused.challenge, refused.note.cause) == (403, False, cause)
+    assert (refused.note.station, refused.note.remote) == (said.target.rpartition("/")[2], REMOTE)
+    assert ("certificate_serial" in refused.note.evidence) is (cause != "cert.missing")
+
+
+# -- profiles 1 and 2 --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", [1, 2])
+def test_tc_a_01_a_station_with_its_password_is_admitted(profile: int) -> None:
+    """A00.FR.204; the credential names the verifier, so that a changed password is another credential."""
+    known = station(profile=profile, verifier=VERIFIER)
+    verdict = ask(hello(profile=profile, authorization=basic("CP-001")), view(known))
+    assert verdict.station is known
+    assert verdict.credential == hashlib.sha256(VERIFIER.encode()).digest()
+
+
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        (hello(profile=2, authorization=basic("CP-001", "another-password-x")), "auth.wrong_password"),
+        (hello(profile=2, authorization=basic("CP-001", "")), "auth.wrong_password"),
+        (hello("/ocpp/CP-009", profile=2, authorization=basic("CP-009")), "station.unknown"),
+        (hello("/ocpp/CP-003", profile=2, authorization=basic("CP-003")), "profile.too_low"),
+        (hello("/ocpp/CP-003", profile=2, authorization=basic("CP-003", "wrong")), "profile.too_low"),
+        (hello(profile=1, authorization=basic("CP-001")), "profile.too_low"),
+        (hello("/ocpp/CP-004", profile=2, authorization=basic("CP-004")), "station.disabled"),
+        (hello("/ocpp/CP-005", profile=2, authorization=basic("CP-005")), "auth.wrong_password"),
+        (hello(profile=2, authorization=basic("CP-002")), "auth.other_station"),
+        (hello("/ocpp/CP-002", profile=2, authorization=basic("CP-001")), "auth.other_station"),
+        (hello(profile=2, authorization=basic("cp-001")), "auth.other_station"),
+        (hello(profile=2), "auth.missing"),
+    ],
+)
+def test_attack_06_password_refusals_differ_in_the_journal_alone(said: Hello, cause: str) -> None:
+    """Unknown, disabled, above its profile or wrong password: one 401, one challenge (TC_A_02, TC_A_03, TC_083)."""
+    known = view(
+        BASIC,
+        station("CP-002", profile=2, verifier=VERIFIER),
+        station("CP-003", profile=3, verifier=VERIFIER),
+        station("CP-004", profile=2, verifier=VERIFIER, status=StationStatus.DISABLED),
+        station("CP-005", profile=2),
+    )
+    refused = refusal(said, known)
+    assert (refused.status, refused.challenge, refused.note.cause) == (401, True, cause)
+
+
+@pytest.mark.parametrize("name", ["CP-001", "CP-003", "CP-009"])
+def test_attack_06_every_identity_costs_the_same_work(name: str) -> None:
+    """A question is asked for a known, a higher and an unknown station alike, so that time tells nothing."""
+    known = view(BASIC, station("CP-003", profile=3))
+    question = judge(hello(f"/ocpp/{name}", profile=2, authorization=basic(name)), known, NOON)
+    assert isinstance(question, PasswordQuestion)
+    assert not question.slow
+
+
+@pytest.mark.parametrize("name", ["CP-003", "CP-009"])
+def test_a_right_answer_cannot_help_who_may_not_connect(name: str) -> None:
+    """Even if the check itself were wrong, an unknown station and a downgrade stay out."""
+    known = view(station("CP-003", profile=3, verifier=VERIFIER))
+    question = judge(hello(f"/ocpp/{name}", profile=2, authorization=basic(name)), known, NOON)
+    assert isinstance(question, PasswordQuestion)
+    with pytest.raises(AdmissionRefused):
+        question.answered(right=True)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "Basic",
+        "Basic ",
+        "Bearer " + basic("CP-001")[6:],
+        basic("CP-001")[6:],
+        "Basic Q1AtMDAx",
+        "Basic Q1AtMDAxOg==?",
+        "Basic Q1AtMDAxOg",
+        basic("CP-001") + " x",
+        basic("CP-001", "x" * 2_000),
+        "Basic \xff\xfe",
+    ],
+)
+def test_a_header_that_is_not_basic_is_as_good_as_none(value: str) -> None:
+    """RFC 7617, strictly; what is said about it never repeats it."""
+    refused = refusal(hello(profile=2, authorization=value), view(BASIC))
+    assert (refused.status, refused.note.cause) == (401, "auth.missing")
+    assert not value or value[6:] not in str(refused.note.evidence) or len(value) < 8
+
+
+def test_tc_085_a_password_may_be_any_bytes() -> None:
+    """The first colon ends the user name; the rest is offered as it is, colons and bytes outside UTF-8 too."""
+    secret = b"\x00\x01:\xff" * 4
+    question = judge(hello(profile=2, authorization=basic("CP-001", secret)), view(BASIC), NOON)
+    assert isinstance(question, PasswordQuestion)
+    assert question.offered == secret
+
+
+def test_no_secret_stands_in_what_is_printed() -> None:
+    """A request, a question and an admission may land in a traceback; password and verifier must not."""
+    said = hello(profile=2, authorization=basic("CP-001"))
+    question = judge(said, view(BASIC), NOON)
+    shown = f"{said!r} {question!r} {ask(said, view(BASIC))!r}"
+    assert not any(secret in shown for secret in (PASSWORD, basic("CP-001")[6:], VERIFIER))
+
+
+# -- both --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offered", [(), ("ocpp0.1",), ("OCPP2.0.1",), ("ocpp2.0",)])
+@pytest.mark.parametrize("profile", [2, 3])
+def test_tc_b_58_without_a_common_version_there_is_no_upgrade(profile: int, offered: tuple[str, ...]) -> None:
+    """A 400 for who proved itself (TC_088); who did not gets the usual 401, and learns nothing of versions."""
+    said = hello(profile=profile, authorization=basic("CP-001"), subprotocols=offered)
+    refused = refusal(said, view(station(profile=2, verifier=VERIFIER)))
+    assert (refused.status, refused.note.cause) == (400, "subprotocol.none")
+    stranger = dataclasses.replace(hello(profile=2, authorization=basic("CP-001", "x")), subprotocols=offered)
+    assert refusal(stranger, view(BASIC)).note.cause == "auth.wrong_password"
+
+
+@pytest.mark.parametrize("target", ["/ocpp/CP-001?x", "/ocpp/../CP-001", "/ocpp/", "/ocpp/a:b"])
+def test_attack_16_a_bad_url_is_refused_before_anything_is_looked_up(target: str) -> None:
+    """400, whether or not such a station exists."""
+    refused = refusal(hello(target), view(station()))
+    assert (refused.status, refused.note.cause, refused.note.station) == (400, "http.bad_request", "")
+
+
+@given(st.text(max_size=40), st.none() | st.text(max_size=40), st.sampled_from([1, 2, 3]), st.booleans())
+def test_no_request_makes_admission_stumble(target: str, authorization: str | None, profile: int, root: bool) -> None:
+    """Whatever a stranger sends is refused with a status; nobody is admitted by luck."""
+    said = hello("/" * root + target, profile=profile, authorization=authorization, shown=certificate("SN-nobody"))
+    assert refusal(said, view(BASIC)).status in {400, 401, 403}
+
+
+# -- still -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("after", "because"),
+    [
+        (None, "station.unknown"),
+        (station(status=StationStatus.DISABLED), "station.disabled"),
+        (station(certificates=(fact(77, CertificateStatus.REVOKED),)), "cert.revoked"),
+        (station(certificates=()), "cert.invalid"),
+        (station(serial="SN-new"), "cert.invalid"),
+    ],
+)
+def test_attack_11_a_change_in_the_ledger_ends_a_live_connection(after: Station | None, because: str) -> None:
+    """Removed, disabled, revoked, no longer listed, or given to another device (A00.FR.705)."""
+    live = admitted(station(), shown=certificate())
+    still_allowed(live, view(station()), NOON)
+    with pytest.raises(AdmissionRefused) as refused:
+        still_allowed(live, view(*([after] if after else [])), NOON)
+    assert refused.value.note.cause == "session.revoked"
+    assert refused.value.note.evidence["because"] == because
+
+
+def test_attack_11_a_certificate_that_ran_out_ends_a_live_connection() -> None:
+    """A00.FR.407 holds for as long as the connection does."""
+    live = admitted(station(), shown=certificate())
+    with pytest.raises(AdmissionRefused) as refused:
+        still_allowed(live, view(station()), NOON + dt.timedelta(days=90))
+    assert refused.value.note.evidence["because"] == "cert.expired"
+
+
+@pytest.mark.parametrize(
+    ("after", "because"),
+    [
+        (None, "station.unknown"),
+        (dataclasses.replace(BASIC, status=StationStatus.DISABLED), "station.disabled"),
+        (dataclasses.replace(BASIC, profile=SecurityProfile.MUTUAL_TLS), "profile.too_low"),
+        (dataclasses.replace(BASIC, verifier=""), "auth.wrong_password"),
+    ],
+)
+def test_attack_09_a_raised_profile_or_a_new_password_ends_a_live_connection(
+    after: Station | None, because: str
+) -> None:
+    """A05.FR.09: once the ledger asks for more, what was enough before is not."""
+    live = admitted(BASIC, profile=2)
+    still_allowed(live, view(BASIC), NOON)
+    with pytest.raises(AdmissionRefused) as refused:
+        still_allowed(live, view(*([after] if after else [])), NOON)
+    assert refused.value.note.evidence["because"] == because
+
+
+def test_a_change_that_does_not_concern_the_credential_ends_nothing() -> None:
+    """A new model name, a second certificate, a lower profile: the connection stays."""
+    live = admitted(station(), shown=certificate())
+    after = dataclasses.replace(station(certificates=(fact(), fact(78))), model="Two", profile=SecurityProfile.BASIC)
+    still_allowed(live, view(after), NOON)

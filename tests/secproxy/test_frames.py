@@ -1,0 +1,120 @@
+"""The frame walk agrees with the websockets library, keeps bytes as they came, and refuses what RFC 6455 forbids."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame as TheirFrame
+from websockets.frames import Opcode
+
+from secproxy.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    INVALID_DATA,
+    PING,
+    POLICY_VIOLATION,
+    PROTOCOL_ERROR,
+    TEXT,
+    TOO_BIG,
+    UNSUPPORTED_DATA,
+    FrameViolationError,
+    Walker,
+    encode,
+    encode_close,
+)
+
+MASK = b"\x01\x02\x03\x04"
+
+
+def walker(*, masked: bool = True, limit: int = 65_536, fragments: int = 64) -> Walker:
+    """A walker with the bounds a station meets."""
+    return Walker(masked=masked, limit=limit, fragments=fragments)
+
+
+def raw(first: int, payload: bytes, mask: bytes = MASK) -> bytes:
+    """A frame with any first byte, final or not, known or not."""
+    return bytes([first]) + encode(TEXT, payload, mask)[1:]
+
+
+@given(st.lists(st.text(max_size=300), min_size=1, max_size=6), st.booleans(), st.integers(1, 40))
+def test_messages_cut_anywhere_come_out_whole_with_their_own_bytes(texts: list[str], masked: bool, cut: int) -> None:
+    """However the stream is cut, each message is found once, and what goes on is what came, byte for byte."""
+    sent = [TheirFrame(Opcode.TEXT, text.encode()).serialize(mask=masked) for text in texts]
+    stream, walk = b"".join(sent), walker(masked=masked)
+
+    found = [frame for start in range(0, len(stream), cut) for frame in walk.feed(stream[start : start + cut])]
+
+    assert [text.encode() for text in texts] == [frame.payload for frame in found]
+    assert sent == [frame.raw for frame in found]
+    assert not walk.partial
+
+
+@given(st.binary(max_size=70_000).map(lambda b: b.hex().encode()), st.booleans())
+def test_what_is_encoded_is_what_the_library_would_send(payload: bytes, masked: bool) -> None:
+    """Our encoder writes each of the three length forms as the websockets library does."""
+    theirs = TheirFrame(Opcode.TEXT, payload).serialize(mask=False)
+    mask = MASK if masked else b""
+
+    assert (theirs == encode(TEXT, payload)) or masked
+    assert [payload] == [f.payload for f in walker(masked=masked, limit=1 << 20).feed(encode(TEXT, payload, mask))]
+
+
+def test_a_fragmented_message_goes_on_as_one_frame() -> None:
+    """Three fragments with a ping between them become the ping and one whole, correctly masked frame."""
+    walk = walker()
+    stream = raw(TEXT, b"[2,") + raw(CONTINUATION, b'"1",') + raw(0x80 | PING, b"?") + raw(0x80, b"{}]")
+
+    ping, whole = walk.feed(stream)
+
+    assert (ping.opcode, ping.payload) == (PING, b"?")
+    assert whole.payload == b'[2,"1",{}]'
+    assert [whole.payload] == [frame.payload for frame in walker().feed(whole.raw)]
+
+
+@pytest.mark.parametrize(
+    ("stream", "code"),
+    [
+        pytest.param(raw(0x80 | TEXT | 0x40, b"x"), PROTOCOL_ERROR, id="a reserved bit nobody negotiated"),
+        pytest.param(raw(0x80 | 3, b"x"), PROTOCOL_ERROR, id="an unknown opcode"),
+        pytest.param(encode(TEXT, b"x"), PROTOCOL_ERROR, id="an unmasked frame from a client"),
+        pytest.param(raw(PING, b"x"), PROTOCOL_ERROR, id="a fragmented control frame"),
+        pytest.param(raw(0x80 | PING, b"x" * 126), PROTOCOL_ERROR, id="a control frame that is too long"),
+        pytest.param(raw(0x80, b"x"), PROTOCOL_ERROR, id="a continuation of nothing"),
+        pytest.param(raw(TEXT, b"x") + raw(TEXT, b"y"), PROTOCOL_ERROR, id="a new message inside a fragmented one"),
+        pytest.param(raw(0x80 | BINARY, b"x"), UNSUPPORTED_DATA, id="a binary message"),
+        pytest.param(raw(0x80 | TEXT, b"\xff"), INVALID_DATA, id="text that is not UTF-8"),
+        pytest.param(b"\x81\xff" + (1 << 40).to_bytes(8), TOO_BIG, id="a length of a terabyte, on its head alone"),
+        pytest.param(raw(TEXT, b"x" * 60_000) + raw(0x80, b"x" * 6_000), TOO_BIG, id="fragments too big together"),
+        pytest.param(raw(TEXT, b"") + raw(CONTINUATION, b"") * 64, POLICY_VIOLATION, id="endless empty fragments"),
+    ],
+)
+def test_what_breaks_the_rules_is_refused_with_the_code_of_rfc_6455(stream: bytes, code: int) -> None:
+    """Each violation closes with the code the RFC gives it, before anything is passed on."""
+    with pytest.raises(FrameViolationError) as refused:
+        walker().feed(stream)
+
+    assert code == refused.value.code
+
+
+def test_a_masked_frame_from_a_server_is_refused() -> None:
+    """RFC 6455 5.1: a server never masks."""
+    with pytest.raises(FrameViolationError):
+        walker(masked=False).feed(encode(TEXT, b"x", MASK))
+
+
+def test_a_frame_that_has_begun_is_known_to_be_partial() -> None:
+    """The edge keeps a timer while this is so."""
+    walk = walker()
+
+    assert walk.feed(encode(TEXT, b"hello", MASK)[:3]) == []
+    assert walk.partial
+
+
+def test_a_close_reason_is_cut_to_fit() -> None:
+    """A control frame holds 125 bytes, whatever we have to say."""
+    (frame,) = walker(masked=False).feed(encode_close(1008, "x" * 300))
+
+    assert (frame.opcode, len(frame.payload)) == (CLOSE, 125)
+    assert int.from_bytes(frame.payload[:2]) == 1008

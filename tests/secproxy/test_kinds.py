@@ -1,0 +1,10 @@
+"""The scale of severities, as scripts and alerts use it."""
+
+from __future__ import annotations
+
+from secproxy.kinds import Severity
+
+
+def test_the_severities_are_five_from_the_gravest_down() -> None:
+    """The words are fixed: alert rules and exports depend on them and on their order."""
+    assert [severity.value for severity in Severity] == ["critical", "high", "medium", "low", "info"]

@@ -1,0 +1,357 @@
+"""A station's conversation with its CSMS, as transcripts: what is heard, what is ordered."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pki.station import SecurityProfile
+from secproxy.envelope import HEAD
+from secproxy.events import Note
+from secproxy.plan import Side, compile_plan
+from secproxy.session import (
+    PENDING_LIMIT,
+    Ask,
+    Declined,
+    Forward,
+    Granted,
+    HangUp,
+    Heard,
+    HungUp,
+    Learn,
+    Order,
+    Record,
+    Say,
+    Session,
+)
+from tests.pki.firmware.makers import CLAIM, make_maker
+from tests.play import NOON, play
+from tests.secproxy.scene import REMOTE, admitted, certificate, station, view
+
+if TYPE_CHECKING:
+    from secproxy.events import Value
+    from secproxy.station_view import View
+
+STATION, CSMS = Side.STATION, Side.CSMS
+MAKER = make_maker()
+RELEASE = MAKER.release()
+URL = "https://csms.example.org:8440/f/0123456789abcdefABCDEF/0011223344556677.bin"
+VERSIONS = pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+ACTIONS = {"ocpp1.6": "SignedUpdateFirmware", "ocpp2.0.1": "UpdateFirmware", "ocpp2.1": "UpdateFirmware"}
+
+
+def world() -> View:
+    """A ledger with one station of the maker's model, and one verified image for it."""
+    known = view(dataclasses.replace(station(), vendor=CLAIM.vendor, model=CLAIM.model))
+    known.anchors, known.releases = MAKER.anchors, (RELEASE,)
+    return known
+
+
+def session(version: str = "ocpp2.0.1", *, profile: int = 3, known: View | None = None) -> Session:
+    """A session of ``CP-001``, whose serial number is ``SN-CP-001``."""
+    shown = certificate() if profile == 3 else None
+    return Session(admitted(station(), profile=profile, shown=shown), version, known or world(), compile_plan(version))
+
+
+def message(*items: object) -> bytes:
+    """A message as a peer might write it, with blanks."""
+    return json.dumps(items).encode()
+
+
+def note(cause: str, **evidence: Value) -> Record:
+    """The event expected for ``CP-001``."""
+    return Record(Note(cause, "CP-001", REMOTE, evidence))
+
+
+def update(version: str, id: str = "m-1", **changes: object) -> bytes:  # noqa: A002 - OCPP's own word
+    """An honest firmware update by the CSMS, with changes in its firmware part."""
+    firmware = {
+        "location": "https://vendor.example/fw.bin",
+        "retrieveDateTime": "2026-06-01T12:00:00Z",
+        "signingCertificate": MAKER.signer.pem,
+        "signature": base64.b64encode(RELEASE.signature).decode(),
+        **changes,
+    }
+    return message(2, id, ACTIONS[version], {"requestId": 7, "firmware": firmware})
+
+
+# -- what is nobody's business -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    "said",
+    [
+        message(2, "1", "Heartbeat", {}),
+        message(3, "1", {"status": "Accepted"}),
+        message(4, "1", "InternalError", "", {}),
+        message(5, "1", "InternalError", "", {}),
+        message(6, "1", "NotifyPeriodicEventStream", {}),
+        b'[2,"\\u0031","Heart\\u0062eat",{}]',
+    ],
+)
+def test_what_no_rule_names_goes_on_as_it_came(side: Side, said: bytes) -> None:
+    """Also when the head was odd enough to be read in full."""
+    play(session(), (Heard(side, said), [Forward()]))
+
+
+# -- what cannot be read -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(("version", "code"), [("ocpp1.6", "FormationViolation"), ("ocpp2.0.1", "RpcFrameworkError")])
+def test_attack_27_a_malformed_call_is_answered_and_goes_nowhere(side: Side, version: str, code: str) -> None:
+    """The sender hears the version's own error code and one word of ours; the other side hears nothing."""
+    said = b'[2,"m-1","Heartbeat",{"a":1,"a":2}]'
+    evidence = {"fault": "duplicate", "says": "an object holds the same key twice", "beginning": said.decode()}
+    answer = message(4, "m-1", code, "duplicate", {}).replace(b" ", b"")
+    play(
+        session(version),
+        (Heard(side, said), [note("message.malformed", side=side.value, **evidence), Say(side, answer)]),
+    )
+
+
+@pytest.mark.parametrize("said", [b"hello", b'[3,"1"]', b'[2,"' + b"x" * 99 + b'","Heartbeat",{}]', b"\xff\xfe"])
+def test_what_has_no_readable_id_is_recorded_and_dropped(said: bytes) -> None:
+    """There is nobody to answer to; a bad answer to a call is dropped as well."""
+    orders = session().tell(Heard(STATION, said), NOON)
+    assert [type(order) for order in orders] == [Record]
+
+
+# -- the station boots -------------------------------------------------------------------------------------------------
+
+
+def boot(version: str, **serials: str) -> bytes:
+    """A BootNotification of that version."""
+    if version == "ocpp1.6":
+        told: dict[str, object] = {
+            "chargePointVendor": "Volta",
+            "chargePointModel": "V-22",
+            "firmwareVersion": "1.4",
+            **serials,
+        }
+    else:
+        told = {"vendorName": "Volta", "model": "V-22", "firmwareVersion": "1.4", **serials}
+        told = {"reason": "PowerUp", "chargingStation": told}
+    return message(2, "b-1", "BootNotification", told)
+
+
+@pytest.mark.parametrize(
+    ("version", "serials", "learnt"),
+    [
+        ("ocpp1.6", {}, ""),
+        ("ocpp1.6", {"chargePointSerialNumber": "SN-CP-001"}, "SN-CP-001"),
+        ("ocpp1.6", {"chargeBoxSerialNumber": "SN-CP-001"}, "SN-CP-001"),
+        ("ocpp1.6", {"chargePointSerialNumber": "SN-CP-001", "chargeBoxSerialNumber": "BOX"}, "SN-CP-001"),
+        ("ocpp2.0.1", {}, ""),
+        ("ocpp2.1", {"serialNumber": "SN-CP-001"}, "SN-CP-001"),
+    ],
+)
+def test_a_boot_is_learnt_and_passed_on(version: str, serials: dict[str, str], learnt: str) -> None:
+    """Vendor and model decide later which firmware fits; an optional serial number may be missing (B01.FR.11)."""
+    play(
+        session(version), (Heard(STATION, boot(version, **serials)), [Learn("Volta", "V-22", learnt, "1.4"), Forward()])
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "field"),
+    [
+        ("ocpp1.6", "chargePointSerialNumber"),
+        ("ocpp1.6", "chargeBoxSerialNumber"),
+        ("ocpp2.0.1", "serialNumber"),
+        ("ocpp2.1", "serialNumber"),
+    ],
+)
+def test_a_serial_number_that_is_not_the_certificates_ends_the_connection(version: str, field: str) -> None:
+    """B01.FR.12: the message does not reach the CSMS, nothing is learnt, and nothing is done after."""
+    play(
+        session(version),
+        (
+            Heard(STATION, boot(version, **{field: "SN-other"})),
+            [
+                note("cert.serial", reported="SN-other", certificate="SN-CP-001"),
+                HangUp(1008, "the serial number is not the certificate's"),
+            ],
+        ),
+        (Heard(STATION, message(2, "1", "Heartbeat", {})), []),
+    )
+
+
+def test_without_a_certificate_the_serial_number_proves_nothing() -> None:
+    """B01.FR.11 is about profile 3; a password does not vouch for a serial number."""
+    said = boot("ocpp2.0.1", serialNumber="SN-other")
+    play(session(profile=2), (Heard(STATION, said), [Learn("Volta", "V-22", "SN-other", "1.4"), Forward()]))
+
+
+def test_a_boot_without_vendor_and_model_teaches_nothing() -> None:
+    """What the ledger knows is not wiped out by an empty message; the CSMS may answer it as it likes."""
+    play(session(), (Heard(STATION, message(2, "1", "BootNotification", {})), [Forward()]))
+
+
+def test_a_stations_alarm_is_kept_and_passed_on() -> None:
+    """A04.FR.01: the CSMS gets it as it came, the journal keeps what it says."""
+    said = message(2, "1", "SecurityEventNotification", {"type": "TamperDetectionActivated", "techInfo": "lid"})
+    play(
+        session(),
+        (Heard(STATION, said), [note("station.event", type="TamperDetectionActivated", tech_info="lid"), Forward()]),
+    )
+
+
+# -- firmware ----------------------------------------------------------------------------------------------------------
+
+
+@VERSIONS
+def test_a_verified_update_reaches_the_station_with_our_url(version: str) -> None:
+    """Judged, a URL asked for, then sent on under its own id with nothing else changed (A00.FR.707)."""
+    told = session(version)
+    asked = update(version)
+    play(told, (Heard(CSMS, asked), [Ask(1, RELEASE.digest, "m-1")]))
+    recorded, said = told.tell(Granted(1, URL), NOON)
+    assert recorded == note("firmware.cleared", digest=RELEASE.digest, message_id="m-1")
+    assert isinstance(said, Say)
+    before, after = json.loads(asked), json.loads(said.message)
+    before[3]["firmware"]["location"] = URL
+    assert (said.side, after) == (STATION, before)
+    assert HEAD.match(said.message)
+
+
+@VERSIONS
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [({"signature": "AAAA"}, "firmware.signature"), ({"signature": ""}, "firmware.unsigned")],
+)
+def test_attack_32_an_update_the_gate_refuses_never_reaches_the_station(
+    version: str, changes: dict[str, str], cause: str
+) -> None:
+    """The CSMS is answered in the station's place, and the event names the station and its address."""
+    orders = session(version).tell(Heard(CSMS, update(version, **changes)), NOON)
+    record, said = orders
+    assert isinstance(record, Record)
+    assert isinstance(said, Say)
+    assert (record.note.cause, record.note.station, record.note.remote) == (cause, "CP-001", REMOTE)
+    assert said.side is CSMS
+    assert json.loads(said.message)[:2] == [3, "m-1"]
+
+
+def test_the_old_unsigned_update_is_answered_as_a_secure_station_would() -> None:
+    """OCPP 1.6 L01.FR.20: CALLERROR NotSupported."""
+    asked = message(2, "m-1", "UpdateFirmware", {"location": "https://x/fw", "retrieveDate": "2026-06-01T12:00:00Z"})
+    record, said = session("ocpp1.6").tell(Heard(CSMS, asked), NOON)
+    assert isinstance(record, Record)
+    assert isinstance(said, Say)
+    assert record.note.cause == "firmware.unsigned"
+    assert json.loads(said.message)[:3] == [4, "m-1", "NotSupported"]
+
+
+@pytest.mark.parametrize(
+    ("version", "action"),
+    [
+        ("ocpp1.6", "SignedUpdateFirmware-Signed"),
+        ("ocpp2.1", "UpdateFirmware-Signed"),
+        ("ocpp2.1", "PublishFirmware-Signed"),
+    ],
+)
+def test_an_update_inside_a_signed_message_does_not_slip_through(version: str, action: str) -> None:
+    """It cannot be given our URL without breaking its seal, so the CSMS hears that it is not supported."""
+    asked = message(2, "m-1", action, {"payload": "eyJ9", "signatures": []})
+    record, said = session(version).tell(Heard(CSMS, asked), NOON)
+    assert record == note("firmware.sealed", action=action, message_id="m-1")
+    assert isinstance(said, Say)
+    assert json.loads(said.message)[:3] == [4, "m-1", "NotSupported"]
+
+
+def test_an_update_dressed_as_an_unanswered_message_does_not_slip_through() -> None:
+    """OCPP 2.1's SEND asks for no answer; a careless station might act on it all the same."""
+    asked = message(6, "m-1", "UpdateFirmware", {})
+    expected = note("message.malformed", side="csms", fault="send", says="UpdateFirmware is a call")
+    play(session("ocpp2.1"), (Heard(CSMS, asked), [expected]))
+
+
+def test_an_update_with_an_escaped_name_does_not_slip_through() -> None:
+    """The head does not match, so the strict reader unescapes what a station would unescape."""
+    asked = update("ocpp2.0.1").replace(b'"UpdateFirmware"', b'"Update\\u0046irmware"')
+    assert HEAD.match(asked) is None
+    play(session(), (Heard(CSMS, asked), [Ask(1, RELEASE.digest, "m-1")]))
+
+
+@VERSIONS
+@pytest.mark.parametrize("fact", [Declined(1, "authority.unreachable"), Granted(1, "http://evil.example/fw bin")])
+def test_without_a_url_of_ours_the_update_is_rejected(version: str, fact: Declined | Granted) -> None:
+    """The authority is away, or gave what is no URL of ours: the CSMS may try again, the station hears nothing."""
+    told = session(version)
+    play(told, (Heard(CSMS, update(version)), [Ask(1, RELEASE.digest, "m-1")]))
+    record, said = told.tell(fact, NOON)
+    assert isinstance(record, Record)
+    assert isinstance(said, Say)
+    assert (record.note.cause, said.side) == ("firmware.declined", CSMS)
+    assert json.loads(said.message)[2]["status"] == "Rejected"
+    play(told, (fact, []))
+
+
+def test_updates_that_wait_are_bounded() -> None:
+    """One more than the limit is rejected; when one is done there is room again."""
+    told = session()
+    for number in range(1, PENDING_LIMIT + 1):
+        play(told, (Heard(CSMS, update("ocpp2.0.1", f"m-{number}")), [Ask(number, RELEASE.digest, f"m-{number}")]))
+    record, said = told.tell(Heard(CSMS, update("ocpp2.0.1", "m-9")), NOON)
+    assert record == note("firmware.busy", action="UpdateFirmware", message_id="m-9")
+    assert isinstance(said, Say)
+    assert json.loads(said.message)[2]["status"] == "Rejected"
+    told.tell(Declined(1, "x"), NOON)
+    play(told, (Heard(CSMS, update("ocpp2.0.1", "m-10")), [Ask(PENDING_LIMIT + 1, RELEASE.digest, "m-10")]))
+
+
+def test_the_ledgers_present_word_decides_which_firmware_fits() -> None:
+    """What was learnt from a boot after admission counts; what the station was when it came in does not."""
+    known = world()
+    told = session(known=known)
+    known.stations["CP-001"] = dataclasses.replace(known.stations["CP-001"], model="V-11")
+    record, _ = told.tell(Heard(CSMS, update("ocpp2.0.1")), NOON)
+    assert isinstance(record, Record)
+    assert record.note.cause == "firmware.target"
+
+
+# -- the end -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("side", Side)
+def test_after_the_end_nothing_is_ordered(side: Side) -> None:
+    """Waiting updates are forgotten, and a URL that comes late goes nowhere."""
+    play(
+        session(),
+        (Heard(CSMS, update("ocpp2.0.1")), [Ask(1, RELEASE.digest, "m-1")]),
+        (HungUp(side), []),
+        (Granted(1, URL), []),
+        (Heard(CSMS, update("ocpp2.0.1")), []),
+    )
+
+
+def test_a_ticket_nobody_drew_is_no_ticket() -> None:
+    """Neither a grant nor a refusal out of the blue does anything."""
+    play(session(), (Granted(7, URL), []), (Declined(7, "x"), []))
+
+
+def _messages() -> st.SearchStrategy[bytes]:
+    """Arrays that look much like messages."""
+    item = st.sampled_from(
+        [2, 3, 6, "1", "UpdateFirmware", "BootNotification", "SecurityEventNotification", {}, {"type": 1}]
+    )
+    return st.lists(item, max_size=5).map(lambda items: json.dumps(items).encode())
+
+
+@given(st.lists(st.tuples(st.sampled_from(Side), st.binary(max_size=30) | _messages()), max_size=6))
+def test_no_message_makes_a_session_stumble(said: list[tuple[Side, bytes]]) -> None:
+    """Whatever either side says: it goes on unchanged or it does not, and the station never hears an update unasked."""
+    told = session("ocpp1.6", profile=int(SecurityProfile.TLS_BASIC))
+    for side, text in said:
+        orders: list[Order] = told.tell(Heard(side, text), NOON)
+        assert [order for order in orders if isinstance(order, Forward)] in ([], [Forward()])
+        assert not any(isinstance(order, Say) and order.side is not side for order in orders)
+        assert not (side is CSMS and b"UpdateFirmware" in text and Forward() in orders and text[:2] == b"[2")
