@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -79,7 +80,8 @@ class Child:
     def end(self) -> int:
         """End it: its input closes, it is asked, and in the worst case it is killed. Returns its exit code."""
         if self.process.stdin is not None and not self.process.stdin.closed:
-            self.process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # it ended before it read what was typed
+                self.process.stdin.close()
         self.process.terminate()
         try:
             return self.process.wait(END_SECONDS)

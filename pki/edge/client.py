@@ -18,7 +18,7 @@ from pki.edge.office.front import Office
 from pki.errors import ConflictError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from pki.edge.home import Home
 
@@ -59,7 +59,7 @@ class Authority:
             del self._waiting[number]
         return _open(reply, answer)
 
-    async def watch(self) -> AsyncIterator[calls.News]:
+    async def watch(self) -> AsyncGenerator[calls.News, None]:
         """Yield the ``Snapshot`` and then every change, over a connection of its own.
 
         Ends with ``UnreachableError`` when the authority goes away or cuts a watcher off that fell behind.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pki.edge import calls
@@ -10,7 +11,7 @@ from pki.edge.client import Authority
 from pki.errors import UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from pki.edge.home import Home
 
@@ -34,16 +35,18 @@ class AuthorityLine:
             )
         return await self._authority.ask(call, answer)
 
-    async def news(self) -> AsyncIterator[calls.News]:
+    async def news(self) -> AsyncGenerator[calls.News, None]:
         """All news for ever, through restarts; each time the line is new, a ``Snapshot`` comes first."""
         while True:
             try:
                 self._authority = await Authority.connect(self._home)
-                async for news in self._authority.watch():
-                    yield news
+                async with contextlib.aclosing(self._authority.watch()) as watched:
+                    async for news in watched:
+                        yield news
             except UnreachableError:
-                await self._hang_up()
                 await asyncio.sleep(RETRY_SECONDS)
+            finally:
+                await self._hang_up()
 
     async def _hang_up(self) -> None:
         authority, self._authority = self._authority, None

@@ -38,7 +38,7 @@ from secproxy.plan import compile_plan
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
 
     from OpenSSL import SSL
 
@@ -72,12 +72,17 @@ async def _run(home: Home, config: Config, number: int) -> None:
 
 async def _work(home: Home, config: Config, number: int, journal: Journal) -> None:
     line = AuthorityLine(home)
-    news = line.news()
+    async with contextlib.aclosing(line.news()) as news:
+        await _work_on(home, config, number, Surroundings(line, journal), news)
+
+
+async def _work_on(
+    home: Home, config: Config, number: int, surroundings: Surroundings, news: AsyncGenerator[calls.News, None]
+) -> None:
     snapshot = await anext(news)
     assert isinstance(snapshot, calls.Snapshot)  # noqa: S101 - the authority's first news is always that
-    credentials = await line.ask(calls.FetchCredentials(), calls.Credentials)
+    credentials = await surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
     view = reading.view_of(snapshot)
-    surroundings = Surroundings(line, journal)
     links = Links(view, config.limits, surroundings.record)
     claims = await ClaimLine.connect(home, number, links.probe, links.drop)
     worker = Worker(config, view, (credentials, snapshot), links, claims, surroundings)

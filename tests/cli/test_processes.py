@@ -36,6 +36,7 @@ def test_without_options_the_settings_stand(home: Path) -> None:
 
     assert config.upstream is None
     assert [listener.port for listener in config.listeners] == [8443, 8442]
+    assert (config.web.host, config.web.port) == ("0.0.0.0", 8440)  # noqa: S104 - what init writes
     assert config.web.public_url == "https://localhost:8440"
 
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bollard import ROOMS
 from cli.demo.child import Child, Fact
+from cli.demo.papers import make_ca, make_leaf, sign_image, subject
+from tests.certs import Party
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 ELSEWHERE = "https://updates.example/firmware.bin"
+IMAGE = bytes(range(256)) * 500
 UNSIGNED = {"location": ELSEWHERE, "retrieveDateTime": "2030-01-01T00:00:00Z"}
 
 
@@ -90,6 +96,64 @@ def test_a_station_takes_no_unsigned_firmware(street: Street) -> None:
     )
 
     assert street.csms.wait_for("the refusal", lambda fact: fact.get("error") == "NotSupported")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A download server on loopback that has one image; returns its URL. Its root is ``root.pem``."""
+    root = Party.root()
+    leaf = root.issue("localhost", dns="localhost")
+    (tmp_path / "root.pem").write_text(root.pem)
+    (tmp_path / "server.pem").write_text(leaf.pem + leaf.key_pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    with HTTPServer(("127.0.0.1", 0), Download) as http:
+        http.socket = context.wrap_socket(http.socket, server_side=True)
+        serving = threading.Thread(target=http.serve_forever)
+        serving.start()
+        yield f"https://localhost:{http.server_port}/image.bin"
+        http.shutdown()
+        serving.join()
+
+
+class Download(BaseHTTPRequestHandler):
+    """Answers every request with the image."""
+
+    def do_GET(self) -> None:
+        """Send it."""
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(IMAGE)))
+        self.end_headers()
+        self.wfile.write(IMAGE)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("signed", "end"), [(IMAGE, "Installed"), (IMAGE[:-1] + b"!", "InvalidSignature")], ids=["the image", "another one"]
+)
+@pytest.mark.parametrize("version", ["1.6", "2.0.1"])
+def test_a_station_verifies_what_it_downloads(
+    street: Street, server: str, tmp_path: Path, version: str, signed: bytes, end: str
+) -> None:
+    """The bytes that came must be the bytes that were signed (L01.FR.04); else nothing is written (L01.FR.03)."""
+    maker = make_ca("Maker", "Maker Root")
+    certificate, key = make_leaf(maker, subject("Maker", "Signer"), signs_code=True)
+    (tmp_path / "maker.pem").write_bytes(maker.pem())
+    station = street.station(
+        version, "--root", "root.pem", "--manufacturer-root", "maker.pem", "--firmware-out", "new.bin"
+    )
+    proof = {"signingCertificate": certificate.decode(), "signature": sign_image(signed, key)}
+    firmware = {"location": server, "retrieveDateTime": "2030-01-01T00:00:00Z", **proof}
+    action = "SignedUpdateFirmware" if version == "1.6" else "UpdateFirmware"
+    assert street.sends(action, {"requestId": 7, "firmware": firmware})["answer"] == {"status": "Accepted"}
+
+    station.wait_for(end, lambda fact: fact.get("firmware") == end)
+    street.csms.wait_for(f"{end} at the CSMS", lambda fact: f'"{end}"' in str(fact.get("message")))
+    station.end()
+    written = (tmp_path / "new.bin").read_bytes() if (tmp_path / "new.bin").exists() else None
+    assert written == (IMAGE if end == "Installed" else None)
 
 
 def test_a_station_with_nobody_to_talk_to_says_so(street: Street) -> None:

@@ -115,9 +115,7 @@ def test_every_certificate_that_clients_received_before_a_crash_is_valid_in_the_
         return [one for one in ended if isinstance(one, calls.CertificateIssued)]
 
     received = asyncio.run(story())
-    status = {
-        row.serial: row.status for row in everything(home)
-    }
+    status = {row.serial: row.status for row in everything(home)}
     assert received
     assert {status[one.certificate.serial] for one in received} == {"valid"}
     assert "intended" not in status.values()
@@ -152,9 +150,7 @@ def test_an_interrupted_init_is_no_home_and_a_second_run_makes_one(tmp_path: Pat
             Home.at(path)
         home = make_home(tmp_path)
     assert ask_once(home, calls.VerifyAudit(), calls.AuditVerified).size == 1 + 2 * len(TREE)
-    assert {row.status for row in everything(home)} == {
-        "valid"
-    }
+    assert {row.status for row in everything(home)} == {"valid"}
     x509.load_pem_x509_certificate((home.ca / "root.pem").read_bytes())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -40,20 +41,26 @@ def answer(head: str, status: str = "101 Switching Protocols", protocol: str = "
 async def meet(say: Callable[[str], bytes], path: str = "", limits: Limits | None = None) -> tuple[str, list[bytes]]:
     """Dial a CSMS that answers our head with whatever ``say`` makes of it; return the head and what came after it."""
     heads: list[str] = []
+    heard: list[bytes] = []
+    over = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heads.append((await reader.readuntil(b"\r\n\r\n")).decode())
         writer.write(say(heads[-1]))
-        await reader.read()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
         writer.close()
+        over.set()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with asyncio.timeout(10), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        leg = await dial(config(port, path, limits), ADMITTED, [("X-Forwarded-For", "192.0.2.7")])
-        heard: list[bytes] = []
-        leg.attach(heard.append, lambda: None, lambda _: None)
-        leg.close()
-        return heads[0], heard
+        try:
+            leg = await dial(config(port, path, limits), ADMITTED, [("X-Forwarded-For", "192.0.2.7")])
+            leg.attach(heard.append, lambda: None, lambda _: None)
+            leg.close()
+        finally:
+            await over.wait()
+    return heads[0], heard
 
 
 def test_the_csms_is_asked_for_the_station_s_own_path_with_our_headers_alone() -> None:

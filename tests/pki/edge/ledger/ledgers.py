@@ -30,7 +30,9 @@ def empty_ledger(folder: Path) -> Iterator[Database]:
 
 def station(number: int = 1) -> calls.StationRow:
     """A station's row."""
-    return calls.StationRow(f"CP-{number}", f"SN-{number}", 2, "active", group="north", site="hall", verifier="sha256$x")
+    return calls.StationRow(
+        f"CP-{number}", f"SN-{number}", 2, "active", group="north", site="hall", verifier="sha256$x"
+    )
 
 
 def certificate(serial: str = "1a", owner: str = "", end: dt.datetime = LATER) -> calls.CertificateRow:

@@ -1,0 +1,114 @@
+"""Trust in others is given for one purpose at a time, told to everyone, and taken back as easily."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.certificate import key_id
+from pki.edge import calls
+from pki.edge.office.front import Office
+from pki.errors import BollardError
+from tests.certs import DAY, NOW, Party
+from tests.worlds import WHO, at_the_desk, make_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pki.edge.home import Home
+    from tests.worlds import Desk
+
+ROOT = Party.root("Their Root", "Others")
+KEY_ID = key_id(ROOT.certificate).hex()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A fresh home."""
+    return make_home(tmp_path)
+
+
+def test_a_new_home_trusts_nobody_else(home: Home) -> None:
+    """The empty list means no."""
+
+    async def story(desk: Desk) -> calls.Anchors:
+        return await desk.ask(calls.ListAnchors(), calls.Anchors)
+
+    assert at_the_desk(home, story).anchors == ()
+
+
+def test_trust_is_listed_and_taken_back(home: Home) -> None:
+    """By the beginning of its key id, as people copy it."""
+
+    async def story(desk: Desk) -> list[int]:
+        await desk.ask(calls.AddAnchor(ROOT.pem, "station"), calls.Done)
+        await desk.ask(calls.AddAnchor(ROOT.pem, "firmware", "Volta"), calls.Done)
+        listed = (await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors
+        assert {(row.purpose, row.vendor, row.key_id.hex()) for row in listed} == {
+            ("station", "", KEY_ID), ("firmware", "Volta", KEY_ID),
+        }  # fmt: skip
+        await desk.ask(calls.RemoveAnchor(KEY_ID[:8].upper(), "station"), calls.Done)
+        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware"), calls.Done)
+        return [len((await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors)]
+
+    assert at_the_desk(home, story) == [0]
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (calls.AddAnchor(ROOT.pem, "everything"), "anchor.purpose"),
+        (calls.AddAnchor(ROOT.pem, "firmware"), "anchor.vendor"),
+        (calls.AddAnchor(ROOT.pem, "station", "Volta"), "anchor.vendor"),
+        (calls.AddAnchor(ROOT.pem, "firmware", "V" * 51), "anchor.vendor"),
+        (calls.AddAnchor(ROOT.pem + ROOT.pem, "station"), "anchor.several"),
+        (calls.AddAnchor("hello", "station"), "certificate.unreadable"),
+        (calls.AddAnchor(ROOT.key_pem, "station"), "certificate.unreadable"),
+        (calls.AddAnchor(ROOT.issue("a leaf").pem, "station"), "anchor.refused"),
+        (calls.AddAnchor(ROOT.issue("old", ca=True, end=NOW - DAY / 2).pem, "station"), "anchor.refused"),
+        (calls.RemoveAnchor("", "station"), "anchor.key_id"),
+        (calls.RemoveAnchor("abc", "station"), "anchor.key_id"),
+        (calls.RemoveAnchor(KEY_ID, "station"), "anchor.unknown"),
+    ],
+)
+def test_what_cannot_be_trusted_is_refused_by_name(home: Home, call: calls.Call, code: str) -> None:
+    """A private key, a leaf, an expired root, half a name."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(call, calls.Row)
+
+    with pytest.raises(BollardError) as refused:
+        at_the_desk(home, story)
+    assert refused.value.code == code
+
+
+def test_watchers_are_told_of_all_trust_when_it_changes(home: Home) -> None:
+    """They replace what they know, so nothing can be half-known."""
+
+    async def story() -> list[calls.News]:
+        office = await Office.open(home)
+        watcher = await office.watch()
+        await office.handle(calls.AddAnchor(ROOT.pem, "station"), WHO)
+        await office.handle(calls.RemoveAnchor(KEY_ID, "station"), WHO)
+        heard = [await watcher.next() for _ in range(3)]
+        await office.close()
+        return heard
+
+    _, added, removed = asyncio.run(story())
+    assert isinstance(added, calls.TrustChanged)
+    assert isinstance(removed, calls.TrustChanged)
+    assert [len(news.anchors) for news in (added, removed)] == [1, 0]
+    assert [issuer.name for issuer in added.issuers] == ["root", "csms", "station", "ocsp"]
+
+
+def test_our_own_authorities_are_listed_root_first(home: Home) -> None:
+    """Without the server certificates, which are nobody's issuers."""
+
+    async def story(desk: Desk) -> calls.Issuers:
+        return await desk.ask(calls.ListIssuers(), calls.Issuers)
+
+    rows = at_the_desk(home, story).issuers
+    assert [row.purpose for row in rows] == ["root", "csms", "station", "ocsp"]
+    assert all(row.pem.startswith("-----BEGIN CERTIFICATE-----") and len(row.key_id) == 32 for row in rows)

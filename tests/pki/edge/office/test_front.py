@@ -1,0 +1,138 @@
+"""The authority opens only with the right keys, finishes what a crash left, and tells watchers one consistent story."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.edge import calls
+from pki.edge.office.front import Office
+from pki.errors import BollardError, ForbiddenError, InputError
+from tests.worlds import WHO, Paper, at_the_desk, make_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pki.edge.home import Home
+    from tests.worlds import Desk
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A fresh home."""
+    return make_home(tmp_path)
+
+
+def test_a_wrong_passphrase_stops_the_opening(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, not when the first station asks."""
+    monkeypatch.setenv("BOLLARD_PASSPHRASE", "not the one")
+    with pytest.raises(ForbiddenError, match=r"passphrase\.wrong"):
+        asyncio.run(Office.open(home))
+
+
+def test_a_damaged_ledger_stops_the_opening(home: Home) -> None:
+    """Nothing is signed on top of it."""
+    home.ledger.write_bytes(b"zeros " * 1000)
+    with pytest.raises(BollardError, match=r"ledger\."):
+        asyncio.run(Office.open(home))
+
+
+def test_every_call_but_watch_has_an_act(home: Home) -> None:
+    """A question that was forgotten would be refused as a watch."""
+
+    async def story(desk: Desk) -> None:
+        for kind in calls.Call.__subclasses__():
+            if kind is calls.Watch:
+                continue
+            try:
+                await desk.office.handle(_blank(kind), WHO)
+            except BollardError as refused:
+                assert refused.code != "call.watch"
+        with pytest.raises(InputError, match=r"call\.watch"):
+            await desk.office.handle(calls.Watch(), WHO)
+
+    at_the_desk(home, story)
+
+
+def _blank(kind: type[calls.Call]) -> calls.Call:
+    fields = [name for name in kind.__struct_fields__ if name not in kind.__struct_defaults__]
+    required = fields[: len(fields) - len(kind.__struct_defaults__)]
+    blanks = {"int": 0, "bool": False, "str": ""}
+    return kind(*(blanks.get(str(kind.__annotations__[name]), ()) for name in required))
+
+
+def test_the_sweep_abandons_what_was_only_intended_and_says_so(home: Home) -> None:
+    """A row as a crash leaves it."""
+    stranger = sqlite3.connect(home.ledger)
+    stranger.execute(
+        "INSERT INTO certificate (issuer_key_id, serial, purpose, subject, issuer, not_before, not_after, status, tbs)"
+        " VALUES (zeroblob(32), '1a', 'station', 'CN=x', 'CN=y', '2026-01-01T00:00:00Z', '2027-01-01T00:00:00Z',"
+        " 'intended', x'00')"
+    )
+    stranger.commit()
+    stranger.close()
+
+    async def story(desk: Desk) -> tuple[str, str]:
+        rows = (await desk.ask(calls.ListCertificates(serial="1a"), calls.Certificates)).certificates
+        return rows[0].status, (await desk.ask(calls.ListAudit(limit=1), calls.AuditRows)).rows[0].entry
+
+    status, entry = at_the_desk(home, story)
+    assert status == "abandoned"
+    assert '"act":"certificate.abandoned"' in entry
+    assert '"who":"authority"' in entry
+
+
+def test_a_watch_misses_nothing_and_repeats_nothing_however_busy_the_desk_is(home: Home) -> None:
+    """The snapshot and the news after it, put together, are the ledger: begun in the middle of forty acts."""
+
+    async def story() -> None:
+        office = await Office.open(home)
+        adding = [asyncio.create_task(office.handle(Paper.of(number).add, WHO)) for number in range(40)]
+        await asyncio.wait(adding, return_when=asyncio.FIRST_COMPLETED)
+        watcher = await office.watch()
+        await asyncio.gather(*adding)
+        await office.handle(calls.SetStationStatus("CP-000", "disabled"), WHO)
+        snapshot = await watcher.next()
+        assert isinstance(snapshot, calls.Snapshot)
+        known = [station.identity for station in snapshot.stations]
+        while "CP-000!" not in known:
+            news = await watcher.next()
+            assert isinstance(news, calls.StationChanged)
+            known.append(news.station.identity + "!" * (news.station.status == "disabled"))
+        assert sorted(known[:-1]) == [f"CP-{number:03}" for number in range(40)]
+        office.leave(watcher)
+        await office.close()
+
+    asyncio.run(story())
+
+
+def test_the_snapshot_holds_all_that_admission_needs(home: Home) -> None:
+    """Verifiers included, for it goes to proxy workers only."""
+
+    async def story() -> calls.News:
+        office = await Office.open(home)
+        await office.handle(calls.AddStation("CP-1", "SN-1", 2), WHO)
+        snapshot = await (await office.watch()).next()
+        await office.close()
+        return snapshot
+
+    snapshot = asyncio.run(story())
+    assert isinstance(snapshot, calls.Snapshot)
+    assert (snapshot.organisation, snapshot.csms_host) == ("Example Charging", "csms.example.org")
+    assert snapshot.stations[0].verifier.startswith("sha256$")
+    assert len(snapshot.issuers) == 4
+
+
+def test_a_closed_office_does_nothing_more(home: Home) -> None:
+    """Whoever asks late is told."""
+
+    async def story() -> None:
+        office = await Office.open(home)
+        await office.close()
+        with pytest.raises(BollardError, match=r"ledger\.closed"):
+            await office.handle(Paper.of(1).add, WHO)
+
+    asyncio.run(story())
