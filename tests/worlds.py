@@ -6,15 +6,19 @@ Nothing here pretends: homes are made by ``create``, the authority is a process 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Self, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -29,21 +33,30 @@ from tests.certs import Party, request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-    from pathlib import Path
 
 ORGANISATION = "Example Charging"
 HOST = "csms.example.org"
 WHO = "tester"
 
-_SERVE = "import sys, pathlib; from pki.edge import home, service; service.run_authority(home.Home.at(pathlib.Path(sys.argv[1])))"
+_SERVE = (
+    "import sys, pathlib; from pki.edge.home import Home; from pki.edge.service import run_authority;"
+    "run_authority(Home.at(pathlib.Path(sys.argv[1])))"
+)
 
 T = TypeVar("T")
 R = TypeVar("R", bound=calls.Row)
 
 
 def make_home(folder: Path, host: str = HOST) -> Home:
-    """A finished home below ``folder``, made as ``bollard init`` makes it (about a tenth of a second)."""
-    return create(folder / "home", Organisation.parse(ORGANISATION), Host.parse(host)).home
+    """A finished home below ``folder``: a copy of one that ``bollard init`` made earlier in this run of the tests."""
+    return Home.at(shutil.copytree(_made_home(host).path, folder / "home"))
+
+
+@cache
+def _made_home(host: str) -> Home:
+    folder = tempfile.TemporaryDirectory(prefix="bollard-test-")
+    atexit.register(folder.cleanup)
+    return create(Path(folder.name) / "home", Organisation.parse(ORGANISATION), Host.parse(host)).home
 
 
 @contextlib.contextmanager
@@ -118,6 +131,11 @@ class Desk:
         row = await self.office.handle(call, WHO)
         assert isinstance(row, answer)
         return row
+
+    async def until_refused(self, call: calls.Call) -> NoReturn:
+        """Ask again and again, until a refusal is raised."""
+        while True:
+            await self.ask(call, calls.Row)
 
     async def fill_disk(self) -> None:
         """Let the ledger grow by a few pages at most from now on, as on a disk that is all but full."""

@@ -2,8 +2,8 @@
 
 * One thread owns the ledger's only writing connection. An act is a function of the open transaction.
 * Each act runs in a savepoint of its own: one that fails is undone alone, the others go on.
-* Nobody hears of an act before its transaction is on the disk. What an act left in ``after`` (news for watchers) runs on
-  the event loop in the order of the commits, and before the act's own answer.
+* Nobody hears of an act before its transaction is on the disk. What an act left in ``after`` (news for watchers) runs
+  on the event loop in the order of the commits, and before the act's own answer.
 * When the transaction as a whole is lost (disk full, failed commit), every act in it fails; none was done.
 """
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class Tx:
-    """The open transaction as one act sees it: the database, and what to do on the event loop once it is on the disk."""
+    """The open transaction as one act sees it: the database, and what to do on the event loop after the commit."""
 
     __slots__ = ("after", "database")
 
@@ -56,12 +56,12 @@ class GroupCommit:
         self._thread.start()
 
     async def write(self, act: Callable[[Tx], T]) -> T:
-        """Run an act; return what it returned once it is on the disk. What it raises is raised here, and it is undone."""
+        """Run an act; return what it returned, once it is on the disk. What it raises is raised here; it is undone."""
         if self._closed:
             raise BollardError("ledger.closed", "the authority is stopping", "Start it again, then repeat this.")
-        pending = _Pending(act, self._loop.create_future())
-        self._acts.put(pending)
-        return await pending.future
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._acts.put(_Pending(act, future))
+        return await future
 
     async def read(self, look: Callable[[Database], T]) -> T:
         """Look at one consistent state of the ledger, at least as new as every write already answered."""
@@ -124,7 +124,7 @@ class GroupCommit:
         self._writer.execute("SAVEPOINT act")
         try:
             act.run(Tx(self._writer))
-        except Exception as problem:  # noqa: BLE001 - whatever an act raises belongs to the one who asked for it
+        except Exception as problem:  # whatever an act raises belongs to the one who asked for it
             if not self._writer.conn.in_transaction and isinstance(problem, sqlite3.Error):
                 raise
             self._writer.execute("ROLLBACK TO act")

@@ -1,4 +1,4 @@
-"""Fills a new home: the keys, the operator's root, the authorities below it, the server certificates, the first entries.
+"""Fills a new home: keys, the operator's root, the authorities below it, the server certificates, the first entries.
 
 Every certificate goes the one way of ``office.issuing``: planned, linted, recorded, signed, recorded. The kinds and the
 tree are two tables.
@@ -46,7 +46,7 @@ KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A certificate of the tree: for which key, in which role, by which profile, under whom. No name: the CSMS host's."""
+    """A certificate of the tree: for which key, in which role, by which profile, under whom. No name: the CSMS host."""
 
     key: str
     role: str

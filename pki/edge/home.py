@@ -1,8 +1,8 @@
 """The home folder: one place that holds everything a Bollard knows, readable by its owner alone.
 
-``create`` makes it: keys, our authorities, the server certificates, the ledger. All its certificates are recorded before
-they are signed, like any other. ``bollard.toml`` is written last, so its presence says that the home is whole; until
-then the file ``.unfinished`` stands in the folder, and a second run begins anew.
+``create`` makes it: keys, our authorities, the server certificates, the ledger. All its certificates are recorded
+before they are signed, like any other. ``bollard.toml`` is written last, so its presence says that the home is whole;
+until then the file ``.unfinished`` stands in the folder, and a second run begins anew.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ class Created:
 
 
 def create(path: Path, organisation: Organisation, csms_host: Host, public_url: str = "") -> Created:
-    """Make a home (``bollard init``). ``public_url`` is where stations reach the web process; empty takes the CSMS host.
+    """Make a home (``bollard init``). ``public_url`` is where stations reach the web process; empty: the CSMS host.
 
     A finished home is refused with ``ConflictError("home.exists")``, a folder with anything else in it with
     ``ConflictError("home.not_empty")``; a half-made home is cleared and made anew.

@@ -3,8 +3,8 @@
 * Keys are PKCS#8 PEM, encrypted under the home's passphrase, in files that only we may read.
 * A file is written whole or not at all: beside its place, flushed to the disk, then renamed.
 * The passphrase comes from the file named by ``BOLLARD_PASSPHRASE_FILE``, else from ``BOLLARD_PASSPHRASE``, else from
-  ``keys/passphrase``. The last is made by ``init`` when nobody gave one; it lies beside the keys, so it protects nothing
-  but a key file that is copied alone, and the one who runs ``init`` is told so.
+  ``keys/passphrase``. The last is made by ``init`` when nobody gave one; it lies beside the keys, so it protects
+  nothing but a key file that is copied alone, and the one who runs ``init`` is told so.
 """
 
 from __future__ import annotations
@@ -225,8 +225,8 @@ def _read_named(name: str) -> bytes:
 
 @cache
 def _twin_ec(curve: str) -> SigningKey:
-    kinds = {"secp256r1": ec.SECP256R1, "secp384r1": ec.SECP384R1, "secp521r1": ec.SECP521R1}
-    return ec.generate_private_key(kinds[curve]())
+    kinds = {"secp256r1": ec.SECP256R1(), "secp384r1": ec.SECP384R1(), "secp521r1": ec.SECP521R1()}
+    return ec.generate_private_key(kinds[curve])
 
 
 @cache

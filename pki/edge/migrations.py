@@ -1,7 +1,7 @@
 """How the ledger's tables came to be, step by step; a step once released is never edited, only followed by another.
 
-Each step runs in one transaction with the note that it ran. Tables are strict. Nothing is ever upserted: a certificate's
-row is inserted before its signature exists, and a second row for one (issuer, serial) is impossible.
+Each step runs in one transaction with the note that it ran. Tables are strict. Nothing is ever upserted: a
+certificate's row is inserted before its signature exists, and a second row for one (issuer, serial) is impossible.
 """
 
 from __future__ import annotations

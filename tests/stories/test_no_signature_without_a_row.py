@@ -1,7 +1,8 @@
 """The authority is killed at every step of its work, and never is there a certificate that the ledger does not know.
 
 Each test runs the real process, has it kill itself with SIGKILL at a named point, starts it again and looks: what a
-client received is in the ledger as valid, what was only intended is abandoned with an entry in the log, the log verifies.
+client received is in the ledger as valid, what was only intended is abandoned with an entry in the log, and the log
+verifies.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from pki.edge import calls
 from pki.edge.client import ask_once
 from pki.edge.crashpoints import INIT_POINTS, ISSUE_POINTS, REVOKE_POINTS
 from pki.edge.founding import TREE
-from pki.edge.home import Home
+from pki.edge.home import Home, create
 from pki.errors import BollardError, InputError, UnreachableError
+from pki.names import Host, Organisation
 from tests.worlds import HOST, ORGANISATION, Paper, at_the_desk, connected, make_home, running_authority
 
 if TYPE_CHECKING:
@@ -148,7 +150,7 @@ def test_an_interrupted_init_is_no_home_and_a_second_run_makes_one(tmp_path: Pat
     else:
         with pytest.raises(InputError, match=r"home\.missing"):
             Home.at(path)
-        home = make_home(tmp_path)
+        home = create(path, Organisation.parse(ORGANISATION), Host.parse(HOST)).home
     assert ask_once(home, calls.VerifyAudit(), calls.AuditVerified).size == 1 + 2 * len(TREE)
     assert {row.status for row in everything(home)} == {"valid"}
     x509.load_pem_x509_certificate((home.ca / "root.pem").read_bytes())
@@ -161,8 +163,7 @@ def test_a_full_disk_lets_no_signature_out(tmp_path: Path) -> None:
     async def story(desk: Desk) -> None:
         await desk.fill_disk()
         with pytest.raises(BollardError, match=r"ledger\.full"):
-            while True:
-                await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+            await desk.until_refused(Paper.of(1).issue)
         await desk.free_disk()
 
     at_the_desk(home, story)

@@ -1,4 +1,4 @@
-"""The audit log in the ledger: an entry for every act, each a leaf of a Merkle tree (RFC 6962 2.1), and the checkpoints.
+"""The audit log in the ledger: every act an entry, every entry a leaf of a Merkle tree (RFC 6962 2.1), and checkpoints.
 
 An entry and the tree's new right edge are written in the transaction of the act itself: no entry, no act.
 """
@@ -99,7 +99,7 @@ def newest_checkpoint(database: Database) -> Checkpoint | None:
 
 
 def verify(database: Database, origin: str, public_key: Ed25519PublicKey) -> tuple[audit.Frontier, int]:
-    """Recompute the whole log; return its edge and how many checkpoints agree. Raises ``RefusedError("audit.broken")``."""
+    """Recompute the log; return its edge and how many checkpoints agree. Raises ``RefusedError("audit.broken")``."""
     signed = _signed(database, origin, public_key)
     roots = _by_size(signed)
     frontier = audit.Frontier()

@@ -1,4 +1,4 @@
-"""Certificates in the ledger: recorded as intended, then valid, perhaps revoked; or abandoned, when a crash came between.
+"""Certificates in the ledger: recorded as intended, then valid, perhaps revoked; abandoned, when a crash came between.
 
 A row's way is a table (``_WAYS``), and every step names the state it starts from, so that no step happens twice.
 """
@@ -106,7 +106,8 @@ def intended(database: Database) -> list[Identified]:
     return store.rows(
         database,
         Identified,
-        "SELECT id, serial, status, coalesce(station, '') AS station FROM certificate WHERE status = 'intended' ORDER BY id",
+        "SELECT id, serial, status, coalesce(station, '') AS station FROM certificate"
+        " WHERE status = 'intended' ORDER BY id",
     )
 
 
@@ -145,7 +146,7 @@ def listed(
 
 
 def of_station(database: Database, station: str, live_after: str) -> list[CertificateRow]:
-    """Return every certificate meant for a station that ends after ``live_after``, whatever its status, oldest first."""
+    """Return a station's certificates that end after ``live_after``, whatever their status, oldest first."""
     return store.rows(
         database,
         CertificateRow,

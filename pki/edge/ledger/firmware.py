@@ -1,6 +1,7 @@
 """Firmware in the ledger: verified images by vendor, model and version, and the downloads granted of them.
 
-One version of one model is one image for ever. A download is found by the SHA-256 of its token, which is all we keep of it.
+One version of one model is one image for ever. A download is found by the SHA-256 of its token, which is all that is
+kept of it.
 """
 
 from __future__ import annotations

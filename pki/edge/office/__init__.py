@@ -1,8 +1,8 @@
 """The authority's desk: everything that may be asked of it, and how each act is done and recorded.
 
 ``front`` is the way in: ``Office.open``, ``handle``, ``watch``, ``close``. ``desk`` is what every act works with. Then
-one file per noun: ``stations``, ``certificates``, ``anchors``, ``firmware``, ``credentials``, ``records`` (the audit log);
-``issuing`` is the one way a certificate comes to be; ``news`` tells watchers what changed.
+one file per noun: ``stations``, ``certificates``, ``anchors``, ``firmware``, ``credentials``, ``records`` (the audit
+log); ``issuing`` is the one way a certificate comes to be; ``news`` tells watchers what changed.
 
 Every act that changes something writes one audit entry in its own transaction: no entry, no act.
 """

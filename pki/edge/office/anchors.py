@@ -1,4 +1,4 @@
-"""Whom we trust: our own authorities, and certificates of others, each for one purpose (and one vendor for firmware)."""
+"""Whom we trust: our own authorities, and certificates of others, each for one purpose (firmware: one vendor)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Taking firmware images in after they were verified, and granting stations their downloads.
 
-An image is verified in quarantine, kept in the vault, and only then recorded; so what is in the catalogue is in the vault.
-A download's token is random, told once inside its URL, and found again by its SHA-256.
+An image is verified in quarantine, kept in the vault, and only then recorded; so the vault has what the catalogue
+names. A download's token is random, told once inside its URL, and found again by its SHA-256.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from pki.audit import Json
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
     from pki.firmware.release import Release, ReleaseClaim
@@ -78,7 +79,12 @@ def _take(desk: Desk, release: Release, who: str, tx: Tx) -> calls.FirmwareImpor
         imported=clock.now(),
     )
     firmware.add(tx.database, row)
-    what = {"digest": row.digest, "size": row.size, "algorithm": row.algorithm, **_named(release.claim)}
+    what: dict[str, Json] = {
+        "digest": row.digest,
+        "size": row.size,
+        "algorithm": row.algorithm,
+        **_named(release.claim),
+    }
     index = desk.record(tx, "firmware.imported", who, what)
     tx.after.append(partial(desk.board.publish, calls.ReleaseAdded(row)))
     noticed = tuple((finding.code, finding.clause, finding.says) for finding in release.findings)
@@ -126,7 +132,7 @@ def _record_download(desk: Desk, call: calls.RecordDownload, who: str, tx: Tx) -
     if not 0 <= call.first <= call.last < found.size:
         raise InputError("download.range", f"bytes {call.first} to {call.last} of {found.size}", "Report real bytes.")
     index = found.audit_index
-    what = {"station": found.station, "digest": found.digest, "first": call.first, "last": call.last}
+    what: dict[str, Json] = {"station": found.station, "digest": found.digest, "first": call.first, "last": call.last}
     if not found.served:
         index = desk.record(tx, "download.started", who, what)
     if call.complete and not found.complete:

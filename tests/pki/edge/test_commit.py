@@ -1,4 +1,4 @@
-"""Acts share transactions and nothing else: one that fails is undone alone, and nobody hears of one that is not on disk."""
+"""Acts share transactions and nothing else: one that fails is undone alone, and none is heard of too early."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 import threading
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -17,7 +18,6 @@ from pki.errors import BollardError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
 
     from sqlite_utils import Database
 
@@ -124,8 +124,7 @@ def test_many_acts_share_few_transactions(tmp_path: Path) -> None:
 def _commits(database: Database) -> int:
     """Frames in the write-ahead log that end a transaction: their field for the size after it is not zero."""
     path = database.execute("PRAGMA database_list").fetchone()[2]
-    with open(f"{path}-wal", "rb") as wal:
-        data = wal.read()
+    data = Path(f"{path}-wal").read_bytes()
     return sum(data[at + 4 : at + 8] != bytes(4) for at in range(32, len(data), 24 + 4096))
 
 

@@ -14,12 +14,17 @@ from pki.edge.home import MARK, Home, create, read_settings
 from pki.errors import BollardError, ConflictError, ForbiddenError, InputError
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
-from tests.worlds import HOST, ORGANISATION, make_home
+from tests.worlds import HOST, ORGANISATION
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 US = Organisation.parse(ORGANISATION), Host.parse(HOST)
+
+
+def make_home(folder: Path) -> Home:
+    """A home made here and now, unlike the copies that other tests use."""
+    return create(folder / "home", *US).home
 
 
 @pytest.fixture(autouse=True)

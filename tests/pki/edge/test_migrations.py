@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 ROW = {
-    "issuer_key_id": b"i" * 32, "serial": "1a", "purpose": "station", "station": None, "subject": "CN=x", "issuer": "CN=y",
+    "issuer_key_id": b"i" * 32, "serial": "1a", "purpose": "station", "station": None, "subject": "CN=x",
+    "issuer": "CN=y",
     "not_before": "2026-01-01T00:00:00Z", "not_after": "2027-01-01T00:00:00Z", "status": "intended", "tbs": b"tbs",
     "der": None, "reason": None, "revoked_at": None,
 }  # fmt: skip
@@ -36,7 +37,7 @@ def insert(database: Database, **changes: object) -> None:
     row = {**ROW, **changes}
     names = ", ".join(row)
     marks = ", ".join(f":{name}" for name in row)
-    database.execute(f"INSERT INTO certificate ({names}) VALUES ({marks})", row)
+    database.execute(f"INSERT INTO certificate ({names}) VALUES ({marks})", row)  # noqa: S608 - the names are ours
 
 
 def test_applying_the_steps_again_changes_nothing(database: Database) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import socket
 import sqlite3
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pki.edge.home import Home
+
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -175,6 +178,35 @@ def test_a_peer_that_hangs_up_midway_leaves_its_act_done(home: Home) -> None:
         with line_to(home) as line:
             line.connection.sendall(wire.write_question(1, Paper.of(2).add) + b"half a questi")
         assert ask_once(home, calls.VerifyAudit(), calls.AuditVerified).size > 0
+
+
+def reachable_users() -> list[int]:
+    """The users that this test can be: itself and, when it is root, nobody too."""
+    return [os.geteuid(), *([NOBODY] if os.geteuid() == 0 else [])]
+
+
+@pytest.mark.parametrize("user", reachable_users())
+def test_the_kernel_decides_who_is_answered_whatever_the_files_mode_says(
+    home: Home, user: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the socket thrown open to all, another user is still turned away before any question."""
+    with running_authority(home):
+        home.run.chmod(0o755)
+        home.authority_socket.chmod(0o666)
+        monkeypatch.chdir(home.run)
+        with socket.socket(socket.AF_UNIX) as connection, connection.makefile("rb") as replies:
+            connection.settimeout(20)
+            ourselves = os.geteuid()
+            os.seteuid(user)
+            try:
+                connection.connect(home.authority_socket.name)
+            finally:
+                os.seteuid(ourselves)
+            if user == ourselves:
+                line = Line(connection, replies)
+                assert "answer" in line.say(b'{"id": 1, "body": {"call": "ListIssuers"}}\n')
+            else:
+                assert code(Line(connection, replies).hear()) == "authority.peer"
 
 
 def test_more_connections_than_there_is_room_for_are_turned_away(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -131,9 +132,9 @@ def test_a_socket_deep_in_the_tree_is_reached(tmp_path: Path) -> None:
     """The kernel takes 107 bytes of path; a home may lie deeper."""
     folder = tmp_path / ("x" * 120)
     folder.mkdir()
-    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as asking:
-        with wire.short_path(folder / "a.sock") as path:
-            listening.bind(path)
-            listening.listen()
-            asking.connect(path)
+    with ExitStack() as depth, socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as asking:
+        path = depth.enter_context(wire.short_path(folder / "a.sock"))
+        listening.bind(path)
+        listening.listen()
+        asking.connect(path)
     assert (folder / "a.sock").is_socket()

@@ -40,7 +40,7 @@ async def issued(desk: Desk, paper: Paper = PAPER) -> calls.CertificateIssued:
 
 
 def test_a_station_gets_a_chain_that_verifies_and_names_it(home: Home) -> None:
-    """Leaf first, without the root; the serial number as common name, our organisation, its own key (A00.FR.509, .511)."""
+    """Leaf first, no root; the serial number as common name, our organisation, its own key (A00.FR.509, .511)."""
     answer = at_the_desk(home, issued)
     leaf, *above = read_certificates(answer.chain)
     assert len(above) == 1

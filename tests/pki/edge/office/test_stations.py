@@ -138,7 +138,7 @@ def test_what_cannot_be_is_refused_by_name_and_changes_nothing(home: Home, call:
 def test_each_act_leaves_one_entry_that_names_who_and_what(home: Home) -> None:
     """And no secret."""
 
-    async def story(desk: Desk) -> list[tuple[int, str]]:
+    async def story(desk: Desk) -> list[tuple[str, str]]:
         added = await desk.ask(calls.AddStation("CP-1", "SN-1", 2), calls.StationAdded)
         acts = [
             added.audit_index,
