@@ -54,7 +54,7 @@ class Asked:
 
     def ask(self, call: calls.Call, answer: type[R]) -> R:
         """Ask the authority something that changes nothing."""
-        from pki.edge.client import ask_once
+        from pki.edge.asking import ask_once
 
         return ask_once(self.home(), call, answer)
 

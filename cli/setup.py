@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @pass_asked
 def init(asked: Asked, org: Organisation, csms_host: Host, public_url: str) -> None:
     """Make the home: certificate authorities, keys, ledger and settings."""
-    from pki.edge.home import create
+    from pki.edge.creation import create
 
     record: dict[str, Plain] = {"home": str(asked.home_path), "org": str(org), "csms_host": str(csms_host)}
     if asked.dry_run:

@@ -316,6 +316,7 @@ async def run(options: argparse.Namespace) -> int:
     url = f"{options.url.rstrip('/')}/{quote(options.identity, safe='')}"
     subprotocols = [Subprotocol(options.subprotocol or f"ocpp{options.version}")]
     context = tls(options) if url.startswith("wss:") else None
+    where = {"host": options.address} if options.address else {}
     try:
         async with connect(
             url,
@@ -325,6 +326,7 @@ async def run(options: argparse.Namespace) -> int:
             compression=None,
             proxy=None,
             create_connection=Socket,
+            **where,
         ) as socket:
             report(connected=url, subprotocol=socket.subprotocol)
             code = await talk(socket, options)
@@ -350,6 +352,7 @@ def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description="A small charging station for OCPP 1.6 and 2.0.1.")
     parser.add_argument("--url", required=True, help="where to connect, without the identity: wss://HOST:PORT/PATH")
+    parser.add_argument("--address", help="dial this address instead of looking up the URL's host name")
     parser.add_argument("--identity", required=True, help="the name to connect under")
     parser.add_argument("--version", choices=("1.6", "2.0.1"), default="2.0.1", help="the OCPP version to speak")
     parser.add_argument("--subprotocol", help="offer this instead of the version's own, to see it refused")

@@ -29,6 +29,16 @@ class Settings:
     csms_host: Host
     public_url: str
     """Where stations reach the web process: https, no path ending in a slash, no query."""
+    server_certificates: tuple[ServerCertificate, ...] = ()
+    """What listeners present instead of our own certificates; empty: our own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """Paths of a PEM chain, leaf first, and of its unencrypted private key: a certificate that others issued for us."""
+
+    certificate: str
+    key: str
 
 
 def parse_settings(text: str) -> Settings:
@@ -41,6 +51,21 @@ def parse_settings(text: str) -> Settings:
         organisation=Organisation.parse(_text(tables, "organisation", "name")),
         csms_host=Host.parse(_text(tables, "csms", "host")),
         public_url=_public_url(_text(tables, "web", "public_url")),
+        server_certificates=tuple(_server_certificate(table) for table in _array(tables, "server_certificate")),
+    )
+
+
+def _array(tables: Mapping[str, object], name: str) -> list[object]:
+    found = tables.get(name, [])
+    if not isinstance(found, list):
+        raise InputError("settings.type", f"write [[{name}]], with two brackets", _ADVICE)
+    return found
+
+
+def _server_certificate(table: object) -> ServerCertificate:
+    named = {"server_certificate": table}
+    return ServerCertificate(
+        certificate=_text(named, "server_certificate", "certificate"), key=_text(named, "server_certificate", "key")
     )
 
 

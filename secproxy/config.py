@@ -32,7 +32,9 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "listener": frozenset({"address", "profile"}),
     "web": frozenset({"address", "public_url"}),
     "proxy": frozenset({"workers"}),
+    "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
 }
+ARRAYS: Final = frozenset({"listener", "server_certificate"})  # tables that may stand many times
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
@@ -200,9 +202,9 @@ def _refuse_unknown(raw: dict[str, object]) -> None:
 
 
 def _tables(name: str, value: object) -> list[dict[str, object]]:
-    tables = value if name == "listener" else [value]
+    tables = value if name in ARRAYS else [value]
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _wrong(name, "write [[listener]]" if name == "listener" else f"write [{name}]")
+        raise _wrong(name, f"write [[{name}]]" if name in ARRAYS else f"write [{name}]")
     return tables
 
 

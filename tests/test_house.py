@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import statistics
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,8 +15,8 @@ ROOMS = ("pki", "secproxy", "cli")
 
 CORE_MAY_IMPORT = {
     "__future__", "abc", "argon2", "base64", "binascii", "collections", "contextlib", "cryptography", "dataclasses",
-    "datetime", "enum", "functools", "hashlib", "hmac", "ipaddress", "itertools", "json", "math", "msgspec", "pki", "re",
-    "secproxy", "string", "struct", "tomllib", "typing", "urllib.parse", "websockets.datastructures",
+    "datetime", "enum", "functools", "hashlib", "hmac", "ipaddress", "itertools", "json", "math", "msgspec", "pki",
+    "re", "secproxy", "string", "struct", "tomllib", "typing", "urllib.parse", "websockets.datastructures",
     "websockets.exceptions", "websockets.frames", "websockets.headers", "websockets.http11", "websockets.streams",
     "websockets.utils",
 }  # fmt: skip
@@ -113,23 +114,16 @@ def test_the_median_function_has_eight_lines_or_fewer() -> None:
 
 def test_every_public_thing_says_what_it_is() -> None:
     """Each module, public class and public function of the rooms has a docstring."""
-    silent = []
-    for path in sources("bollard", *ROOMS):
-        tree = ast.parse(path.read_text())
-        nodes = [
-            node for node in ast.walk(tree) if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        ]
-        silent += [
-            f"{short(path)}: {node.name}" for node in nodes if _is_public(tree, node) and not ast.get_docstring(node)
-        ]
-        silent += [short(path)] if tree.body and not ast.get_docstring(tree) else []
-
-    assert silent == []
+    assert [name for path in sources("bollard", *ROOMS) for name in _silent(path)] == []
 
 
-def _is_public(tree: ast.Module, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    owners = [tree, *(owner for owner in tree.body if isinstance(owner, ast.ClassDef) and owner.name[0] != "_")]
-    return not node.name.startswith("_") and any(node in owner.body for owner in owners)
+def _silent(path: Path) -> list[str]:
+    tree = ast.parse(path.read_text())
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name[0] != "_"]
+    nodes = [*tree.body, *(node for owner in classes for node in owner.body)]
+    documented = [node for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)]
+    public = [node for node in documented if node.name[0] != "_" and not ast.get_docstring(node)]
+    return [f"{short(path)}: {node.name}" for node in public] + ([] if ast.get_docstring(tree) else [short(path)])
 
 
 @pytest.mark.parametrize("path", [p for p in sources(*ROOMS) if p.name not in WITHOUT_MIRROR], ids=short)
@@ -149,6 +143,15 @@ def test_nothing_speaks_of_the_machine_it_was_made_on() -> None:
     ]
 
     assert [short(f) for f in files if any(word in f.read_text() for word in words)] == []
+
+
+@pytest.mark.parametrize("command", [("ruff", "check"), ("ruff", "format", "--check"), ("mypy",)], ids=" ".join)
+def test_the_linters_have_nothing_to_say(command: tuple[str, ...]) -> None:
+    """ruff and mypy --strict are clean, with every exception's reason beside it."""
+    program = Path(sys.executable).parent / command[0]
+    checked = subprocess.run([str(program), *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_this_interpreter_is_one_we_promise() -> None:

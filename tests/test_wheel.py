@@ -47,10 +47,10 @@ def test_the_installed_command_plays_the_demo_from_another_directory(wheel: Path
     """In an empty environment, outside the checkout, ``bollard --version`` and ``bollard demo`` work."""
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)
-    command = environment / "bin" / "bollard"
+    command = str(environment / "bin" / "bollard")
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    install = [environment / "bin" / "python", "-m", "pip", "install", "--quiet", wheel]
+    install = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", str(wheel)]
     subprocess.run(install, check=True, cwd=elsewhere)
 
     version = subprocess.run([command, "--version"], cwd=elsewhere, capture_output=True, text=True, check=True)

@@ -26,7 +26,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.edge import calls
 from pki.edge.client import Authority
-from pki.edge.home import Home, create
+from pki.edge.creation import create
+from pki.edge.home import Home
 from pki.edge.office.front import Office
 from pki.names import Host, Organisation
 from tests.certs import Party, request

@@ -1,7 +1,8 @@
 """The whole story in one command: every promise kept once, on this machine, with real processes and real attacks.
 
-``story`` holds the steps in order, ``attacks`` the eight connections that must be refused, ``world`` the folder and the
-processes, ``child`` one process that is listened to, ``papers`` the keys and certificates that others would bring.
+``story`` holds the steps in order, ``attacks`` the eight connections that must be refused, ``firmware`` the updates,
+``world`` the folder and the processes, ``child`` one process that is listened to, ``papers`` the keys and certificates
+that others would bring.
 What an administrator would do, the story does with the ``bollard`` command, and shows it.
 """
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from bollard import ROOMS
 from cli.demo.attacks import ATTACKS, ORGANISATION, must_be_refused
 from cli.demo.firmware import image_is_signed, tampered_image, unsigned_update, update_16, update_201
 from cli.demo.papers import write_station_request
-from cli.demo.world import World, end_on_signals
+from cli.demo.world import EXAMPLES, World, end_on_signals
 from pki.errors import BollardError
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def issue_certificates(world: World) -> str:
 
 def start_all(world: World) -> str:
     """Start the operator's CSMS, and Bollard in front of it."""
-    csms = world.start("csms", sys.executable, str(ROOMS / "examples" / "csms.py"), "--port", "0")
+    csms = world.start("csms", sys.executable, str(EXAMPLES / "csms.py"), "--port", "0")
     port = csms.wait_for("that it listens", lambda fact: "ready" in fact)["ready"]
     web = f"127.0.0.1:{world.ports['web']}"
     doors = [f"--listen=127.0.0.1:{world.ports[profile]}={profile}" for profile in (3, 2)]

@@ -14,18 +14,16 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import click
 
-from bollard import ROOMS
 from cli.demo.child import Child, Fact
 from pki.errors import BollardError
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 COMMAND_SECONDS: Final = 60.0  # no command of the story takes longer, even on a busy machine
+EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"  # beside the rooms, in a checkout and in a wheel
 VENDOR: Final = "Demo Vendor"
 MODEL: Final = "Demo One"
 
@@ -77,7 +75,7 @@ class World:
         """Start the example station against our listener of this security profile."""
         url = f"wss://localhost:{self.ports[profile]}/ocpp"
         made_by = ("--vendor", VENDOR, "--model", MODEL, "--manufacturer-root", "manufacturer.pem")
-        program = str(ROOMS / "examples" / "station.py")
+        program = str(EXAMPLES / "station.py")
         given = ("--url", url, "--identity", identity, "--root", "root.pem", *made_by, *options)
         return self.start(name, sys.executable, program, *given)
 

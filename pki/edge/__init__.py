@@ -1,8 +1,9 @@
 """Where certificates meet the world: keys, disk, clock, database, and the one process that holds the CA keys.
 
-``home`` is the folder that holds everything, ``founding`` fills it once. ``keys`` and ``policies`` load what the core takes
-as arguments, ``clock`` gives the time. ``store migrations ledger/ commit`` are the ledger and its one writer; ``office/`` does
-what is asked and records it; ``calls`` is what may be asked, ``wire`` how it travels, ``service`` the process that
-answers, ``client`` how others ask. ``vault`` keeps firmware images, ``http/`` serves them. ``crashpoints`` lets the tests
-end the process where it hurts.
+``home`` is the folder that holds everything; ``creation`` makes it, ``founding`` fills it, once. ``keys`` and
+``policies`` load what the core takes as arguments, ``clock`` gives the time. ``store migrations ledger/ commit`` are
+the ledger and its one writer; ``office/`` does what is asked and records it; ``calls`` is what may be asked, ``wire``
+how it travels, ``service`` the process that answers, ``client`` how others ask it, ``asking`` how a command does,
+whether or not one runs. ``vault`` keeps firmware images, ``http/`` serves them. ``lock`` lets one process in,
+``crashpoints`` lets the tests end it where it hurts.
 """

@@ -1,7 +1,7 @@
 """What may be asked of the authority process, and what it answers: one typed record per question.
 
-Each question names its answer in ``Answer``; both travel as JSON lines over the authority's Unix socket, decoded once at
-the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in UTC.
+Each question names its answer in ``Answer``; both travel as JSON lines over the authority's Unix socket, decoded once
+at the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in UTC.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Done(Row, frozen=True):
 
 
 class CertificateRow(Row, frozen=True):
-    """One certificate as lists and the proxy see it. ``serial`` is hex; ``issuer_key_id`` is 32 bytes (SHA-256 of SPKI)."""
+    """One certificate as lists and the proxy see it. ``serial`` is hex, ``issuer_key_id`` SHA-256 of its key."""
 
     serial: str
     subject: str
@@ -188,8 +188,10 @@ class ListCertificates(Call, frozen=True):
 
 
 class RevokeCertificate(Call, frozen=True):
-    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``. ``reason`` is an RFC
-    5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``cessation_of_operation``, ``unspecified`` ...)."""
+    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``.
+
+    ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...).
+    """
 
     Answer = Done
     serial: str
@@ -260,13 +262,16 @@ class ListIssuers(Call, frozen=True):
 
 
 class Credentials(Row, frozen=True):
-    """What a TLS listener of ours presents. Keys are PKCS#8 PEM in clear: they travel over the peer-checked Unix socket to
-    our own processes only, are never logged and never written to disk by them."""
+    """What a TLS listener of ours presents: an ECDSA chain, an RSA chain, or both; what is not there is empty.
 
-    ecdsa_chain: str
-    ecdsa_key: str
-    rsa_chain: str
-    rsa_key: str
+    Keys are PKCS#8 PEM in clear: they travel over the peer-checked Unix socket to our own processes only, are never
+    logged and never written to disk by them.
+    """
+
+    ecdsa_chain: str = ""
+    ecdsa_key: str = ""
+    rsa_chain: str = ""
+    rsa_key: str = ""
 
     def __repr__(self) -> str:
         return "Credentials(...)"

@@ -1,10 +1,10 @@
 """Where the proxy touches the world: sockets, TLS, the event journal, and the processes that hold them.
 
 A station's way: ``listener`` accepts, ``tls`` shakes hands, ``arrival`` takes it through admission, claim and CSMS
-(``passwords``, ``claim_line``, ``upstream``), ``relay`` is its live connection, ``links`` ends it when the ledger says so.
-``worker`` puts these together; ``authority_line`` and ``reading`` bring what the ledger knows.
+(``passwords``, ``claim_line``, ``upstream``), ``relay`` is its live connection, ``links`` ends it when the ledger
+says so. ``worker`` puts these together; ``authority_line`` and ``reading`` bring what the ledger knows.
 
-Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads both.
-Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings in force), ``claim_desk`` and
-``claim_wire``; ``web`` serves firmware; ``locks`` lets one process in.
+Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
+both. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings in force), ``claim_desk``
+and ``claim_wire``; ``web`` serves firmware; ``locks`` lets one process in.
 """

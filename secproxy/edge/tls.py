@@ -307,10 +307,8 @@ class TlsLeg:
 
 def _present(context: SSL.Context, credentials: Credentials) -> None:
     """Load both server certificates; their common chain goes with either."""
-    chains = [
-        (x509.load_pem_x509_certificates(credentials.ecdsa_chain.encode()), credentials.ecdsa_key),
-        (x509.load_pem_x509_certificates(credentials.rsa_chain.encode()), credentials.rsa_key),
-    ]
+    pairs = [(credentials.ecdsa_chain, credentials.ecdsa_key), (credentials.rsa_chain, credentials.rsa_key)]
+    chains = [(x509.load_pem_x509_certificates(chain.encode()), key) for chain, key in pairs if key]
     for chain, key in chains:
         context.use_certificate(chain[0])
         context.use_privatekey(_private_key(key))

@@ -169,11 +169,9 @@ def _context() -> ssl.SSLContext:
 
 
 def _present(context: ssl.SSLContext, credentials: calls.Credentials) -> None:
-    """Load both certificates; connections made from now on see them."""
-    for chain, key in (
-        (credentials.ecdsa_chain, credentials.ecdsa_key),
-        (credentials.rsa_chain, credentials.rsa_key),
-    ):
+    """Load the certificates; connections made from now on see them."""
+    pairs = [(credentials.ecdsa_chain, credentials.ecdsa_key), (credentials.rsa_chain, credentials.rsa_key)]
+    for chain, key in [(chain, key) for chain, key in pairs if key]:
         with os.fdopen(os.memfd_create("credentials", os.MFD_CLOEXEC), "w") as unnamed:
             unnamed.write(key + "\n" + chain)
             unnamed.flush()

@@ -101,6 +101,7 @@ async def _first_end(*works: Coroutine[object, object, None]) -> None:
     finally:
         for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Surroundings:

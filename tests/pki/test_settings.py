@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pki.errors import InputError
-from pki.settings import PUBLIC_URL_LENGTH, parse_settings
+from pki.settings import PUBLIC_URL_LENGTH, ServerCertificate, parse_settings
 
 GOOD = """
 [organisation]
@@ -61,3 +61,25 @@ def test_a_wrong_setting_is_named(change: tuple[str, str], code: str, named: str
 def test_a_slash_at_the_end_of_the_address_is_dropped() -> None:
     """So that paths can be put behind it."""
     assert parse_settings(GOOD.replace(':8440"\n', ':8440/files/"\n')).public_url.endswith(":8440/files")
+
+
+def test_certificates_of_others_are_named_by_their_files() -> None:
+    """Any number of tables, each with a certificate and its key; none means our own."""
+    table = '[[server_certificate]]\ncertificate = "/tls/chain.pem"\nkey = "/tls/key.pem"\n'
+
+    assert parse_settings(GOOD).server_certificates == ()
+    assert parse_settings(GOOD + table).server_certificates == (ServerCertificate("/tls/chain.pem", "/tls/key.pem"),)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        '[server_certificate]\ncertificate = "a"\nkey = "b"\n',
+        '[[server_certificate]]\ncertificate = "a"\n',
+        "[[server_certificate]]\ncertificate = 1\nkey = 2\n",
+    ],
+)
+def test_half_a_certificate_of_others_is_refused(table: str) -> None:
+    """One bracket too few, a key that is missing, a number for a path."""
+    with pytest.raises(InputError, match="server_certificate"):
+        parse_settings(GOOD + table)

@@ -20,10 +20,11 @@ import pytest
 from cryptography import x509
 
 from pki.edge import calls
-from pki.edge.client import ask_once
+from pki.edge.asking import ask_once
 from pki.edge.crashpoints import INIT_POINTS, ISSUE_POINTS, REVOKE_POINTS
+from pki.edge.creation import create
 from pki.edge.founding import TREE
-from pki.edge.home import Home, create
+from pki.edge.home import Home
 from pki.errors import BollardError, InputError, UnreachableError
 from pki.names import Host, Organisation
 from tests.worlds import HOST, ORGANISATION, Paper, at_the_desk, connected, make_home, running_authority
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from tests.worlds import Desk
 
 _INIT = (
-    "import sys, pathlib; from pki.edge.home import create; from pki.names import Host, Organisation;"
+    "import sys, pathlib; from pki.edge.creation import create; from pki.names import Host, Organisation;"
     "create(pathlib.Path(sys.argv[1]), Organisation.parse(sys.argv[2]), Host.parse(sys.argv[3]))"
 )
 

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pki.edge import calls
-from pki.edge.client import ask_once
+from pki.edge.asking import ask_once
 from pki.edge.founding import KEYS, TREE, Wanted
 from pki.lint import lint_certificate
 from pki.profile import CertificatePurpose

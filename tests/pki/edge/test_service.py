@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge import calls, service, wire
-from pki.edge.client import ask_once
+from pki.edge.asking import ask_once
 from pki.edge.office.front import Office
 from pki.errors import BollardError, UnreachableError
 from tests.worlds import Paper, connected, make_home, running_authority, start_authority, wait_ready

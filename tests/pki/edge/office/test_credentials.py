@@ -10,11 +10,14 @@ from cryptography.hazmat.primitives import serialization
 
 from pki.certificate import read_certificates
 from pki.edge import calls
+from pki.errors import InputError
+from tests.certs import Party
 from tests.worlds import at_the_desk, make_home
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pki.edge.home import Home
     from tests.worlds import Desk
 
 
@@ -56,3 +59,57 @@ def test_no_key_in_clear_is_in_the_home(credentials: calls.Credentials, tmp_path
     body = credentials.ecdsa_key.splitlines()[1].encode()
     files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
     assert all(body not in path.read_bytes() for path in files)
+
+
+ROOT = Party.root("Public Root", "Somebody Else")
+GIVEN = ROOT.issue("csms.example.org", dns="csms.example.org")
+
+
+def named(home: Home, certificate: str, key: str) -> Home:
+    """The home with server certificates of others named in its settings."""
+    (home.path / "given.pem").write_text(certificate)
+    (home.path / "given.key").write_text(key)
+    table = f'certificate = "{home.path}/given.pem"\nkey = "{home.path}/given.key"\n'
+    home.settings.write_text(f"{home.settings.read_text()}\n[[server_certificate]]\n{table}")
+    return home
+
+
+async def fetched(desk: Desk) -> calls.Credentials:
+    """What a listener fetches."""
+    return await desk.ask(calls.FetchCredentials(), calls.Credentials)
+
+
+def test_certificates_of_others_are_presented_when_the_settings_name_them(tmp_path: Path) -> None:
+    """A public CA's certificate takes the place of ours; its root is not sent along."""
+    home = named(make_home(tmp_path), GIVEN.pem + ROOT.pem, GIVEN.key_pem)
+
+    assert at_the_desk(home, fetched) == calls.Credentials(ecdsa_chain=GIVEN.pem, ecdsa_key=GIVEN.key_pem)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "says"),
+    [
+        pytest.param(GIVEN.pem, ROOT.key_pem, "is not that of", id="the key of another certificate"),
+        pytest.param(GIVEN.pem, "no key", "no unencrypted private key", id="no key at all"),
+        pytest.param("no certificate", GIVEN.key_pem, "certificate", id="no certificate at all"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(tmp_path: Path, certificate: str, key: str, says: str) -> None:
+    """The error names the file and the table to correct; no key is in it."""
+    home = named(make_home(tmp_path), certificate, key)
+
+    with pytest.raises(InputError, match=says) as refused:
+        at_the_desk(home, fetched)
+
+    assert "PRIVATE" not in str(refused.value)
+
+
+def test_two_of_one_kind_and_missing_files_are_refused(tmp_path: Path) -> None:
+    """A listener presents one certificate of each kind; a file that is not there is said to be missing."""
+    home = named(named(make_home(tmp_path), GIVEN.pem, GIVEN.key_pem), GIVEN.pem, GIVEN.key_pem)
+    with pytest.raises(InputError, match="two ECDSA"):
+        at_the_desk(home, fetched)
+
+    (home.path / "given.key").unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        at_the_desk(home, fetched)

@@ -1,0 +1,122 @@
+"""Makes a home (``bollard init``): whole, or clearly unfinished.
+
+Keys, our authorities, the server certificates, the ledger: all its certificates are recorded before they are signed,
+like any other. ``bollard.toml`` is written last, so its presence says that the home is whole; until then the file
+``.unfinished`` stands in the folder, and a second run begins anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pki.edge import founding, keys
+from pki.edge.crashpoints import reach
+from pki.edge.home import SETTINGS, Home
+from pki.errors import BollardError, ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pki.names import Host, Organisation
+
+MARK: Final = ".unfinished"
+FOLDERS: Final = ("keys", "ca", "journal", "vault", "quarantine", "run")
+LISTEN_PORTS: Final = {"mutual": 8443, "basic": 8442, "web": 8440}  # defaults; people change them in bollard.toml
+
+_OURS: Final = frozenset({*FOLDERS, MARK, "ledger.db", "ledger.db-wal", "ledger.db-shm", "events.db"})
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A home was made. ``passphrase_made`` says that the passphrase was generated and lies in ``keys/passphrase``:
+    whoever is there must be told. ``audit_size`` is the number of entries in its audit log."""
+
+    home: Home
+    passphrase_made: bool
+    audit_size: int
+
+
+def create(path: Path, organisation: Organisation, csms_host: Host, public_url: str = "") -> Created:
+    """Make a home (``bollard init``). ``public_url`` is where stations reach the web process; empty: the CSMS host.
+
+    A finished home is refused with ``ConflictError("home.exists")``, a folder with anything else in it with
+    ``ConflictError("home.not_empty")``; a half-made home is cleared and made anew.
+    """
+    try:
+        with _claimed(path):
+            return _make(Home(path), organisation, csms_host, public_url)
+    except OSError as problem:
+        raise BollardError(
+            "home.failed",
+            f"the home at {str(path)!r} could not be made: {problem.strerror}",
+            "Check the folder's permissions and the space on its disk, then run 'bollard init' again.",
+        ) from problem
+
+
+def _make(home: Home, organisation: Organisation, csms_host: Host, public_url: str) -> Created:
+    text = founding.render_settings(organisation, csms_host, public_url or f"https://{csms_host}:{LISTEN_PORTS['web']}")
+    for name in FOLDERS:
+        (home.path / name).mkdir(mode=0o700)
+    given = keys.find_passphrase(home.keys)
+    passphrase = given or keys.make_passphrase(home.keys)
+    size = asyncio.run(founding.found(home, text, passphrase))
+    keys.write_private(home.events, b"")
+    keys.write_private(home.settings, text.encode())
+    reach("init.settings")
+    (home.path / MARK).unlink()
+    return Created(home, given is None, size)
+
+
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Take the folder for this run: ours or empty, marked as unfinished, cleared of what an earlier run left."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _refuse_foreign(path)
+    path.chmod(0o700)
+    handle = os.open(path / MARK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(handle, path)
+        _refuse_foreign(path)
+        keys.flush_folder(path)
+        _clear(path)
+        reach("init.marked")
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConflictError(
+            "home.busy", f"another 'bollard init' works at {str(path)!r}", "Wait for it to end."
+        ) from None
+
+
+def _refuse_foreign(path: Path) -> None:
+    if (path / SETTINGS).exists():
+        raise ConflictError(
+            "home.exists", f"there is a Bollard home at {str(path)!r} already", "Use it, or name another with --home."
+        )
+    names = {entry.name for entry in path.iterdir()}
+    if names and (MARK not in names or names - _OURS):
+        raise ConflictError(
+            "home.not_empty",
+            f"{str(path)!r} holds other things: {', '.join(sorted(names)[:5])[:200]!r}",
+            "Name an empty or a new folder.",
+        )
+
+
+def _clear(path: Path) -> None:
+    """Remove what an interrupted run left; no certificate of it was ever handed to anyone."""
+    for entry in path.iterdir():
+        if entry.name != MARK:
+            (shutil.rmtree if entry.is_dir() else os.unlink)(entry)

@@ -1,0 +1,162 @@
+"""A worker as a process: it follows the ledger, survives the authority, and goes with its supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import ssl
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from pki.edge import calls
+from pki.names import Organisation
+from secproxy.config import parse_config
+from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.effective import write_config
+from tests.certs import key_pem
+from tests.secproxy.edge.doors import Csms, csms
+from tests.stories.readme import free_port
+from tests.worlds import Paper, connected, make_home, running_authority, station_key
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from pki.edge.client import Authority
+    from pki.edge.home import Home
+
+HEARTBEAT = '[2,"1","Heartbeat",{}]'
+
+
+@contextlib.asynccontextmanager
+async def working(home: Home, backend: Csms) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
+    """A real worker process of this home, its listeners open; the supervisor is a desk in this process."""
+    port, ready = free_port(), asyncio.Event()
+    text = home.settings.read_text().replace("0.0.0.0:8443", f"127.0.0.1:{port}")
+    text = text.replace("0.0.0.0:8442", f"127.0.0.1:{free_port()}")
+    text = text.replace('upstream = ""', f'upstream = "ws://127.0.0.1:{backend.port}"')
+    (home.run / "config.toml").write_text(write_config(Organisation.parse("Example Charging"), parse_config(text)))
+    async with asyncio.timeout(40), ClaimDesk(3, lambda _: ready.set()).open(home.claims_socket):
+        argv = [sys.executable, "-m", "bollard", "--home", str(home.path), "worker", "--number", "0"]
+        process = subprocess.Popen(argv)
+        try:
+            await ready.wait()
+            yield port, process, ready
+        finally:
+            process.terminate()
+            await asyncio.to_thread(process.wait, 10)
+
+
+async def issue(authority: Authority, folder: Path) -> ssl.SSLContext:
+    """Register CP-001, issue its certificate, and make its TLS context."""
+    paper = Paper.of(1)
+    await authority.ask(paper.add, calls.StationAdded)
+    issued = await authority.ask(paper.issue, calls.CertificateIssued)
+    (folder / "station.pem").write_text(key_pem(station_key(1)) + issued.chain)
+    context = ssl.create_default_context(cadata=(folder / "home" / "ca" / "root.pem").read_text())
+    context.load_cert_chain(folder / "station.pem")
+    return context
+
+
+def dial(port: int, context: ssl.SSLContext, identity: str = "CP-001") -> connect:
+    """A station's connection to the worker."""
+    return connect(
+        f"wss://csms.example.org:{port}/ocpp/{identity}",
+        host="127.0.0.1",
+        ssl=context,
+        subprotocols=[Subprotocol("ocpp1.6")],
+        compression=None,
+        proxy=None,
+    )
+
+
+def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation_ends_it(tmp_path: Path) -> None:
+    """Every change of the ledger reaches the worker by itself, and a live session within a second."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            async with dial(port, context) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+                [certificate] = (
+                    await authority.ask(calls.ListCertificates(station="CP-001"), calls.Certificates)
+                ).certificates
+                await authority.ask(calls.RevokeCertificate(certificate.serial), calls.Done)
+                async with asyncio.timeout(1):
+                    with pytest.raises(ConnectionClosed):
+                        await socket.recv()
+            with pytest.raises(InvalidStatus):
+                await dial(port, context)
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_a_worker_goes_on_without_the_authority_and_catches_up_after_it(tmp_path: Path) -> None:
+    """Known stations are admitted meanwhile; what changed meanwhile is applied after the restart."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        first = contextlib.ExitStack()
+        first.enter_context(running_authority(home))
+        async with csms() as backend, working(home, backend) as (port, _, _ready):
+            async with connected(home) as authority:
+                context = await issue(authority, tmp_path)
+            async with dial(port, context):
+                first.close()
+            async with dial(port, context) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+                with running_authority(home):
+                    async with connected(home) as authority:
+                        await authority.ask(calls.SetStationStatus("CP-001", "disabled"), calls.Done)
+                        with pytest.raises(ConnectionClosed):
+                            await socket.recv()
+
+    asyncio.run(story())
+
+
+def test_a_worker_ends_with_its_supervisor(tmp_path: Path) -> None:
+    """When the claims line ends nobody knows who is connected where, so the worker leaves."""
+    home = make_home(tmp_path)
+
+    async def story() -> int:
+        async with csms() as backend, contextlib.AsyncExitStack() as stack:
+            _, process, _ready = await stack.enter_async_context(working(home, backend))
+            pid = process.pid
+        assert pid
+        return process.returncode
+
+    with running_authority(home):
+        assert asyncio.run(story()) == 0
+
+
+def test_a_worker_killed_outright_leaves_the_port_to_the_next(tmp_path: Path) -> None:
+    """SIGKILL: the address is free at once, and a new worker serves it."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        async with csms() as backend:
+            async with working(home, backend) as (_, process, _ready):
+                os.kill(process.pid, signal.SIGKILL)
+                await asyncio.to_thread(process.wait, 10)
+            async with (
+                working(home, backend) as (port, _, _ready),
+                connected(home) as authority,
+                dial(port, await issue(authority, tmp_path)) as socket,
+            ):
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+
+    with running_authority(home):
+        asyncio.run(story())
