@@ -90,12 +90,10 @@ class Asked:
             click.confirm(question, abort=True, err=True)
 
 
-def one(found: Sequence[T], noun: str, name: str) -> T:
-    """Take the one that was named; ``NotFoundError`` when there is none."""
+def one(found: Sequence[T], code: str, noun: str, name: str) -> T:
+    """Take the one that was named; ``NotFoundError`` with this code when there is none."""
     if not found:
-        raise NotFoundError(
-            f"{noun.split(maxsplit=1)[0]}.unknown".lower(), f"there is no {noun} {name[:64]!r}", "List what there is."
-        )
+        raise NotFoundError(code, f"there is no {noun} {name[:64]!r}", "List what there is.")
     return found[0]
 
 

@@ -89,4 +89,4 @@ def trust_remove(asked: Asked, keyid: str, purpose: str) -> None:
 
 def _issuer(asked: Asked, name: str) -> calls.IssuerRow:
     found = asked.ask(calls.ListIssuers(), calls.Issuers).issuers
-    return one([each for each in found if each.name == name], "CA", name)
+    return one([each for each in found if each.name == name], "ca.unknown", "CA", name)

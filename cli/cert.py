@@ -74,7 +74,7 @@ def list_(asked: Asked, station: StationIdentity | None, status: str | None, exp
 def show(asked: Asked, serial: CertificateSerial) -> None:
     """Show one certificate."""
     found = asked.ask(calls.ListCertificates(serial=str(serial)), calls.Certificates).certificates
-    asked.record(row_of(one(found, "certificate", str(serial)), FIELDS))
+    asked.record(row_of(one(found, "certificate.unknown", "certificate", str(serial)), FIELDS))
 
 
 @cert.command()
@@ -103,7 +103,7 @@ def _valid_of(asked: Asked, station: StationIdentity | None) -> list[str]:
     call = calls.ListCertificates(str(station), CertificateStatus.VALID.value)
     found = asked.ask(call, calls.Certificates).certificates
     if not found:
-        one(found, "valid certificate of", str(station))
+        one(found, "certificate.unknown", "valid certificate of", str(station))
     return [each.serial for each in found]
 
 

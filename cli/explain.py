@@ -1,4 +1,4 @@
-"""Explains a code that was printed: a clause of the standard, or the cause of a security event. Works offline."""
+"""Explains any code that was printed: a clause, the cause of an event, an error's or a finding's. Works offline."""
 
 from __future__ import annotations
 
@@ -17,21 +17,50 @@ if TYPE_CHECKING:
 @click.argument("code")
 @pass_asked
 def explain(asked: Asked, code: str) -> None:
-    """Explain a clause (A00.FR.405) or the cause of an event (cert.revoked)."""
-    asked.record(meaning_of(code))
+    """Explain a clause (A00.FR.405), an event's cause (cert.revoked) or the code of an error (csr.refused)."""
+    asked.record(meaning_of(code.strip()))
 
 
 def meaning_of(code: str) -> dict[str, Plain]:
-    """Find what a code means; ``NotFoundError("explain.unknown")`` when nothing of ours has it."""
-    from pki.clauses import CLAUSES
+    """Find what a code means; ``NotFoundError("explain.unknown")`` when nothing of ours has it.
+
+    A few names are both the cause of an event and the code of an error; ``as_error`` then tells the second meaning.
+    """
+    event, error = _event(code), _error(code)
+    if event:
+        return {**event, "as_error": error} if error else event
+    return {"code": code, "says": error} if error else _clause(code)
+
+
+def _event(code: str) -> dict[str, Plain]:
     from secproxy.events import CAUSES
 
-    if code in CAUSES:
-        kind = CAUSES[code]
-        facts = {"cause": code, "type": kind.type, "severity": kind.severity.value, "clause": kind.clause}
-        return {**facts, "says": kind.says, "next": kind.advice}
-    if code in CLAUSES:
-        clause = CLAUSES[code]
-        return {"clause": code, "says": clause.says, "applies": str(clause.applies)}
-    advice = "Give a clause or a cause exactly as it was printed; 'bollard event list' shows causes."
-    raise NotFoundError("explain.unknown", f"nothing is known by the code {code[:60]!r}", advice)
+    if code not in CAUSES:
+        return {}
+    kind = CAUSES[code]
+    facts = {"cause": code, "type": kind.type, "severity": kind.severity.value, "clause": kind.clause}
+    return {**facts, "says": kind.says, "next": kind.advice}
+
+
+def _error(code: str) -> str:
+    """What a code means on an error or a finding; empty when none has it."""
+    import cli.codes
+    import pki.codes
+    import pki.edge.codes
+    import pki.firmware.codes
+    import secproxy.codes
+
+    rooms = (pki.codes, pki.firmware.codes, pki.edge.codes, secproxy.codes, cli.codes)
+    return next((room.CODES[code] for room in rooms if code in room.CODES), "")
+
+
+def _clause(code: str) -> dict[str, Plain]:
+    from pki import clauses
+
+    try:
+        clause = clauses.explain(code)
+    except NotFoundError:
+        advice = "Give a clause, a cause or an error's code exactly as it was printed."
+        raise NotFoundError("explain.unknown", f"nothing is known by the code {code[:60]!r}", advice) from None
+    applies: dict[str, Plain] = {edition.value: number for edition, number in clause.applies.items()}
+    return {"clause": clause.id, "says": clause.says, "applies": applies}

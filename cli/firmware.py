@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import uuid
 from contextlib import contextmanager
@@ -69,7 +70,9 @@ def in_quarantine(home: Home, image: Path) -> Iterator[str]:
     try:
         copy.touch(mode=0o600, exist_ok=False)
         with image.open("rb") as source, copy.open("wb") as target:
+            fcntl.flock(target, fcntl.LOCK_EX)  # for as long as we live: an authority that starts leaves it alone
             shutil.copyfileobj(source, target, 1 << 20)
-        yield copy.name
+            target.flush()
+            yield copy.name
     finally:
         copy.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pki.errors import BollardError
 
@@ -66,8 +66,9 @@ def show_record(output: Output, record: Mapping[str, Plain]) -> None:
         case Output.CSV:
             _csv([record], list(record))
         case Output.TABLE:
-            width = max((len(name) for name in record), default=0)
-            for name, value in record.items():
+            lines = dict(_lines(record))
+            width = max(map(len, lines), default=0)
+            for name, value in lines.items():
                 _print(f"{name.replace('_', ' '):<{width}}  {cell(value)}")
 
 
@@ -148,6 +149,15 @@ def cell(value: Plain) -> str:
 def to_line(row: Mapping[str, Plain], columns: Sequence[str]) -> str:
     """Write a row as one line of text, for what is printed as it happens."""
     return "  ".join(cell(row.get(name)) for name in columns)
+
+
+def _lines(record: Mapping[str, Plain]) -> Iterator[tuple[str, Plain]]:
+    """Name what a table gives a line of its own: each field, and each part of a field that has parts."""
+    for name, value in record.items():
+        if isinstance(value, dict) and value:
+            yield from ((f"{name} {clean(part)}", inner) for part, inner in value.items())
+        else:
+            yield name, value
 
 
 def _table(rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:

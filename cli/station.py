@@ -80,7 +80,8 @@ def list_(asked: Asked) -> None:
 @pass_asked
 def show(asked: Asked, identity: StationIdentity) -> None:
     """Show one station and its certificates."""
-    found = one(asked.ask(calls.ListStations(str(identity)), calls.Stations).stations, "station", str(identity))
+    stations = asked.ask(calls.ListStations(str(identity)), calls.Stations).stations
+    found = one(stations, "station.unknown", "station", str(identity))
     certificates: list[Plain] = [row_of(each, CERTIFICATE_FIELDS) for each in found.certificates]
     asked.record({**row_of(found, FIELDS), "certificates": certificates})
 

@@ -1,6 +1,7 @@
 """What a station says of itself when it boots, whichever OCPP version it says it in.
 
-Everything here was chosen by the station: texts are cut, and what is no text counts as not said.
+Everything here was chosen by the station: texts are cut, and what is no text counts as not said; a serial number that
+is no text is read all the same, since some CSMS would take it for one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+V16: Final = "ocpp1.6"
 TEXT_LENGTH: Final = 255  # characters; the longest text that the messages read here may hold (techInfo)
 
 
@@ -29,10 +31,14 @@ class Boot:
         return self.serials[0] if self.serials else ""
 
 
-def read_boot(payload: Mapping[str, object]) -> Boot:
-    """Read a BootNotification's payload. In 2.x the station stands in an object of its own, in 1.6 beside the rest."""
-    station = payload.get("chargingStation")
-    if isinstance(station, dict):
+def read_boot(payload: Mapping[str, object], version: str) -> Boot:
+    """Read a BootNotification's payload as the CSMS will, by the session's ``version`` and nothing else.
+
+    In 2.x the station stands in an object of its own, in 1.6 beside the rest.
+    """
+    if version != V16:
+        told = payload.get("chargingStation")
+        station: Mapping[str, object] = told if isinstance(told, dict) else {}
         return Boot(
             vendor=text(station.get("vendorName")),
             model=text(station.get("model")),
@@ -53,4 +59,4 @@ def text(value: object) -> str:
 
 
 def _serials(*values: object) -> tuple[str, ...]:
-    return tuple(serial for serial in map(text, values) if serial)
+    return tuple(str(value)[:TEXT_LENGTH] for value in values if value not in ("", None))

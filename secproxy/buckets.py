@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Bucket:
-    """Holds up to ``burst`` tokens, gains ``rate`` of them a second; time is given, in seconds of any steady clock."""
+    """Holds up to ``burst`` tokens, gains ``rate`` of them a second; time is given, in seconds of any clock; one
+    that is set back costs nothing."""
 
     rate: float
     burst: float
@@ -16,7 +17,9 @@ class Bucket:
 
     def take(self, now: float) -> bool:
         """Take one token; False when there is none."""
-        tokens = self.burst if self._tokens < 0 else min(self.burst, self._tokens + (now - self._at) * self.rate)
+        tokens = (
+            self.burst if self._tokens < 0 else min(self.burst, self._tokens + max(0.0, now - self._at) * self.rate)
+        )
         self._at = now
         self._tokens = tokens - 1 if tokens >= 1 else tokens
         return tokens >= 1

@@ -159,6 +159,13 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "The request is no proper WebSocket upgrade to a station's URL.",
         "Correct the URL in the station: it ends in /IDENTITY and has no query.",
     ),
+    "door.crowded": Kind(
+        "bollard.Crowded",
+        _HIGH,
+        "",
+        "One network address holds as many unfinished connections as it may; more of them are shown the door.",
+        "If it is a site of yours, its stations get in one after the other; else block the address in your firewall.",
+    ),
     "subprotocol.none": Kind(
         "bollard.SubprotocolRefused",
         _MEDIUM,
@@ -210,6 +217,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "OCPP-J 4.1",
         "A message is no OCPP message, or two readers could read it differently; it was not passed on.",
         "Update the sender's firmware or software; the evidence names the fault.",
+    ),
+    "message.flood": Kind(
+        _MESSAGES,
+        _HIGH,
+        "OCPP-J 4.1",
+        "One connection brought more messages that must be written down or judged than allowed; it was closed.",
+        "The events before it name the fault; when it is a station, update its firmware or take it off the network.",
     ),
     "station.event": Kind(
         "bollard.StationEvent",

@@ -73,6 +73,12 @@ class Limits:
     """Seconds a live connection has to answer a ping before a newcomer with the same credential takes its place."""
     handshakes_at_once: int = 64
     """TLS handshakes under way in one worker; more wait unread, so that live traffic keeps its share of the core."""
+    arrivals_of_one: int = 32
+    """Connections of one network address in one worker that are not admitted yet; half of the handshakes, so that one
+    address alone cannot keep the others out."""
+    arrivals_queued: int = 256
+    """More connections of that address, which wait unread; a site behind one address comes back whole after an outage.
+    Above it: closed at once."""
 
 
 @dataclass(frozen=True, slots=True)

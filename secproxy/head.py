@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from websockets.datastructures import MultipleValuesError
-from websockets.exceptions import InvalidHeader
+from websockets.exceptions import InvalidHeader, SecurityError
 from websockets.headers import parse_connection, parse_subprotocol, parse_upgrade
 from websockets.http11 import Request, Response
 from websockets.streams import StreamReader
@@ -85,7 +85,7 @@ def read_response(head: bytes, key: str, offered: Sequence[str]) -> str:
     reader.feed_data(head)
     try:
         response = _run(Response.parse(reader.read_line, reader.read_exact, reader.read_to_eof))
-    except (ValueError, EOFError, NotImplementedError, InvalidHeader) as broken:
+    except (ValueError, EOFError, NotImplementedError, InvalidHeader, SecurityError) as broken:
         raise HeadError(502, f"the CSMS answered with something that is not HTTP: {str(broken)[:100]!r}") from None
     try:
         accepted, chosen = (response.headers.get(name) for name in ("Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"))
@@ -155,6 +155,8 @@ def _parse_request(head: bytes) -> Request:
     reader.feed_data(head)
     try:
         return _run(Request.parse(reader.read_line))
+    except SecurityError as excess:
+        raise HeadError(431, str(excess)[:100]) from None
     except (ValueError, EOFError, NotImplementedError) as broken:
         raise HeadError(400, f"not an HTTP request: {str(broken)[:100]!r}") from None
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SIGNED_SUFFIX: Final = "-Signed"  # marks an action whose payload is a signed message (OCPP-J 2.x, 7)
 
 _FROM_STATION: Final = ("BootNotification", "SecurityEventNotification")
-_FROM_CSMS: Final = ("UpdateFirmware", "PublishFirmware")
-_FROM_CSMS_1_6: Final = (*_FROM_CSMS, "SignedUpdateFirmware")
+_FROM_CSMS: Final = ("UpdateFirmware", "PublishFirmware", "SignedUpdateFirmware")  # in every version: some station
+# might know the action of another
 
 
 class Side(Enum):
@@ -29,17 +29,19 @@ class Side(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``told`` names, for each side, the actions as they stand in a message's head that the session must be told of."""
+    """``told`` names, for each side, the actions that the session must be told of, in small letters.
+
+    An action is looked up in small letters, because some station might not mind the case.
+    """
 
     told: Mapping[Side, frozenset[bytes]]
 
 
-def compile_plan(version: str) -> Plan:
-    """Make the plan for a session that speaks ``version``, a subprotocol name such as ``ocpp2.0.1``."""
-    csms = _FROM_CSMS_1_6 if version == "ocpp1.6" else _FROM_CSMS
-    sealed = tuple(action + SIGNED_SUFFIX for action in csms)
-    return Plan({Side.STATION: _names(_FROM_STATION), Side.CSMS: _names(csms + sealed)})
+def compile_plan() -> Plan:
+    """Make the plan of a session; it is one for all OCPP versions."""
+    sealed = tuple(action + SIGNED_SUFFIX for action in _FROM_CSMS)
+    return Plan({Side.STATION: _names(_FROM_STATION), Side.CSMS: _names(_FROM_CSMS + sealed)})
 
 
 def _names(actions: tuple[str, ...]) -> frozenset[bytes]:
-    return frozenset(action.encode() for action in actions)
+    return frozenset(action.lower().encode() for action in actions)

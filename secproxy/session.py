@@ -5,6 +5,7 @@ Rules this file keeps:
 * What nothing objects to goes on byte for byte as it came; only a firmware update that the gate cleared is said anew.
 * What cannot be read in one way alone is never passed on, whoever sent it.
 * A firmware update reaches the station only after the gate cleared it and the authority gave it our download URL.
+* A station or CSMS cannot make us write, ask or compute without end: what a session may have noted is a token bucket.
 * After the end nothing is ordered any more.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from pki.firmware.gate import Answer
 from pki.station import SecurityProfile
 from secproxy import boot, envelope
+from secproxy.buckets import Bucket
 from secproxy.envelope import Call, Send
 from secproxy.errors import GateRefused, MessageRefused
 from secproxy.events import CAUSES, Note, Value
@@ -33,7 +35,10 @@ if TYPE_CHECKING:
 PENDING_LIMIT: Final = (
     8  # firmware updates of one station that wait for their URL; OCPP-J 4.1.1 allows one call at a time
 )
+BOOT: Final = "bootnotification"
 POLICY_VIOLATION: Final = 1008  # RFC 6455 7.4.1
+NOTED_PER_SECOND: Final = 1.0  # messages of one session that are written down or acted on, on average; ours
+NOTED_AT_ONCE: Final = 60  # of them at once: a station may have gathered security events while it was offline
 
 # -- facts -------------------------------------------------------------------------------------------------------------
 
@@ -132,7 +137,7 @@ Order = Forward | Say | Ask | Record | Learn | HangUp
 class Session:
     """One admitted station and its CSMS, from the 101 to the end. ``version`` is the subprotocol both agreed on."""
 
-    __slots__ = ("_admitted", "_ended", "_next_ticket", "_pending", "_version", "_view", "plan")
+    __slots__ = ("_admitted", "_budget", "_ended", "_left_out", "_next_ticket", "_pending", "_version", "_view", "plan")
 
     def __init__(self, admitted: Admitted, version: str, view: View, plan: Plan) -> None:
         self.plan = plan
@@ -141,6 +146,8 @@ class Session:
         self._view = view
         self._pending: dict[int, tuple[Call, Cleared]] = {}
         self._next_ticket = 1
+        self._budget = Bucket(NOTED_PER_SECOND, NOTED_AT_ONCE)
+        self._left_out = 0
         self._ended = False
 
     def tell(self, fact: Fact, now: dt.datetime) -> list[Order]:
@@ -163,22 +170,24 @@ class Session:
         try:
             said = envelope.parse(message)
         except MessageRefused as refused:
-            return self._refuse_malformed(side, refused)
+            return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
         if not isinstance(said, Call | Send):
             return [Forward()]
-        if said.action.encode() not in self.plan.told[side]:
+        if said.action.lower().encode() not in self.plan.told[side]:
             return [Forward()]
+        if not self._may_note(now):
+            return self._unnoted(side, said)
         if isinstance(said, Send):
             return [self._record("message.malformed", side=side.value, fault="send", says=f"{said.action} is a call")]
         if side is Side.CSMS:
             return self._on_firmware(said, now)
-        return self._on_boot(said) if said.action == "BootNotification" else self._on_security_event(said)
+        return self._on_boot(said) if said.action.lower() == BOOT else self._on_security_event(said)
 
     # -- from the station ------------------------------------------------------------------------------------------
 
     def _on_boot(self, call: Call) -> list[Order]:
         """Compare the serial number with the certificate's (B01.FR.11, .12), then learn what the station is."""
-        told = boot.read_boot(call.payload)
+        told = boot.read_boot(call.payload, self._version)
         proved = self._station.serial.text
         if self._admitted.profile is SecurityProfile.MUTUAL_TLS and told.serials and proved not in told.serials:
             note = self._record("cert.serial", reported=", ".join(told.serials), certificate=proved)
@@ -233,6 +242,20 @@ class Session:
 
     # -- either side -----------------------------------------------------------------------------------------------
 
+    def _may_note(self, now: dt.datetime) -> bool:
+        return self._budget.take(now.timestamp())
+
+    def _unnoted(self, side: Side, said: Call | Send) -> list[Order]:
+        """Go on without a word where that is safe: what a station reports needs no copy of ours to be passed on."""
+        if said.action != "SecurityEventNotification" or isinstance(said, Send):
+            return self._cut_off(side)
+        self._left_out += 1
+        return [Forward()]
+
+    def _cut_off(self, side: Side) -> list[Order]:
+        note = self._record("message.flood", side=side.value)
+        return self._end([note, HangUp(POLICY_VIOLATION, "too many messages that need attention")])
+
     @property
     def _station(self) -> Station:
         """The station as the ledger has it now; as it was admitted, when it is just being removed."""
@@ -248,6 +271,8 @@ class Session:
         return orders
 
     def _record(self, cause: str, **evidence: Value) -> Record:
+        if self._left_out:
+            evidence, self._left_out = {**evidence, "left_out": self._left_out}, 0
         return Record(Note(cause, self._admitted.station.identity.text, self._admitted.remote, evidence))
 
     def _end(self, orders: list[Order]) -> list[Order]:

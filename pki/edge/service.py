@@ -1,6 +1,7 @@
 """The authority process: it alone holds the CA keys and writes the ledger, and it answers on a Unix socket only.
 
-* The lock comes first, for life; a socket file left by a crash is replaced under it.
+* The lock comes first, for life; under it a socket file left by a crash is replaced, and images that a killed process
+  left half copied are deleted.
 * Whoever connects must run as we do, or as root, by the kernel's word.
 * A malformed question, an unexpected error, a peer that hangs up: each costs its own answer and nothing else. What was
   begun is finished even when nobody waits for it any more.
@@ -23,6 +24,7 @@ import uvloop
 
 from pki.edge import calls, lock, wire
 from pki.edge.office.front import Office
+from pki.edge.vault import Vault, clear_quarantine
 from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableError
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ async def _run(home: Home) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     office = await Office.open(home)
     try:
+        Vault(home.vault).clear()
+        clear_quarantine(home.quarantine)
         service = Service(office)
         await service.open(home)
         _say("authority ready")

@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -15,7 +17,6 @@ import stat
 import tempfile
 import threading
 from collections import OrderedDict
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
@@ -33,6 +34,7 @@ BLOCK_BYTES: Final = 256 * 1024
 """256 KiB; ours: what is read, checked and sent at once."""
 SURVEYS_KEPT: Final = 64
 """Images whose block digests stay in memory: 32 bytes for each block, at most 512 KiB an image."""
+HALF_COPIED: Final = "."  # how the names of files begin that are no images yet
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -92,6 +94,12 @@ class Vault:
                 self._surveyed.popitem(last=False)
             return self._surveyed[digest]
 
+    def clear(self) -> None:
+        """Delete images half copied when their process was killed. For whoever holds the authority's lock."""
+        for left in self._folder.glob(f"sha256/*/{HALF_COPIED}*"):
+            with _disk("clear", left):
+                left.unlink()
+
     def _path(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
             raise InputError("vault.digest", f"{digest[:72]!r} is no SHA-256 in hex", "Give 64 hex digits.")
@@ -108,6 +116,14 @@ def take_in(quarantined: Path) -> FileDigests:
             each.update(block)
     sha256, sha384, sha512, sha1 = (each.digest() for each in sums)
     return FileDigests(size, sha256, sha384, sha512, sha1)
+
+
+def clear_quarantine(folder: Path) -> None:
+    """Delete what killed commands left there; a command that still works on its image holds a lock on it."""
+    for left in folder.iterdir():
+        with contextlib.suppress(OSError, InputError), _open(left) as file:  # locked, or no file at all
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def damaged(digest: str) -> BollardError:
@@ -157,10 +173,10 @@ def _copy(source: Path, out: BinaryIO) -> str:
     return whole.hexdigest()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _temporary(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """A new file in ``folder`` that is gone afterwards unless it was renamed."""
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", delete=False) as out:
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=HALF_COPIED, delete=False) as out:
         temporary = Path(out.name)
         try:
             yield temporary, cast("BinaryIO", out)
@@ -181,7 +197,7 @@ def _settle(temporary: Path, out: BinaryIO, target: Path) -> None:
         os.close(folder)
 
 
-@contextmanager
+@contextlib.contextmanager
 def _disk(act: str, path: Path) -> Iterator[None]:
     try:
         yield

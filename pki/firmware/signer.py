@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from pki.certificate import extension, read_certificates
 from pki.chain import Purpose, verify
 from pki.errors import InputError, RefusedError
-from pki.findings import Finding, Severity, error, warning
+from pki.findings import Finding, Severity, error
 from pki.firmware.policy import MissingPurpose
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def purpose_findings(certificate: x509.Certificate, policy: FirmwarePolicy) -> t
     if extension(certificate, x509.ExtendedKeyUsage):
         return ()
     says = "the signer's certificate names no extended key usage, code signing is expected"
-    make = error if policy.missing_purpose is MissingPurpose.REFUSE else warning
-    return (make("signer.purpose", "RFC 5280 4.2.1.12", says),)
+    severity = Severity.ERROR if policy.missing_purpose is MissingPurpose.REFUSE else Severity.WARNING
+    return (Finding("signer.purpose", severity, "RFC 5280 4.2.1.12", says),)
 
 
 def _explained(finding: Finding, certificate: x509.Certificate, vendor: str, anchors: Anchors) -> Finding:

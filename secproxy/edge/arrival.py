@@ -138,10 +138,10 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
 
 
 def _certificate(leg: TlsLeg) -> ClientCertificate | None:
-    chain = leg.verified_chain()
-    if not chain:
-        return None
     try:
+        chain = leg.verified_chain()
+        if not chain:
+            return None
         return read_certificate(chain[0].public_bytes(Encoding.DER), _anchor_id(chain[-1]))
     except InputError as broken:
         note = Note("cert.invalid", "", leg.remote, {"says": broken.cause})
@@ -179,7 +179,7 @@ async def _judge(reception: Reception, hello: Hello) -> Admitted:
 async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade) -> None:
     number = await _claim(reception, admitted)
     try:
-        upstream = await _dial(reception, admitted, upgrade)
+        upstream = await _dial(reception, admitted, upgrade, number)
     except BaseException:
         reception.claims.release(number)
         raise
@@ -191,19 +191,27 @@ async def _claim(reception: Reception, admitted: Admitted) -> int:
     try:
         return await reception.claims.claim(admitted.station.identity.text, admitted.credential)
     except ConflictError as held:
-        note = Note("session.duplicate", admitted.station.identity.text, admitted.remote, {"says": held.cause})
-        raise Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
+        raise _duplicate(admitted, held.cause) from None
     except UnreachableError:  # the supervisor is gone, and this worker goes with it
         raise Turned(None, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
 
 
-async def _dial(reception: Reception, admitted: Admitted, upgrade: head.Upgrade) -> UpstreamLeg:
+def _duplicate(admitted: Admitted, says: str) -> Turned:
+    note = Note("session.duplicate", admitted.station.identity.text, admitted.remote, {"says": says})
+    return Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS))
+
+
+async def _dial(reception: Reception, admitted: Admitted, upgrade: head.Upgrade, number: int) -> UpstreamLeg:
     config = reception.config
     extra = [("X-Forwarded-For", admitted.remote.rpartition(":")[0].strip("[]")), ("X-Forwarded-Proto", "https")]
     if admitted.certificate is None and upgrade.authorization is not None:
         extra.append(("Authorization", upgrade.authorization))  # verified by us; a CSMS that checks it too still can
     try:
-        return await dial(config, admitted, extra)
+        upstream = await dial(config, admitted, extra)
     except UpstreamError as away:
         note = Note("upstream.unreachable", admitted.station.identity.text, admitted.remote, {"says": away.says})
         raise Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
+    if not reception.claims.holds(number):  # another connection of this station took its place meanwhile
+        upstream.abort()
+        raise _duplicate(admitted, "replaced before it was complete")
+    return upstream

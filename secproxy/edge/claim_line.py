@@ -6,6 +6,7 @@ Rules this file keeps:
 * When the line ends the supervisor is gone, and with it the knowledge of who is connected where: every claim fails, and
   the worker ends (``closed``). It does not reconnect.
 * A probe that fails in any way is an answer: not alive.
+* A leg that was dropped is held no more, also when its connection is still being made (``holds``).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class ClaimLine:
         self._drop = drop
         self._tickets = count(1)
         self._asked: dict[int, asyncio.Future[int]] = {}
+        self._held: set[int] = set()
         self._probes: set[asyncio.Task[None]] = set()
         self._listening = asyncio.create_task(self._listen())
 
@@ -77,7 +79,13 @@ class ClaimLine:
 
     def release(self, leg: int) -> None:
         """Tell that a leg's connection has ended."""
-        self._say(wire.Release(leg))
+        if leg in self._held:
+            self._held.remove(leg)
+            self._say(wire.Release(leg))
+
+    def holds(self, leg: int) -> bool:
+        """Whether a granted leg is still ours: neither released nor dropped."""
+        return leg in self._held
 
     def ready(self) -> None:
         """Tell that this worker's listeners are open."""
@@ -113,11 +121,13 @@ class ClaimLine:
                 self._probes.add(task)
                 task.add_done_callback(self._probes.discard)
             case wire.Drop(leg):
+                self._held.discard(leg)
                 self._drop(leg)
             case _:
                 assert_never(word)
 
     def _granted(self, answer: asyncio.Future[int], leg: int) -> None:
+        self._held.add(leg)
         if answer.done():  # whoever asked was cancelled: nobody would ever release this leg
             self.release(leg)
         else:

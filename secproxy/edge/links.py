@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from secproxy.station_view import View
 
 EXPIRY_SECONDS: Final = 0.5  # how often the earliest expiry is looked at
+EXPIRIES_SPARE: Final = 1_024  # expiries of legs that have gone, kept before the list is cleaned; 100 bytes each
 SERVICE_RESTART: Final = 1012  # registered close code: the station should come back soon
 
 
@@ -43,10 +44,14 @@ class Links:
         self._expiries: list[tuple[float, int]] = []
 
     def add(self, link: Link) -> None:
-        """Take in a connection, and judge it once more: something may have changed while the CSMS was dialled."""
+        """Take in a connection and let its bytes flow; it may end while that is done.
+
+        It is judged once more: something may have changed while the CSMS was dialled.
+        """
         self._by_leg[link.leg] = self._by_identity[link.identity] = link
         if link.admitted.certificate is not None:
-            heapq.heappush(self._expiries, (link.admitted.certificate.not_after.timestamp(), link.leg))
+            self._watch_expiry(link.admitted.certificate.not_after.timestamp(), link.leg)
+        link.open()
         self.judge([link.identity])
 
     def all(self) -> list[Link]:
@@ -71,6 +76,13 @@ class Links:
                 self._record(refused.note)
                 link.close(POLICY_VIOLATION, refused.cause)
 
+    def _watch_expiry(self, moment: float, leg: int) -> None:
+        """Remember when a leg's certificate ends, and forget those of legs that have gone once they are the most."""
+        if len(self._expiries) > 2 * len(self._by_leg) + EXPIRIES_SPARE:
+            self._expiries = [entry for entry in self._expiries if entry[1] in self._by_leg]
+            heapq.heapify(self._expiries)
+        heapq.heappush(self._expiries, (moment, leg))
+
     async def expire(self) -> None:
         """Watch the clock for ever."""
         while True:
@@ -82,9 +94,9 @@ class Links:
                     self.judge([link.identity])
 
     async def probe(self, leg: int) -> bool:
-        """Whether that connection's station still answers."""
+        """Whether that connection's station still answers; one that is just being made, and so not known here, does."""
         link = self._by_leg.get(leg)
-        return link is not None and await link.answers(self._limits.probe_seconds)
+        return link is None or await link.answers(self._limits.probe_seconds)
 
     def drop(self, leg: int) -> None:
         """End a connection that a newer one of the same station replaces."""

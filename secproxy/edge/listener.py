@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -33,9 +36,15 @@ class Slots:
         self._free -= 1
         return True
 
+    def take_over(self) -> None:
+        """Take a slot for one that has waited long enough, even above the total; the others wait the longer."""
+        self._free -= 1
+
     def give(self) -> None:
         """Give a slot back and let a waiting listener go on."""
         self._free += 1
+        if self._free <= 0:
+            return
         waiting, self._waiting = self._waiting, []
         for resume in waiting:
             resume()
@@ -43,6 +52,59 @@ class Slots:
     def when_free(self, resume: Callable[[], None]) -> None:
         """Call ``resume`` once a slot is given back."""
         self._waiting.append(resume)
+
+
+@dataclass(slots=True)
+class _Crowd:
+    """The arrivals of one network: how many are under way, and those that wait for one of these to end."""
+
+    under_way: int = 0
+    queue: deque[Callable[[], bool]] = field(default_factory=deque)
+    told: bool = False
+
+
+class Doorway:
+    """Gives each network a share of the arrivals under way, so that no stranger keeps everybody else out.
+
+    Of one network ``each`` may be under way and ``queue`` wait for their turn; the next is shown the door, and
+    ``crowded`` is called with its address, once until none of that network is left.
+    """
+
+    def __init__(self, each: int, queue: int, crowded: Callable[[str], None]) -> None:
+        self._each = each
+        self._queue = queue
+        self._crowded = crowded
+        self._crowds: dict[str, _Crowd] = {}
+
+    def enter(self, address: str, begin: Callable[[], bool]) -> bool:
+        """Call ``begin`` now or when it is this IP address' turn; False when too many of its network wait already.
+
+        ``begin`` says whether it did; the arrival may have gone while it waited.
+        """
+        crowd = self._crowds.setdefault(_network(address), _Crowd())
+        if crowd.under_way < self._each:
+            crowd.under_way += 1
+            if not begin():
+                self.leave(address)
+        elif len(crowd.queue) < self._queue:
+            crowd.queue.append(begin)
+        else:
+            if not crowd.told:
+                crowd.told = True
+                self._crowded(address)
+            return False
+        return True
+
+    def leave(self, address: str) -> None:
+        """One that had begun was admitted, or has gone."""
+        network = _network(address)
+        crowd = self._crowds[network]
+        while crowd.queue:
+            if crowd.queue.popleft()():
+                return
+        crowd.under_way -= 1
+        if not crowd.under_way:
+            del self._crowds[network]
 
 
 class Listener:
@@ -53,11 +115,13 @@ class Listener:
         config: ListenerConfig,
         context: SSL.Context,
         slots: Slots,
+        doorway: Doorway,
         arrive: Callable[[Listener, socket.socket, str], Awaitable[None]],
     ) -> None:
         self.config = config
         self.context = context
         self._slots = slots
+        self._doorway = doorway
         self._arrive = arrive
         self._loop = asyncio.get_running_loop()
         self._arrivals: set[asyncio.Task[None]] = set()
@@ -102,11 +166,30 @@ class Listener:
             self._admit(sock, address)
 
     def _admit(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        """Hand the slot back while the arrival waits for its turn: it costs no more than a descriptor until then."""
+        self._slots.give()
+        if not self._doorway.enter(address[0], lambda: self._begin(sock, address)):
+            sock.close()
+
+    def _begin(self, sock: socket.socket, address: tuple[str, int]) -> bool:
+        if not self._open:
+            sock.close()
+            return False
+        self._slots.take_over()
         _prepare(sock)
         remote = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
         arrival = asyncio.ensure_future(self._arrive(self, sock, remote))
         self._arrivals.add(arrival)
         arrival.add_done_callback(self._arrivals.discard)
+        arrival.add_done_callback(lambda _: self._doorway.leave(address[0]))
+        return True
+
+
+def _network(address: str) -> str:
+    """An IPv4 address, or the /64 of an IPv6 one, all of which one host can have (RFC 4291 2.5.4)."""
+    if ":" not in address:
+        return address
+    return str(ipaddress.IPv6Interface((address.partition("%")[0], 64)).network)
 
 
 def _listen(host: str, port: int) -> socket.socket:

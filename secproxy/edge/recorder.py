@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 from secproxy.edge.event_store import open_for_writing, parse_line, row_of
 from secproxy.edge.journal import event_id, event_line
 from secproxy.edge.locks import exclusive
-from secproxy.edge.segments import Segment, is_final, list_segments, read_lines
+from secproxy.edge.segments import Segment, held_if_final, list_segments, read_lines
 from secproxy.events import Note, Value
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ class Recorder:
         return moved
 
     def _move(self, db: Database, segment: Segment, offset: int) -> int:
-        final = is_final(segment)  # asked before reading: what is read after a yes is all there will ever be
-        taken = read_lines(segment, offset, rest=final)
-        if not taken:
-            if final:
+        with held_if_final(segment) as final:  # what is read after a yes is all there will ever be
+            taken = read_lines(segment, offset, rest=final)
+            if final and not taken:
                 segment.path.unlink()
+        if not taken:
             return 0
         rows = _rows(segment, offset, taken)
         with db.atomic():

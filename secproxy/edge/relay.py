@@ -53,7 +53,7 @@ class Link:
     """One admitted station, from its 101 to its end."""
 
     __slots__ = (
-        "_alive", "_bucket", "_down", "_ended", "_goodbye", "_loop", "_partial", "_session", "_told_down", "_told_up",
+        "_alive", "_buckets", "_down", "_ended", "_goodbye", "_loop", "_partial", "_session", "_told_down", "_told_up",
         "_up", "_world", "admitted", "identity", "leg", "limits", "station", "upstream",
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ class Link:
         self._told_up, self._told_down = session.plan.told[Side.STATION], session.plan.told[Side.CSMS]
         self._up = Walker(masked=True, limit=limits.frame_up, fragments=limits.fragments)
         self._down = Walker(masked=False, limit=limits.frame_down, fragments=limits.fragments)
-        self._bucket = Bucket(limits.controls_per_second, limits.controls_burst)
+        self._buckets = {side: Bucket(limits.controls_per_second, limits.controls_burst) for side in Side}
         self._partial: asyncio.TimerHandle | None = None
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
@@ -93,8 +93,9 @@ class Link:
         if self._alive is not None and not self._alive.done():
             self._alive.set_result(True)
         try:
-            self._pass(Side.STATION, self._up.feed(data), self._told_up, self.upstream.write)
-            self._watch_partial()
+            found = self._up.feed(data)
+            self._pass(Side.STATION, found, self._told_up, self.upstream.write)
+            self._watch_partial(progress=any(frame.opcode == TEXT for frame in found))
         except FrameViolationError as violation:
             self._refuse_frame(violation)
 
@@ -116,7 +117,7 @@ class Link:
         for frame in found:
             if frame.opcode == TEXT:
                 head = HEAD.match(frame.payload)
-                if head is not None and head[3] not in told:
+                if head is not None and (head[3] is None or head[3].lower() not in told):
                     run.append(frame.raw)
                     continue
             if run:
@@ -133,7 +134,7 @@ class Link:
         """Whether a frame that is not dull goes on as it is; what must be said or done instead is done here."""
         if frame.opcode == TEXT:
             return self.tell(Heard(side, frame.payload))
-        if not self._bucket.take(self._loop.time()):
+        if not self._buckets[side].take(self._loop.time()):
             raise FrameViolationError(POLICY_VIOLATION, "more control frames than allowed")
         if frame.opcode == PING:
             self._pong(side, frame.payload)
@@ -225,14 +226,13 @@ class Link:
         self._world.record(note)
         self.close(violation.code, violation.says)
 
-    def _watch_partial(self) -> None:
-        """A frame that has begun must end in time, or the peer is holding our memory on purpose."""
-        if self._up.partial:
-            if self._partial is None:
-                self._partial = self._loop.call_later(self.limits.partial_frame_seconds, self._too_slow)
-        elif self._partial is not None:
+    def _watch_partial(self, *, progress: bool) -> None:
+        """A message that has begun must end in time, or the peer is holding our memory on purpose."""
+        if self._partial is not None and (progress or not self._up.partial):
             self._partial.cancel()
             self._partial = None
+        if self._partial is None and self._up.partial and self._ended is not None:
+            self._partial = self._loop.call_later(self.limits.partial_frame_seconds, self._too_slow)
 
     def _too_slow(self) -> None:
         self._refuse_frame(FrameViolationError(POLICY_VIOLATION, "a frame that did not end in time"))
@@ -244,7 +244,12 @@ class Link:
             self.upstream.transport.resume_reading()
 
     def _csms_blocked(self, blocked: bool) -> None:
+        """While the CSMS does not read, the station is not read, and no time runs against it."""
         if blocked:
             self.station.pause()
+            if self._partial is not None:
+                self._partial.cancel()
+                self._partial = None
         else:
             self.station.resume()
+            self._watch_partial(progress=False)

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import fcntl
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CHUNK_BYTES: Final = 1024 * 1024  # bytes read at a time; an event is a few hundred bytes, a few thousand at most
@@ -57,14 +59,20 @@ def list_segments(folder: Path) -> list[Segment]:
     return sorted(found, key=lambda segment: (segment.opened, segment.name))
 
 
-def is_final(segment: Segment) -> bool:
-    """Tell whether nobody will write to a segment again: its writer turned to a newer one, closed it, or is dead."""
+@contextmanager
+def held_if_final(segment: Segment) -> Iterator[bool]:
+    """Tell whether nobody will write to a segment again: its writer turned to a newer one, closed it, or is dead.
+
+    A final segment's lock is held for the block, for a segment just made looks final until its writer has locked it: a
+    writer that comes too late finds it taken and makes another.
+    """
     with segment.path.open("rb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return False
-        return True
+            yield False
+        else:
+            yield True
 
 
 def read_lines(segment: Segment, offset: int, *, rest: bool = False) -> bytes:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
@@ -50,6 +51,7 @@ def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, 
         if not mine:
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
         _refuse_taken(config, web=web)
+        _allow_descriptors()
         with in_force(home, config):
             numbers = range(workers or len(os.sched_getaffinity(0)))
             return asyncio.run(Supervisor(home, config, numbers, authority=authority, web=web).run())
@@ -165,6 +167,12 @@ async def _until_open(host: str, port: int) -> None:
 def _reachable(host: str) -> str:
     """An address to knock at: the wildcard addresses are for listening alone."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
+
+
+def _allow_descriptors() -> None:
+    """Let our children open as many files as the system allows: a station takes two, the usual limit is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _refuse_taken(config: Config, *, web: bool) -> None:

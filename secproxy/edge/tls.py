@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
+from pki.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -35,6 +37,7 @@ CHAIN_DEPTH: Final = 5  # certificates between leaf and anchor
 
 FAREWELL_SECONDS: Final = 1.0  # how long a peer that was refused may take to hang up
 FAREWELL_READS: Final = 8  # records read away meanwhile
+LINGER_SECONDS: Final = 5.0  # how long what is kept may take to leave after ``close``; a slow reader loses the rest
 
 _UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 24, 26, 28, 79})  # X509_V_ERR_*: no path to an anchor of ours
 _CAUSES: Final = {9: "cert.not_yet_valid", 10: "cert.expired", 23: "cert.revoked"}  # the other X509_V_ERR_* we name
@@ -121,22 +124,28 @@ class TlsLeg:
         """Read up to and with ``end``, at most ``limit`` bytes. Raises ``ValueError`` when it is longer or followed by
         more, ``ConnectionError`` when the peer goes first."""
         got = b""
-        while end not in got:
-            if len(got) > limit:
-                raise ValueError("longer than allowed")
+        while end not in got and len(got) <= limit:
             try:
                 got += self._conn.recv(RECORD)
             except SSL.WantReadError:
                 await self._ready(read=True)
             except (SSL.Error, OSError):
                 raise ConnectionError("the station hung up before its request was complete") from None
+        if len(got) > limit:
+            raise ValueError("longer than allowed")
         if not got.endswith(end) or got.index(end) + len(end) != len(got):
             raise ValueError("followed by bytes that nobody asked for")
         return got
 
     def verified_chain(self) -> list[x509.Certificate]:
-        """The client's certificates from leaf to anchor, as OpenSSL verified them; empty without any."""
-        return self._conn.get_verified_chain(as_cryptography=True) or []
+        """The client's certificates from leaf to anchor, as OpenSSL verified them; empty without any.
+
+        Raises ``InputError`` when one of them is such that only OpenSSL can read it.
+        """
+        try:
+            return self._conn.get_verified_chain(as_cryptography=True) or []
+        except (ValueError, x509.InvalidVersion) as broken:
+            raise InputError("certificate.unreadable", f"the station's certificate: {str(broken)[:100]!r}") from None
 
     @property
     def version(self) -> str:
@@ -197,18 +206,21 @@ class TlsLeg:
 
     def resume(self) -> None:
         """Read on."""
-        if self._paused and not self._ended:
+        if self._paused and not self._closing and not self._ended:
             self._paused = False
             self._loop.add_reader(self._sock.fileno(), self._readable)
             self._loop.call_soon(self._readable)
 
     def close(self) -> None:
-        """Send what is kept, say goodbye, close. Without anything kept this happens at once."""
+        """Read no more, send what is kept, say goodbye, close; at once when nothing is kept, else in a bounded time."""
         if self._closing or self._ended:
             return
-        self._closing = True
         if not self._out:
             self._finish()
+            return
+        self.pause()
+        self._closing = True
+        self._loop.call_later(LINGER_SECONDS, self._finish)
 
     def abort(self) -> None:
         """Close now; what is kept is lost. ``on_end`` is not called."""
@@ -337,10 +349,17 @@ def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate
 def _judge_certificate(conn: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
     """OpenSSL asks this for each certificate; keep the first refusal with the certificate that caused it."""
     if not ok and conn.get_app_data() is None:
-        failed = certificate.to_cryptography()
-        subject, issuer = failed.subject.rfc4514_string(), failed.issuer.rfc4514_string()
-        conn.set_app_data(Distrust(error, depth, subject, issuer, f"{failed.serial_number:x}"))
+        conn.set_app_data(Distrust(error, depth, *_names(certificate)))
     return bool(ok)
+
+
+def _names(certificate: crypto.X509) -> tuple[str, str, str]:
+    """Subject, issuer and serial of a refused certificate, which may be such that only OpenSSL can read it."""
+    try:
+        failed = certificate.to_cryptography()
+        return failed.subject.rfc4514_string(), failed.issuer.rfc4514_string(), f"{failed.serial_number:x}"
+    except (ValueError, x509.InvalidVersion):
+        return "unreadable", "unreadable", ""
 
 
 def _cause(error: int) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import os
 import ssl
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from secproxy import frames, head
 from secproxy.config import upstream_path
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from secproxy.admission import Admitted
     from secproxy.config import Config, Limits, UpstreamConfig
+
+
+LINGER_SECONDS: Final = 5.0  # how long what is buffered may take to leave after ``close``
 
 
 class UpstreamError(Exception):
@@ -117,9 +120,10 @@ class UpstreamLeg(asyncio.Protocol):
             self.transport.write(data)
 
     def close(self) -> None:
-        """Send what is buffered, then close."""
+        """Send what is buffered, then close; a CSMS that does not read it in time loses the rest."""
         if self.transport is not None:
             self.transport.close()
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, self.transport.abort)
 
     def abort(self) -> None:
         """Close now; ``on_end`` is not called."""

@@ -16,6 +16,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pki.edge import calls
 from pki.edge.http.downloads import downloads
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS_MOST: Final = 512  # at once; more are answered 503, which stations take as "try again"
 IDLE_SECONDS: Final = 5  # a kept-alive connection without a request
+HEAD_SECONDS: Final = 10.0  # from the connection, or the first byte of a further request, to the whole head
 FAREWELL_SECONDS: Final = 3  # for transfers under way at the end; less than the supervisor's grace of 5
 
 
@@ -103,6 +105,38 @@ def _alarm(problem: BollardError) -> None:
     print(f"web: {problem} {problem.advice}", file=sys.stderr, flush=True)
 
 
+class _Protocol(H11Protocol):
+    """Uvicorn's own waits for ever for a request's head; here that ends, or a few strangers would fill the house."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn itself
+        """Part of asyncio's protocol."""
+        super().connection_made(transport)
+        self._watch_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio's protocol."""
+        super().data_received(data)
+        self._watch_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Part of asyncio's protocol."""
+        self._rest()
+        super().connection_lost(exc)
+
+    def _watch_head(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._rest()
+        elif self._patience is None:
+            self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
+
+    def _rest(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+
 class _Server(uvicorn.Server):
     """Uvicorn without its own signal handling, because this process has one place for that; it says when it serves."""
 
@@ -124,7 +158,7 @@ def _server(application: Starlette, context: ssl.SSLContext) -> _Server:
     return _Server(
         uvicorn.Config(
             application,
-            http="h11",
+            http=_Protocol,
             ws="none",
             loop="none",
             lifespan="on",

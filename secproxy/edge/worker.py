@@ -15,13 +15,13 @@ import asyncio
 import contextlib
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 from cryptography import x509
 
 from pki.edge import calls
-from pki.errors import BollardError
+from pki.errors import BollardError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.config import parse_config
 from secproxy.edge import reading
@@ -30,10 +30,11 @@ from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
-from secproxy.edge.listener import Listener, Slots
+from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.tls import server_context
+from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
@@ -47,8 +48,10 @@ if TYPE_CHECKING:
     from secproxy.config import Config, ListenerConfig
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
-    from secproxy.events import Note
     from secproxy.station_view import View
+
+
+FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of ours
 
 
 def run_worker(home: Home, number: int) -> None:
@@ -58,6 +61,7 @@ def run_worker(home: Home, number: int) -> None:
 
 
 async def _run(home: Home, config: Config, number: int) -> None:
+    asyncio.get_running_loop().set_exception_handler(_tell_fault)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
@@ -166,9 +170,10 @@ class Worker:
         self._links, self._claims, self._surroundings = links, claims, surroundings
         self._passwords = PasswordDesk()
         slots = Slots(config.limits.handshakes_at_once)
+        doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
         reception = Reception(config, view, slots, self._passwords, claims, surroundings.record, self._connect)
         self._listeners = [
-            Listener(address, self._context(address), slots, lambda *arrival: receive(reception, *arrival))
+            Listener(address, self._context(address), slots, doorway, lambda *arrival: receive(reception, *arrival))
             for address in config.listeners
         ]
         claims.ready()
@@ -176,12 +181,13 @@ class Worker:
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""
         async for told in news:
-            if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
-                self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
-            if isinstance(told, calls.Snapshot | calls.TrustChanged):
-                self._anchors = _station_anchors(told)
             if not isinstance(told, calls.CredentialsChanged):
                 self._links.judge(reading.apply(self._view, told))
+            if isinstance(told, calls.Snapshot | calls.TrustChanged):
+                self._anchors = _station_anchors(told)
+            if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
+                with contextlib.suppress(UnreachableError):  # gone again: its return is the next Snapshot
+                    self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged):
                 for listener in self._listeners:
                     listener.context = self._context(listener.config)
@@ -197,10 +203,12 @@ class Worker:
         mutual = listener.profile is SecurityProfile.MUTUAL_TLS
         return server_context(self._credentials, self._anchors, mutual=mutual)
 
+    def _crowded(self, address: str) -> None:
+        self._surroundings.record(Note("door.crowded", remote=address))
+
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-        session = Session(admitted, upstream.subprotocol, self._view, compile_plan(upstream.subprotocol))
+        session = Session(admitted, upstream.subprotocol, self._view, compile_plan())
         link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
-        link.open()
         self._links.add(link)
 
     def _ended(self, link: Link) -> None:
@@ -213,6 +221,11 @@ def _station_anchors(told: calls.Snapshot | calls.TrustChanged) -> list[x509.Cer
     ours = [row.pem for row in told.issuers if row.purpose == "station"]
     others = [row.pem for row in told.anchors if row.purpose == "station"]
     return [x509.load_pem_x509_certificate(pem.encode()) for pem in ours + others]
+
+
+def _tell_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    """A fault of ours that nobody foresaw costs the one connection it happened in, and is told in one line."""
+    _tell_operator(f"a fault in this program: {context.get('message')}: {context.get('exception')!r}"[:FAULT_LENGTH])
 
 
 def _tell_operator(line: str) -> None:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cli.demo.papers import make_ca, make_leaf, sign_image, subject
+from cli.firmware import in_quarantine
+from pki.edge.home import Home
+from tests.worlds import running_authority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,3 +67,10 @@ def test_an_image_that_is_not_there_is_not_found(bollard: Bollard, words: tuple[
     (tmp_path / "image.bin").unlink()
 
     assert bollard(*words).code == 4
+
+
+def test_an_image_being_taken_in_outlives_the_start_of_an_authority(home: Path, tmp_path: Path) -> None:
+    """An authority that starts clears the quarantine, but only of what a killed command left."""
+    (tmp_path / "image.bin").write_bytes(b"image")
+    with in_quarantine(Home.at(home), tmp_path / "image.bin") as name, running_authority(Home.at(home)):
+        assert (home / "quarantine" / name).read_bytes() == b"image"

@@ -55,10 +55,16 @@ def test_no_form_lets_an_escape_through(output: Output, capsys: pytest.CaptureFi
 
 
 def test_a_record_is_read_down_the_page(capsys: pytest.CaptureFixture[str]) -> None:
-    """One field a line, names aligned."""
-    show_record(Output.TABLE, {"a": True, "long_name": None, "c": {"d": 1}})
+    """One field a line, or one part of it where it has parts; names aligned."""
+    show_record(Output.TABLE, {"a": True, "long_name": None, "c": {"d": 1, "e": 2}, "f": {}})
 
-    assert capsys.readouterr().out.splitlines() == ["a          yes", "long name  ", 'c          {"d": 1}']
+    assert capsys.readouterr().out.splitlines() == [
+        "a          yes",
+        "long name  ",
+        "c d        1",
+        "c e        2",
+        "f          {}",
+    ]
 
 
 @given(st.text())

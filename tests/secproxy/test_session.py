@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from secproxy.envelope import HEAD
 from secproxy.events import Note
 from secproxy.plan import Side, compile_plan
 from secproxy.session import (
+    NOTED_AT_ONCE,
     PENDING_LIMIT,
     Ask,
     Declined,
@@ -56,7 +58,7 @@ def world() -> View:
 def session(version: str = "ocpp2.0.1", *, profile: int = 3, known: View | None = None) -> Session:
     """A session of ``CP-001``, whose serial number is ``SN-CP-001``."""
     shown = certificate() if profile == 3 else None
-    return Session(admitted(station(), profile=profile, shown=shown), version, known or world(), compile_plan(version))
+    return Session(admitted(station(), profile=profile, shown=shown), version, known or world(), compile_plan())
 
 
 def message(*items: object) -> bytes:
@@ -355,3 +357,52 @@ def test_no_message_makes_a_session_stumble(said: list[tuple[Side, bytes]]) -> N
         assert [order for order in orders if isinstance(order, Forward)] in ([], [Forward()])
         assert not any(isinstance(order, Say) and order.side is not side for order in orders)
         assert not (side is CSMS and b"UpdateFirmware" in text and Forward() in orders and text[:2] == b"[2")
+
+
+ALARM = message(2, "1", "SecurityEventNotification", {"type": "MemoryExhaustion", "timestamp": "2026-06-01T12:00:00Z"})
+
+
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        pytest.param(STATION, b"[2,", id="what nobody can read"),
+        pytest.param(STATION, message(2, "1", "BootNotification", {}), id="boots"),
+        pytest.param(CSMS, message(2, "1", "UpdateFirmware", {}), id="updates that are none"),
+    ],
+)
+def test_attack_29_a_flood_of_messages_that_need_attention_ends_the_connection(side: Side, said: bytes) -> None:
+    """Row 29: each costs an event, a judgement or a question; beyond a station's fair need the sender is cut off."""
+    told = session()
+    for _ in range(NOTED_AT_ONCE):
+        assert not any(isinstance(order, HangUp) for order in told.tell(Heard(side, said), NOON))
+    cut: list[Order] = [note("message.flood", side=side.value), HangUp(1008, "too many messages that need attention")]
+    play(told, (Heard(side, said), cut), (Heard(side, said), []))
+
+
+def test_attack_29_a_flood_of_alarms_goes_on_but_is_copied_no_further_than_allowed() -> None:
+    """Row 29: one station cannot fill the journal; what was left out is counted in the next event."""
+    told = session()
+    for _ in range(NOTED_AT_ONCE):
+        assert len(told.tell(Heard(STATION, ALARM), NOON)) == 2
+    play(told, (Heard(STATION, ALARM), [Forward()]), (Heard(STATION, ALARM), [Forward()]))
+    copied = note("station.event", type="MemoryExhaustion", tech_info="", left_out=2)
+    play(told, (Heard(STATION, ALARM), [copied, Forward()]), now=NOON + dt.timedelta(seconds=2))
+
+
+def test_attack_29_the_dull_message_is_never_counted() -> None:
+    """A busy station is no flood."""
+    told = session()
+    for _ in range(3 * NOTED_AT_ONCE):
+        assert told.tell(Heard(STATION, message(2, "1", "Heartbeat", {})), NOON) == [Forward()]
+
+
+@pytest.mark.parametrize(
+    "action", ["updateFirmware", "UPDATEFIRMWARE-SIGNED", "publishfirmware", "SignedUpdateFirmware"]
+)
+def test_attack_32_an_update_in_another_spelling_or_version_does_not_slip_through(action: str) -> None:
+    """Row 32: a station that does not mind the case, or knows another version's actions, is not reached that way."""
+    said = json.loads(update("ocpp2.0.1"))
+    [recorded, answered] = session("ocpp2.0.1").tell(Heard(CSMS, message(*said[:2], action, said[3])), NOON)
+    assert isinstance(recorded, Record)
+    assert isinstance(answered, Say)
+    assert answered.side is CSMS

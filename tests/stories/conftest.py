@@ -23,5 +23,7 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 @pytest.fixture
 def town(settled: Town) -> Iterator[Town]:
     """The town without any station in it; whatever happened before, everything is up."""
+    if settled.up.process.poll() is not None:
+        settled.bring_up()
     yield settled
     settled.everybody_leaves()

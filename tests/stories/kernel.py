@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 20.0  # for one thing to happen, on the slowest machine
 LOOK_SECONDS: Final = 0.02  # between two looks
-LISTENING: Final = "0A"  # TCP_LISTEN, linux/include/net/tcp_states.h
+LISTENING: Final = "0A"  # TCP_LISTEN, include/net/tcp_states.h of Linux
+CONNECTED: Final = "03"  # SS_CONNECTED, include/uapi/linux/net.h of Linux
 
 T = TypeVar("T")
 
@@ -53,13 +54,25 @@ def sockets() -> list[Socket]:
 
 def sockets_of(pid: int) -> list[Socket]:
     """The TCP sockets of one process; none when it is gone."""
-    own = set()
+    own = _inodes(pid)
+    return [each for each in sockets() if each.inode in own]
+
+
+def is_spoken_to(pid: int, path: Path) -> bool:
+    """Whether somebody is connected to the Unix socket of that name which this process serves."""
+    own = _inodes(pid)
+    rows = [row.split() for row in Path("/proc/net/unix").read_text().splitlines() if row.endswith(f"/{path.name}")]
+    return any(row[5] == CONNECTED and row[6] in own for row in rows)
+
+
+def _inodes(pid: int) -> set[str]:
+    found = set()
     try:
         for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-            own.add(os.readlink(descriptor))
+            found.add(str(descriptor.readlink()).removeprefix("socket:[").rstrip("]"))
     except (FileNotFoundError, ProcessLookupError):  # it closed one meanwhile, or ended
         pass
-    return [each for each in sockets() if f"socket:[{each.inode}]" in own]
+    return found
 
 
 def listens_at(pid: int, port: int) -> bool:

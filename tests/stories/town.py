@@ -1,4 +1,4 @@
-"""A small town for stories: a home that is up, the CSMS behind it and stations in front of it, every one a real process.
+"""A small town for stories: a home that is up, the CSMS behind it and stations in front of it, all real processes.
 
 Stations are known by their identity, the processes of ``bollard up`` by name: ``authority``, ``web``, ``worker 0``,
 ``worker 1``.
@@ -6,20 +6,22 @@ Stations are known by their identity, the processes of ``bollard up`` by name: `
 
 from __future__ import annotations
 
+import contextlib
 import json
-import random
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
 from bollard import ROOMS
 from cli.demo.world import World
-from pki.edge import calls
+from pki.edge import calls, lock
+from pki.edge.asking import ask_once
 from tests.certs import key_pem
 from tests.stories import kernel
 from tests.worlds import Manufacturer, Paper, at_the_desk, make_home, station_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from cli.demo.child import Child, Fact
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 2
 PAPERS: Final = [Paper.of(number) for number in range(1, 21)]
-IMAGE: Final = random.Random(5).randbytes(12_000_000)  # more bytes than all buffers between two processes hold
+IMAGE: Final = bytes(range(256)) * 48_000  # 12 MB: more than all buffers between two processes hold
 MAKE: Final = ("--vendor", "Volta", "--model", "Wall")  # what stations say they are, and what the image is for
 
 
@@ -105,6 +107,11 @@ class Town:
         while self._stations:
             self._stations.pop().end()
 
+    def revoke(self, identity: str) -> None:
+        """Revoke the one valid certificate of a station."""
+        [held] = ask_once(self.home, calls.ListCertificates(identity, "valid"), calls.Certificates).certificates
+        ask_once(self.home, calls.RevokeCertificate(held.serial, "key_compromise"), calls.Done)
+
     # -- the CSMS ------------------------------------------------------------------------------------------------------
 
     def updates(self, identity: str, request: int) -> Fact:
@@ -136,6 +143,29 @@ class Town:
         """Wait until another process has taken the place of the one that is gone, and serves."""
         kernel.until(f"{name} is back", lambda: self.pids().get(name, gone) != gone and self._serves(name))
 
+    def authority_is_asked(self) -> bool:
+        """Whether somebody has a line to the authority."""
+        return kernel.is_spoken_to(self.pids().get("authority", 0), self.home.authority_socket)
+
+    @contextlib.contextmanager
+    def nobody_replaces(self) -> Iterator[None]:
+        """For the length of the block the supervisor is stopped: what is killed stays away."""
+        self.up.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.up.process.send_signal(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def without_authority(self) -> Iterator[None]:
+        """For the length of the block the lock is taken, so that no authority can start; after it one serves again."""
+        with contextlib.ExitStack() as keeping:
+            with self.nobody_replaces():
+                gone = self.kill("authority")
+                keeping.enter_context(lock.hold(self.home.lock))
+            yield
+        self.is_back("authority", gone)
+
     def _serves(self, name: str) -> bool:
         if name == "authority":
             return kernel.answers_at(self.home.authority_socket)
@@ -145,6 +175,22 @@ class Town:
         """End every process; a supervisor that a story left stopped could not end its own."""
         self.up.process.send_signal(signal.SIGCONT)
         self.world.close()
+
+
+def talks(station: Child, message_id: str) -> None:
+    """See a heartbeat go all the way to the CSMS and its answer all the way back; ids are new each time."""
+    station.say({"say": f'[2,"{message_id}","Heartbeat",{{}}]'})
+    station.wait_for("the CSMS's answer", lambda fact: str(fact.get("heard")).startswith(f'[3,"{message_id}"'))
+
+
+def is_ended(station: Child, code: int) -> None:
+    """See a session end with a close frame of this code; 1006 stands for none at all."""
+    assert station.wait_for("the end of its session", lambda fact: "closed" in fact)["closed"] == code
+
+
+def is_refused(station: Child) -> None:
+    """See a station turned away by its certificate."""
+    assert station.wait_for("an answer", lambda fact: "refused" in fact or "connected" in fact).get("status") == 403
 
 
 def _settle(world: World) -> tuple[dict[str, str], Home]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import resource
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pki.edge import vault as vault_module
-from pki.edge.vault import BLOCK_BYTES, Image, Vault, take_in
+from pki.edge.vault import BLOCK_BYTES, Image, Vault, clear_quarantine, take_in
 from pki.errors import BollardError, InputError, NotFoundError
 
 if TYPE_CHECKING:
@@ -175,3 +176,25 @@ def damage(path: Path, position: int) -> None:
         byte = file.read(1)
         file.seek(position)
         file.write(bytes([byte[0] ^ 1]))
+
+
+def test_clearing_deletes_what_was_never_finished_and_no_image(tmp_path: Path, vault: Vault) -> None:
+    """A process that was killed while it copied left a file that nobody would ever look at again."""
+    half = stored(tmp_path).with_name(".tmp1234")
+    half.write_bytes(IMAGE[:99])
+    vault.clear()
+
+    assert list(half.parent.iterdir()) == [stored(tmp_path)]
+
+
+def test_clearing_the_quarantine_leaves_images_that_are_being_worked_on(tmp_path: Path) -> None:
+    """Whoever holds a lock on its image is alive; a folder or a pipe was never an image and stays."""
+    folder = tmp_path / "quarantine"
+    (folder / "folder").mkdir(parents=True)
+    os.mkfifo(folder / "pipe")
+    (folder / "left").write_bytes(IMAGE)
+    with (folder / "worked on").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        clear_quarantine(folder)
+
+    assert {path.name for path in folder.iterdir()} == {"folder", "pipe", "worked on"}

@@ -23,10 +23,11 @@ from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.links import Links
-from secproxy.edge.listener import Listener, Slots
+from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.tls import TlsLeg, server_context
+from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.session import Ask, Learn, Session
 from secproxy.station_view import Trust, View
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 
     from secproxy.admission import Admitted
     from secproxy.edge.upstream import UpstreamLeg
-    from secproxy.events import Note
 
 ROOT = Party.root()
 STATIONS = ROOT.issue("Station CA", ca=True)
@@ -116,6 +116,7 @@ class Door:
     links: Links
     around: Around
     passwords: PasswordDesk
+    claims: ClaimLine
 
 
 def known(*stations: Station, ours: bool = False) -> View:
@@ -149,17 +150,21 @@ async def door(
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-            session = Session(admitted, upstream.subprotocol, view, compile_plan(upstream.subprotocol))
+            session = Session(admitted, upstream.subprotocol, view, compile_plan())
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
-            link.open()
             links.add(link)
 
         slots, passwords = Slots(config.limits.handshakes_at_once), PasswordDesk()
+        doorway = Doorway(
+            config.limits.arrivals_of_one,
+            config.limits.arrivals_queued,
+            lambda address: around.record(Note("door.crowded", remote=address)),
+        )
         reception = Reception(config, view, slots, passwords, claims, around.record, come)
         context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
-        listener = Listener(config.listeners[0], context, slots, lambda *arrival: receive(reception, *arrival))
+        listener = Listener(config.listeners[0], context, slots, doorway, lambda *arrival: receive(reception, *arrival))
         try:
-            yield Door(listener.port, view, links, around, passwords)
+            yield Door(listener.port, view, links, around, passwords, claims)
         finally:
             listener.close()
             links.leave()

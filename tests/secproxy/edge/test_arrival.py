@@ -144,6 +144,10 @@ def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path)
         pytest.param(UPGRADE.replace(b"GET", b"PUT"), b"400", id="not GET"),
         pytest.param(UPGRADE + b"\x81\x80\0\0\0\0", b"400", id="test_attack_14 frames before the 101"),
         pytest.param(b"GET / HTTP/1.1\r\nX: " + b"x" * 9_000, b"431", id="test_attack_13 a giant head"),
+        pytest.param(
+            UPGRADE[:-2] + b"X: " + b"x" * 10_000 + b"\r\n\r\n", b"431", id="test_attack_13 a giant line, at once"
+        ),
+        pytest.param(UPGRADE[:-2] + b"X: yyyy\r\n" * 95 * 9 + b"\r\n", b"431", id="test_attack_13 too much, at once"),
         pytest.param(b"GET / HTTP/1.1\r\n", b"408", id="test_attack_13 a head that never ends"),
     ],
 )

@@ -184,3 +184,18 @@ def test_a_worker_tells_when_its_listeners_are_open(home: Home) -> None:
             return await told
 
     assert asyncio.run(story()) == 4
+
+
+def test_attack_03_a_leg_that_is_dropped_or_released_is_held_no_more(home: Home) -> None:
+    """Row 3: whoever is still making a connection of it asks, and gives up."""
+
+    async def story() -> None:
+        async with desk(home), line(home, 0, dead) as one, line(home, 1) as two:
+            first = await one.claim("CP-1", CREDENTIAL)
+            assert one.holds(first)
+            second = await two.claim("CP-1", CREDENTIAL)
+            assert (one.holds(first), two.holds(second)) == (False, True)
+            two.release(second)
+            assert not two.holds(second)
+
+    asyncio.run(story())

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from pki.chain import key_id
 from pki.names import CertificateSerial
 from pki.station import CertificateFact, CertificateStatus, SecurityProfile, Station, StationStatus
+from secproxy.edge.links import EXPIRIES_SPARE
 from tests.certs import DAY, NOW
 from tests.secproxy.edge.doors import STATIONS, csms, door, known, registered, station
 
@@ -126,13 +127,25 @@ def test_a_worker_that_leaves_tells_its_stations_to_come_back(tmp_path: Path) ->
     asyncio.run(story())
 
 
-def test_a_probe_of_a_leg_that_is_gone_says_dead(tmp_path: Path) -> None:
-    """Dead is what the claims hear of a leg nobody holds; dropping it harms nobody."""
+def test_a_probe_of_a_leg_that_is_still_being_made_says_alive(tmp_path: Path) -> None:
+    """The claims hear of it before its connection stands; dropping a leg nobody knows harms nobody."""
 
     async def story() -> None:
         async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
-            assert await at.links.probe(99) is False
+            assert await at.links.probe(99) is True
             at.links.drop(99)
             assert at.view.stations["CP-001"].profile == SecurityProfile.MUTUAL_TLS
+
+    asyncio.run(story())
+
+
+def test_attack_40_what_is_kept_for_stations_that_come_and_go_stays_bounded(tmp_path: Path) -> None:
+    """Row 40: a leg that has gone leaves nothing behind until its certificate ends, a year from now."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            for leg in range(3 * EXPIRIES_SPARE):
+                at.links._watch_expiry(NOW.timestamp() + 9_999, leg)
+            assert len(at.links._expiries) <= EXPIRIES_SPARE + 1
 
     asyncio.run(story())

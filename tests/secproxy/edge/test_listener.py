@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pki.station import SecurityProfile
 from secproxy.config import ListenerConfig
-from secproxy.edge.listener import Listener, Slots
+from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.tls import server_context
 from tests.secproxy.edge.doors import CREDENTIALS
 
@@ -19,10 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 
-def listener(slots: Slots, arrive: Callable[[Listener, socket.socket, str], Awaitable[None]]) -> Listener:
+def open_doorway(each: int = 9, queue: int = 9, crowded: Callable[[str], None] = print) -> Doorway:
+    """A doorway with room."""
+    return Doorway(each, queue, crowded)
+
+
+def _begin(begun: list[str], name: str) -> bool:
+    begun.append(name)
+    return True
+
+
+def listener(
+    slots: Slots, arrive: Callable[[Listener, socket.socket, str], Awaitable[None]], doorway: Doorway | None = None
+) -> Listener:
     """A listener on a port of the system's choice."""
     config = ListenerConfig("127.0.0.1", 0, SecurityProfile.TLS_BASIC)
-    return Listener(config, server_context(CREDENTIALS, [], mutual=False), slots, arrive)
+    return Listener(config, server_context(CREDENTIALS, [], mutual=False), slots, doorway or open_doorway(), arrive)
 
 
 def test_slots_run_out_and_come_back() -> None:
@@ -86,3 +99,37 @@ def test_a_closed_door_refuses_and_gives_up_who_stands_in_it() -> None:
                 socket.create_connection(("127.0.0.1", port))
 
     asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_attack_12_one_network_has_its_share_and_no_more() -> None:
+    """Row 12: beyond the share they queue, beyond the queue they are shown the door, told once; others come in."""
+    begun, crowded = list[str](), list[str]()
+    doorway = Doorway(2, 1, crowded.append)
+
+    def come(address: str, name: str) -> bool:
+        return doorway.enter(address, partial(_begin, begun, name))
+
+    assert [come("192.0.2.1", name) for name in "abcde"] == [True, True, True, False, False]
+    assert come("192.0.2.2", "other") is True
+    assert (begun, crowded) == (["a", "b", "other"], ["192.0.2.1"])
+    doorway.leave("192.0.2.1")
+    assert begun[-1] == "c"
+
+
+def test_attack_12_all_addresses_of_one_ipv6_host_are_one_network() -> None:
+    """Row 12: a host has 2^64 addresses to come from; its /64 has one share."""
+    doorway = Doorway(1, 0, lambda _: None)
+    assert [doorway.enter(f"2001:db8::{n}", lambda: True) for n in (1, 2)] == [True, False]
+    assert doorway.enter("2001:db8:0:1::1", lambda: True) is True
+
+
+def test_those_who_have_gone_while_they_waited_are_passed_over() -> None:
+    """However many waited behind a closed door, the share is free again."""
+    doorway = Doorway(1, 999, lambda _: None)
+    doorway.enter("192.0.2.1", lambda: True)
+    for _ in range(999):
+        doorway.enter("192.0.2.1", lambda: False)
+    doorway.leave("192.0.2.1")
+    begun = list[str]()
+    assert doorway.enter("192.0.2.1", partial(_begin, begun, "next")) is True
+    assert begun == ["next"]

@@ -10,6 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from secproxy.config import Limits
+from secproxy.edge import tls
 from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
 from secproxy.session import Granted
 from tests.secproxy.edge.doors import STATIONS, UPGRADE, Door, csms, door, known, raw_station, registered, station
@@ -231,3 +232,75 @@ async def _read_bytes(reader: asyncio.StreamReader, at_least: int) -> None:
     got = 0
     while got < at_least:
         got += len(await reader.read(1 << 16))
+
+
+def test_attack_20_a_station_s_pings_use_up_nothing_of_the_csms(tmp_path: Path) -> None:
+    """Row 20: each side answers for its own control frames; a CSMS is not cut off for its station's."""
+
+    async def story() -> None:
+        limits = Limits(controls_burst=3, controls_per_second=0)
+        async with talk(tmp_path, limits) as (client, server, _, at):
+            for side in (client, server):
+                for _ in range(3):
+                    await (await side.ping())
+            assert at.around.notes.empty()
+
+    asyncio.run(story())
+
+
+def test_attack_19_no_time_runs_against_a_station_that_is_not_read(tmp_path: Path) -> None:
+    """Row 19: half a frame waits for the CSMS to read on; that is no fault of the station's."""
+
+    async def story() -> None:
+        async with talk(tmp_path, Limits(partial_frame_seconds=0.05)) as (_client, _, backend, at):
+            [link] = at.links.all()
+            link._from_station(encode(TEXT, b'[3,"1",{}]', MASK)[:5])
+            link._csms_blocked(True)
+            await asyncio.sleep(0.1)
+            assert at.links.all() == [link]
+            link._csms_blocked(False)
+            assert await backend.closed.get() == 1001
+            assert await at.around.causes(1) == ["frame.violation"]
+
+    asyncio.run(story())
+
+
+def test_attack_41_a_leg_that_is_closed_is_gone_in_time_even_if_nobody_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Row 41: what is kept for a reader that never reads does not keep its socket open, and nothing is heard of it."""
+    monkeypatch.setattr(tls, "LINGER_SECONDS", 0.1)
+
+    async def story() -> None:
+        limits = Limits(write_high_water=50_000)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(UPGRADE)
+            await reader.readuntil(b"\r\n\r\n")
+            cast("asyncio.Transport", writer.transport).pause_reading()
+            server, [link] = await backend.sockets.get(), at.links.all()
+            sending = asyncio.ensure_future(_send_all(server, '[3,"1",{"d":"' + "x" * 100_000 + '"}]', 400))
+            while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
+                await asyncio.sleep(0)
+            link.close(1008, "revoked")
+            assert link.station.waiting > 0
+            while link.station.waiting:  # noqa: ASYNC110 - the end of a closed leg is told to nobody
+                await asyncio.sleep(0.01)
+            sending.cancel()
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_attack_32_an_update_in_small_letters_is_answered_by_the_proxy(tmp_path: Path) -> None:
+    """Row 32: the glance at the head minds the case no more than a careless station does."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, at):
+            await server.send('[2,"u","updatefirmware",{"requestId":1,"firmware":{}}]')
+            assert (await backend.heard.get()).startswith('[4,"u"')
+            await server.send('[2,"h","GetLocalListVersion",{}]')
+            assert await client.recv() == '[2,"h","GetLocalListVersion",{}]'
+            assert await at.around.causes(1) == ["firmware.unsigned"]
+
+    asyncio.run(story())

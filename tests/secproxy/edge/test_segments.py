@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from secproxy.edge.segments import CHUNK_BYTES, Segment, is_final, list_segments, read_lines, segment_name
+from secproxy.edge.segments import CHUNK_BYTES, Segment, held_if_final, list_segments, read_lines, segment_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,9 +47,18 @@ def test_a_locked_segment_is_not_final(tmp_path: Path) -> None:
     found = segment(tmp_path, b"")
     with found.path.open("ab") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
-        assert not is_final(found)
+        with held_if_final(found) as final:
+            assert not final
 
-    assert is_final(found)
+    with held_if_final(found) as final:
+        assert final
+
+
+def test_a_final_segment_cannot_be_locked_by_a_writer_while_it_is_held(tmp_path: Path) -> None:
+    """A new segment looks final until its writer has locked it; a writer that comes too late must make another."""
+    found = segment(tmp_path, b"")
+    with held_if_final(found), found.path.open("ab") as writer, pytest.raises(BlockingIOError):
+        fcntl.flock(writer, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,15 @@ import ssl
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
 from pki.edge import calls
+from secproxy.edge import web
 from tests.pki.firmware.makers import Signed, make_root, make_signer
 from tests.worlds import HOST, connected, make_home, running_authority
 
@@ -206,3 +210,33 @@ def test_a_taken_address_is_a_conflict(home: Home) -> None:
             [sys.executable, "-c", _SERVE, str(home.path), address], stderr=subprocess.PIPE, text=True, check=False
         )
     assert "web.address" in done.stderr
+
+
+def test_attack_13_whoever_never_finishes_a_request_is_shown_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Row 13: a head that never comes, or comes a byte at a time, does not hold one of the places for ever."""
+    monkeypatch.setattr(web, "HEAD_SECONDS", 0.1)
+
+    async def nothing(scope: object, receive: object, send: object) -> None:
+        raise AssertionError("no request was ever complete")
+
+    async def story() -> list[bytes]:
+        config = uvicorn.Config(nothing, http=web._Protocol, lifespan="off", log_config=None)
+        config.load()
+        state = ServerState()
+        make = partial(web._Protocol, config=config, server_state=state, app_state={})
+        server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        heard = []
+        for said in (b"", b"GET /f/x HTTP/1.1\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            with contextlib.suppress(ConnectionResetError):
+                heard.append(await reader.read())
+            writer.close()
+        server.close()
+        assert state.connections == set()
+        return heard
+
+    asyncio.run(asyncio.wait_for(story(), 10))

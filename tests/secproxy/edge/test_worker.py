@@ -9,6 +9,7 @@ import signal
 import ssl
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,11 +19,17 @@ from websockets.typing import Subprotocol
 
 from pki.edge import calls
 from pki.names import Organisation
-from secproxy.config import parse_config
+from pki.station import SecurityProfile
+from secproxy.config import ListenerConfig, parse_config
+from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.effective import write_config
+from secproxy.edge.journal import Journal
+from secproxy.edge.links import Links
+from secproxy.edge.worker import Surroundings, Worker
 from tests.certs import key_pem
-from tests.secproxy.edge.doors import Csms, csms
+from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
 from tests.stories.readme import free_port
 from tests.worlds import Paper, connected, make_home, running_authority, station_key
 
@@ -160,3 +167,28 @@ def test_a_worker_killed_outright_leaves_the_port_to_the_next(tmp_path: Path) ->
 
     with running_authority(home):
         asyncio.run(story())
+
+
+def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp_path: Path) -> None:
+    """News came, the question they raise finds nobody: the worker goes on with the certificates it has."""
+    home = make_home(tmp_path)
+    snapshot = calls.Snapshot("Example Charging", "localhost", (), (), (), ())
+
+    async def told() -> AsyncIterator[calls.News]:
+        yield snapshot
+        yield calls.CredentialsChanged()
+
+    async def story() -> None:
+        config, view = parse_config(home.settings.read_text()), known()
+        config = replace(config, listeners=(ListenerConfig("127.0.0.1", 0, SecurityProfile.MUTUAL_TLS),))
+        async with ClaimDesk(3, lambda _: None).open(home.claims_socket):
+            with contextlib.closing(Journal(home.journal, "worker-0")) as journal:
+                around = Surroundings(AuthorityLine(home), journal)
+                links = Links(view, config.limits, around.record)
+                claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
+                worker = Worker(config, view, (CREDENTIALS, snapshot), links, claims, around)
+                await worker.follow(told())
+                worker.leave()
+                await claims.close()
+
+    asyncio.run(asyncio.wait_for(story(), 10))

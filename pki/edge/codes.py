@@ -1,0 +1,95 @@
+"""What each code means that home, keys, ledger, authority and image store raise; one sentence each, data alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CODES: Final[Mapping[str, str]] = {
+    # The home folder
+    "home.busy": "Another 'bollard init' works at the same folder; wait for it to end.",
+    "home.exists": "The folder holds a Bollard home already; use it, or name another with --home.",
+    "home.failed": "The home could not be made; check the folder's permissions and the space on its disk.",
+    "home.missing": "The folder holds no Bollard home; make one with 'bollard init', or name another with --home.",
+    "home.not_empty": "The folder holds other things, which a new home would mix with; name an empty one.",
+    "policy.unknown": "No certificate profile or firmware policy has this name; the error lists those there are.",
+    "settings.server_certificate": "The server certificate in bollard.toml cannot be used; the error says which part.",
+    # Keys and their passphrase
+    "key.exists": "A key file of this name exists already; keys are never overwritten.",
+    "key.in_clear": "A key file is not encrypted, so it is not one that was made here; restore the real one.",
+    "key.kind": "A key is of a kind that is never made here, or cannot sign certificates.",
+    "key.missing": "A key file is gone; restore it from a backup.",
+    "key.unreadable": "A key file cannot be read; check whom it belongs to and its permissions.",
+    "passphrase.length": "The passphrase is empty or too long; put one line of text there.",
+    "passphrase.missing": "The keys are closed by a passphrase that was not given; set BOLLARD_PASSPHRASE_FILE.",
+    "passphrase.unreadable": "The file with the passphrase cannot be read; check its path and permissions.",
+    "passphrase.wrong": "The keys do not open with this passphrase; use the one given at 'bollard init'.",
+    # The ledger and the audit log in it
+    "audit.broken": "The audit log contradicts itself: an entry was changed or dropped; stop, and keep all files.",
+    "audit.range": "These entries cannot be listed; ask for a number within the limit, from 0 on.",
+    "ledger.closed": "The authority was stopping while it was asked; start it, then ask again.",
+    "ledger.damaged": "ledger.db is damaged; stop Bollard and restore it from a backup.",
+    "ledger.failed": "The database gave an error that is not known here; look at the disk, then try again.",
+    "ledger.full": "The disk is full, so nothing was recorded, and what cannot be recorded is not done.",
+    "ledger.locked": "Another program holds the ledger open; close it, as only the authority may write there.",
+    # The authority, and the way to it
+    "authority.busy": "Too many programs speak to the authority at once; try again later.",
+    "authority.internal": "The authority met an error of its own; its log has the details under the number told.",
+    "authority.lost": "The authority went away before it answered; look at the audit log before you ask again.",
+    "authority.peer": "Only the user who runs the authority, and root, may speak to it.",
+    "authority.running": "Another authority works in this home already; there is one at most.",
+    "authority.silent": "A process holds the authority's lock but does not answer; 'fuser' on run/lock finds it.",
+    "authority.unreachable": "No authority runs for this home, or it is being restarted; 'bollard up' starts one.",
+    "call.malformed": "What was sent to the authority is no question it knows; are both of the same version?",
+    "call.too_long": "A question to the authority is longer than it takes; ask for less at once.",
+    "call.watch": "News have to be watched over a connection that stays; they are no question with one answer.",
+    "watch.ended": "The authority tells no more news over this connection; connect again to go on.",
+    # Stations
+    "password.form": "This is no form of a password; the error lists those there are.",
+    "station.boot": "What the station said of itself is too long or not printable; ask its manufacturer.",
+    "station.disabled": "The station is disabled, so nothing is issued or granted to it; enable it first.",
+    "station.exists": "A station with this identity or this serial number is registered already; both are unique.",
+    "station.label": "This is no name for a group or a site; choose a shorter, plain one.",
+    "station.profile": "There is no such security profile; use 1, 2 or 3.",
+    "station.status": "This is no status of a station; the error lists those there are.",
+    "station.unknown": "No station of this identity is registered; 'bollard station list' shows them all.",
+    # Certificates and what is trusted
+    "anchor.ambiguous": "Several trusted CAs begin with these digits; give more of them.",
+    "anchor.exists": "This CA is trusted for this purpose already; there is nothing to do.",
+    "anchor.expired": "The certificate has expired, so no trust can rest on it.",
+    "anchor.key_id": "These are no digits of a key id, or too few; copy them from 'bollard ca list'.",
+    "anchor.no_ca": "The certificate is not an authority's, so it cannot vouch for others; ask for the root above it.",
+    "anchor.purpose": "This is no purpose to trust a CA for; the error lists those there are.",
+    "anchor.refused": "The certificate is not fit to be trusted as a CA; its findings say why.",
+    "anchor.several": "The file holds several certificates; each trust is a decision, so give them one by one.",
+    "anchor.unknown": "No CA trusted for this purpose has this key id; 'bollard ca list' shows them all.",
+    "anchor.vendor": "Trust for firmware needs the vendor it is for, and no other trust has one.",
+    "certificate.ambiguous": "Two of our issuers used one serial number, which cannot be; please report it.",
+    "certificate.own": "The certificate is one this home itself works with; renew it in place of revoking it.",
+    "certificate.serial_taken": "The serial number drawn is in use; this hardly ever happens, so ask again.",
+    "certificate.state": "The certificate is not in a state that allows this: a revoked one stays revoked.",
+    "certificate.unknown": "No certificate like this was issued here; 'bollard cert list' shows them all.",
+    "issuer.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
+    # Firmware images and their downloads
+    "download.budget": "One download link was used far too often; find out why, then send the update anew.",
+    "download.message_id": "A download was asked for a message whose id is no OCPP message id.",
+    "download.range": "A download was reported with bytes that the image does not have.",
+    "download.unknown": "The download link was never granted or is over; order the update again.",
+    "firmware.exists": "The image is in the catalogue already; there is nothing to do.",
+    "firmware.missing": "The file to be imported is not in quarantine; import it with 'bollard firmware import'.",
+    "firmware.name": "A file name in quarantine has a folder in it or is no name; give the plain name.",
+    "firmware.unknown": "No verified image has this digest; 'bollard firmware list' shows them all.",
+    "firmware.version_conflict": "Another image goes by this very version; ask its maker for a version of its own.",
+    "image.kind": "The image is a link, a device or a folder; give the file itself.",
+    "image.size": "The image is larger than any firmware may be; is it the right file?",
+    "range.refused": "A download asked for a part that is not in the file; the station should ask for the whole again.",
+    "vault.changed": "The image changed while it was taken in, so it was not kept; import it again.",
+    "vault.clear": "An image half copied could not be deleted; check the disk and the vault's permissions.",
+    "vault.damaged": "A stored image is no longer what was verified, and is not handed out; import it again.",
+    "vault.digest": "This is no digest of an image; give 64 hex digits, as 'bollard firmware list' has them.",
+    "vault.missing": "An image's file is gone; import it again.",
+    "vault.read": "An image could not be read; check the disk and the file's permissions.",
+    "vault.write": "An image could not be stored; check the space on the disk and the vault's permissions.",
+}

@@ -1,0 +1,32 @@
+"""What each code of an error or a finding means that is not the cause of an event; one sentence each, data alone.
+
+The causes of events have a table of their own, ``secproxy.causes``: they carry a clause and a severity besides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CODES: Final[Mapping[str, str]] = {
+    # Starting
+    "claims.unreachable": "A worker cannot reach the supervisor, which knows who is connected; start 'bollard up'.",
+    "config.syntax": "bollard.toml is not TOML; correct the line that the error names.",
+    "config.value": "A value in bollard.toml cannot be used; the error names the key and what it should hold.",
+    "up.address": "An address to listen on is in use or not one of this host; stop what uses it, or choose another.",
+    "up.running": "This home is up already; stop the other 'bollard up' first.",
+    "up.upstream": "Nobody said where the CSMS is; give --upstream, or set upstream in bollard.toml.",
+    "web.address": "The address for downloads is in use or not one of this host; change [web].address or free it.",
+    # Writing events down and finding them again
+    "event.severity": "This is no severity of an event; the error lists those there are.",
+    "journal.full": "A security event could not be written to disk; free space, and see that 'bollard web' runs.",
+    # What a station or a CSMS sent
+    "field.range": "The update's retries or the wait between them are out of range; correct the request in the CSMS.",
+    "field.shape": "The update's fields are missing or of the wrong kind; correct the request in the CSMS.",
+    "http.target": "The URL that a station dialled does not end in one plain identity; correct it in the station.",
+    "location.credentials": "The update's location holds a user name or password, which stations would log.",
+    "publish.md5": "An MD5 is all that vouches for firmware published this way; update each station by itself.",
+    "unsigned.downgrade": "The CSMS used the update request that has no place for a signature; use the signed one.",
+}
