@@ -74,7 +74,7 @@ CODES: Final[Mapping[str, str]] = {
     # The signature itself
     "issue.bytes": "What was signed is not what was approved; nothing was handed out, and this should be reported.",
     "issue.key": "The key at hand is not the issuer's; check that the folder keys/ belongs to this home.",
-    "issue.signature": "The new signature does not verify; nothing was handed out; check the issuer's key, then issue again.",
+    "issue.signature": "The new signature does not verify, so nothing was handed out; check the issuer's key.",
     "issue.spent": "One approval was used twice; each is good for one certificate, so plan it again.",
     # A path of certificates up to one that is trusted: of a station or CSMS (chain), of who signs firmware (signer)
     "chain.depth": "More authorities stand between the certificate and a trusted one than OCPP allows.",

@@ -7,16 +7,32 @@ are followed from call to call. Where no code can be read in any of these ways, 
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
+
+import cli.codes
+import pki.codes
+import pki.edge.codes
+import pki.firmware.codes
+import secproxy.codes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ROOMS: Final = ("bollard", "pki", "secproxy", "cli")
+
+TABLES: Final[dict[str, Mapping[str, str]]] = {
+    "pki": pki.codes.CODES,
+    "pki/firmware": pki.firmware.codes.CODES,
+    "pki/edge": pki.edge.codes.CODES,
+    "secproxy": secproxy.codes.CODES,
+    "cli": cli.codes.CODES,
+}
+"""The tables, each by the folder whose codes it explains."""
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -63,12 +79,22 @@ def everything() -> Found:
     return read(sources())
 
 
-def unused(table: Mapping[str, str], folder: str) -> list[str]:
-    """The codes of a table that no file of its room raises; a folder with a table of its own is a room of its own."""
-    apart = tuple(f"{path.parent.relative_to(ROOT)}/" for path in (ROOT / folder).glob("*/codes.py"))
-    paths = {code: everything().codes.get(code, set()) for code in table}
-    here = f"{folder}/"
-    return [code for code in table if not any(p.startswith(here) and not p.startswith(apart) for p in paths[code])]
+def unused(folder: str, found: Found) -> list[str]:
+    """The codes of a folder's table that no file there raises; a folder in it with a table of its own stands apart."""
+    apart = tuple(f"{other}/" for other in TABLES if other.startswith(f"{folder}/"))
+    near = {code: {path for path in paths if not path.startswith(apart)} for code, paths in found.codes.items()}
+    return [code for code in TABLES[folder] if not any(path.startswith(f"{folder}/") for path in near.get(code, ()))]
+
+
+def ill_written(folder: str) -> list[str]:
+    """The entries of a folder's table that are not in the house's form: a code of one or two words, one sentence."""
+    return [
+        code
+        for code, says in TABLES[folder].items()
+        if not (
+            re.fullmatch(r"[a-z]+(\.[a-z0-9_]+)?", code) and re.fullmatch(r"(bollard\.|'bollard|[A-Z]).*[.?]", says)
+        )
+    ]
 
 
 def read(files: Mapping[str, str]) -> Found:
@@ -88,7 +114,7 @@ def read(files: Mapping[str, str]) -> Found:
 
 
 def _count(found: Found, path: str, written: Written) -> None:
-    codes = [written.form.format(code) for code in _literals(written.at)]
+    codes = [written.form.replace("{}", code) for code in _literals(written.at)]
     for code in codes:
         found.codes.setdefault(code, set()).add(path)
     if not codes and not _taken(written) and not _handed_on(path, written.at):
@@ -105,7 +131,7 @@ def _literals(written: ast.expr) -> Iterator[str]:
     match written:
         case ast.Constant(str(code)):
             yield code
-        case ast.Call(ast.Attribute(_, "code"), [ast.Constant(name)]):
+        case ast.Call(ast.Attribute(_, "code"), [ast.Constant(str(name))]):
             yield from (f"{room}.{name}" for room in PATH_ROOMS)
 
 
@@ -143,7 +169,7 @@ def _taken(written: Written) -> Takes | None:
     if len(names) != 1 or names[0] not in arguments:
         return None
     form = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
-    return Takes(arguments.index(names[0]), names[0], written.form.format(form))
+    return Takes(arguments.index(names[0]), names[0], written.form.replace("{}", form))
 
 
 def _written(path: str, tree: ast.Module, takers: Mapping[str, Takes]) -> Iterator[Written]:

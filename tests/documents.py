@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from secproxy.events import CAUSES
+from tests.codes import TABLES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -29,7 +30,33 @@ def events() -> str:
     return EVENTS_HEAD + "\n".join(rows) + "\n"
 
 
-PAGES = {"events.md": events}
+CODES_HEAD = """# Codes of errors and findings
+
+An error begins with its code (`error[csr.refused]: ...`), and so does each finding below it (`error[csr.common_name]
+...`). A code never changes its meaning, so scripts may depend on it; `bollard explain CODE` says offline what stands
+here. The causes of security events are in [events.md](events.md); a few names are both. This page is written from the
+tables in the code: `python -m tests.documents`.
+"""
+
+CODES_OF = {
+    "pki": "Names, certificates, the audit log",
+    "pki/firmware": "Firmware",
+    "pki/edge": "Home, keys, ledger, authority, image store",
+    "secproxy": "The proxy",
+    "cli": "The command line",
+}
+
+
+def codes() -> str:
+    """The page of codes, by the room that raises them."""
+    parts = [CODES_HEAD]
+    for folder, table in TABLES.items():
+        rows = [f"| `{code}` | {says} |" for code, says in sorted(table.items())]
+        parts += [f"## {CODES_OF[folder]}\n", "| Code | What it means |\n|---|---|", *rows, ""]
+    return "\n".join(parts)
+
+
+PAGES = {"events.md": events, "codes.md": codes}
 
 if __name__ == "__main__":
     for name, write in PAGES.items():

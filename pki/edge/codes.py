@@ -30,7 +30,7 @@ CODES: Final[Mapping[str, str]] = {
     "audit.broken": "The audit log contradicts itself: an entry was changed or dropped; stop, and keep all files.",
     "audit.range": "These entries cannot be listed; ask for a number within the limit, from 0 on.",
     "ledger.closed": "The authority was stopping while it was asked; start it, then ask again.",
-    "ledger.damaged": "ledger.db is damaged; stop Bollard and restore it from a backup.",
+    "ledger.damaged": "The ledger is no sound database any more; stop Bollard and restore it from a backup.",
     "ledger.failed": "The database gave an error that is not known here; look at the disk, then try again.",
     "ledger.full": "The disk is full, so nothing was recorded, and what cannot be recorded is not done.",
     "ledger.locked": "Another program holds the ledger open; close it, as only the authority may write there.",

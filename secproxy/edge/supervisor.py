@@ -20,6 +20,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Final
 
+import uvloop
+
 from pki.edge.client import Authority
 from pki.errors import ConflictError, InputError, UnreachableError
 from secproxy.edge.children import Child
@@ -54,7 +56,7 @@ def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, 
         _allow_descriptors()
         with in_force(home, config):
             numbers = range(workers or len(os.sched_getaffinity(0)))
-            return asyncio.run(Supervisor(home, config, numbers, authority=authority, web=web).run())
+            return uvloop.run(Supervisor(home, config, numbers, authority=authority, web=web).run())
 
 
 class Supervisor:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pki.edge.calls import Credentials
 
 SUITES: Final = b"ECDHE+AESGCM:AES128-GCM-SHA256:AES256-GCM-SHA384"  # A00.FR.318; forward secrecy first
+SUITES_1_3: Final = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"  # the cheapest first
 RECORD: Final = 16_384  # bytes; one TLS record, the most a single read returns (RFC 8446 5.1)
 CHAIN_DEPTH: Final = 5  # certificates between leaf and anchor
 
@@ -68,6 +69,7 @@ def server_context(credentials: Credentials, anchors: Sequence[x509.Certificate]
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_cipher_list(SUITES)
+    context.set_tls13_ciphersuites(SUITES_1_3)
     context.set_options(
         SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE
     )
@@ -88,7 +90,7 @@ class TlsLeg:
     """
 
     __slots__ = (
-        "_closing", "_conn", "_ended", "_loop", "_out", "_paused", "_sock", "_writing",
+        "_closing", "_conn", "_ended", "_loop", "_out", "_paused", "_reading", "_sock", "_waiter", "_writing",
         "on_data", "on_drain", "on_end", "remote", "waiting",
     )  # fmt: skip
 
@@ -98,7 +100,8 @@ class TlsLeg:
         self._conn = SSL.Connection(context, sock)
         self._conn.set_accept_state()
         self._out: deque[bytes] = deque()
-        self._writing = self._paused = self._closing = self._ended = False
+        self._reading = self._writing = self._paused = self._closing = self._ended = False
+        self._waiter: asyncio.Future[None] | None = None
         self.waiting = 0
         self.remote = remote
         self.on_data: Callable[[bytes], None] = _ignore
@@ -114,9 +117,9 @@ class TlsLeg:
             try:
                 return self._conn.do_handshake()
             except SSL.WantReadError:
-                await self._ready(read=True)
+                await self._until_readable()
             except SSL.WantWriteError:
-                await self._ready(read=False)
+                await self._until_writable()
             except (SSL.Error, OSError) as failure:
                 raise self._why(failure) from None
 
@@ -128,7 +131,7 @@ class TlsLeg:
             try:
                 got += self._conn.recv(RECORD)
             except SSL.WantReadError:
-                await self._ready(read=True)
+                await self._until_readable()
             except (SSL.Error, OSError):
                 raise ConnectionError("the station hung up before its request was complete") from None
         if len(got) > limit:
@@ -167,6 +170,7 @@ class TlsLeg:
             if answer:
                 self._conn.send(answer)
                 self._conn.shutdown()
+            self._loop.remove_reader(self._sock.fileno())
             self._sock.shutdown(socket.SHUT_WR)
             async with asyncio.timeout(FAREWELL_SECONDS):
                 for _ in range(FAREWELL_READS):
@@ -293,19 +297,31 @@ class TlsLeg:
         self.on_data, self.on_drain = _ignore, _ignore_end
         on_end()
 
-    async def _ready(self, *, read: bool) -> None:
-        waiter = self._loop.create_future()
-        descriptor = self._sock.fileno()
-        add, remove = (
-            (self._loop.add_reader, self._loop.remove_reader)
-            if read
-            else (self._loop.add_writer, self._loop.remove_writer)
-        )
-        add(descriptor, _wake, waiter)
+    async def _until_readable(self) -> None:
+        """Wait for bytes. The loop keeps watching afterwards: a handshake waits twice, and each start costs a call."""
+        self._waiter = self._loop.create_future()
+        if not self._reading:
+            self._reading = True
+            self._loop.add_reader(self._sock.fileno(), self._wake)
         try:
-            await waiter
+            await self._waiter
         finally:
-            remove(descriptor)
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+        else:  # bytes that nobody waits for yet stay in the kernel
+            self._reading = False
+            self._loop.remove_reader(self._sock.fileno())
+
+    async def _until_writable(self) -> None:
+        writable = asyncio.Event()
+        self._loop.add_writer(self._sock.fileno(), writable.set)
+        try:
+            await writable.wait()
+        finally:
+            self._loop.remove_writer(self._sock.fileno())
 
     def _why(self, failure: Exception) -> HandshakeError:
         distrust = self._conn.get_app_data()
@@ -384,11 +400,6 @@ def _evidence(distrust: Distrust) -> dict[str, str | int]:
         "depth": distrust.depth,
         "openssl_error": distrust.error,
     }
-
-
-def _wake(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
 
 
 def _ignore(_data: bytes) -> None:

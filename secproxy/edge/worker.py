@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
@@ -51,12 +52,15 @@ if TYPE_CHECKING:
     from secproxy.station_view import View
 
 
+COLLECT: Final = (20_000, 50, 50)  # objects between collections: connections make few cycles and many objects
 FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of ours
 
 
 def run_worker(home: Home, number: int) -> None:
     """Run one worker until SIGTERM, or until its supervisor is gone."""
     config = parse_config(home.run.joinpath("config.toml").read_text())
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
     uvloop.run(_run(home, config, number))
 
 

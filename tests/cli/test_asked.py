@@ -72,5 +72,5 @@ def test_every_change_tells_its_place_in_the_audit_log(bollard: Bollard) -> None
 def test_the_one_that_was_named_is_taken_or_missed_by_name() -> None:
     """An empty answer is an error with exit code 4."""
     assert one(["a"], "ca.unknown", "CA", "x") == "a"
-    with pytest.raises(NotFoundError, match="^ca.unknown: there is no CA 'x'$"):
+    with pytest.raises(NotFoundError, match=r"^ca\.unknown: there is no CA 'x'$"):
         one([], "ca.unknown", "CA", "x")

@@ -1,4 +1,4 @@
-"""Codes are explained offline: causes of events, and clauses of the standard."""
+"""Codes are explained offline: causes of events, errors and findings, and clauses of the standard."""
 
 from __future__ import annotations
 
@@ -19,6 +19,25 @@ if TYPE_CHECKING:
 def test_every_cause_and_every_clause_is_explained(code: str) -> None:
     """Whatever a finding or an event names."""
     assert meaning_of(code)["says"]
+
+
+def test_the_code_of_a_finding_is_explained(bollard: Bollard) -> None:
+    """As it stood in an error."""
+    told = bollard("-o", "json", "explain", "csr.common_name")
+
+    assert told.json()["code"] == "csr.common_name"
+    assert "serial number" in str(told.json()["says"])
+
+
+def test_a_clause_tells_its_number_in_each_edition(bollard: Bollard) -> None:
+    """A line each for people, an object for programs; the number of any edition leads to it."""
+    table, plain = bollard("explain", "M05.FR.09"), bollard("-o", "json", "explain", "M05.FR.08")
+    numbers = {"OCPP 1.6": "M05.FR.08", "OCPP 2.0.1": "M05.FR.09", "OCPP 2.1": "M05.FR.09"}
+
+    assert [" ".join(line.split()) for line in table.out.splitlines()[2:]] == [
+        f"applies {edition} {number}" for edition, number in numbers.items()
+    ]
+    assert plain.json()["applies"] == numbers
 
 
 def test_no_home_is_needed(bollard: Bollard) -> None:
