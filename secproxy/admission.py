@@ -183,7 +183,7 @@ def _by_certificate(hello: Hello, where: Place, view: View, now: dt.datetime) ->
     cause, facts = objection(certificate, station, view, now)
     if cause or station is None:
         raise AdmissionRefused(_note(cause, hello, where, **facts), 403)
-    return _admit(hello, where, station, certificate.key_id)
+    return _admit(hello, where, station, bytes.fromhex(certificate.fingerprint))
 
 
 # -- by password (profiles 1 and 2) ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from pki.certificate import common_names, key_id, organisations
+from pki.certificate import common_names, organisations
 from pki.errors import InputError
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 class ClientCertificate:
     """A station's certificate after OpenSSL verified its chain.
 
-    ``issuer_key_id`` is the key id of the trusted issuer the chain ended in, ``key_id`` that of the certificate itself
-    (both SHA-256 over SubjectPublicKeyInfo, 32 bytes); ``fingerprint`` is the SHA-256 of its DER, in hex.
+    ``issuer_key_id`` is the key id of the trusted issuer the chain ended in (SHA-256 over SubjectPublicKeyInfo, 32
+    bytes); ``fingerprint`` is the SHA-256 of the certificate's DER, in hex.
     """
 
     subject: str
@@ -41,7 +41,6 @@ class ClientCertificate:
     organisations: tuple[str, ...]
     serial: CertificateSerial
     issuer_key_id: bytes
-    key_id: bytes
     not_after: dt.datetime
     fingerprint: str
 
@@ -63,11 +62,10 @@ def read_certificate(der: bytes, issuer_key_id: bytes) -> ClientCertificate:
             organisations=organisations(subject),
             serial=CertificateSerial(certificate.serial_number),
             issuer_key_id=issuer_key_id,
-            key_id=key_id(certificate),
             not_after=certificate.not_valid_after_utc,
             fingerprint=hashlib.sha256(der).hexdigest(),
         )
-    except (ValueError, UnsupportedAlgorithm) as broken:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as broken:
         raise InputError("certificate.unreadable", f"the station's certificate: {str(broken)[:100]!r}") from None
 
 

@@ -13,25 +13,25 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
-from websockets.datastructures import MultipleValuesError
-from websockets.exceptions import InvalidHeader, SecurityError
-from websockets.headers import parse_connection, parse_subprotocol, parse_upgrade
-from websockets.http11 import Request, Response
-from websockets.streams import StreamReader
 from websockets.utils import accept_key
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-
-    from websockets.datastructures import Headers
-
-T = TypeVar("T")
+    from collections.abc import Mapping, Sequence
 
 END: Final = b"\r\n\r\n"
-_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
-_SINGLE: Final = ("Host", "Upgrade", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Authorization", "Content-Length")
+
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 5.6.2
+_FIELDS: Final = rb"((?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"  # RFC 9112 5, without obsolete folding
+_REQUEST: Final = re.compile(rb"GET ([\x21-\x7e]+) HTTP/1\.1\r\n" + _FIELDS)
+_RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n" + _FIELDS)
+_FIELD: Final = re.compile(rb"([^:]+):[\t ]*([^\r]*?)[\t ]*\r\n")
+_NAME: Final = re.compile(_TOKEN.decode())
+_SINGLE: Final = ("host", "upgrade", "sec-websocket-key", "sec-websocket-version", "authorization", "content-length")
+
+Fields = dict[str, list[str]]
+"""Values by lower-case name, in order, Latin-1."""
 
 REASONS: Final = {
     400: "Bad Request",
@@ -66,36 +66,37 @@ class Upgrade:
 
 def read_request(head: bytes, headers_limit: int) -> Upgrade:
     """Read a whole head, up to and with the empty line. Raises ``HeadError``."""
-    _refuse_ambiguity(head, headers_limit)
-    request = _parse_request(head)
-    headers = request.headers
-    if request.method != "GET" or request.protocol != "HTTP/1.1":
-        raise HeadError(400, "an upgrade is GET with HTTP/1.1")
-    _refuse_repeats(headers)
-    _require_websocket(headers)
-    return Upgrade(request.path, headers["Sec-WebSocket-Key"], _subprotocols(headers), headers.get("Authorization"))
+    if head.count(b"\r\n") - 2 > headers_limit:  # the request line and the empty one are no headers
+        raise HeadError(431, f"more than {headers_limit} headers")
+    match = _REQUEST.fullmatch(head)
+    if match is None:
+        raise HeadError(400, "not a GET of HTTP/1.1 that can be read in one way only")
+    fields = _read_fields(match[2])
+    _refuse_repeats(fields)
+    _require_websocket(fields)
+    authorization = fields.get("authorization")
+    return Upgrade(
+        target=match[1].decode("ascii"),
+        key=fields["sec-websocket-key"][0],
+        subprotocols=_subprotocols(fields),
+        authorization=authorization[0] if authorization else None,
+    )
 
 
 def read_response(head: bytes, key: str, offered: Sequence[str]) -> str:
     """Read the CSMS's answer to our upgrade; return the subprotocol it chose. Raises ``HeadError``."""
-    status = _STATUS.match(head)
-    if status is not None and status[1] != b"101":
-        raise HeadError(502, f"the CSMS refused the upgrade with status {status[1].decode()}")
-    reader = StreamReader()
-    reader.feed_data(head)
-    try:
-        response = _run(Response.parse(reader.read_line, reader.read_exact, reader.read_to_eof))
-    except (ValueError, EOFError, NotImplementedError, InvalidHeader, SecurityError) as broken:
-        raise HeadError(502, f"the CSMS answered with something that is not HTTP: {str(broken)[:100]!r}") from None
-    try:
-        accepted, chosen = (response.headers.get(name) for name in ("Sec-WebSocket-Accept", "Sec-WebSocket-Protocol"))
-    except MultipleValuesError:
-        raise HeadError(502, "the CSMS answered with a header twice") from None
-    if accepted != accept_key(key):
+    match = _RESPONSE.fullmatch(head)
+    if match is None:
+        raise HeadError(502, f"the CSMS answered with something that is not HTTP: {head[:60]!r}")
+    if match[1] != b"101":
+        raise HeadError(502, f"the CSMS refused the upgrade with status {match[1].decode()}")
+    fields = _read_fields(match[2])
+    if fields.get("sec-websocket-accept") != [accept_key(key)]:
         raise HeadError(502, "the CSMS answered for another handshake key")
-    if chosen is None or chosen not in offered or "Sec-WebSocket-Extensions" in response.headers:
-        raise HeadError(502, f"the CSMS chose subprotocol {str(chosen)[:40]!r}, which was not offered")
-    return chosen
+    chosen = fields.get("sec-websocket-protocol", [])
+    if len(chosen) != 1 or chosen[0] not in offered or "sec-websocket-extensions" in fields:
+        raise HeadError(502, f"the CSMS chose subprotocol {', '.join(chosen)[:40]!r}, which was not offered")
+    return chosen[0]
 
 
 def write_request(
@@ -139,63 +140,38 @@ def write_refusal(status: int, *, challenge: bool = False, retry_after: int = 0)
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode("latin-1")
 
 
-def _refuse_ambiguity(head: bytes, headers_limit: int) -> None:
-    lines = head.removesuffix(END).split(b"\r\n")
-    if len(lines) - 1 > headers_limit:
-        raise HeadError(431, f"more than {headers_limit} headers")
-    for line in lines:
-        if b"\n" in line or b"\r" in line or b"\0" in line:
-            raise HeadError(400, "a bare line break or NUL in the head")
-        if line[:1] in {b" ", b"\t"}:
-            raise HeadError(400, "a folded header line")
+def _read_fields(block: bytes) -> Fields:
+    fields: Fields = {}
+    for name, value in _FIELD.findall(block):
+        fields.setdefault(name.decode("ascii").lower(), []).append(value.decode("latin-1"))
+    return fields
 
 
-def _parse_request(head: bytes) -> Request:
-    reader = StreamReader()
-    reader.feed_data(head)
-    try:
-        return _run(Request.parse(reader.read_line))
-    except SecurityError as excess:
-        raise HeadError(431, str(excess)[:100]) from None
-    except (ValueError, EOFError, NotImplementedError) as broken:
-        raise HeadError(400, f"not an HTTP request: {str(broken)[:100]!r}") from None
-
-
-def _run(parser: Generator[None, None, T]) -> T:
-    """Drive a parser whose bytes are all here; one that asks for more has met a truncated head."""
-    try:
-        next(parser)
-    except StopIteration as done:
-        result: T = done.value
-        return result
-    raise EOFError("the head ends too early")
-
-
-def _refuse_repeats(headers: Headers) -> None:
+def _refuse_repeats(fields: Mapping[str, Sequence[str]]) -> None:
     for name in _SINGLE:
-        if len(headers.get_all(name)) > 1:
+        if len(fields.get(name, ())) > 1:
             raise HeadError(400, f"{name} is given twice")
-    if headers.get("Content-Length", "0").strip() != "0" or "Transfer-Encoding" in headers:
+    if fields.get("content-length", ["0"]) != ["0"] or "transfer-encoding" in fields:
         raise HeadError(400, "an upgrade with a body")
 
 
-def _require_websocket(headers: Headers) -> None:
-    try:
-        connection = [option.lower() for value in headers.get_all("Connection") for option in parse_connection(value)]
-        upgrade = [option.lower() for value in headers.get_all("Upgrade") for option in parse_upgrade(value)]
-        key = base64.b64decode(headers.get("Sec-WebSocket-Key", ""), validate=True)
-    except (InvalidHeader, binascii.Error):
-        raise HeadError(400, "a malformed upgrade header") from None
-    if "Host" not in headers or "upgrade" not in connection or upgrade != ["websocket"]:
+def _require_websocket(fields: Mapping[str, Sequence[str]]) -> None:
+    connection = {option.strip().lower() for value in fields.get("connection", ()) for option in value.split(",")}
+    upgrade = [value.lower() for value in fields.get("upgrade", ())]
+    if "host" not in fields or "upgrade" not in connection or upgrade != ["websocket"]:
         raise HeadError(426, "no WebSocket upgrade")
-    if headers.get("Sec-WebSocket-Version") != "13":
+    if fields.get("sec-websocket-version") != ["13"]:
         raise HeadError(426, "not WebSocket version 13")
-    if len(key) != 16:
-        raise HeadError(400, "the handshake key is not 16 bytes")
-
-
-def _subprotocols(headers: Headers) -> tuple[str, ...]:
     try:
-        return tuple(name for value in headers.get_all("Sec-WebSocket-Protocol") for name in parse_subprotocol(value))
-    except InvalidHeader:
-        raise HeadError(400, "a malformed subprotocol list") from None
+        key = base64.b64decode(fields.get("sec-websocket-key", [""])[0], validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != 16:
+        raise HeadError(400, "the handshake key is not 16 bytes in base64")
+
+
+def _subprotocols(fields: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    names = [name.strip() for value in fields.get("sec-websocket-protocol", ()) for name in value.split(",")]
+    if not all(_NAME.fullmatch(name) for name in names):
+        raise HeadError(400, "a malformed subprotocol list")
+    return tuple(names)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Plan:
     told: Mapping[Side, frozenset[bytes]]
 
 
+@cache
 def compile_plan() -> Plan:
     """Make the plan of a session; it is one for all OCPP versions."""
     sealed = tuple(action + SIGNED_SUFFIX for action in _FROM_CSMS)

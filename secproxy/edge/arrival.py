@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography import x509
 
 from pki.chain import key_id
 from pki.edge.clock import now
@@ -31,8 +31,6 @@ from secproxy.events import Note
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-
-    from cryptography import x509
 
     from secproxy.config import Config
     from secproxy.edge.claim_line import ClaimLine
@@ -139,18 +137,16 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
 
 def _certificate(leg: TlsLeg) -> ClientCertificate | None:
     try:
-        chain = leg.verified_chain()
-        if not chain:
-            return None
-        return read_certificate(chain[0].public_bytes(Encoding.DER), _anchor_id(chain[-1]))
+        ends = leg.verified_ends()
+        return read_certificate(ends[0], _anchor_id(ends[1])) if ends else None
     except InputError as broken:
         note = Note("cert.invalid", "", leg.remote, {"says": broken.cause})
         raise Turned(note, head.write_refusal(403)) from None
 
 
 @lru_cache(maxsize=256)
-def _anchor_id(anchor: x509.Certificate) -> bytes:
-    return key_id(anchor)
+def _anchor_id(der: bytes) -> bytes:
+    return key_id(x509.load_der_x509_certificate(der))
 
 
 async def _admit(reception: Reception, hello: Hello) -> Admitted:

@@ -42,54 +42,65 @@ class ClaimDesk:
         self._probe_seconds = probe_seconds
         self._ready = ready
         self._claims = claims.Claims()
-        self._lines: dict[int, asyncio.StreamWriter] = {}
+        self._lines: dict[int, wire.Wire | wire.Direct[wire.FromDesk]] = {}
         self._connections = count(1)
+        self._numbers: dict[int, int] = {}  # which worker is at the other end of a line
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
 
     @contextlib.asynccontextmanager
     async def open(self, path: Path) -> AsyncIterator[None]:
         """Listen at ``path`` for the length of the block; a socket file left behind by an earlier run is replaced."""
-        server = await asyncio.start_unix_server(self._serve, sock=_bind(path), limit=wire.LINE_BYTES)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_unix_server(self._answer, sock=_bind(path))
         try:
             yield
         finally:
             server.close()
-            for writer in self._lines.values():
-                writer.close()
+            for line in tuple(self._lines.values()):
+                line.close()
             await server.wait_closed()
             _remove(path)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _answer(self) -> wire.Wire:
+        """Make the desk's end of a new line. Until its first word has been heard it belongs to nobody."""
         connection = next(self._connections)
-        try:
-            admit_peer(read_peer(writer.get_extra_info("socket")), os.geteuid())
-            self._lines[connection] = writer
-            await self._listen(connection, reader)
-        except (OSError, ValueError, ForbiddenError):
-            pass  # a stranger, a broken line or another language: none of them is a worker, or no longer
-        finally:
-            self._lines.pop(connection, None)
-            writer.close()
+
+        def hear(line: bytes) -> None:
+            if connection not in self._lines:
+                _admit(made)
+                self._lines[connection] = made
+            self.hear(connection, _decoder.decode(line))
+
+        made = wire.Wire(hear, lambda: self._gone(connection))
+        return made
+
+    def seat(self, line: wire.Direct[wire.FromDesk]) -> int:
+        """Take in a worker of this very process; return the number under which the desk hears it."""
+        connection = next(self._connections)
+        self._lines[connection] = line
+        return connection
+
+    def _gone(self, connection: int) -> None:
+        self._numbers.pop(connection, None)
+        if self._lines.pop(connection, None) is not None:
             self._tell(claims.WorkerGone(connection))
 
-    async def _listen(self, connection: int, reader: asyncio.StreamReader) -> None:
-        worker = -1
-        while line := await reader.readline():
-            word = _decoder.decode(line)
-            match word:
-                case wire.Hello(number):
-                    worker = number
-                case wire.Ready():
-                    self._ready(worker)
-                case wire.Want(ticket, identity, credential):
-                    self._tell(claims.Wanted(connection, ticket, identity, credential))
-                case wire.Probed(leg, alive):
-                    if self._claims.holder_of(leg) == connection:
-                        self._probed(leg, alive=alive)
-                case wire.Release(leg):
-                    self._tell(claims.Released(connection, leg))
-                case _:
-                    assert_never(word)
+    def hear(self, connection: int, word: wire.FromWorker) -> None:
+        """Hear what a worker asks or tells."""
+        match word:
+            case wire.Hello(number):
+                self._numbers[connection] = number
+            case wire.Ready():
+                self._ready(self._numbers.get(connection, -1))
+            case wire.Want(ticket, identity, credential):
+                self._tell(claims.Wanted(connection, ticket, identity, credential))
+            case wire.Probed(leg, alive):
+                if self._claims.holder_of(leg) == connection:
+                    self._probed(leg, alive=alive)
+            case wire.Release(leg):
+                self._tell(claims.Released(connection, leg))
+            case _:
+                assert_never(word)
 
     def _probed(self, leg: int, *, alive: bool) -> None:
         if leg in self._probes:
@@ -117,13 +128,21 @@ class ClaimDesk:
         late = asyncio.get_running_loop().call_later(self._probe_seconds, lambda: self._probed(leg, alive=False))
         self._probes[leg] = (fact.identity, late)
 
-    def _say(self, connection: int, word: wire.Word) -> None:
-        writer = self._lines.get(connection)
-        if writer is None or writer.is_closing():
-            return  # its worker is going; what it held is freed in a moment
-        writer.write(wire.line(word))
-        if writer.transport.get_write_buffer_size() > UNREAD_BYTES:
-            writer.transport.abort()
+    def _say(self, connection: int, word: wire.FromDesk) -> None:
+        line = self._lines.get(connection)
+        if line is None:
+            return  # its worker is gone, and what it held is free
+        line.say(word)
+        if line.unread > UNREAD_BYTES:
+            line.abort()
+
+
+def _admit(line: wire.Wire) -> None:
+    """Raise ``ValueError`` for a process of another user's."""
+    try:
+        admit_peer(read_peer(line.peer), os.geteuid())
+    except (OSError, ForbiddenError) as stranger:
+        raise ValueError("not one of ours") from stranger
 
 
 def _bind(path: Path) -> socket.socket:

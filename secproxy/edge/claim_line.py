@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import count
-from typing import TYPE_CHECKING, Self, assert_never
+from typing import TYPE_CHECKING, Final, Self, assert_never
 
 import msgspec
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from pki.edge.home import Home
+    from secproxy.edge.claim_desk import ClaimDesk
+
+RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to travel with; each line wakes the supervisor
 
 _decoder = msgspec.json.Decoder(wire.FromDesk)
 
@@ -33,22 +36,16 @@ _decoder = msgspec.json.Decoder(wire.FromDesk)
 class ClaimLine:
     """One worker's line to the supervisor. Made by ``connect``."""
 
-    def __init__(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        probe: Callable[[int], Awaitable[bool]],
-        drop: Callable[[int], None],
-    ) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, probe: Callable[[int], Awaitable[bool]], drop: Callable[[int], None]) -> None:
+        self._wire: wire.Wire | wire.Direct[wire.FromWorker]
+        self._over = asyncio.Event()
         self._probe = probe
         self._drop = drop
         self._tickets = count(1)
         self._asked: dict[int, asyncio.Future[int]] = {}
         self._held: set[int] = set()
+        self._released: list[wire.Release] = []
         self._probes: set[asyncio.Task[None]] = set()
-        self._listening = asyncio.create_task(self._listen())
 
     @classmethod
     async def connect(
@@ -59,29 +56,46 @@ class ClaimLine:
         drop: Callable[[int], None],
     ) -> Self:
         """Reach the supervisor. ``probe`` says whether a leg's station is alive, ``drop`` ends a leg at once."""
+        made = cls(probe, drop)
+        made._wire = end = wire.Wire(made._hear, made._hang_up)
         try:
             with short_path(home.claims_socket) as path:
-                reader, writer = await asyncio.open_unix_connection(path, limit=wire.LINE_BYTES)
+                await asyncio.get_running_loop().create_unix_connection(lambda: end, path)
         except OSError:
             raise _gone() from None
-        writer.write(wire.line(wire.Hello(worker)))
-        return cls(reader, writer, probe, drop)
+        end.say(wire.Hello(worker))
+        return made
+
+    @classmethod
+    def beside(cls, desk: ClaimDesk, probe: Callable[[int], Awaitable[bool]], drop: Callable[[int], None]) -> Self:
+        """Sit at a desk in this very process: a worker that is alone has nobody else to agree with."""
+        made = cls(probe, drop)
+        seat = desk.seat(wire.Direct(made._heard))
+        made._wire = wire.Direct(lambda word: desk.hear(seat, word))
+        return made
 
     async def claim(self, identity: str, credential: bytes) -> int:
         """Ask for a station's connection and return its leg; ``ConflictError("session.duplicate")`` when it is held."""
-        if self._listening.done():
+        if self._over.is_set():
             raise _gone()
         ticket = next(self._tickets)
         answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._asked[ticket] = answer
-        self._say(wire.Want(ticket, identity, credential))
+        self._wire.say(*self._released, wire.Want(ticket, identity, credential))
+        self._released.clear()
         return await answer
 
     def release(self, leg: int) -> None:
         """Tell that a leg's connection has ended."""
         if leg in self._held:
             self._held.remove(leg)
-            self._say(wire.Release(leg))
+            if not self._released:
+                asyncio.get_running_loop().call_later(RELEASE_SECONDS, self._tell_released)
+            self._released.append(wire.Release(leg))
+
+    def _tell_released(self) -> None:
+        self._wire.say(*self._released)
+        self._released.clear()
 
     def holds(self, leg: int) -> bool:
         """Whether a granted leg is still ours: neither released nor dropped."""
@@ -89,26 +103,19 @@ class ClaimLine:
 
     def ready(self) -> None:
         """Tell that this worker's listeners are open."""
-        self._say(wire.Ready())
+        self._wire.say(wire.Ready())
 
     async def closed(self) -> None:
         """Wait until the supervisor is gone."""
-        await asyncio.wait({self._listening})
+        await self._over.wait()
 
     async def close(self) -> None:
         """Hang up; the supervisor frees every leg of this worker."""
-        self._listening.cancel()
-        await asyncio.wait({self._listening})
-        self._hang_up()  # a task cancelled before it began has not done so
+        self._wire.close()
+        await self._over.wait()
 
-    async def _listen(self) -> None:
-        try:
-            while line := await self._reader.readline():
-                self._heard(_decoder.decode(line))
-        except (OSError, ValueError):
-            pass  # the line is broken, which is the end of it just as well
-        finally:
-            self._hang_up()
+    def _hear(self, line: bytes) -> None:
+        self._heard(_decoder.decode(line))
 
     def _heard(self, word: wire.FromDesk) -> None:
         match word:
@@ -135,14 +142,10 @@ class ClaimLine:
 
     async def _answer_probe(self, leg: int) -> None:
         [alive] = await asyncio.gather(self._probe(leg), return_exceptions=True)
-        self._say(wire.Probed(leg, alive is True))
-
-    def _say(self, word: wire.Word) -> None:
-        if not self._writer.is_closing():
-            self._writer.write(wire.line(word))
+        self._wire.say(wire.Probed(leg, alive is True))
 
     def _hang_up(self) -> None:
-        self._writer.close()
+        self._over.set()
         for answer in self._asked.values():
             _refuse(answer, _gone())
         for task in self._probes:

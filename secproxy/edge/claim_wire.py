@@ -1,4 +1,4 @@
-"""What workers and the supervisor say to each other about who may have which station's connection.
+"""What workers and the supervisor say to each other about who may have which station's connection, and over what.
 
 One JSON object a line over the Unix socket ``run/claims.sock``; ``says`` names the record. Bytes are base64 there. The
 rules of the conversation stand in ``secproxy.claims``; these are its words on the wire.
@@ -6,9 +6,14 @@ rules of the conversation stand in ``secproxy.claims``; these are its words on t
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import msgspec
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
 
 LINE_BYTES: Final = (
     4096  # bytes of one line; the longest holds an identity of 48 characters and a credential of 32 bytes
@@ -79,7 +84,89 @@ class Drop(Word, frozen=True):
 FromWorker = Hello | Ready | Want | Probed | Release
 FromDesk = Granted | Denied | Probe | Drop
 
+W = TypeVar("W")
+
 
 def line(word: Word) -> bytes:
     """Write a word as its line."""
     return msgspec.json.encode(word) + b"\n"
+
+
+class Wire(asyncio.Protocol):
+    """One end of a line: a protocol, not a stream, because every connection of a station passes here twice.
+
+    ``hear`` gets each line without its end and may raise ``ValueError``, which ends the line; ``ended`` is called once,
+    when it is over.
+    """
+
+    def __init__(self, hear: Callable[[bytes], None], ended: Callable[[], None]) -> None:
+        self._hear = hear
+        self._ended = ended
+        self._rest = b""
+        self._transport: asyncio.Transport | None = None
+
+    @property
+    def peer(self) -> socket.socket:
+        """The socket, while the line is open."""
+        assert self._transport is not None  # noqa: S101 (asked for in connection_made at the earliest)
+        found: socket.socket = self._transport.get_extra_info("socket")
+        return found
+
+    @property
+    def unread(self) -> int:
+        """Bytes said that the other end has not taken."""
+        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Part of asyncio's protocol."""
+        self._transport = cast("asyncio.Transport", transport)  # a socket's; uvloop's own class is none of asyncio's
+
+    def data_received(self, data: bytes) -> None:
+        """Part of asyncio's protocol."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        try:
+            for each in lines:
+                self._hear(each)
+        except ValueError:
+            self.abort()
+        if len(self._rest) > LINE_BYTES:
+            self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio names it)
+        """Part of asyncio's protocol."""
+        self._transport = None
+        self._ended()
+
+    def say(self, *words: Word) -> None:
+        """Say these words at once; nobody hears them when the line is over."""
+        if words and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(map(line, words)))
+
+    def close(self) -> None:
+        """Hang up once everything said has been taken."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Hang up at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Direct(Generic[W]):
+    """One end of a line inside one process: what is said is heard at once, and nothing is written or read."""
+
+    unread = 0
+
+    def __init__(self, hear: Callable[[W], None]) -> None:
+        self._hear = hear
+
+    def say(self, *words: W) -> None:
+        """Say these words."""
+        for word in words:
+            self._hear(word)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    abort = close

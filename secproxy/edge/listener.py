@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from secproxy.config import ListenerConfig
 
 BACKLOG: Final = 4096  # connections the kernel holds for us; a reconnect storm of one site fits
-ACCEPTS_A_TURN: Final = 4  # a handshake costs about a millisecond: live messages get their turn after this many
 PAUSE_SECONDS: Final = 0.2  # between attempts while the process has no descriptor left
 KEEPALIVE: Final = (60, 20, 3)  # seconds idle, seconds between probes, probes; a dead peer is found in two minutes
 
@@ -148,21 +147,20 @@ class Listener:
             self._loop.add_reader(self._socket.fileno(), self._accept)
 
     def _accept(self) -> None:
-        for _ in range(ACCEPTS_A_TURN):
-            if not self._slots.take():
-                self._loop.remove_reader(self._socket.fileno())
-                self._slots.when_free(self._watch)
-                return
-            try:
-                sock, address = self._socket.accept()
-            except BlockingIOError:  # nobody is waiting any more
-                self._slots.give()
-                return
-            except OSError:  # out of descriptors or memory: the kernel keeps the connection until there is room
-                self._slots.give()
-                self._loop.remove_reader(self._socket.fileno())
-                self._loop.call_later(PAUSE_SECONDS, self._watch)
-                return
+        """Accept one; the loop comes back for the next, after live messages have had their turn."""
+        if not self._slots.take():
+            self._loop.remove_reader(self._socket.fileno())
+            self._slots.when_free(self._watch)
+            return
+        try:
+            sock, address = self._socket.accept()
+        except BlockingIOError:  # another worker was quicker, or the caller has gone
+            self._slots.give()
+        except OSError:  # out of descriptors or memory: the kernel keeps the connection until there is room
+            self._slots.give()
+            self._loop.remove_reader(self._socket.fileno())
+            self._loop.call_later(PAUSE_SECONDS, self._watch)
+        else:
             self._admit(sock, address)
 
     def _admit(self, sock: socket.socket, address: tuple[str, int]) -> None:
@@ -176,7 +174,7 @@ class Listener:
             sock.close()
             return False
         self._slots.take_over()
-        _prepare(sock)
+        sock.setblocking(False)
         remote = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
         arrival = asyncio.ensure_future(self._arrive(self, sock, remote))
         self._arrivals.add(arrival)
@@ -198,14 +196,15 @@ def _listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listening.setblocking(False)
+    _prepare(listening)
     listening.bind((host, port))
     listening.listen(BACKLOG)
     return listening
 
 
 def _prepare(sock: socket.socket) -> None:
+    """Set what every accepted socket inherits from the one that listens (Linux does so, tcp(7))."""
     idle, interval, probes = KEEPALIVE
-    sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)

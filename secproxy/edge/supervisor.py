@@ -13,6 +13,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import resource
 import signal
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from pki.edge.client import Authority
+from pki.edge.policies import FOLDER
 from pki.errors import ConflictError, InputError, UnreachableError
 from secproxy.edge.children import Child
 from secproxy.edge.claim_desk import ClaimDesk
@@ -36,6 +38,12 @@ if TYPE_CHECKING:
     from secproxy.config import Config
 
 LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
+FOR_WORKERS: Final = {
+    "OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf"),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),  # bytes; glibc would give the heap's top back at every TLS read,
+    "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
+}
+"""What OpenSSL and the C library read from a worker's environment, and no call of ours can set."""
 SECRETS: Final = "BOLLARD_PASSPHRASE"  # how the names of the variables begin that only the authority may see
 
 
@@ -54,8 +62,8 @@ def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, 
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
         _refuse_taken(config, web=web)
         _allow_descriptors()
-        with in_force(home, config):
-            numbers = range(workers or len(os.sched_getaffinity(0)))
+        numbers = range(workers or len(os.sched_getaffinity(0)))
+        with in_force(home, dataclasses.replace(config, workers=len(numbers))):
             return uvloop.run(Supervisor(home, config, numbers, authority=authority, web=web).run())
 
 
@@ -103,9 +111,12 @@ class Supervisor:
 
     def _child(self, *noun: str) -> Child:
         argv = (sys.executable, "-P", "-m", "bollard", "--home", str(self._home.path.absolute()), *noun)
-        open_to_all = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
-        name = f"worker {noun[-1]}" if noun[0] == "worker" else noun[0]
-        return Child(name, argv, os.environ if noun[0] == "authority" else open_to_all, self._ended)
+        if noun[0] == "authority":
+            return Child(noun[0], argv, os.environ, self._ended)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
+        if noun[0] == "worker":
+            return Child(f"worker {noun[-1]}", argv, environment | FOR_WORKERS, self._ended)
+        return Child(noun[0], argv, environment, self._ended)
 
     def _ended(self, code: int) -> None:
         if code > 0 and self._gave_up is not None and not self._gave_up.done():

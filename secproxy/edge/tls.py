@@ -24,8 +24,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
-from pki.errors import InputError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -140,15 +138,13 @@ class TlsLeg:
             raise ValueError("followed by bytes that nobody asked for")
         return got
 
-    def verified_chain(self) -> list[x509.Certificate]:
-        """The client's certificates from leaf to anchor, as OpenSSL verified them; empty without any.
-
-        Raises ``InputError`` when one of them is such that only OpenSSL can read it.
-        """
-        try:
-            return self._conn.get_verified_chain(as_cryptography=True) or []
-        except (ValueError, x509.InvalidVersion) as broken:
-            raise InputError("certificate.unreadable", f"the station's certificate: {str(broken)[:100]!r}") from None
+    def verified_ends(self) -> tuple[bytes, bytes] | None:
+        """The two ends of the client's chain as OpenSSL verified it: leaf and anchor, in DER; None without any."""
+        chain = self._conn.get_verified_chain()
+        if not chain:
+            return None
+        leaf, anchor = (crypto.dump_certificate(crypto.FILETYPE_ASN1, end) for end in (chain[0], chain[-1]))
+        return leaf, anchor
 
     @property
     def version(self) -> str:

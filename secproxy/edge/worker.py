@@ -28,6 +28,7 @@ from secproxy.config import parse_config
 from secproxy.edge import reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
+from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
@@ -92,12 +93,20 @@ async def _work_on(
     credentials = await surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
     view = reading.view_of(snapshot)
     links = Links(view, config.limits, surroundings.record)
-    claims = await ClaimLine.connect(home, number, links.probe, links.drop)
-    worker = Worker(config, view, (credentials, snapshot), links, claims, surroundings)
+    supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
+    worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
+    supervisor.ready()
     try:
-        await _first_end(worker.follow(news), links.expire(), claims.closed())
+        await _first_end(worker.follow(news), links.expire(), supervisor.closed())
     finally:
         worker.leave()
+
+
+def _claims(config: Config, links: Links, supervisor: ClaimLine) -> ClaimLine:
+    """Ask the supervisor, or, when this worker is the only one, nobody: the same rules, without two processes awake."""
+    if config.workers != 1:
+        return supervisor
+    return ClaimLine.beside(ClaimDesk(config.limits.probe_seconds, lambda _: None), links.probe, links.drop)
 
 
 async def _first_end(*works: Coroutine[object, object, None]) -> None:
@@ -180,7 +189,6 @@ class Worker:
             Listener(address, self._context(address), slots, doorway, lambda *arrival: receive(reception, *arrival))
             for address in config.listeners
         ]
-        claims.ready()
 
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""

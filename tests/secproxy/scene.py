@@ -69,8 +69,8 @@ def certificate(
     common_names = names or ("SN-CP-001",)
     subject = ",".join(f"CN={name}" for name in common_names)
     serial = CertificateSerial(number)
-    key = hashlib.sha256(subject.encode()).digest()
-    return ClientCertificate(subject, common_names, organisations, serial, issuer, key, not_after, key.hex())
+    fingerprint = hashlib.sha256(subject.encode()).hexdigest()
+    return ClientCertificate(subject, common_names, organisations, serial, issuer, not_after, fingerprint)
 
 
 def view(*stations: Station) -> View:
@@ -113,6 +113,6 @@ def basic(user: str, secret: str | bytes = PASSWORD) -> str:
 def admitted(known: Station, *, profile: int = 3, shown: ClientCertificate | None = None) -> Admitted:
     """A station that was let in."""
     subprotocols = ("ocpp2.0.1",)
-    credential = shown.key_id if shown else hashlib.sha256(known.verifier.encode()).digest()
+    credential = bytes.fromhex(shown.fingerprint) if shown else hashlib.sha256(known.verifier.encode()).digest()
     target = f"/ocpp/{known.identity}"
     return Admitted(known, SecurityProfile(profile), subprotocols, shown, credential, target, REMOTE)

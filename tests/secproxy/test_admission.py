@@ -64,7 +64,7 @@ def test_tc_a_07_a_station_with_its_own_certificate_is_admitted() -> None:
     verdict = ask(hello("/ocpp/CP%2D001", subprotocols=("ocpp1.6", "ocpp0.1", "ocpp2.0.1", "ocpp1.6")), view(known))
     assert verdict.station is known
     assert verdict.subprotocols == ("ocpp1.6", "ocpp2.0.1")
-    assert verdict.credential == certificate().key_id
+    assert verdict.credential.hex() == certificate().fingerprint
     assert (verdict.target, verdict.remote, verdict.profile) == ("/ocpp/CP-001", REMOTE, SecurityProfile.MUTUAL_TLS)
 
 

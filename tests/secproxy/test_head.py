@@ -6,6 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.client import ClientProtocol
+from websockets.headers import parse_subprotocol
+from websockets.http11 import Request
+from websockets.server import ServerProtocol
+from websockets.streams import StreamReader
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
@@ -69,6 +73,60 @@ def test_what_could_be_read_in_two_ways_is_refused(old: bytes, new: bytes, statu
         read_request(GOOD.replace(old, new, 1), 100)
 
     assert status == refused.value.status
+
+
+LINES = st.lists(
+    st.sampled_from(
+        [
+            b"Host: a",
+            b"Host:b",
+            b"Upgrade: websocket",
+            b"Upgrade: h2c, websocket",
+            b"Connection: Upgrade",
+            b"connection: keep-alive ,upgrade\t",
+            b"Sec-WebSocket-Key: " + KEY.encode(),
+            b"Sec-WebSocket-Key: x",
+            b"Sec-WebSocket-Version: 13",
+            b"Sec-WebSocket-Protocol: ocpp1.6 , ocpp2.0.1",
+            b"Sec-WebSocket-Protocol:",
+            b"Content-Length: 0",
+            b"Content-Length: 7",
+            b" folded",
+            b"X : y",
+            b"X\0: y",
+            b"Authorization: Basic \xff",
+            b"X: a\nY: b",
+            b"X: a\rY: b",
+            b": empty",
+            b"no colon",
+        ]
+    ),
+    min_size=3,
+    max_size=9,
+)
+
+
+@given(LINES, st.sampled_from([b"GET /ocpp/CP-1 HTTP/1.1", b"GET /a b HTTP/1.1", b"GET / HTTP/1.0", b"get / HTTP/1.1"]))
+def test_what_we_read_the_library_reads_alike(lines: list[bytes], start: bytes) -> None:
+    """A head that passes here means the same to the websockets library; no head is read in a way of our own."""
+    head = b"\r\n".join([start, *lines]) + b"\r\n\r\n"
+    try:
+        ours = read_request(head, 100)
+    except HeadError:
+        return
+    reader = StreamReader()
+    reader.feed_data(head)
+    parser = Request.parse(reader.read_line)
+    with pytest.raises(StopIteration) as done:
+        next(parser)
+    theirs: Request = done.value.value
+
+    assert (ours.target, ours.key) == (theirs.path, theirs.headers["Sec-WebSocket-Key"])
+    assert ours.authorization == theirs.headers.get("Authorization")
+    assert list(ours.subprotocols) == [
+        name for value in theirs.headers.get_all("Sec-WebSocket-Protocol") for name in parse_subprotocol(value)
+    ]
+    assert ServerProtocol(subprotocols=None).accept(theirs).status_code == 101
 
 
 @given(st.binary(max_size=400))

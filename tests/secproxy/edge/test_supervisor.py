@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -70,15 +71,15 @@ class Up:
 
 
 def up_words(*doors: int) -> list[str]:
-    """Say ``up`` for two workers at these ports: stations, web."""
-    listen = f"--listen=127.0.0.1:{doors[0]}=3"
-    return ["up", "--upstream=ws://127.0.0.1:9", "--workers=2", listen, f"--web=127.0.0.1:{doors[1]}"]
+    """Say ``up`` for two workers at these ports: stations with certificates, web, stations with passwords."""
+    listen = [f"--listen=127.0.0.1:{doors[0]}=3", f"--listen=127.0.0.1:{doors[2]}=2"]
+    return ["up", "--upstream=ws://127.0.0.1:9", "--workers=2", *listen, f"--web=127.0.0.1:{doors[1]}"]
 
 
 @contextlib.contextmanager
 def up(home: Path) -> Iterator[Up]:
     """Bring a home up; whatever the test did to it, all of it is gone afterwards."""
-    doors = [free_port(), free_port()]
+    doors = [free_port(), free_port(), free_port()]
     command = [*BOLLARD, "--home", str(home), *up_words(*doors)]
     env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
@@ -124,6 +125,20 @@ def test_the_passphrase_goes_to_the_authority_alone(running: Up) -> None:
     assert knowing == {"authority"}
 
 
+def test_no_session_can_be_resumed_because_no_ticket_is_given(running: Up) -> None:
+    """PROXY row 10: resumption would skip the certificate's check; workers are started with tickets off."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", running.doors[2]), 10) as raw,
+        context.wrap_socket(raw) as tls,
+    ):
+        tls.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert tls.recv(100).startswith(b"HTTP/1.1 426")
+        assert tls.session is not None
+        assert not tls.session.has_ticket
+
+
 def test_what_the_command_line_overrides_is_in_force_and_private(running: Up) -> None:
     """Children read it from a file that nobody else can read."""
     effective = running.home / "run" / "config.toml"
@@ -134,7 +149,7 @@ def test_what_the_command_line_overrides_is_in_force_and_private(running: Up) ->
 
 def test_a_home_that_is_up_is_not_brought_up_again(running: Up) -> None:
     """The second one says so, changes nothing and exits as a conflict."""
-    second = bollard(running.home, *up_words(free_port(), free_port()))
+    second = bollard(running.home, *up_words(free_port(), free_port(), free_port()))
 
     assert (second.returncode, "up.running" in second.stderr) == (7, True)
     assert set(running.children()) == ENOUGH
@@ -185,7 +200,7 @@ def test_kill_9_of_the_supervisor_leaves_no_process_behind(home: Path) -> None:
 
 def test_a_wrong_passphrase_ends_the_start_with_the_authoritys_reason(home: Path) -> None:
     """It is not tried for ever, and nothing keeps running."""
-    ended = bollard(home, *up_words(free_port(), free_port()), passphrase="wrong")
+    ended = bollard(home, *up_words(free_port(), free_port(), free_port()), passphrase="wrong")
 
     assert ended.returncode > 0
     assert "passphrase" in ended.stderr
@@ -196,7 +211,7 @@ def test_an_address_that_is_taken_is_named_before_anything_starts(home: Path) ->
     """Workers share their ports, so the system alone would not refuse another home's."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = other.getsockname()[1]
-        ended = bollard(home, *up_words(taken, free_port()))
+        ended = bollard(home, *up_words(taken, free_port(), free_port()))
 
     assert ended.returncode == 7
     assert f"port {taken}" in ended.stderr
