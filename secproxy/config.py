@@ -34,6 +34,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "proxy": frozenset({"workers"}),
     "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
 }
+SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
 ARRAYS: Final = frozenset({"listener", "server_certificate"})  # tables that may stand many times
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
@@ -227,8 +228,8 @@ def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
 def _listener(table: _Table) -> ListenerConfig:
     host, port = parse_address(table.text("address"), "listener.address")
     profile = table.number("profile", None, 3)
-    if profile == 0:
-        raise _wrong("listener.profile", "OCPP has security profiles 1, 2 and 3")
+    if profile not in SERVED:
+        raise _wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
     return ListenerConfig(host, port, SecurityProfile(profile))
 
 

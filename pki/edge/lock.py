@@ -1,6 +1,6 @@
-"""One authority at a time: whoever holds this lock may write the ledger, and nobody else.
+"""Where only one process may act at a time, it holds a lock that the kernel takes back when the process dies.
 
-The kernel drops the lock when its process ends, however it ends, so no stale lock can keep a home closed.
+However a process ends, no stale lock can keep a home closed. The file stays; the lock does not.
 """
 
 from __future__ import annotations
@@ -18,18 +18,31 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def hold(path: Path) -> Iterator[None]:
-    """Hold the lock file for the length of the block, or raise ``ConflictError("authority.running")`` at once."""
+def exclusive(path: Path) -> Iterator[bool]:
+    """Try to hold the lock file ``path`` for the block; yields whether this process holds it. Never waits."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        yield _locked(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def hold(path: Path) -> Iterator[None]:
+    """Be the one authority for the block, or raise ``ConflictError("authority.running")`` at once."""
+    with exclusive(path) as mine:
+        if not mine:
             raise ConflictError(
                 "authority.running",
                 "another authority process works in this home",
                 "Stop it first, or just use it: every command finds the running one by itself.",
-            ) from None
+            )
         yield
-    finally:
-        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -21,9 +21,9 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from pki.edge.lock import exclusive
 from secproxy.edge.event_store import open_for_writing, parse_line, row_of
 from secproxy.edge.journal import event_id, event_line
-from secproxy.edge.locks import exclusive
 from secproxy.edge.segments import Segment, held_if_final, list_segments, read_lines
 from secproxy.events import Note, Value
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from pki.edge.home import Home
+
 
 POLL_SECONDS: Final = 0.2  # seconds between two looks into the journal
 RETRY_SECONDS: Final = 5.0  # seconds to wait when the database cannot be written

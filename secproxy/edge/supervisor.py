@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from pki.edge.client import Authority
+from pki.edge.lock import exclusive
 from pki.edge.policies import FOLDER
 from pki.errors import ConflictError, InputError, UnreachableError
 from secproxy.edge.children import Child
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.effective import in_force
-from secproxy.edge.locks import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

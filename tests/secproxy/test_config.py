@@ -68,6 +68,7 @@ def test_an_upstream_may_be_named_later() -> None:
         ("workers = 2", "workers = true", "proxy.workers"),
         ("workers = 2", "workers = 10000", "proxy.workers"),
         ("profile = 3", "profile = 0", "listener.profile"),
+        ("profile = 3", "profile = 1", "listener.profile"),
         ("profile = 3", "profile = 4", "listener.profile"),
         ("profile = 3", 'profile = "3"', "listener.profile"),
         ("profile = 3", "", "listener.profile"),

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pki.edge.lock import exclusive
 from secproxy.edge import recorder as module
 from secproxy.edge.event_store import EventStore, Filter, open_for_writing
 from secproxy.edge.journal import Journal, event_line
-from secproxy.edge.locks import exclusive
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.segments import Segment, list_segments, read_lines
 from secproxy.events import Note
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pki.edge.home import Home
+
 
 NOW = dt.datetime(2026, 5, 1, 12, 0, tzinfo=dt.UTC)
 EXPIRED = Note("cert.expired", "CP-1")
