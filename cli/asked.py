@@ -93,7 +93,9 @@ class Asked:
 def one(found: Sequence[T], code: str, noun: str, name: str) -> T:
     """Take the one that was named; ``NotFoundError`` with this code when there is none."""
     if not found:
-        raise NotFoundError(code, f"there is no {noun} {name[:64]!r}", "List what there is.")
+        command = code.partition(".")[0].replace("certificate", "cert")
+        advice = f"'bollard {command} list' shows what there is."
+        raise NotFoundError(code, f"there is no {noun} {name[:64]!r}", advice)
     return found[0]
 
 

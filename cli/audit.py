@@ -7,6 +7,7 @@ import json
 import click
 
 from cli.asked import Asked, pass_asked
+from cli.files import read_text
 from cli.render import Output, Plain, note, to_plain, write
 from pki.edge import calls
 
@@ -29,10 +30,12 @@ def list_(asked: Asked, first: int | None, limit: int) -> None:
 
 
 @audit.command()
+@click.option("--checkpoint", help="File with a checkpoint that was kept elsewhere, to be compared with too.")
 @pass_asked
-def verify(asked: Asked) -> None:
+def verify(asked: Asked, checkpoint: str | None) -> None:
     """Recompute the whole log and compare it with every signed checkpoint."""
-    proved = asked.ask(calls.VerifyAudit(), calls.AuditVerified)
+    held = read_text(checkpoint) if checkpoint else ""
+    proved = asked.ask(calls.VerifyAudit(held), calls.AuditVerified)
     note("the audit log is whole")
     asked.record({"size": proved.size, "root": proved.root, "checkpoints": proved.checkpoints})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.asked import Asked, one, pass_asked
-from cli.files import free_to_write, read_text
+from cli.files import free_to_write, read_text, write_out
 from cli.render import row_of, write
 from cli.words import PURPOSE
 from pki.edge import calls
@@ -45,7 +45,7 @@ def export(asked: Asked, name: str, out: str | None) -> None:
     path = free_to_write(out, replace=asked.yes) if out else None
     pem = _issuer(asked, name).pem
     if path:
-        path.write_text(pem)
+        write_out(path, pem, replace=asked.yes)
     else:
         write(pem)
 

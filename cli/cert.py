@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.asked import Asked, one, pass_asked
-from cli.files import free_to_write, read_text
+from cli.files import free_to_write, read_text, write_out
 from cli.render import Output, note, row_of, write
 from cli.words import CERTIFICATE_SERIAL, IDENTITY, SPAN
 from pki.edge import calls
@@ -45,7 +45,7 @@ def issue(asked: Asked, station: StationIdentity, csr: str, days: int | None, ou
     read_request(text)
     issued = asked.change(calls.IssueCertificate(str(station), text, days or 0), calls.CertificateIssued)
     if path:
-        path.write_text(issued.chain)
+        write_out(path, issued.chain, replace=asked.yes)
     elif asked.output is Output.TABLE:
         write(issued.chain)
     _tell_issued(asked, issued)

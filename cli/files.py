@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import os
 import re
 import sys
 from pathlib import Path
 from typing import Final
 
-from pki.errors import ConflictError, InputError, NotFoundError
+from pki.errors import ConflictError, ForbiddenError, InputError, NotFoundError
 
 TEXT_BYTES: Final = 64 * 1024  # a CSR or a certificate chain; OCPP's own limit for a chain is 10,000 characters
 LIST_BYTES: Final = 16 * 1024 * 1024  # a list of stations: about 200,000 rows
@@ -73,9 +74,21 @@ def existing(name: str) -> Path:
 def free_to_write(name: str, *, replace: bool) -> Path:
     """Check, before anything is done, that an output file would overwrite nothing."""
     path = Path(name)
-    if path.exists() and not replace:
+    if path.is_dir():
+        raise ConflictError("file.exists", f"{name[:200]!r} is a folder", "Name a file.")
+    if os.path.lexists(path) and not replace:
         raise ConflictError("file.exists", f"{name[:200]!r} exists", "Choose another path, or add --yes to replace it.")
+    if not path.parent.is_dir():
+        raise NotFoundError("file.missing", f"there is no folder {str(path.parent)[:200]!r}", "Make it first.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ForbiddenError("file.forbidden", f"nothing can be written to {str(path.parent)[:200]!r}", "Name another.")
     return path
+
+
+def write_out(path: Path, text: str, *, replace: bool) -> None:
+    """Write an output file. One that came to be since ``free_to_write`` is not written over, nor is a link followed."""
+    with path.open("w" if replace else "x", encoding="utf-8") as out:
+        out.write(text)
 
 
 def new_folder(path: Path) -> Path:

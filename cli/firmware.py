@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import fcntl
-import shutil
 import uuid
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
@@ -14,6 +14,8 @@ from cli.asked import Asked, pass_asked
 from cli.files import existing, read_signature, read_text
 from cli.render import note, row_of
 from pki.edge import calls
+from pki.edge.vault import IMAGE_BYTES_MOST
+from pki.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
 
 FIELDS = ("digest", "size", "vendor", "model", "version", "algorithm", "imported", "certificate")
+BLOCK_BYTES: Final = 1 << 20  # 1 MiB; copied at once
 COLUMNS = ("vendor", "model", "version", "algorithm", "size", "digest", "imported")
 
 
@@ -60,19 +63,33 @@ def import_(
 def list_(asked: Asked) -> None:
     """List the images that may be delivered."""
     found = asked.ask(calls.ListReleases(), calls.Releases).releases
-    asked.rows("releases", [row_of(each, FIELDS) for each in found], COLUMNS)
+    signatures = [base64.b64encode(each.signature).decode() for each in found]  # as the CSMS sends them
+    rows = [row_of(each, FIELDS) | {"signature": signature} for each, signature in zip(found, signatures, strict=True)]
+    asked.rows("releases", rows, COLUMNS)
 
 
 @contextmanager
-def in_quarantine(home: Home, image: Path) -> Iterator[str]:
-    """Copy an image to where the authority examines it, under a name of ours; what is left there goes in any case."""
+def in_quarantine(home: Home, image: Path, longest: int = IMAGE_BYTES_MOST) -> Iterator[str]:
+    """Copy an image to where the authority examines it, under a name of ours; what is left there goes in any case.
+
+    What has more than ``longest`` bytes, or no end at all, is refused before it fills the disk.
+    """
     copy = home.quarantine / uuid.uuid4().hex
     try:
         copy.touch(mode=0o600, exist_ok=False)
         with image.open("rb") as source, copy.open("wb") as target:
             fcntl.flock(target, fcntl.LOCK_EX)  # for as long as we live: an authority that starts leaves it alone
-            shutil.copyfileobj(source, target, 1 << 20)
+            _copy(source, target, longest)
             target.flush()
             yield copy.name
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _copy(source: BinaryIO, target: BinaryIO, longest: int) -> None:
+    left = longest
+    while block := source.read(BLOCK_BYTES):
+        left -= len(block)
+        if left < 0:
+            raise InputError("image.size", f"the image has more than {longest} bytes", "Is it an image?")
+        target.write(block)

@@ -44,6 +44,9 @@ EXIT_CODES: Final[Mapping[type[BollardError], int]] = {
 }
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 
+EVERYWHERE: Final = frozenset({"-o", "--output", "--home", "--yes", "--dry-run"})
+"""Options that stand before the noun, as ``tree`` takes them; people put them last, and are told."""
+
 COMMANDS: Final[Mapping[str, str]] = {
     "demo": "cli.demo",
     "init": "cli.setup",
@@ -144,6 +147,10 @@ def as_ours(error: Exception) -> BollardError:
     match error:
         case BollardError():
             return error
+        case click.NoSuchOption() if error.option_name in EVERYWHERE:
+            option = error.option_name
+            advice = f"It stands before the command: 'bollard {option} ...'; 'bollard --help' lists all of these."
+            return InputError("usage", error.format_message(), advice)
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "bollard"
             return InputError("usage", error.format_message(), f"'{command} --help' shows what it takes.")

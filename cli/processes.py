@@ -14,6 +14,7 @@ from pki.station import SecurityProfile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cli.render import Plain
     from secproxy.config import Config
 
 _PROXY_OPTIONS = (
@@ -51,6 +52,7 @@ def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> N
     from secproxy.edge.supervisor import run_up
 
     config = configured(asked, given)
+    _dry(asked, "up", config)
     context.exit(run_up(asked.home(), config, workers=config.workers))
 
 
@@ -63,6 +65,7 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     from secproxy.edge.supervisor import run_up
 
     config = configured(asked, given)
+    _dry(asked, "proxy", config)
     context.exit(run_up(asked.home(), config, workers=config.workers, authority=False, web=False))
 
 
@@ -72,6 +75,7 @@ def authority(asked: Asked) -> None:
     """Run the authority alone: the one process that holds the CA keys."""
     from pki.edge.service import run_authority
 
+    _dry(asked, "authority")
     run_authority(asked.home())
 
 
@@ -81,6 +85,7 @@ def web(asked: Asked) -> None:
     """Run the web process alone: firmware downloads."""
     from secproxy.edge.web import run_web
 
+    _dry(asked, "web")
     run_web(asked.home())
 
 
@@ -110,3 +115,11 @@ def configured(asked: Asked, given: Overrides) -> Config:
         workers=config.workers if workers is None else workers,
         web=replace(config.web, host=host, port=port),
     )
+
+
+def _dry(asked: Asked, name: str, config: Config | None = None) -> None:
+    """With ``--dry-run``, say what would run instead of running it."""
+    if not asked.dry_run:
+        return
+    listeners: list[Plain] = [f"{door.host}:{door.port}={door.profile}" for door in config.listeners] if config else []
+    asked.would({"call": name, "home": str(asked.home().path), **({"listeners": listeners} if config else {})})

@@ -1,6 +1,7 @@
 """How answers look: a table for people, JSON, JSON lines or CSV for programs.
 
-Rules: JSON carries ``schema_version``; names and values are the same in all four forms; nothing that a station, a file
+Rules: JSON carries ``schema_version``; names and values are the same in all four forms (save that in CSV an apostrophe
+stands before what a spreadsheet would run as a formula); nothing that a station, a file
 or a certificate says can move the cursor or recolour a terminal; colour appears on a terminal alone and never with
 NO_COLOR.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import re
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from pki.errors import BollardError
 
 SCHEMA_VERSION: Final = 1  # of every JSON object we print; grows when a field changes its meaning or goes away
+_FORMULA: Final = ("=", "+", "-", "@")
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9*\-_=+|@. /#]*")  # identities and serials, pki/names.py
 TABLE_WIDTH: Final = 200  # columns of a table that is not printed on a terminal
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
@@ -177,7 +181,16 @@ def _table(rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:
 def _csv(rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
-    writer.writerows([cell(row.get(name)) for name in columns] for row in rows)
+    writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in rows)
+
+
+def _csv_cell(value: Plain) -> str:
+    """Write a value so that no spreadsheet takes it for a formula.
+
+    Identities and serials may begin like one, yet their characters can call nothing: they stay as they are.
+    """
+    text = cell(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not _HARMLESS.fullmatch(text) else text
 
 
 def _json(value: object, indent: int | None = None) -> str:

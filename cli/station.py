@@ -12,7 +12,7 @@ from cli.render import Output, Plain, note, row_of, write
 from cli.seeds import read_seeds
 from cli.words import IDENTITY, PROFILE, SERIAL
 from pki.edge import calls
-from pki.station import StationStatus
+from pki.station import PasswordForm, StationStatus
 
 if TYPE_CHECKING:
     from pki.names import StationIdentity, StationSerial
@@ -22,6 +22,12 @@ FIELDS = (*COLUMNS, "vendor", "model", "firmware_version", "password_form")
 CERTIFICATE_FIELDS = ("serial", "status", "not_before", "not_after", "issuer")
 
 password_option = click.option("--password-file", help="File with a password of your own choice; - reads the input.")
+form_option = click.option(
+    "--password-form",
+    type=click.Choice([form.value for form in PasswordForm]),
+    default=PasswordForm.ANY.value,
+    help="What the station makes of its password: the text, the bytes of its hex, or the hex as text; any tries all.",
+)
 
 
 @click.group()
@@ -36,6 +42,7 @@ def station() -> None:
 @click.option("--group", default="", help="Group it belongs to.")
 @click.option("--site", default="", help="Site it stands on.")
 @password_option
+@form_option
 @pass_asked
 def add(
     asked: Asked,
@@ -45,10 +52,11 @@ def add(
     group: str,
     site: str,
     password_file: str | None,
+    password_form: str,
 ) -> None:
     """Register a station. For profiles 1 and 2 its password is printed, this once."""
     password = read_password(password_file) if password_file else ""
-    call = calls.AddStation(str(identity), str(serial), int(profile), group, site, password)
+    call = calls.AddStation(str(identity), str(serial), int(profile), group, site, password, password_form)
     _tell_added(asked, asked.change(call, calls.StationAdded))
 
 
@@ -103,11 +111,13 @@ def set_(asked: Asked, identity: StationIdentity, status: str) -> None:
 @station.command()
 @click.argument("identity", type=IDENTITY)
 @password_option
+@form_option
 @pass_asked
-def password(asked: Asked, identity: StationIdentity, password_file: str | None) -> None:
+def password(asked: Asked, identity: StationIdentity, password_file: str | None, password_form: str) -> None:
     """Give a station a new password; a generated one is printed, this once."""
     chosen = read_password(password_file) if password_file else ""
-    _tell_added(asked, asked.change(calls.SetStationPassword(str(identity), chosen), calls.StationAdded))
+    call = calls.SetStationPassword(str(identity), chosen, password_form)
+    _tell_added(asked, asked.change(call, calls.StationAdded))
 
 
 @station.command()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SPAN_MOST: Final = 3_155_760_000  # seconds; a hundred years, so that no time counted from now leaves the calendar
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
 _SPAN: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 
@@ -40,14 +41,17 @@ def parse_span(text: str) -> dt.timedelta:
     found = _SPAN.fullmatch(text)
     if found is None:
         raise InputError("usage.span", f"{text[:40]!r} is no length of time", "Write it like 90s, 15m, 1h, 30d or 4w.")
-    return dt.timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+    seconds = int(found[1]) * _UNITS[found[2]]
+    if seconds > SPAN_MOST:
+        raise InputError("usage.span", f"{text!r} is more than a hundred years", "Give a shorter time.")
+    return dt.timedelta(seconds=seconds)
 
 
 def parse_listen(text: str) -> tuple[str, int]:
     """Read ``ADDRESS=PROFILE``, for example ``0.0.0.0:8443=3``; the address is judged where the configuration is."""
     address, _, profile = text.rpartition("=")
-    if not address or profile not in {"1", "2", "3"}:
-        says = f"{text[:80]!r} is no listener"
+    if not address or profile not in {"2", "3"}:  # 1 has no TLS and is not served, as in bollard.toml
+        says = f"{text[:80]!r} is no listener of security profile 2 or 3"
         raise InputError("usage.listen", says, "Write ADDRESS:PORT=PROFILE, for example 0.0.0.0:8443=3.")
     return address, int(profile)
 

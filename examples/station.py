@@ -27,6 +27,7 @@ import ssl
 import sys
 import threading
 from pathlib import Path
+from socket import create_connection
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -133,7 +134,7 @@ class Installer:
 
         await reach("Downloading")
         try:
-            image = await asyncio.to_thread(download, firmware["location"], self.options.root)
+            image = await asyncio.to_thread(download, firmware["location"], self.options.root, self.options.address)
             await reach("Downloaded")
             verify(image, firmware["signature"], firmware["signing_certificate"])
         except (OSError, http.client.HTTPException) as error:
@@ -148,13 +149,26 @@ class Installer:
         return report(installed=self.options.firmware_out, sha256=hashlib.sha256(image).hexdigest(), size=len(image))
 
 
-def download(location: str, root: str) -> bytes:
+class Dialled(http.client.HTTPSConnection):
+    """HTTPS that may dial another address than the one its host's name stands for; the certificate is the host's."""
+
+    def __init__(self, host: str, port: int, address: str, context: ssl.SSLContext) -> None:
+        super().__init__(host, port, context=context, timeout=DOWNLOAD_SECONDS)
+        self.address, self.tls = address, context
+
+    def connect(self) -> None:
+        """Part of http.client's connection."""
+        plain = create_connection((self.address, self.port), self.timeout)
+        self.sock = self.tls.wrap_socket(plain, server_hostname=self.host)
+
+
+def download(location: str, root: str, address: str | None) -> bytes:
     """Fetch an image over HTTPS from a server whose certificate comes from ``root``; nothing else is trusted."""
     url = urlsplit(location)
     if url.scheme != "https" or url.hostname is None:
         raise OSError("firmware comes over https alone")
     context = ssl.create_default_context(cafile=root)
-    connection = http.client.HTTPSConnection(url.hostname, url.port or 443, context=context, timeout=DOWNLOAD_SECONDS)
+    connection = Dialled(url.hostname, url.port or 443, address or url.hostname, context)
     try:
         connection.request("GET", url.path)
         answer = connection.getresponse()
@@ -352,7 +366,7 @@ def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser(description="A small charging station for OCPP 1.6 and 2.0.1.")
     parser.add_argument("--url", required=True, help="where to connect, without the identity: wss://HOST:PORT/PATH")
-    parser.add_argument("--address", help="dial this address instead of looking up the URL's host name")
+    parser.add_argument("--address", help="dial this address instead of looking up the host name, for firmware too")
     parser.add_argument("--identity", required=True, help="the name to connect under")
     parser.add_argument("--version", choices=("1.6", "2.0.1"), default="2.0.1", help="the OCPP version to speak")
     parser.add_argument("--subprotocol", help="offer this instead of the version's own, to see it refused")

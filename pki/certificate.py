@@ -57,6 +57,15 @@ def organisations(name: x509.Name) -> tuple[str, ...]:
     return _texts(name, NameOID.ORGANIZATION_NAME)
 
 
+def is_readable(certificate: x509.Certificate) -> bool:
+    """Tell whether extensions and times can be read: a stranger's may not parse, and would fail at any later touch."""
+    try:
+        _ = certificate.extensions, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return False
+    return True
+
+
 def is_self_issued(certificate: x509.Certificate) -> bool:
     """Tell whether subject and issuer are the same name, as in a root; says nothing about trust."""
     return certificate.subject == certificate.issuer
@@ -66,7 +75,7 @@ def hash_of_signature(certificate: x509.Certificate) -> hashes.HashAlgorithm | N
     """Return the hash under a certificate's signature. Raises ``InputError`` for one not known here."""
     try:
         return certificate.signature_hash_algorithm
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, ValueError):  # known, but with parameters that make no sense
         raise _unreadable("it is signed with an algorithm not known here") from None
 
 
@@ -87,6 +96,8 @@ def _read_der(der: bytes) -> x509.Certificate:
         certificate.issuer.rfc4514_string()
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise _unreadable("it is PEM, but no X.509 certificate with a known kind of key inside") from None
+    if not is_readable(certificate):
+        raise _unreadable("its extensions or its times cannot be read")
     return certificate
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, ObjectIdentifier
 
-from pki.certificate import extension, hash_of_signature, key_id
+from pki.certificate import extension, hash_of_signature, is_readable, key_id
 from pki.errors import InputError
 from pki.findings import Finding, error, warning
 from pki.strength import check_key, check_signature_hash
@@ -90,15 +90,16 @@ def judge_path(path: Path, question: Question, *, trusted: bool) -> list[Finding
     """Find everything wrong with a path. Where none leads to an anchor, ``path`` is the leaf alone, not ``trusted``."""
     found: list[Finding] = []
     for position, certificate in enumerate(path):
-        if not _readable(certificate):
-            return [
-                error(question.code("path"), "RFC 5280 4.2", f"the extensions of {_call(certificate)} are unreadable")
-            ]
+        if not is_readable(certificate):
+            says = f"the extensions or times of {_call(certificate)} are unreadable"
+            return [error(question.code("path"), "RFC 5280 4.2", says)]
         found += _examine_times(certificate, question)
         found += _examine_strength(certificate, is_anchor=trusted and position == len(path) - 1)
         found += _examine_critical(certificate, question)
         if position > 0:
             found += _examine_issuer(certificate, position - 1, question)
+        if 0 < position < len(path) - 1:
+            found += _examine_extended_usage(certificate, question)
     found += _examine_leaf(path[0], question)
     if trusted and len(path) == 1:
         found += _examine_lone(path[0], question)
@@ -107,13 +108,6 @@ def judge_path(path: Path, question: Question, *, trusted: bool) -> list[Finding
         says = f"{len(path) - 1} certificates stand above it; {question.max_depth} may"
         found.append(error(question.code("depth"), question.clause, says))
     return found
-
-
-def _readable(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions is not None
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return False
 
 
 def _examine_times(certificate: x509.Certificate, question: Question) -> Iterator[Finding]:
@@ -184,14 +178,17 @@ def _examine_lone(leaf: x509.Certificate, question: Question) -> Iterator[Findin
         )
 
 
-def _examine_extended_usage(leaf: x509.Certificate, question: Question) -> Iterator[Finding]:
-    found = extension(leaf, x509.ExtendedKeyUsage)
+def _examine_extended_usage(certificate: x509.Certificate, question: Question) -> Iterator[Finding]:
+    """Asked of the leaf, and of those between it and the anchor: an authority held to one use vouches for no other."""
+    if question.purpose is Purpose.ANY:
+        return
+    found = extension(certificate, x509.ExtendedKeyUsage)
     allowed = {_EXTENDED[question.purpose], ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
     if found is None and question.purpose is Purpose.FIRMWARE:
-        says = f"{_call(leaf)} does not say that it is for code signing"
+        says = f"{_call(certificate)} does not say that it is for code signing"
         yield warning(question.code("purpose"), "RFC 5280 4.2.1.12", says)
     elif found is not None and allowed.isdisjoint(found.value):
-        says = f"the extended key usage of {_call(leaf)} does not allow this use"
+        says = f"the extended key usage of {_call(certificate)} does not allow this use"
         yield error(question.code("purpose"), "RFC 5280 4.2.1.12", says)
 
 

@@ -179,6 +179,12 @@ ONLY_SIXTEEN: Final = {
     "L01.FR.20": "A station that knows signed updates answers an unsigned one NotSupported.",
 }
 
+OCPP_J: Final = {
+    "OCPP-J 3.1.1": "A station's URL ends in its identity, percent-encoded.",
+    "OCPP-J 3.1.2": "Station and CSMS agree on an OCPP version as the WebSocket's subprotocol.",
+    "OCPP-J 4.1": "A message is a JSON array of a type, an id and its content; each side has one call open at a time.",
+}
+
 RFCS: Final = {
     "RFC 2986 4.2": "A request is signed with the private key whose public half it carries, as proof that it is held.",
     "RFC 5280 3.2": "A root is its own issuer.",

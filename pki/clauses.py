@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from pki.clause_texts import BOTH, ONLY_SIXTEEN, ONLY_TWO, RENUMBERED, RFCS
+from pki.clause_texts import BOTH, OCPP_J, ONLY_SIXTEEN, ONLY_TWO, RENUMBERED, RFCS
 from pki.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def _clauses() -> Iterator[Clause]:
     yield from (_clause(name, says, (Edition.SIXTEEN, *two)) for name, says in BOTH.items())
     yield from (_clause(name, says, two) for name, says in ONLY_TWO.items())
     yield from (_clause(name, says, (Edition.RFC,)) for name, says in RFCS.items())
+    yield from (_clause(name, says, (Edition.SIXTEEN, *two)) for name, says in OCPP_J.items())
     for (name, older), says in RENUMBERED.items():
         yield Clause(name, says, {Edition.SIXTEEN: older} | dict.fromkeys(two, name))
     for number in _ALSO_PROFILE_3:

@@ -37,6 +37,7 @@ CODES: Final[Mapping[str, str]] = {
     # Certificates and requests as they are read
     "certificate.unreadable": "This is no certificate that can be read; give it in PEM, and nothing else beside it.",
     "csr.common_name": "The request's common name is not the serial number that the station is registered with.",
+    "csr.compromised": "The request's key was revoked as compromised, so others may hold it; a new key is due.",
     "csr.extensions": "The request asks for extensions; they are ignored, and the certificate follows our profile.",
     "csr.organisation": "The request names another organisation than ours; as a warning: none, and ours goes in.",
     "csr.proof": "The request is not signed with the key it carries, so nothing proves that the station holds it.",

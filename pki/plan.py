@@ -141,9 +141,12 @@ def _plan(
 
 
 def _wanted(profile: CertificateProfile, now: dt.datetime, days: int) -> tuple[dt.datetime, dt.datetime]:
-    """X.509 counts whole seconds (RFC 5280 4.1.2.5); the beginning is backdated for slow clocks (A02.FR.06)."""
+    """X.509 counts whole seconds (RFC 5280 4.1.2.5); the beginning is backdated for slow clocks (A02.FR.06).
+
+    Days out of bounds are refused by ``_examine_days``; here they must not leave the calendar.
+    """
     now = now.astimezone(dt.UTC).replace(microsecond=0)
-    return now - profile.backdate, now + dt.timedelta(days=days or profile.days)
+    return now - profile.backdate, now + dt.timedelta(days=days if 0 < days <= profile.longest_days else profile.days)
 
 
 def _examine_subject(subject: Subject) -> list[Finding]:

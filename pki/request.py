@@ -56,17 +56,27 @@ def read_request(text: str | bytes) -> SigningRequest:
         raise _unreadable("it holds more than one request")
     try:
         csr = x509.load_der_x509_csr(blocks[0])
-        return SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
+        _ = csr.attributes  # parsed at the first touch, which must not be a later one
+        found = SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         raise _unreadable("it is PEM, but no PKCS#10 request with a known kind of key inside") from None
+    if not blocks[0].endswith(b"\0" + csr.signature):
+        raise _unreadable("its signature is not made of whole bytes, the one form it has (X.690 11.2)")
+    return found
 
 
-def examine(request: SigningRequest, station: Station, organisation: Organisation) -> Admissible:
-    """Judge a request for one station. Raises ``RefusedError("csr.refused")`` with every finding."""
+def examine(
+    request: SigningRequest, station: Station, organisation: Organisation, *, compromised: bool = False
+) -> Admissible:
+    """Judge a request for one station. Raises ``RefusedError("csr.refused")`` with every finding.
+
+    ``compromised`` says that a certificate of this very key was revoked because others may hold the key.
+    """
     findings = refuse_errors(
         [
             *_examine_proof(request.csr),
             *check_key(request.public_key),
+            *_examine_history(compromised=compromised),
             *_examine_common_name(request.common_names, station),
             *_examine_organisation(request.organisations, organisation),
             *_examine_extensions(request.csr),
@@ -87,6 +97,12 @@ def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:
     except (UnsupportedAlgorithm, ValueError, TypeError):
         return [error("csr.proof", "RFC 2986 4.2", "its signature uses an algorithm that is not known here")]
     return [] if proved else [error("csr.proof", "RFC 2986 4.2", "its signature does not prove that the key is held")]
+
+
+def _examine_history(*, compromised: bool) -> list[Finding]:
+    if not compromised:
+        return []
+    return [error("csr.compromised", "RFC 5280 5.3.1", "its key was given up as compromised; a new key is due")]
 
 
 def _examine_common_name(names: tuple[str, ...], station: Station) -> list[Finding]:

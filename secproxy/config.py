@@ -268,4 +268,5 @@ def _shown(parts: SplitResult) -> str:
 
 
 def _wrong(key: str, says: str) -> InputError:
-    return InputError("config.value", f"{key}: {says}", f"Correct {key} in bollard.toml.")
+    where = "" if key.startswith("--") else " in bollard.toml"
+    return InputError("config.value", f"{key}: {says}", f"Correct {key}{where}.")

@@ -11,10 +11,11 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 EVENTS_HEAD = """# Security events
 
-Every refusal and every change of who may do what leaves one event. `bollard event list` shows them, `-o jsonl` gives
-them to other programs. An event has `id`, `time` (UTC), `type`, `severity`, `station`, `remote`, `cause`, `clause`,
-`says`, `advice` and `evidence`. `type` is the standard's name where it has one, else ours, beginning with `bollard.`;
-`cause` is the stable name of why. This page is written from the table in the code: `python -m tests.documents`.
+Every refusal leaves one event. `bollard event list` shows them, `bollard event tail` prints them as they happen,
+`bollard -o jsonl event list` gives them to other programs. An event has `id`, `time` (UTC), `type`, `severity`,
+`station`, `remote`, `cause`, `clause`, `says`, `advice` and `evidence`. `type` is the standard's name where it has one,
+else ours, beginning with `bollard.`; `cause` is the stable name of why. This page is written from the table in the
+code: `python -m tests.documents`.
 
 | Cause | Type | Severity | Clause | What happened | What to do |
 |---|---|---|---|---|---|

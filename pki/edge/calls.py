@@ -412,9 +412,13 @@ class AuditVerified(Row, frozen=True):
 
 
 class VerifyAudit(Call, frozen=True):
-    """Recompute the log from its entries. An edited or dropped entry raises ``RefusedError`` naming it."""
+    """Recompute the log from its entries. An edited or dropped entry raises ``RefusedError`` naming it.
+
+    ``checkpoint`` is the text of one kept elsewhere, to be compared with too; empty for none.
+    """
 
     Answer = AuditVerified
+    checkpoint: str = ""
 
 
 class Checkpoint(Row, frozen=True):

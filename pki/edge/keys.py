@@ -160,7 +160,7 @@ def find_passphrase(folder: Path) -> Passphrase | None:
     if name := os.environ.get("BOLLARD_PASSPHRASE_FILE"):
         return Passphrase.parse(_read_named(name), "the file named by BOLLARD_PASSPHRASE_FILE")
     if text := os.environ.get("BOLLARD_PASSPHRASE"):
-        return Passphrase.parse(text.encode(), "BOLLARD_PASSPHRASE")
+        return Passphrase.parse(os.fsencode(text), "BOLLARD_PASSPHRASE")
     kept = folder / "passphrase"
     if kept.exists():
         return Passphrase.parse(kept.read_bytes(), "keys/passphrase")

@@ -68,7 +68,7 @@ def read_question(line: bytes) -> tuple[int, calls.Call]:
     """Read one question; ``InputError("call.malformed")`` for anything else."""
     try:
         question = _QUESTION.decode(line)
-    except (msgspec.DecodeError, RecursionError) as problem:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise errors.InputError(
             "call.malformed", f"the line is no question: {str(problem)[:200]!r}", "See pki/edge/calls.py."
         ) from None
@@ -79,7 +79,7 @@ def question_number(line: bytes) -> int:
     """Return the number of a question that could not be read otherwise; -1 when even that is unreadable."""
     try:
         return msgspec.json.decode(line, type=Reply).id
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return -1
 
 

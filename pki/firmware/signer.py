@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from pki.certificate import extension, read_certificates
 from pki.chain import Purpose, verify
@@ -50,12 +50,8 @@ def read_signer(pem: str) -> x509.Certificate:
         raise _refused(error("field.size", "L01.FR.11", f"the certificate has {len(pem)} characters, 5500 are allowed"))
     try:
         certificates = read_certificates(pem, CERTIFICATE_LENGTH)
-        # Reading them once here means that nothing later fails on an extension that does not parse.
-        _ = [certificate.extensions for certificate in certificates]
     except InputError as unreadable:
         raise _refused(error("cert.encoding", "L01.FR.11", f"the certificate: {unreadable.cause}")) from None
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        raise _refused(error("cert.encoding", "L01.FR.11", "the certificate's extensions cannot be read")) from None
     if len(certificates) > 1:
         raise _refused(_too_many(certificates))
     return certificates[0]
@@ -113,7 +109,7 @@ def _issuer_among(certificate: x509.Certificate, roots: Iterable[x509.Certificat
     for root in roots:
         try:
             certificate.verify_directly_issued_by(root)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             continue
         return root
     return None

@@ -55,3 +55,21 @@ def test_a_checkpoint_is_text_to_keep_elsewhere(bollard: Bollard) -> None:
 
     assert text.splitlines()[0] == "localhost/bollard/audit"
     assert "\u2014 localhost/bollard/audit " in text
+
+
+def test_a_checkpoint_kept_elsewhere_is_compared_with(bollard: Bollard, home: Path, tmp_path: Path) -> None:
+    """It agrees with the honest log; against an older copy of the ledger it is what tells."""
+    older = (home / "ledger.db").read_bytes()
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    (tmp_path / "held").write_text(bollard("audit", "checkpoint").out)
+    assert bollard("audit", "verify", "--checkpoint", str(tmp_path / "held")).code == 0
+
+    (home / "ledger.db").write_bytes(older)
+    assert bollard("audit", "verify").code == 0
+    told = bollard("audit", "verify", "--checkpoint", str(tmp_path / "held"))
+    assert (told.code, "audit.broken" in told.err) == (5, True)
+
+
+def test_an_entry_beyond_all_numbers_is_a_wrong_question(bollard: Bollard) -> None:
+    """Exit code 2, not a fault of ours."""
+    assert bollard("audit", "list", "--first", "9" * 20).code == 2

@@ -124,3 +124,9 @@ def test_all_valid_certificates_of_a_station_are_revoked(bollard: Bollard, csr: 
 def test_a_revocation_needs_a_name_and_a_reason_of_the_standard(bollard: Bollard, words: tuple[str, ...]) -> None:
     """Usage, exit code 2 (RFC 5280 5.3.1)."""
     assert bollard("cert", "revoke", *words).code == 2
+
+
+def test_nothing_is_issued_when_the_chain_could_not_be_written(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """A folder that is missing is found before the signature, not after."""
+    assert issue(bollard, csr, "--out", str(tmp_path / "missing" / "chain.pem")).code == 4
+    assert bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates") == []

@@ -20,6 +20,7 @@ from cli.files import (
     read_password,
     read_signature,
     read_text,
+    write_out,
 )
 from pki.errors import ConflictError, InputError, NotFoundError
 
@@ -93,3 +94,22 @@ def test_nothing_is_written_over_without_a_word(tmp_path: Path) -> None:
         free_to_write(str(tmp_path / "out"), replace=False)
     assert free_to_write(str(tmp_path / "out"), replace=True) == tmp_path / "out"
     assert free_to_write(str(tmp_path / "new"), replace=False) == tmp_path / "new"
+
+
+def test_an_output_that_cannot_be_written_is_told_before_anything_is_done(tmp_path: Path) -> None:
+    """Else a certificate would be issued and then be lost."""
+    with pytest.raises(NotFoundError, match="no folder"):
+        free_to_write(str(tmp_path / "missing" / "chain.pem"), replace=True)
+    with pytest.raises(ConflictError, match="is a folder"):
+        free_to_write(str(tmp_path), replace=True)
+
+
+def test_a_link_that_leads_nowhere_yet_is_not_written_through(tmp_path: Path) -> None:
+    """In a folder that others may write to, somebody else would choose where our file goes."""
+    (tmp_path / "chain.pem").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConflictError):
+        free_to_write(str(tmp_path / "chain.pem"), replace=False)
+    with pytest.raises(FileExistsError):
+        write_out(tmp_path / "chain.pem", "text", replace=False)
+    assert not (tmp_path / "elsewhere").exists()

@@ -9,6 +9,7 @@ import pytest
 from cli.demo.papers import make_ca, make_leaf, sign_image, subject
 from cli.firmware import in_quarantine
 from pki.edge.home import Home
+from pki.errors import InputError
 from tests.worlds import running_authority
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def words(bollard: Bollard, tmp_path: Path) -> tuple[str, ...]:
     return ("firmware", "import", str(tmp_path / "image.bin"), *CLAIM, *proof)
 
 
-def test_a_proved_image_is_kept_and_listed(bollard: Bollard, words: tuple[str, ...], home: Path) -> None:
+def test_a_proved_image_is_kept_and_listed(
+    bollard: Bollard, words: tuple[str, ...], home: Path, tmp_path: Path
+) -> None:
     """By its digest; the quarantine is empty again."""
     told = bollard("-o", "json", *words)
     (row,) = bollard("-o", "json", "firmware", "list").rows("releases")
@@ -42,6 +45,7 @@ def test_a_proved_image_is_kept_and_listed(bollard: Bollard, words: tuple[str, .
     assert told.code == 0
     assert row["digest"] == told.json()["digest"]
     assert (row["vendor"], row["model"], row["version"], row["size"]) == ("Maker", "M1", "2.0", 256_000)
+    assert row["signature"] == (tmp_path / "image.sig").read_text(), "as the CSMS is to send it"
     assert list((home / "quarantine").iterdir()) == []
 
 
@@ -74,3 +78,11 @@ def test_an_image_being_taken_in_outlives_the_start_of_an_authority(home: Path, 
     (tmp_path / "image.bin").write_bytes(b"image")
     with in_quarantine(Home.at(home), tmp_path / "image.bin") as name, running_authority(Home.at(home)):
         assert (home / "quarantine" / name).read_bytes() == b"image"
+
+
+def test_a_file_without_end_does_not_fill_the_disk(home: Path, tmp_path: Path) -> None:
+    """The bound holds while copying; the copy is gone afterwards."""
+    (tmp_path / "image.bin").write_bytes(b"x" * 1_001)
+    with pytest.raises(InputError, match=r"image\.size"), in_quarantine(Home.at(home), tmp_path / "image.bin", 1_000):
+        pass
+    assert list((home / "quarantine").iterdir()) == []

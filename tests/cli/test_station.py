@@ -23,6 +23,16 @@ def test_a_script_can_take_the_password_from_stdout(bollard: Bollard) -> None:
     assert told.out.strip() not in told.err
 
 
+@pytest.mark.parametrize("words", [("add", "CP-1", "--serial", "S1", "--profile", "2"), ("password", "CP-1")])
+def test_the_form_of_a_password_can_be_set(bollard: Bollard, words: tuple[str, ...]) -> None:
+    """For stations that send their password in another form than most."""
+    if words[0] == "password":
+        bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2")
+    told = bollard("-o", "json", "station", *words, "--password-form", "hex")
+
+    assert told.json()["password_form"] == "hex"
+
+
 def test_a_station_with_a_certificate_gets_no_password(bollard: Bollard) -> None:
     """Profile 3 needs none, so none exists."""
     told = bollard("-o", "json", "station", "add", "CP-1", "--serial", "S1", "--profile", "3")

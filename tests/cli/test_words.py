@@ -30,8 +30,14 @@ def test_a_listener_is_an_address_and_a_profile() -> None:
     assert parse_listen("[::1]:8443=3") == ("[::1]:8443", 3)
 
 
-@pytest.mark.parametrize("text", ["", "0.0.0.0:8443", "0.0.0.0:8443=4", "=3", "0.0.0.0:8443=three"])
+@pytest.mark.parametrize("text", ["", "0.0.0.0:8443", "0.0.0.0:8443=1", "0.0.0.0:8443=4", "=3", "0.0.0.0:8443=three"])
 def test_a_listener_without_a_profile_is_refused(text: str) -> None:
     """There is no default profile: an open door must be asked for by name."""
     with pytest.raises(InputError, match="no listener"):
         parse_listen(text)
+
+
+def test_a_span_beyond_the_calendar_is_refused() -> None:
+    """Counted from now it would be a date that nothing can hold."""
+    with pytest.raises(InputError, match="hundred years"):
+        parse_span("999999w")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 
 import pytest
@@ -13,6 +14,7 @@ from pki.certificate import (
     common_names,
     extension,
     hash_of_signature,
+    is_readable,
     is_self_issued,
     key_id,
     organisations,
@@ -20,7 +22,7 @@ from pki.certificate import (
     to_pem,
 )
 from pki.errors import InputError
-from tests.pki.papers import issuing, key, leaf, request, root
+from tests.pki.papers import handmade, issuing, key, leaf, request, root, usage
 
 
 def test_a_chain_is_read_in_the_order_it_was_written() -> None:
@@ -92,3 +94,43 @@ def test_a_bundle_beyond_the_limit_is_refused() -> None:
     assert len(read_certificates(one * CERTIFICATES_MOST)) == CERTIFICATES_MOST
     with pytest.raises(InputError):
         read_certificates(one * (CERTIFICATES_MOST + 1))
+
+
+def test_a_certificate_from_the_year_zero_is_unreadable() -> None:
+    """ASN.1 has such a year, the calendar has not; it must not be found out while somebody waits for a judgement."""
+    good = handmade("Old", key(), "Old", key(), days=(40_000, 50_000)).public_bytes(Encoding.DER)
+    start = good.index(b"\x18\x0f") + 2
+    bad = good[:start] + b"0000" + good[start + 4 :]
+
+    with pytest.raises(InputError, match=r"certificate\.unreadable"):
+        read_certificates(dressed(bad))
+    assert not is_readable(x509.load_der_x509_certificate(bad))
+    assert is_readable(x509.load_der_x509_certificate(good))
+
+
+def test_a_certificate_with_an_extension_that_does_not_parse_is_unreadable() -> None:
+    """Not at the first question about it: at the door."""
+    good = handmade("Odd", key(), "Odd", key(), (usage(digital_signature=True), True)).public_bytes(Encoding.DER)
+    bad = good.replace(bytes.fromhex("03020780"), bytes.fromhex("04020780"))
+
+    assert bad != good
+    with pytest.raises(InputError, match=r"certificate\.unreadable"):
+        read_certificates(dressed(bad))
+
+
+def test_a_known_algorithm_with_senseless_parameters_is_not_known() -> None:
+    """RSA-PSS without its parameters: the library knows the name and fails over the rest."""
+    rsa = key("rsa2048")
+    good = handmade("Odd", rsa, "Odd", rsa).public_bytes(Encoding.DER)
+    named, without = bytes.fromhex("300d06092a864886f70d01010b0500"), bytes.fromhex("300b06092a864886f70d01010a")
+    bad = bytearray(good.replace(named, without))
+    bad[2:4] = (int.from_bytes(bad[2:4]) - 4).to_bytes(2)  # the algorithm stands in the whole twice,
+    bad[6:8] = (int.from_bytes(bad[6:8]) - 2).to_bytes(2)  # in the signed part once
+
+    with pytest.raises(InputError, match=r"certificate\.unreadable"):
+        hash_of_signature(x509.load_der_x509_certificate(bytes(bad)))
+
+
+def dressed(der: bytes) -> str:
+    """Dress DER up as a certificate in PEM."""
+    return f"-----BEGIN CERTIFICATE-----\n{base64.encodebytes(der).decode()}-----END CERTIFICATE-----\n"

@@ -215,3 +215,17 @@ def test_an_expired_anchor_vouches_for_nobody() -> None:
     late = handmade("Late", MAKER, "Late", MAKER, *authority(), days=(-9, -1))
 
     assert refused(handmade("SN", key(), late, MAKER), [late], Purpose.STATION) == {"chain.expired"}
+
+
+def test_an_authority_held_to_servers_vouches_for_no_station() -> None:
+    """As TLS libraries do, and as its owner meant it (RFC 5280 4.2.1.12); an anchor was named for its purpose."""
+    servers = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+    below = key("p256", "below")
+    middle = handmade("Middle", below, ROOT, MAKER, *authority(), servers)
+    station = handmade("SN-1", SIGNER, middle, below, SIGNS)
+
+    with pytest.raises(RefusedError) as refused:
+        verify(station, [ROOT], [middle], Purpose.STATION, NOW)
+    assert codes(refused.value) == {"chain.purpose"}
+    assert verify(station, [ROOT], [middle], Purpose.CSMS, NOW).anchor == ROOT
+    assert verify(station, [ROOT], [middle], Purpose.ANY, NOW).anchor == ROOT

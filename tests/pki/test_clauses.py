@@ -11,7 +11,7 @@ from pki.clauses import CLAUSES, Edition, explain
 from pki.errors import NotFoundError
 
 ROOT = Path(__file__).resolve().parents[2]
-_ID = re.compile(r"\b[A-Z]\d\d\.FR\.\d+\b|(?<=\")RFC \d+ [0-9A-Z.]+(?=\")")
+_ID = re.compile(r"\b[A-Z]\d\d\.FR\.\d+\b|(?<=\")(?:RFC \d+|OCPP-J) [0-9A-Z.]+(?=\")")
 NAMED = sorted(
     {
         number

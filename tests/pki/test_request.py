@@ -7,6 +7,7 @@ import re
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,3 +157,34 @@ def test_a_stranger_s_text_is_cut_and_escaped() -> None:
         examine(read_request(request(("\x1b[31m" + "A" * 50,))), STATION, ORGANISATION)
 
     assert not re.search(r"[\x00-\x1f]", str(refusal.value))
+
+
+def test_an_attribute_with_several_values_is_unreadable_and_no_accident() -> None:
+    """RFC 2986 4.1 allows them, the library does not and says so late; the first touch is at the door."""
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "SN-001")])
+    builder = x509.CertificateSigningRequestBuilder(subject)
+    builder = builder.add_attribute(x509.oid.AttributeOID.CHALLENGE_PASSWORD, b"aa")
+    one = builder.sign(key("p256"), hashes.SHA256()).public_bytes(Encoding.DER)
+    two = one.replace(bytes.fromhex("31040c026161"), bytes.fromhex("31040c000c00"))
+
+    assert two != one
+    with pytest.raises(InputError, match=r"csr\.unreadable"):
+        read_request(pem(two))
+
+
+def test_a_key_given_up_as_compromised_is_not_certified_again() -> None:
+    """Whoever else holds it would be that station again (RFC 5280 5.3.1)."""
+    with pytest.raises(RefusedError) as refused:
+        examine(read_request(GOOD), STATION, ORGANISATION, compromised=True)
+    assert codes(refused.value) == {"csr.compromised"}
+
+
+def test_a_signature_with_unused_bits_is_unreadable() -> None:
+    """The signature's bits have one form (X.690 11.2.1); with a second one, an altered request would be as good."""
+    holder = key("rsa2048")
+    der = base64.b64decode("".join(request(holder=holder).split("\n")[1:-2]))
+    length = len(x509.load_der_x509_csr(der).signature)
+    odd = der[: -length - 1] + b"\x01" + der[-length:-1] + bytes([der[-1] & 0xFE])
+
+    with pytest.raises(InputError, match=r"csr\.unreadable"):
+        read_request(pem(odd))

@@ -37,8 +37,8 @@ def add(database: Database, row: AnchorRow) -> None:
         ) from None
 
 
-def remove(database: Database, key_id_hex: str, purpose: str) -> AnchorRow:
-    """Trust it no longer; ``key_id_hex`` may be any unique beginning."""
+def remove(database: Database, key_id_hex: str, purpose: str) -> list[AnchorRow]:
+    """Trust it no longer, for any vendor; ``key_id_hex`` may be any unique beginning. Return each vendor's row."""
     found = [row for row in every(database) if row.purpose == purpose and row.key_id.hex().startswith(key_id_hex)]
     if not found:
         raise NotFoundError(
@@ -53,7 +53,7 @@ def remove(database: Database, key_id_hex: str, purpose: str) -> AnchorRow:
         "DELETE FROM anchor WHERE purpose = :purpose AND key_id = :key_id",
         {"purpose": purpose, "key_id": found[0].key_id},
     )
-    return found[0]
+    return found
 
 
 def every(database: Database) -> list[AnchorRow]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 HASH: Final = 32  # bytes of SHA-256
+FIRST: Final = -(2**63)  # the lowest row number SQLite has: a row below 0 is none of ours and must be found
 PAGE: Final = 2_000  # entries read at a time while verifying: bounds memory
 
 
@@ -64,7 +65,10 @@ def edge(database: Database) -> audit.Frontier:
     if not found:
         raise broken("the tree's edge is gone")
     packed = found[0].hashes
-    return audit.Frontier(found[0].size, tuple(packed[i : i + HASH] for i in range(0, len(packed), HASH)))
+    try:
+        return audit.Frontier(found[0].size, tuple(packed[i : i + HASH] for i in range(0, len(packed), HASH)))
+    except ValueError:
+        raise broken("the tree's edge was altered") from None
 
 
 def listed(database: Database, first: int, limit: int) -> list[AuditRow]:
@@ -98,9 +102,14 @@ def newest_checkpoint(database: Database) -> Checkpoint | None:
     return found[0] if found else None
 
 
-def verify(database: Database, origin: str, public_key: Ed25519PublicKey) -> tuple[audit.Frontier, int]:
-    """Recompute the log; return its edge and how many checkpoints agree. Raises ``RefusedError("audit.broken")``."""
+def verify(database: Database, origin: str, public_key: Ed25519PublicKey, held: str = "") -> tuple[audit.Frontier, int]:
+    """Recompute the log; return its edge and how many checkpoints agree. Raises ``RefusedError("audit.broken")``.
+
+    ``held`` is the text of a checkpoint kept elsewhere: whoever rewrote the ledger could not rewrite that one.
+    """
     signed = _signed(database, origin, public_key)
+    if held:
+        signed.append(open_checkpoint(held, origin, public_key))
     roots = _by_size(signed)
     frontier = audit.Frontier()
     agreed = _agree(frontier, roots)
@@ -109,7 +118,7 @@ def verify(database: Database, origin: str, public_key: Ed25519PublicKey) -> tup
         frontier = frontier.append(leaf.leaf)
         agreed += _agree(frontier, roots)
     if agreed != len(signed):
-        raise broken(f"a checkpoint was signed over {signed[-1][0]} entries, yet only {frontier.size} are there")
+        raise broken(f"a checkpoint was signed over {max(signed)[0]} entries, yet only {frontier.size} are there")
     if edge(database) != frontier:
         raise broken("the stored edge of the tree is not that of the entries")
     return frontier, agreed
@@ -129,7 +138,7 @@ def _signed(database: Database, origin: str, public_key: Ed25519PublicKey) -> li
     found: list[tuple[int, bytes]] = []
     for checkpoint in checkpoints(database):
         opened = open_checkpoint(checkpoint.text, origin, public_key)
-        if opened != (checkpoint.size, bytes.fromhex(checkpoint.root)):
+        if (opened[0], opened[1].hex()) != (checkpoint.size, checkpoint.root):
             raise broken(f"the checkpoint over {checkpoint.size} entries was altered")
         if found and opened[0] < found[-1][0]:
             raise broken(f"a checkpoint over {opened[0]} entries follows one over {found[-1][0]}")
@@ -153,7 +162,7 @@ def _agree(frontier: audit.Frontier, roots: Mapping[int, list[bytes]]) -> int:
 
 
 def _leaves(database: Database) -> Iterator[Leaf]:
-    start = 0
+    start = FIRST
     while page := store.rows(
         database,
         Leaf,

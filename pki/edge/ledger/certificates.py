@@ -14,6 +14,7 @@ from pki.edge import store
 from pki.edge.calls import CertificateRow
 from pki.edge.clock import stamp
 from pki.errors import ConflictError, NotFoundError
+from pki.revocation import Reason
 from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
@@ -128,6 +129,15 @@ def by_serial(database: Database, serial: str) -> Identified:
             "certificate.ambiguous", f"several of our issuers used the serial {serial}", "Ask for help."
         )
     return found[0]
+
+
+def is_compromised(database: Database, spki: bytes) -> bool:
+    """Tell whether a certificate of this key (SubjectPublicKeyInfo in DER) was revoked for a compromise of the key."""
+    found = database.execute(
+        "SELECT 1 FROM certificate WHERE reason = :reason AND instr(der, :spki) > 0 LIMIT 1",
+        {"reason": Reason.KEY_COMPROMISE.value, "spki": spki},
+    )
+    return found.fetchone() is not None
 
 
 def listed(

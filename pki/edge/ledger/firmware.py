@@ -104,14 +104,18 @@ def grant(database: Database, download: Download) -> None:
     )
 
 
-def granted(database: Database, token_hash: bytes, now: dt.datetime) -> Download:
-    """Return the download a token is for, while it lasts. Unknown and expired look the same from outside."""
+def granted(database: Database, token_hash: bytes, now: dt.datetime, *, to_fetch: bool = False) -> Download:
+    """Return the download a token is for, while it lasts. Unknown and expired look the same from outside.
+
+    ``to_fetch`` asks for the station as well: a disabled one fetches nothing, though what it fetched is still recorded.
+    """
     found = store.rows(
         database,
         Download,
         "SELECT token_hash, station, digest, size, message_id, expires, audit_index, served, complete FROM download"
-        " WHERE token_hash = :token_hash AND expires > :now",
-        {"token_hash": token_hash, "now": stamp(now)},
+        " WHERE token_hash = :token_hash AND expires > :now AND (:to_fetch = 0 OR EXISTS"
+        " (SELECT 1 FROM station WHERE identity = download.station AND status = 'active'))",
+        {"token_hash": token_hash, "now": stamp(now), "to_fetch": int(to_fetch)},
     )
     if not found:
         raise NotFoundError("download.unknown", "no download is granted under this token", "Order the update again.")

@@ -46,7 +46,7 @@ async def add(desk: Desk, call: calls.AddAnchor, who: str) -> calls.Done:
     if len(found) != 1:
         raise InputError("anchor.several", f"{len(found)} certificates were given", "Trust them one by one.")
     refuse_errors(
-        _examine(found[0]),
+        [*_examine(found[0]), *_examine_hierarchy(desk, found[0], call.purpose)],
         "anchor.refused",
         f"the certificate of {found[0].subject.rfc4514_string()[:120]!r}",
         "Ask whoever gave it to you for their root certificate.",
@@ -73,9 +73,10 @@ async def remove(desk: Desk, call: calls.RemoveAnchor, who: str) -> calls.Done:
 
 
 def _remove(desk: Desk, digits: str, purpose: str, who: str, tx: Tx) -> calls.Done:
-    index = desk.record(tx, "anchor.removed", who, _what(anchors.remove(tx.database, digits, purpose)))
+    removed = anchors.remove(tx.database, digits, purpose)
+    indexes = [desk.record(tx, "anchor.removed", who, _what(row)) for row in removed]
     _tell(desk, tx)
-    return calls.Done(index)
+    return calls.Done(indexes[-1])
 
 
 def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
@@ -125,6 +126,13 @@ def _examine(certificate: x509.Certificate) -> list[Finding]:
     if certificate.not_valid_after_utc <= clock.now():
         found.append(error("anchor.expired", "RFC 5280 6.1.3", "it has expired"))
     return found
+
+
+def _examine_hierarchy(desk: Desk, certificate: x509.Certificate, purpose: str) -> list[Finding]:
+    """A00.FR.601: were our station CA a manufacturer's root, every station could sign firmware."""
+    if purpose != "firmware" or key_id(certificate) not in {key_id(own.certificate) for own in desk.own.values()}:
+        return []
+    return [error("anchor.own", "A00.FR.601", "it is our own; a manufacturer's hierarchy stands apart from ours")]
 
 
 def _row(call: calls.AddAnchor, certificate: x509.Certificate) -> calls.AnchorRow:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from pki import request as requests
 from pki.certificate import to_pem
 from pki.edge import calls, clock
@@ -34,7 +36,10 @@ async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.Cer
     """Issue a station its certificate; a refused request leaves an audit entry too."""
     row = await desk.ledger.read(partial(stations.plain, identity=StationIdentity.parse(call.station).text))
     try:
-        order = _order(desk, call, row)
+        request = requests.read_request(call.csr)
+        spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        compromised = await desk.ledger.read(partial(certificates.is_compromised, spki=spki))
+        order = _order(desk, call, row, request, compromised=compromised)
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, row.identity, refused, who))
         raise
@@ -85,9 +90,16 @@ def _refuse_own(desk: Desk, serial: str) -> None:
         )
 
 
-def _order(desk: Desk, call: calls.IssueCertificate, row: calls.StationRow) -> issuing.Order:
+def _order(
+    desk: Desk,
+    call: calls.IssueCertificate,
+    row: calls.StationRow,
+    request: requests.SigningRequest,
+    *,
+    compromised: bool,
+) -> issuing.Order:
     station = Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
-    admissible = requests.examine(requests.read_request(call.csr), station, desk.settings.organisation)
+    admissible = requests.examine(request, station, desk.settings.organisation, compromised=compromised)
     planned = plan(
         profile("station"),
         Subject(admissible.serial.text, admissible.organisation),

@@ -117,7 +117,7 @@ def _grant(desk: Desk, call: calls.GrantDownload, token: str, who: str, tx: Tx) 
 
 async def redeem(desk: Desk, call: calls.RedeemDownload, who: str) -> calls.DownloadAllowed:  # noqa: ARG001 - one shape
     """Turn a token into the image it is for."""
-    look = partial(firmware.granted, token_hash=_hash(call.token), now=clock.now())
+    look = partial(firmware.granted, token_hash=_hash(call.token), now=clock.now(), to_fetch=True)
     found = await desk.ledger.read(look)
     return calls.DownloadAllowed(found.station, found.digest, found.size)
 
@@ -177,7 +177,8 @@ def _trusted(desk: Desk, rows: list[calls.AnchorRow]) -> Anchors:
 def _expires(until: dt.datetime | None) -> dt.datetime:
     now = clock.now()
     due = now if until is None or until.tzinfo is None else max(now, until)
-    return min(due + dt.timedelta(hours=GRANT_HOURS), now + dt.timedelta(days=GRANT_DAYS_MOST))
+    latest = now + dt.timedelta(days=GRANT_DAYS_MOST)
+    return min(min(due, latest) + dt.timedelta(hours=GRANT_HOURS), latest)
 
 
 def _hash(token: str) -> bytes:

@@ -17,7 +17,7 @@ LIST_LIMIT: Final = 1_000  # entries in one answer; the next call goes on from t
 
 async def listed(desk: Desk, call: calls.ListAudit, who: str) -> calls.AuditRows:  # noqa: ARG001 - one shape for all
     """List entries in order."""
-    if not 1 <= call.limit <= LIST_LIMIT or call.first < -1:
+    if not 1 <= call.limit <= LIST_LIMIT or not -1 <= call.first < 2**63:
         raise InputError(
             "audit.range", f"{call.limit} entries from {call.first} on", f"Ask for 1 to {LIST_LIMIT} entries from 0 on."
         )
@@ -27,7 +27,7 @@ async def listed(desk: Desk, call: calls.ListAudit, who: str) -> calls.AuditRows
 
 async def verify(desk: Desk, call: calls.VerifyAudit, who: str) -> calls.AuditVerified:  # noqa: ARG001 - one shape
     """Recompute the log and compare it with everything that was signed over it."""
-    look = partial(log.verify, origin=desk.origin, public_key=desk.audit_public_key)
+    look = partial(log.verify, origin=desk.origin, public_key=desk.audit_public_key, held=call.checkpoint)
     frontier, agreed = await desk.ledger.read_apart(look)
     return calls.AuditVerified(frontier.size, frontier.root().hex(), agreed)
 

@@ -52,6 +52,9 @@ def _example(kind: type[calls.Call]) -> calls.Call:
         pytest.param(b'{"id": 1, "body": {"call": "AddStation", "identity": 5}}\n', id="a wrong type"),
         pytest.param(b'{"id": "1", "body": {"call": "ListIssuers"}}\n', id="a number that is none"),
         pytest.param(b"\xff\xfe\n", id="bytes that are no text"),
+        pytest.param(
+            b'{"id": 1, "body": {"call": "ListStations", "identity": "\xff"}}\n', id="a string that is no text"
+        ),
         pytest.param(b"[" * 100_000, id="too deep"),
     ],
 )

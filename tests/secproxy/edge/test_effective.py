@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
 from pki.station import SecurityProfile
-from secproxy.config import Config, ListenerConfig, UpstreamConfig, WebConfig, parse_config
+from secproxy.config import SERVED, Config, ListenerConfig, UpstreamConfig, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
 from tests.secproxy.edge.homes import bare_home
 
@@ -37,7 +37,7 @@ upstreams = st.builds(
     st.booleans(),
 )
 listeners = st.lists(
-    st.builds(ListenerConfig, addresses, ports, st.sampled_from(SecurityProfile)),
+    st.builds(ListenerConfig, addresses, ports, st.sampled_from(sorted(SERVED)).map(SecurityProfile)),
     min_size=1,
     max_size=4,
     unique_by=lambda door: (door.host, door.port),

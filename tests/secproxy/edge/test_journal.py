@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -146,20 +147,22 @@ def test_a_journal_that_nobody_records_stops_growing_and_goes_on_when_somebody_d
     assert [line["cause"] for line in lines(tmp_path)] == ["journal.lost", "cert.expired"]
 
 
-@pytest.fixture
-def tiny_files() -> Iterator[int]:
-    """A limit of 2,000 bytes a file, as a disk that is full."""
+@contextmanager
+def tiny_files() -> Iterator[None]:
+    """A limit of 2,000 bytes a file, as a disk that is full; within one test, for pytest itself may write to a file."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
-    yield 2000
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_disk_that_fills_up_within_a_line_leaves_no_half_line(tmp_path: Path, tiny_files: int) -> None:
+def test_a_disk_that_fills_up_within_a_line_leaves_no_half_line(tmp_path: Path) -> None:
     """The half that was written is taken back, so whole lines are all that a reader meets."""
-    with Journal(tmp_path, "worker-0") as journal:
+    with Journal(tmp_path, "worker-0") as journal, tiny_files():
         told = [_write(journal) for _ in range(10)]
 
     found = lines(tmp_path)

@@ -181,3 +181,42 @@ def test_the_newest_checkpoint_is_the_last_one_signed(tmp_path: Path) -> None:
         newest = audit.newest_checkpoint(ledger)
         assert newest is not None
         assert newest.size == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE frontier SET hashes = x'00'",
+        "UPDATE frontier SET size = size + 1",
+        "UPDATE frontier SET size = -1, hashes = x''",
+        "UPDATE checkpoint SET root = 'zz'",
+        "INSERT INTO audit VALUES (-1, 'x', zeroblob(32))",
+    ],
+)
+def test_what_no_log_could_hold_is_told_as_an_alteration(tmp_path: Path, statement: str) -> None:
+    """Nonsense in the file is a finding like any other, never an accident of ours."""
+    with empty_ledger(tmp_path) as ledger:
+        write(ledger, 4)
+        seal(ledger)
+        ledger.execute(statement)
+        with pytest.raises(RefusedError, match=r"audit\.broken"):
+            verify(ledger)
+
+
+def test_a_checkpoint_held_elsewhere_finds_a_log_that_was_rewritten_whole(tmp_path: Path) -> None:
+    """Who holds the file can replace entries, edge and checkpoints alike; what lies elsewhere stays as it is."""
+    with empty_ledger(tmp_path) as ledger:
+        write(ledger, 3)
+        seal(ledger)
+        held = audit.checkpoints(ledger)[0].text
+        assert audit.verify(ledger, ORIGIN, KEY.public_key(), held)[1] == 2
+        for table in ("audit", "checkpoint"):
+            ledger.execute(f"DELETE FROM {table}")  # noqa: S608 - ours
+        ledger.execute("UPDATE frontier SET size = 0, hashes = x''")
+        assert verify(ledger) == (0, 0)
+        with pytest.raises(RefusedError, match=r"audit\.broken"):
+            audit.verify(ledger, ORIGIN, KEY.public_key(), held)
+        write(ledger, 2)
+        audit.append(ledger, THEN, "station.added", "tester", {"station": "another"})
+        with pytest.raises(RefusedError, match=r"audit\.broken"):
+            audit.verify(ledger, ORIGIN, KEY.public_key(), held)

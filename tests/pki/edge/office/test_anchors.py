@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,3 +113,31 @@ def test_our_own_authorities_are_listed_root_first(home: Home) -> None:
     rows = at_the_desk(home, story).issuers
     assert [row.purpose for row in rows] == ["root", "csms", "station", "ocsp"]
     assert all(row.pem.startswith("-----BEGIN CERTIFICATE-----") and len(row.key_id) == 32 for row in rows)
+
+
+def test_our_own_authority_is_no_manufacturers_root(home: Home) -> None:
+    """Every station's certificate would sign firmware; the hierarchies stand apart (A00.FR.601)."""
+
+    async def story(desk: Desk) -> str:
+        issuers = (await desk.ask(calls.ListIssuers(), calls.Issuers)).issuers
+        own = next(issuer for issuer in issuers if issuer.name == "station")
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(calls.AddAnchor(own.pem, "firmware", "Volta"), calls.Done)
+        return refused.value.findings[0].code
+
+    assert at_the_desk(home, story) == "anchor.own"
+
+
+def test_a_key_trusted_for_two_vendors_leaves_an_entry_for_each(home: Home) -> None:
+    """What the log does not tell did not happen."""
+
+    async def story(desk: Desk) -> list[str]:
+        for vendor in ("Ampere", "Volta"):
+            await desk.ask(calls.AddAnchor(ROOT.pem, "firmware", vendor), calls.Done)
+        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware"), calls.Done)
+        rows = (await desk.ask(calls.ListAudit(limit=2), calls.AuditRows)).rows
+        entries = [json.loads(row.entry) for row in rows]
+        assert {entry["act"] for entry in entries} == {"anchor.removed"}
+        return [entry["what"]["vendor"] for entry in entries]
+
+    assert at_the_desk(home, story) == ["Ampere", "Volta"]

@@ -184,3 +184,34 @@ def test_lists_filter_by_station_and_by_what_ends_soon(home: Home) -> None:
         return [row.station for row in mine.certificates], len(ending.certificates)
 
     assert at_the_desk(home, story) == (["CP-002"], 0)
+
+
+@pytest.mark.parametrize(("reason", "findings"), [("key_compromise", {"csr.compromised"}), ("superseded", set[str]())])
+def test_a_compromised_key_is_certified_for_nobody_again(home: Home, reason: str, findings: set[str]) -> None:
+    """Not for the same station and not for another; a key that was merely replaced is as good as before."""
+    other = request(station_key(1), "SN-009", ORGANISATION)
+
+    async def story(desk: Desk) -> set[str]:
+        serial = (await issued(desk)).certificate.serial
+        await desk.ask(calls.RevokeCertificate(serial, reason), calls.Done)
+        await desk.ask(calls.AddStation("CP-009", "SN-009", 3), calls.StationAdded)
+        try:
+            await desk.ask(calls.IssueCertificate("CP-009", other), calls.CertificateIssued)
+        except RefusedError as refused:
+            return {finding.code for finding in refused.findings}
+        return set()
+
+    assert at_the_desk(home, story) == findings
+
+
+@pytest.mark.parametrize("days", [10**12, -1])
+def test_days_beyond_the_calendar_are_refused_like_any_others(home: Home, days: int) -> None:
+    """A finding, not an accident."""
+
+    async def story(desk: Desk) -> list[str]:
+        await desk.ask(PAPER.add, calls.StationAdded)
+        with pytest.raises(RefusedError) as refused:
+            await desk.ask(calls.IssueCertificate(PAPER.identity, PAPER.csr, days), calls.CertificateIssued)
+        return [finding.code for finding in refused.value.findings]
+
+    assert "plan.days" in at_the_desk(home, story)

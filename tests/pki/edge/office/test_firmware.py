@@ -239,3 +239,23 @@ def test_bytes_that_are_not_there_cannot_have_been_served(home: Home, first: int
 
     with pytest.raises(BollardError, match=r"download\.range"):
         at_the_desk(home, story)
+
+
+def test_a_disabled_station_fetches_nothing_while_what_it_fetched_is_recorded(home: Home) -> None:
+    """Its link is shut with its session, and opens again with it."""
+
+    async def story(desk: Desk) -> None:
+        paper = Paper.of(1)
+        await desk.ask(paper.add, calls.StationAdded)
+        digest = (await imported(desk, home)).release.digest
+        granted = await desk.ask(calls.GrantDownload(paper.identity, digest, "m1"), calls.DownloadGranted)
+        redeem = calls.RedeemDownload(granted.url.split("/")[-2])
+        await desk.ask(redeem, calls.DownloadAllowed)
+        await desk.ask(calls.SetStationStatus(paper.identity, "disabled"), calls.Done)
+        with pytest.raises(NotFoundError, match=r"download\.unknown"):
+            await desk.ask(redeem, calls.DownloadAllowed)
+        await desk.ask(calls.RecordDownload(redeem.token, 0, 9, complete=False), calls.Done)
+        await desk.ask(calls.SetStationStatus(paper.identity, "active"), calls.Done)
+        await desk.ask(redeem, calls.DownloadAllowed)
+
+    at_the_desk(home, story)
