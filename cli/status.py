@@ -23,7 +23,7 @@ PROCESSES = {"authority": "authority_socket", "proxy": "claims_socket"}
 @click.command()
 @pass_asked
 def status(asked: Asked) -> None:
-    """Show what runs, what there is, and when CAs end."""
+    """Show what runs, what there is, and when our own certificates end."""
     home = asked.home()
     processes: dict[str, Plain] = {name: _answers(getattr(home, path)) for name, path in PROCESSES.items()}
     counts = _counts(asked)
@@ -34,7 +34,13 @@ def status(asked: Asked) -> None:
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
-    return asked.record({**shown, **counts, **ends})
+    return asked.record({**shown, **counts, **ends, "server ends": _server_ends(asked)})
+
+
+def _server_ends(asked: Asked) -> Plain:
+    """When the first of our own server certificates ends; stations cannot connect after it."""
+    ours = asked.ask(calls.ListCertificates(status="valid"), calls.Certificates).certificates
+    return next((row_of(each, ("not_after",))["not_after"] for each in ours if each.purpose == "csms"), None)
 
 
 def _counts(asked: Asked) -> dict[str, Plain]:

@@ -74,7 +74,7 @@ _CERTIFICATES: Final[Mapping[str, Kind]] = {
         _CRITICAL,
         "B01.FR.11",
         "The serial number in the station's BootNotification is not the one in its certificate.",
-        "Check on site whether the controller was swapped; register the new serial number or revoke the certificate.",
+        "Check on site whether the controller was swapped, and revoke the certificate if it was or if nobody knows.",
     ),
 }
 

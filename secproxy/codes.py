@@ -21,6 +21,7 @@ CODES: Final[Mapping[str, str]] = {
     "web.address": "The address for downloads is in use or not one of this host; change [web].address or free it.",
     # Writing events down and finding them again
     "event.severity": "This is no severity of an event; the error lists those there are.",
+    "events.unreadable": "The database of security events cannot be read; check the disk and who may read the home.",
     "journal.full": "A security event could not be written to disk; free space, and see that 'bollard web' runs.",
     # What a station or a CSMS sent
     "field.range": "The update's retries or the wait between them are out of range; correct the request in the CSMS.",

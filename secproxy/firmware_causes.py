@@ -47,7 +47,7 @@ FIRMWARE_CAUSES: Final[Mapping[str, Kind]] = {
         _HIGH,
         "A00.FR.707",
         "The certificate in a firmware update may not sign, or no longer; the update did not reach the station.",
-        "Ask the manufacturer for a signature by a valid certificate and import the image again.",
+        "Ask the manufacturer for a release that a valid certificate signed, and import that one.",
     ),
     "firmware.target": Kind(
         "bollard.FirmwareRefused",

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from sqlite_utils import Database, Migrations
 
-from pki.errors import InputError
+from pki.errors import InputError, UnreachableError
 from secproxy.edge.journal import earliest_id
 from secproxy.edge.segments import Segment, list_segments, read_lines
 from secproxy.events import Severity
@@ -209,12 +209,14 @@ class EventStore:
         """Ask the database; before the recorder has run for the first time it holds nothing."""
         if not self._database.exists():
             return []
-        with closing(
-            Database(sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS))
-        ) as db:
-            if "events" not in db.table_names():
-                return []
-            return db.execute(sql, given).fetchall()
+        try:
+            connection = sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+            with closing(Database(connection)) as db:
+                return db.execute(sql, given).fetchall() if "events" in db.table_names() else []
+        except sqlite3.OperationalError as problem:
+            raise UnreachableError(
+                "events.unreadable", f"events.db cannot be read: {problem}", "Check the folder's disk and permissions."
+            ) from None
 
 
 def _lines_from(segment: Segment, offset: int) -> Iterator[bytes]:

@@ -24,5 +24,6 @@ def test_people_read_it_on_one_screen(bollard: Bollard) -> None:
     """At most a terminal's 24 lines."""
     told = bollard("status")
 
+    assert "server ends" in told.out
     assert "root ends" in told.out
     assert len(told.out.splitlines()) <= 24

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pki.errors import InputError
+from pki.errors import InputError, UnreachableError
 from secproxy.edge.event_store import EventStore, Filter, open_for_writing, parse_line
 from secproxy.edge.journal import Journal, event_line
 from secproxy.edge.recorder import Recorder
@@ -168,3 +168,12 @@ def test_filters_use_an_index(tmp_path: Path, column: str, wanted: Filter) -> No
 
     assert f"idx_events_{column}_id" in plan
     assert "SCAN" not in plan
+
+
+def test_a_database_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    """A damaged file is our error with a next step, not sqlite's."""
+    home = bare_home(tmp_path / "h")
+    home.events.mkdir()
+
+    with pytest.raises(UnreachableError, match=r"events\.unreadable"):
+        EventStore(home).list()
