@@ -1,4 +1,4 @@
-"""One screen: what runs, how much there is, and when our CAs end."""
+"""One screen: what runs, how much there is, and when our own certificates end."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from cli.render import Output, note, row_of
 from pki.edge import calls
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from cli.render import Plain
@@ -26,7 +27,8 @@ def status(asked: Asked) -> None:
     """Show what runs, what there is, and when our own certificates end."""
     home = asked.home()
     processes: dict[str, Plain] = {name: _answers(getattr(home, path)) for name, path in PROCESSES.items()}
-    counts = _counts(asked)
+    certificates = asked.ask(calls.ListCertificates(), calls.Certificates).certificates
+    counts = _counts(asked, certificates)
     found = asked.ask(calls.ListIssuers(), calls.Issuers).issuers
     issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
     if asked.output is not Output.TABLE:
@@ -34,18 +36,17 @@ def status(asked: Asked) -> None:
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
-    return asked.record({**shown, **counts, **ends, "server ends": _server_ends(asked)})
+    return asked.record({**shown, **counts, **ends, "server ends": _server_ends(certificates)})
 
 
-def _server_ends(asked: Asked) -> Plain:
+def _server_ends(certificates: Sequence[calls.CertificateRow]) -> Plain:
     """When the first of our own server certificates ends; stations cannot connect after it."""
-    ours = asked.ask(calls.ListCertificates(status="valid"), calls.Certificates).certificates
-    return next((row_of(each, ("not_after",))["not_after"] for each in ours if each.purpose == "csms"), None)
+    ours = (each for each in certificates if (each.purpose, each.status) == ("csms", "valid"))
+    return next((row_of(each, ("not_after",))["not_after"] for each in ours), None)
 
 
-def _counts(asked: Asked) -> dict[str, Plain]:
+def _counts(asked: Asked, certificates: Sequence[calls.CertificateRow]) -> dict[str, Plain]:
     stations = asked.ask(calls.ListStations(), calls.Stations).stations
-    certificates = asked.ask(calls.ListCertificates(), calls.Certificates).certificates
     states = Counter(each.status for each in certificates)
     return {
         "stations": len(stations),

@@ -22,8 +22,8 @@ CERTIFICATE_SERIAL_BITS: Final = (
     159  # OCPP prints serials as at most 40 hex digits; RFC 5280 4.1.2.2 wants <= 20 octets
 )
 
-_IDENTITY = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
-_SERIAL = re.compile(r"[A-Za-z0-9*\-_=+|@. /#]{1,64}")
+_IDENTITY = re.compile(rf"[A-Za-z0-9*\-_=+|@.]{{1,{IDENTITY_LENGTH}}}")
+_SERIAL = re.compile(rf"[A-Za-z0-9*\-_=+|@. /#]{{1,{SERIAL_LENGTH}}}")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _HEX = re.compile(r"[0-9a-f]{1,40}")
 _URL_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|^www\.|^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.[A-Za-z]{2,}$")

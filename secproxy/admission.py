@@ -79,8 +79,7 @@ class Admitted:
     """Evidence that a station may connect.
 
     ``subprotocols`` are those both sides know, in the station's order; ``credential`` names, in 32 bytes, what it
-    proved itself with; ``target`` is its request path in canonical form; ``quirk`` names an oddity that was tolerated,
-    or is empty.
+    proved itself with; ``target`` is its request path in canonical form.
     """
 
     station: Station
@@ -90,7 +89,6 @@ class Admitted:
     credential: bytes
     target: str
     remote: str
-    quirk: str = ""
 
     def __repr__(self) -> str:
         return f"Admitted({self.station.identity.text!r}, {self.profile.name}, {self.remote!r})"

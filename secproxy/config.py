@@ -167,6 +167,11 @@ def parse_address(text: str, key: str = "address") -> tuple[str, int]:
     return str(address), port
 
 
+def write_address(host: str, port: int) -> str:
+    """Write a host and a port as ``parse_address`` reads them; an IPv6 address stands in brackets (RFC 3986 3.2.2)."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def upstream_path(upstream: UpstreamConfig, admitted: Admitted) -> str:
     """Say which path the CSMS is asked for: the station's own when the upstream URL has none, else that of the URL, a
     slash, and the identity, percent-encoded (OCPP-J 3.1.1)."""

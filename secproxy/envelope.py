@@ -34,8 +34,10 @@ ECHO_LENGTH: Final = 64  # characters of a stranger's text in anything we write
 INT_BITS: Final = 63  # OCPP's integer is 32 bits; every reader holds 64
 
 _WS = rb"[ \t\r\n]*"
-_ID = rb"[ !#-\[\]-~]{1,36}"  # printable ASCII without quote and backslash: nothing to unescape, nothing to decode
-_ACTION = rb"[A-Za-z0-9-]{1,50}"
+_ID = (
+    rb"[ !#-\[\]-~]{1,%d}" % ID_LENGTH
+)  # printable ASCII without quote and backslash: nothing to unescape, nothing to decode
+_ACTION = rb"[A-Za-z0-9-]{1,%d}" % ACTION_LENGTH
 _COMMA = _WS + rb"," + _WS
 _NAMED = _COMMA + rb'"' + _ID + rb'"' + _COMMA + rb'"' + _ACTION + rb'"' + _WS + rb","
 

@@ -24,7 +24,6 @@ CLOSE: Final = 8
 PING: Final = 9
 PONG: Final = 10
 
-NORMAL: Final = 1000
 GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 UNSUPPORTED_DATA: Final = 1003

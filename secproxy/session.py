@@ -21,6 +21,7 @@ from secproxy.buckets import Bucket
 from secproxy.envelope import Call, Send
 from secproxy.errors import GateRefused, MessageRefused
 from secproxy.events import CAUSES, Note, Value
+from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
 from secproxy.plan import SIGNED_SUFFIX, Plan, Side
 
@@ -36,7 +37,6 @@ PENDING_LIMIT: Final = (
     8  # firmware updates of one station that wait for their URL; OCPP-J 4.1.1 allows one call at a time
 )
 BOOT: Final = "bootnotification"
-POLICY_VIOLATION: Final = 1008  # RFC 6455 7.4.1
 NOTED_PER_SECOND: Final = 1.0  # messages of one session that are written down or acted on, on average; ours
 NOTED_AT_ONCE: Final = 60  # of them at once: a station may have gathered security events while it was offline
 

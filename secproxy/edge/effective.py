@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge.home import read_settings
 from pki.settings import parse_settings
+from secproxy.config import write_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +45,7 @@ def in_force(home: Home, config: Config) -> Iterator[None]:
 def write_config(organisation: Organisation, config: Config) -> str:
     """Write a configuration as the text that ``parse_config`` and ``parse_settings`` read."""
     listeners = (
-        f"[[listener]]\naddress = {_text(_address(door.host, door.port))}\nprofile = {door.profile:d}\n"
+        f"[[listener]]\naddress = {_text(write_address(door.host, door.port))}\nprofile = {door.profile:d}\n"
         for door in config.listeners
     )
     upstream = _url(config.upstream) if config.upstream else ""
@@ -54,7 +55,7 @@ def write_config(organisation: Organisation, config: Config) -> str:
             f"[organisation]\nname = {_text(organisation.text)}\n",
             f"[csms]\nhost = {_text(config.csms_host.text)}\nupstream = {_text(upstream)}\n",
             *listeners,
-            f"[web]\naddress = {_text(_address(config.web.host, config.web.port))}",
+            f"[web]\naddress = {_text(write_address(config.web.host, config.web.port))}",
             f"public_url = {_text(config.web.public_url)}\n",
             f"[proxy]\nworkers = {config.workers}\n",
         )
@@ -63,11 +64,7 @@ def write_config(organisation: Organisation, config: Config) -> str:
 
 def _url(upstream: UpstreamConfig) -> str:
     scheme = "wss" if upstream.secure else "ws"
-    return f"{scheme}://{_address(upstream.host, upstream.port)}{upstream.path}"
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{scheme}://{write_address(upstream.host, upstream.port)}{upstream.path}"
 
 
 def _text(value: str) -> str:

@@ -9,6 +9,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from secproxy.config import write_address
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -175,8 +177,7 @@ class Listener:
             return False
         self._slots.take_over()
         sock.setblocking(False)
-        remote = f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
-        arrival = asyncio.ensure_future(self._arrive(self, sock, remote))
+        arrival = asyncio.ensure_future(self._arrive(self, sock, write_address(address[0], address[1])))
         self._arrivals.add(arrival)
         arrival.add_done_callback(self._arrivals.discard)
         arrival.add_done_callback(lambda _: self._doorway.leave(address[0]))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from pki.edge.clock import now
 from secproxy import frames
 from secproxy.buckets import Bucket
-from secproxy.edge.upstream import mask, text_frame
+from secproxy.edge.upstream import mask
 from secproxy.envelope import HEAD
 from secproxy.events import Note
 from secproxy.frames import CLOSE, GOING_AWAY, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
@@ -95,7 +95,8 @@ class Link:
         try:
             found = self._up.feed(data)
             self._pass(Side.STATION, found, self._told_up, self.upstream.write)
-            self._watch_partial(progress=any(frame.opcode == TEXT for frame in found))
+            if self._partial is not None or self._up.partial:
+                self._watch_partial(progress=any(frame.opcode == TEXT for frame in found))
         except FrameViolationError as violation:
             self._refuse_frame(violation)
 
@@ -137,18 +138,18 @@ class Link:
         if not self._buckets[side].take(self._loop.time()):
             raise FrameViolationError(POLICY_VIOLATION, "more control frames than allowed")
         if frame.opcode == PING:
-            self._pong(side, frame.payload)
+            self._say(side, frames.PONG, frame.payload)
         elif frame.opcode == CLOSE:
             self._goodbye = True
             self._loop.call_later(FAREWELL_SECONDS, self._lost)
             return True
         return False
 
-    def _pong(self, side: Side, payload: bytes) -> None:
+    def _say(self, side: Side, opcode: int, payload: bytes) -> None:
         if side is Side.STATION:
-            self.station.write(frames.encode(frames.PONG, payload))
+            self.station.write(frames.encode(opcode, payload))
         else:
-            self.upstream.write(frames.encode(frames.PONG, payload, mask()))
+            self.upstream.write(frames.encode(opcode, payload, mask()))
 
     # -- the session -----------------------------------------------------------------------------------------------
 
@@ -164,10 +165,8 @@ class Link:
 
     def _carry_out(self, order: Order) -> None:
         match order:
-            case Say(Side.STATION, message):
-                self.station.write(frames.encode(TEXT, message))
-            case Say(Side.CSMS, message):
-                self.upstream.write(text_frame(message))
+            case Say(side, message):
+                self._say(side, TEXT, message)
             case Record(note):
                 self._world.record(note)
             case Ask():

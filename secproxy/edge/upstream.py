@@ -8,7 +8,7 @@ import os
 import ssl
 from typing import TYPE_CHECKING, Final, cast
 
-from secproxy import frames, head
+from secproxy import head
 from secproxy.config import upstream_path
 
 if TYPE_CHECKING:
@@ -164,8 +164,3 @@ def _authority(upstream: UpstreamConfig) -> str:
 def mask() -> bytes:
     """Four bytes that nobody can guess, for a frame of ours towards the CSMS (RFC 6455 5.3)."""
     return os.urandom(4)
-
-
-def text_frame(message: bytes) -> bytes:
-    """Frame a message of ours for the CSMS."""
-    return frames.encode(frames.TEXT, message, mask())

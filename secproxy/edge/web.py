@@ -22,7 +22,7 @@ from pki.edge import calls
 from pki.edge.http.downloads import downloads
 from pki.edge.vault import Vault
 from pki.errors import ConflictError, UnreachableError
-from secproxy.config import parse_address, parse_config
+from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.tls import SUITES
@@ -150,8 +150,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         for sock in sockets or ():
             host, port = sock.getsockname()[:2]
-            shown = f"[{host}]:{port}" if sock.family is socket.AF_INET6 else f"{host}:{port}"
-            print(f"web ready on {shown}", file=sys.stderr, flush=True)
+            print(f"web ready on {write_address(host, port)}", file=sys.stderr, flush=True)
 
 
 def _server(application: Starlette, context: ssl.SSLContext) -> _Server:

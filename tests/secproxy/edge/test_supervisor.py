@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.worlds import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,12 +25,6 @@ BOLLARD = [sys.executable, "-m", "bollard"]
 PASSPHRASE = "a passphrase for tests alone"
 SECONDS = 30.0  # for a step to happen, on the slowest machine
 ENOUGH = {"authority", "web", "worker 0", "worker 1"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def bollard(home: Path, *words: str, passphrase: str = PASSPHRASE) -> subprocess.CompletedProcess[str]:

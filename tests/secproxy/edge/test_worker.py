@@ -30,8 +30,7 @@ from secproxy.edge.links import Links
 from secproxy.edge.worker import Surroundings, Worker
 from tests.certs import key_pem
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
-from tests.stories.readme import free_port
-from tests.worlds import Paper, connected, make_home, running_authority, station_key
+from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

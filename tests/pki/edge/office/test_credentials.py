@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from tests.worlds import Desk
 
 
+async def fetched(desk: Desk) -> calls.Credentials:
+    """What a listener fetches."""
+    return await desk.ask(calls.FetchCredentials(), calls.Credentials)
+
+
 @pytest.fixture
 def credentials(tmp_path: Path) -> calls.Credentials:
     """What a listener fetches."""
-
-    async def story(desk: Desk) -> calls.Credentials:
-        return await desk.ask(calls.FetchCredentials(), calls.Credentials)
-
-    return at_the_desk(make_home(tmp_path), story)
+    return at_the_desk(make_home(tmp_path), fetched)
 
 
 def test_each_key_belongs_to_its_chain(credentials: calls.Credentials) -> None:
@@ -72,11 +73,6 @@ def named(home: Home, certificate: str, key: str) -> Home:
     table = f'certificate = "{home.path}/given.pem"\nkey = "{home.path}/given.key"\n'
     home.settings.write_text(f"{home.settings.read_text()}\n[[server_certificate]]\n{table}")
     return home
-
-
-async def fetched(desk: Desk) -> calls.Credentials:
-    """What a listener fetches."""
-    return await desk.ask(calls.FetchCredentials(), calls.Credentials)
 
 
 def test_certificates_of_others_are_presented_when_the_settings_name_them(tmp_path: Path) -> None:
