@@ -10,8 +10,8 @@ from cli.render import row_of, write
 from cli.words import PURPOSE
 from pki.edge import calls
 
-FIELDS = ("name", "purpose", "subject", "not_after", "key_id")
-COLUMNS = ("name", "purpose", "subject", "not_after")
+FIELDS = ("name", "purpose", "state", "subject", "not_after", "key_id", "slot")
+COLUMNS = ("name", "purpose", "state", "subject", "not_after")
 TRUST_FIELDS = ("purpose", "vendor", "subject", "not_after", "key_id")
 
 

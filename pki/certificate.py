@@ -71,6 +71,13 @@ def is_self_issued(certificate: x509.Certificate) -> bool:
     return certificate.subject == certificate.issuer
 
 
+def names_issuer(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Tell whether a certificate names this issuer, by name and by key where it names one; says nothing about trust."""
+    theirs, ours = extension(certificate, x509.AuthorityKeyIdentifier), extension(issuer, x509.SubjectKeyIdentifier)
+    same_key = theirs is None or ours is None or theirs.value.key_identifier in {None, ours.value.digest}
+    return certificate.issuer == issuer.subject and same_key
+
+
 def hash_of_signature(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
     """Return the hash under a certificate's signature. Raises ``InputError`` for one not known here."""
     try:

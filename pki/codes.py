@@ -53,6 +53,7 @@ CODES: Final[Mapping[str, str]] = {
     "plan.shortened": "The certificate would outlive its issuer by a little, so it ends when the issuer does.",
     # A certificate as it is examined, before the key comes near it
     "lint.alternative_name": "The certificate has an alternative name it must not have, or lacks the one it needs.",
+    "issuer.state": "The authority cannot go from the state it is in to the one asked for.",
     "lint.authority_key": "The certificate does not say which key of its issuer signed it.",
     "lint.basic_constraints": "The certificate does not say, in a form nobody may ignore, whether it is an authority.",
     "lint.ca": "The certificate is an authority where none is due, or the other way round.",

@@ -239,7 +239,8 @@ class RemoveAnchor(Call, frozen=True):
 
 
 class IssuerRow(Row, frozen=True):
-    """One of our own CAs. ``purpose`` is root, csms, station or ocsp."""
+    """One of our own CAs. ``purpose`` is root, csms, station or ocsp; ``state`` one of ``pki.holding.KeyState``, of
+    which one key in each ``slot`` is active."""
 
     name: str
     purpose: str
@@ -247,6 +248,8 @@ class IssuerRow(Row, frozen=True):
     not_after: dt.datetime
     key_id: bytes
     pem: str
+    slot: str = ""
+    state: str = "active"
 
 
 class Issuers(Row, frozen=True):

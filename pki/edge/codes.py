@@ -72,6 +72,7 @@ CODES: Final[Mapping[str, str]] = {
     "certificate.serial_taken": "The serial number drawn is in use; this hardly ever happens, so ask again.",
     "certificate.state": "The certificate is not in a state that allows this: a revoked one stays revoked.",
     "certificate.unknown": "No certificate like this was issued here; 'bollard cert list' shows them all.",
+    "issuer.none": "No key of the home is in use for this duty; 'bollard ca list' shows what there is.",
     "issuer.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
     # Firmware images and their downloads
     "download.budget": "One download link was used far too often; find out why, then send the update anew.",

@@ -20,8 +20,9 @@ from pki.edge.crashpoints import reach
 from pki.edge.keys import KeyKind
 from pki.edge.office import issuing
 from pki.edge.office.certificates import profile
-from pki.edge.office.desk import Desk, OwnCertificate
+from pki.edge.office.desk import Desk
 from pki.edge.vault import Vault
+from pki.holding import Holding
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.settings import parse_settings
 
@@ -126,11 +127,9 @@ async def _certify(desk: Desk, wanted: Wanted) -> None:
     order = issuing.Order(
         plan=_plan(desk, wanted),
         key=desk.keys.key(wanted.issuer or wanted.key),
-        holds=wanted.key,
-        role=wanted.role,
+        holds=Holding(wanted.key, wanted.key, wanted.role),
     )
-    sealed = await issuing.issue(desk, order, WHO)
-    desk.own[wanted.key] = OwnCertificate(wanted.key, wanted.role, sealed.certificate)
+    await issuing.issue(desk, order, WHO)
 
 
 def _plan(desk: Desk, wanted: Wanted) -> Plan:
@@ -139,7 +138,7 @@ def _plan(desk: Desk, wanted: Wanted) -> Plan:
     kind, serial, now = profile(wanted.profile), issuing.draw_serial(), clock.now()
     if not wanted.issuer:
         return plan_root(kind, subject, public_key, serial, now)
-    return plan(kind, subject, public_key, Issuer(wanted.issuer, desk.mine(wanted.issuer).certificate), serial, now)
+    return plan(kind, subject, public_key, Issuer(wanted.issuer, desk.active(wanted.issuer).certificate), serial, now)
 
 
 def _export(desk: Desk) -> None:

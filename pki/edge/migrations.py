@@ -140,3 +140,23 @@ def audit(database: Database) -> None:
             root TEXT NOT NULL,
             text TEXT NOT NULL
         ) STRICT""")
+
+
+@LEDGER()
+def generations(database: Database) -> None:
+    """Keys of ours come and go: each fills a slot, and of a slot's keys one is in use at a time."""
+    database.execute("""
+        CREATE TABLE own (
+            name TEXT PRIMARY KEY,
+            slot TEXT NOT NULL,
+            purpose TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('next', 'active', 'old', 'retired')),
+            keeper TEXT NOT NULL CHECK (keeper IN ('here', 'elsewhere')),
+            certificate INTEGER NOT NULL REFERENCES certificate(id)
+        ) STRICT""")
+    database.execute("""
+        INSERT INTO own (name, slot, purpose, state, keeper, certificate)
+            SELECT name, name, purpose, 'active', 'here', certificate FROM own_key""")
+    database.execute("DROP TABLE own_key")
+    database.execute("ALTER TABLE own RENAME TO own_key")
+    database.execute("CREATE UNIQUE INDEX own_key_active ON own_key (slot) WHERE state = 'active'")

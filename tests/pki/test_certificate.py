@@ -17,6 +17,7 @@ from pki.certificate import (
     is_readable,
     is_self_issued,
     key_id,
+    names_issuer,
     organisations,
     read_certificates,
     to_pem,
@@ -54,6 +55,12 @@ def test_an_extension_is_found_or_is_not() -> None:
     assert basic is not None
     assert not basic.value.ca
     assert extension(leaf().certificate, x509.SubjectAlternativeName) is None
+
+
+def test_an_issuer_is_named_by_name_and_key() -> None:
+    """The station CA is named by a leaf of its own, the root is not."""
+    assert names_issuer(leaf().certificate, issuing().certificate)
+    assert not names_issuer(leaf().certificate, root().certificate)
 
 
 def test_a_root_is_self_issued_and_a_leaf_is_not() -> None:

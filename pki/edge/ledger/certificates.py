@@ -14,6 +14,7 @@ from pki.edge import store
 from pki.edge.calls import CertificateRow
 from pki.edge.clock import stamp
 from pki.errors import ConflictError, NotFoundError
+from pki.holding import Holding, Keeper, KeyState
 from pki.revocation import Reason
 from pki.station import CertificateStatus
 
@@ -36,11 +37,19 @@ _COLUMNS: Final = (
 
 
 class Held(msgspec.Struct, frozen=True):
-    """A certificate of a key that we hold ourselves. ``name`` is the key's file name without ``.pem``."""
+    """A certificate of a key that is ours. ``name`` is the key's, ``slot`` what it is for, ``der`` the certificate."""
 
     name: str
+    slot: str
     purpose: str
+    state: KeyState
+    keeper: Keeper
     der: bytes
+
+    @property
+    def holding(self) -> Holding:
+        """The same without the certificate."""
+        return Holding(self.name, self.slot, self.purpose, self.state, self.keeper)
 
 
 class Identified(msgspec.Struct, frozen=True):
@@ -177,13 +186,32 @@ def of_stations(database: Database, live_after: str) -> list[CertificateRow]:
     )
 
 
-def hold(database: Database, name: str, purpose: str, number: int) -> None:
-    """Note that the key ``name`` is ours and which certificate it has."""
+def hold(database: Database, holding: Holding, number: int) -> None:
+    """Note that a key is ours and which certificate it has. What was in use in its slot makes room for it."""
+    if holding.state is KeyState.ACTIVE:
+        store.change(
+            database,
+            "UPDATE own_key SET state = 'old' WHERE slot = :slot AND state = 'active'",
+            {"slot": holding.slot},
+        )
     store.change(
         database,
-        "INSERT INTO own_key (name, purpose, certificate) VALUES (:name, :purpose, :number)",
-        {"name": name, "purpose": purpose, "number": number},
+        "INSERT INTO own_key (name, slot, purpose, state, keeper, certificate)"
+        " VALUES (:name, :slot, :purpose, :state, :keeper, :number)",
+        {
+            "name": holding.name,
+            "slot": holding.slot,
+            "purpose": holding.purpose,
+            "state": holding.state.value,
+            "keeper": holding.keeper.value,
+            "number": number,
+        },
     )
+
+
+def set_state(database: Database, name: str, state: KeyState) -> None:
+    """Move a key to another state; to be in use its slot must be free."""
+    store.change(database, "UPDATE own_key SET state = :state WHERE name = :name", {"name": name, "state": state.value})
 
 
 def held(database: Database) -> list[Held]:
@@ -191,8 +219,8 @@ def held(database: Database) -> list[Held]:
     return store.rows(
         database,
         Held,
-        "SELECT name, own_key.purpose AS purpose, der FROM own_key JOIN certificate ON certificate = certificate.id"
-        " ORDER BY certificate",
+        "SELECT name, slot, own_key.purpose AS purpose, state, keeper, der FROM own_key"
+        " JOIN certificate ON certificate = certificate.id ORDER BY certificate",
     )
 
 

@@ -14,6 +14,7 @@ from pki.edge import calls, clock
 from pki.edge.ledger import anchors
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors
+from pki.holding import KeyState
 from pki.strength import check_key
 
 if TYPE_CHECKING:
@@ -85,13 +86,15 @@ def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
         calls.IssuerRow(
             name=own.name,
             purpose=own.purpose,
+            slot=own.holding.slot,
+            state=own.holding.state.value,
             subject=own.certificate.subject.rfc4514_string(),
             not_after=own.certificate.not_valid_after_utc,
             key_id=key_id(own.certificate),
             pem=to_pem([own.certificate]),
         )
         for own in desk.own.values()
-        if own.purpose != "server"
+        if own.purpose != "server" and own.holding.state is not KeyState.RETIRED
     )
 
 

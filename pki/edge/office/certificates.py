@@ -23,7 +23,7 @@ from pki.station import CertificateStatus, SecurityProfile, Station
 
 if TYPE_CHECKING:
     from pki.edge.commit import Tx
-    from pki.edge.office.desk import Desk
+    from pki.edge.office.desk import Desk, OwnCertificate
 
 
 @cache
@@ -35,16 +35,17 @@ def profile(name: str) -> CertificateProfile:
 async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.CertificateIssued:
     """Issue a station its certificate; a refused request leaves an audit entry too."""
     row = await desk.ledger.read(partial(stations.plain, identity=StationIdentity.parse(call.station).text))
+    issuer = desk.active("station")
     try:
         request = requests.read_request(call.csr)
         spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         compromised = await desk.ledger.read(partial(certificates.is_compromised, spki=spki))
-        order = _order(desk, call, row, request, compromised=compromised)
+        order = _order(desk, issuer, call, row, request, compromised=compromised)
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, row.identity, refused, who))
         raise
     sealed = await issuing.issue(desk, order, who)
-    chain = to_pem([sealed.certificate, desk.mine("station").certificate])
+    chain = to_pem([sealed.certificate, *desk.chain(issuer)])
     return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
 
 
@@ -92,6 +93,7 @@ def _refuse_own(desk: Desk, serial: str) -> None:
 
 def _order(
     desk: Desk,
+    issuer: OwnCertificate,
     call: calls.IssueCertificate,
     row: calls.StationRow,
     request: requests.SigningRequest,
@@ -104,12 +106,12 @@ def _order(
         profile("station"),
         Subject(admissible.serial.text, admissible.organisation),
         admissible.public_key,
-        Issuer("station", desk.mine("station").certificate),
+        Issuer(issuer.name, issuer.certificate),
         issuing.draw_serial(),
         clock.now(),
         call.days,
     )
-    return issuing.Order(planned, desk.keys.key("station"), row.identity)
+    return issuing.Order(planned, desk.keys.key(issuer.name), row.identity)
 
 
 def _refuse(desk: Desk, identity: str, refused: RefusedError, who: str, tx: Tx) -> None:

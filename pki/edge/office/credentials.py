@@ -30,12 +30,12 @@ async def fetch(desk: Desk, call: calls.FetchCredentials, who: str) -> calls.Cre
     ECDSA and one RSA (A00.FR.307, .308)."""
     if desk.settings.server_certificates:
         return _given(desk.settings.server_certificates)
-    above = desk.mine("csms").certificate
+    ecdsa, rsa_ = desk.active("server-ecdsa"), desk.active("server-rsa")
     return calls.Credentials(
-        ecdsa_chain=to_pem([desk.mine("server-ecdsa").certificate, above]),
-        ecdsa_key=in_clear(desk.keys.key("server-ecdsa")),
-        rsa_chain=to_pem([desk.mine("server-rsa").certificate, above]),
-        rsa_key=in_clear(desk.keys.key("server-rsa")),
+        ecdsa_chain=to_pem(desk.chain(ecdsa)),
+        ecdsa_key=in_clear(desk.keys.key(ecdsa.name)),
+        rsa_chain=to_pem(desk.chain(rsa_)),
+        rsa_key=in_clear(desk.keys.key(rsa_.name)),
     )
 
 

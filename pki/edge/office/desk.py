@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from pki.certificate import is_self_issued, names_issuer
 from pki.checkpoint import sign_checkpoint
 from pki.edge import calls, clock
 from pki.edge.ledger import audit as log
 from pki.edge.ledger import stations
 from pki.edge.office.news import Board
 from pki.errors import BollardError, NotFoundError
+from pki.holding import Holding, KeyState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,11 +36,20 @@ CHECKPOINT_EVERY: Final = 1_000  # entries; so that an auditor who holds a check
 
 @dataclass(frozen=True, slots=True)
 class OwnCertificate:
-    """A certificate whose key is ours. ``name`` is the key's; ``purpose`` is root, csms, station, ocsp or server."""
+    """A certificate whose key is ours."""
 
-    name: str
-    purpose: str
+    holding: Holding
     certificate: x509.Certificate
+
+    @property
+    def name(self) -> str:
+        """The key's name."""
+        return self.holding.name
+
+    @property
+    def purpose(self) -> str:
+        """Its role: root, csms, station, ocsp, server ..."""
+        return self.holding.purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,28 @@ class Desk:
         if name not in self.own:
             raise NotFoundError("issuer.unknown", f"this home has no key named {name[:40]!r}", "See 'bollard ca list'.")
         return self.own[name]
+
+    def active(self, slot: str) -> OwnCertificate:
+        """Return our certificate that is in use in a slot."""
+        for own in self.own.values():
+            if own.holding.slot == slot and own.holding.state is KeyState.ACTIVE:
+                return own
+        raise NotFoundError("issuer.none", f"no key of this home is in use for {slot[:40]!r}", "See 'bollard ca list'.")
+
+    def chain(self, own: OwnCertificate) -> list[x509.Certificate]:
+        """Return a certificate of ours and those above it that are ours too, without the root."""
+        if is_self_issued(own.certificate):
+            return []
+        above = (each for each in self.own.values() if names_issuer(own.certificate, each.certificate))
+        return [own.certificate, *(certificate for each in islice(above, 1) for certificate in self.chain(each))]
+
+    def adopt(self, own: OwnCertificate) -> None:
+        """Take a certificate of ours into use, as the ledger has it by now: who filled its slot becomes old."""
+        if own.holding.state is KeyState.ACTIVE:
+            for other in [each for each in self.own.values() if each.holding.slot == own.holding.slot]:
+                if other.holding.state is KeyState.ACTIVE:
+                    self.own[other.name] = replace(other, holding=replace(other.holding, state=KeyState.OLD))
+        self.own[own.name] = own
 
     def record(self, tx: Tx, act: str, who: str, what: Mapping[str, Json]) -> int:
         """Write the act's audit entry in the act's own transaction; return its index."""

@@ -124,8 +124,7 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
 
 def _own(database: Database) -> list[OwnCertificate]:
     return [
-        OwnCertificate(held.name, held.purpose, x509.load_der_x509_certificate(held.der))
-        for held in certificates.held(database)
+        OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der)) for held in certificates.held(database)
     ]
 
 

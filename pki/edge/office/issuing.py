@@ -24,6 +24,7 @@ from pki.edge import calls
 from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key
 from pki.edge.ledger import certificates, stations
+from pki.edge.office.desk import OwnCertificate
 from pki.errors import BollardError, ConflictError
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pki import audit
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
+    from pki.holding import Holding
     from pki.plan import Plan
     from pki.strength import SigningKey
 
@@ -42,15 +44,13 @@ SERIAL_BYTES: Final = 20  # RFC 5280 4.1.2.2: at most 20 octets, and as many of 
 class Order:
     """A certificate to be made: what it will say, and the key of ours that signs it.
 
-    ``station`` is the identity it is for, or empty. ``holds`` and ``role`` name the key of ours that it certifies, or
-    are empty.
+    ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one.
     """
 
     plan: Plan
     key: SigningKey
     station: str = ""
-    holds: str = ""
-    role: str = ""
+    holds: Holding | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,8 @@ def _seal(
 ) -> Sealed:
     certificates.seal(tx.database, number, certificate.public_bytes(Encoding.DER))
     if order.holds:
-        certificates.hold(tx.database, order.holds, order.role, number)
+        certificates.hold(tx.database, order.holds, number)
+        tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, certificate)))
     index = desk.record(tx, "certificate.issued", who, _what(row))
     reach("issue.sealing")
     if order.station:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlite_utils import Database
 
 from pki.edge import store
 from pki.edge.migrations import LEDGER
@@ -13,8 +15,6 @@ from pki.edge.migrations import LEDGER
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from sqlite_utils import Database
 
 ROW = {
     "issuer_key_id": b"i" * 32, "serial": "1a", "purpose": "station", "station": None, "subject": "CN=x",
@@ -73,3 +73,24 @@ def test_one_issuer_uses_a_serial_once(database: Database) -> None:
     insert(database, issuer_key_id=b"j" * 32)
     with pytest.raises(sqlite3.IntegrityError):
         insert(database)
+
+
+def test_keys_of_an_older_home_fill_the_slots_of_their_names(tmp_path: Path) -> None:
+    """A home from before keys had generations opens with every key in use."""
+    with closing(Database(sqlite3.connect(tmp_path / "ledger.db"))) as older:
+        LEDGER.apply(older, stop_before="generations")
+        insert(older, status="valid", der=b"der")
+        older.execute("INSERT INTO own_key (name, purpose, certificate) VALUES ('csms', 'csms', 1)")
+        older.conn.commit()
+    with closing(store.open_writer(tmp_path / "ledger.db")) as newer:
+        found = newer.execute("SELECT name, slot, purpose, state, keeper, certificate FROM own_key").fetchall()
+    assert found == [("csms", "csms", "csms", "active", "here", 1)]
+
+
+def test_a_slot_has_one_key_in_use(database: Database) -> None:
+    """The schema says so, whatever the code does."""
+    insert(database, status="valid", der=b"der")
+    sql = "INSERT INTO own_key VALUES (:name, 'csms', 'csms', 'active', 'here', 1)"
+    database.execute(sql, {"name": "csms"})
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute(sql, {"name": "csms-2"})

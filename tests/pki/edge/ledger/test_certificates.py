@@ -10,6 +10,7 @@ import pytest
 
 from pki.edge.ledger import certificates
 from pki.errors import ConflictError, NotFoundError
+from pki.holding import Holding, Keeper, KeyState
 from tests.pki.edge.ledger.ledgers import LATER, THEN, certificate, empty_ledger
 
 if TYPE_CHECKING:
@@ -94,8 +95,31 @@ def test_our_own_certificates_come_issuers_first(tmp_path: Path) -> None:
         for serial, name, purpose in (("1", "root", "root"), ("2", "csms", "csms")):
             number = certificates.intend(ledger, certificate(serial), b"tbs")
             certificates.seal(ledger, number, serial.encode())
-            certificates.hold(ledger, name, purpose, number)
+            certificates.hold(ledger, Holding(name, name, purpose), number)
         assert certificates.held(ledger) == [
-            certificates.Held("root", "root", b"1"),
-            certificates.Held("csms", "csms", b"2"),
+            certificates.Held("root", "root", "root", KeyState.ACTIVE, Keeper.HERE, b"1"),
+            certificates.Held("csms", "csms", "csms", KeyState.ACTIVE, Keeper.HERE, b"2"),
         ]
+
+
+def test_a_new_key_takes_the_place_of_the_one_in_use(tmp_path: Path) -> None:
+    """Of a slot's keys one is active at a time; the former stays on as old."""
+    with empty_ledger(tmp_path) as ledger:
+        for serial, name in (("1", "csms"), ("2", "csms-2")):
+            number = certificates.intend(ledger, certificate(serial), b"tbs")
+            certificates.seal(ledger, number, serial.encode())
+            certificates.hold(ledger, Holding(name, "csms", "csms"), number)
+        assert [(held.name, held.state) for held in certificates.held(ledger)] == [
+            ("csms", KeyState.OLD),
+            ("csms-2", KeyState.ACTIVE),
+        ]
+
+
+def test_a_key_changes_its_state(tmp_path: Path) -> None:
+    """As the office says; the table of steps is its business."""
+    with empty_ledger(tmp_path) as ledger:
+        number = certificates.intend(ledger, certificate("1"), b"tbs")
+        certificates.seal(ledger, number, b"1")
+        certificates.hold(ledger, Holding("csms", "csms", "csms", KeyState.NEXT), number)
+        certificates.set_state(ledger, "csms", KeyState.ACTIVE)
+        assert certificates.held(ledger)[0].holding == Holding("csms", "csms", "csms")

@@ -56,6 +56,27 @@ def test_a_checkpoint_names_the_log_it_is_of(tmp_path: Path) -> None:
     assert at_the_desk(make_home(tmp_path, "one.example.org"), story).startswith("one.example.org/bollard/audit\n13\n")
 
 
+def test_a_slot_nobody_fills_is_not_found(tmp_path: Path) -> None:
+    """Named in the refusal."""
+
+    async def story(desk: Desk) -> None:
+        desk.office._desk.active("v2g")
+
+    with pytest.raises(NotFoundError, match=r"issuer\.none.*'v2g'"):
+        at_the_desk(make_home(tmp_path), story)
+
+
+def test_a_chain_is_handed_out_leaf_first_and_without_the_root(tmp_path: Path) -> None:
+    """What a peer needs to reach the root that it holds already."""
+
+    async def story(desk: Desk) -> list[list[str]]:
+        mine = desk.office._desk
+        names = {own.certificate: own.name for own in mine.own.values()}
+        return [[names[each] for each in mine.chain(mine.active(slot))] for slot in ("server-rsa", "station", "root")]
+
+    assert at_the_desk(make_home(tmp_path), story) == [["server-rsa", "csms"], ["station"], []]
+
+
 def test_a_key_we_do_not_have_is_not_found(tmp_path: Path) -> None:
     """Named in the refusal."""
 
