@@ -7,23 +7,20 @@ tree are two tables.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.certificate import to_pem
-from pki.edge import clock, keys
+from pki.edge import keys
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
 from pki.edge.keys import KeyKind
-from pki.edge.office import issuing
-from pki.edge.office.certificates import profile
+from pki.edge.office.authorities import Wanted, certify
 from pki.edge.office.desk import Desk
 from pki.edge.vault import Vault
 from pki.holding import Holding
-from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.settings import parse_settings
 
 if TYPE_CHECKING:
@@ -45,24 +42,13 @@ KEYS: Final = {
 """Each key's name and kind (A00.FR.501-503)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A certificate of the tree: for which key, in which role, by which profile, under whom. No name: the CSMS host."""
-
-    key: str
-    role: str
-    profile: str
-    issuer: str
-    name: str
-
-
 TREE: Final = (
-    Wanted("root", "root", "root", "", "Bollard Root CA"),
-    Wanted("csms", "csms", "issuing", "root", "Bollard CSMS CA"),
-    Wanted("station", "station", "issuing", "root", "Bollard Station CA"),
-    Wanted("ocsp", "ocsp", "ocsp", "csms", "Bollard OCSP Signer"),
-    Wanted("server-ecdsa", "server", "csms", "csms", ""),
-    Wanted("server-rsa", "server", "csms", "csms", ""),
+    Wanted(Holding("root", "root", "root"), "root", "", "Bollard Root CA"),
+    Wanted(Holding("csms", "csms", "csms"), "issuing", "root", "Bollard CSMS CA"),
+    Wanted(Holding("station", "station", "station"), "issuing", "root", "Bollard Station CA"),
+    Wanted(Holding("ocsp", "ocsp", "ocsp"), "ocsp", "csms", "Bollard OCSP Signer"),
+    Wanted(Holding("server-ecdsa", "server-ecdsa", "server"), "csms", "csms"),
+    Wanted(Holding("server-rsa", "server-rsa", "server"), "csms", "csms"),
 )
 """Our certificates, issuers first."""
 
@@ -108,8 +94,8 @@ async def found(home: Home, settings: str, passphrase: keys.Passphrase) -> int:
         reach("init.keys")
         await desk.ledger.write(partial(_begin, desk))
         for wanted in TREE:
-            await _certify(desk, wanted)
-            reach(f"init.{wanted.key}")
+            await certify(desk, wanted, WHO)
+            reach(f"init.{wanted.holding.name}")
         reach("init.certificates")
         _export(desk)
         reach("init.exported")
@@ -121,24 +107,6 @@ async def found(home: Home, settings: str, passphrase: keys.Passphrase) -> int:
 def _begin(desk: Desk, tx: Tx) -> None:
     what = {"organisation": desk.settings.organisation.text, "csms_host": desk.settings.csms_host.text}
     desk.record(tx, "home.founded", WHO, {**what, "keys": list(KEYS)})
-
-
-async def _certify(desk: Desk, wanted: Wanted) -> None:
-    order = issuing.Order(
-        plan=_plan(desk, wanted),
-        key=desk.keys.key(wanted.issuer or wanted.key),
-        holds=Holding(wanted.key, wanted.key, wanted.role),
-    )
-    await issuing.issue(desk, order, WHO)
-
-
-def _plan(desk: Desk, wanted: Wanted) -> Plan:
-    subject = Subject(wanted.name or desk.settings.csms_host.text, desk.settings.organisation)
-    public_key = desk.keys.key(wanted.key).public_key()
-    kind, serial, now = profile(wanted.profile), issuing.draw_serial(), clock.now()
-    if not wanted.issuer:
-        return plan_root(kind, subject, public_key, serial, now)
-    return plan(kind, subject, public_key, Issuer(wanted.issuer, desk.active(wanted.issuer).certificate), serial, now)
 
 
 def _export(desk: Desk) -> None:

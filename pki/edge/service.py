@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 
 from pki.edge import calls, lock, wire
+from pki.edge.office.duties import ROUND_SECONDS
 from pki.edge.office.front import Office
 from pki.edge.vault import Vault, clear_quarantine
 from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableError
@@ -52,12 +53,22 @@ async def _run(home: Home) -> None:
         clear_quarantine(home.quarantine)
         service = Service(office)
         await service.open(home)
+        tending = asyncio.create_task(_tend(office))
         _say("authority ready")
         await stop.wait()
+        tending.cancel()
+        await asyncio.wait({tending})
         await service.close()
         home.authority_socket.unlink(missing_ok=True)
     finally:
         await office.close()
+
+
+async def _tend(office: Office) -> None:
+    """Do what is due, now and in every round after; a round that is cut off is made up for by the next."""
+    while True:
+        await office.tend()
+        await asyncio.sleep(ROUND_SECONDS)
 
 
 class Service:

@@ -16,7 +16,7 @@ from pki.edge.commit import GroupCommit
 from pki.edge.home import read_settings
 from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
-from pki.edge.office import anchors, credentials, firmware, issuing, records
+from pki.edge.office import anchors, credentials, duties, firmware, issuing, records
 from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
 from pki.edge.office.desk import Desk, OwnCertificate
@@ -75,6 +75,10 @@ class Office:
         watcher = Watcher()
         await self._desk.ledger.write(partial(_join, self._desk, watcher))
         return watcher
+
+    async def tend(self) -> None:
+        """Do what is due without being asked."""
+        await duties.tend(self._desk)
 
     def leave(self, watcher: Watcher) -> None:
         """End a watch."""

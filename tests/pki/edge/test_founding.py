@@ -11,13 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from pki.edge import calls
 from pki.edge.asking import ask_once
-from pki.edge.founding import KEYS, TREE, Wanted
+from pki.edge.founding import KEYS, TREE
 from pki.lint import lint_certificate
 from pki.profile import CertificatePurpose
 from tests.worlds import HOST, make_home
 
 if TYPE_CHECKING:
     from pki.edge.home import Home
+    from pki.edge.office.authorities import Wanted
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +32,12 @@ def certificate(home: Home, name: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate((home.ca / f"{name}.pem").read_bytes())
 
 
-@pytest.mark.parametrize("wanted", TREE, ids=lambda wanted: wanted.key)
+@pytest.mark.parametrize("wanted", TREE, ids=lambda wanted: wanted.holding.name)
 def test_each_certificate_is_signed_by_the_issuer_in_the_table(home: Home, wanted: Wanted) -> None:
     """The root by itself, the two authorities by the root, the rest by the CSMS authority."""
-    certificate(home, wanted.key).verify_directly_issued_by(certificate(home, wanted.issuer or wanted.key))
+    certificate(home, wanted.holding.name).verify_directly_issued_by(
+        certificate(home, wanted.issuer or wanted.holding.name)
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""Certificates of keys that are ours: authorities, signers, servers.
+
+They come to be in the one way of ``issuing``, and are taken into use as their holding says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pki.edge import clock
+from pki.edge.office import issuing
+from pki.edge.office.certificates import profile
+from pki.plan import Issuer, Plan, Subject, plan, plan_root
+
+if TYPE_CHECKING:
+    from pki.edge.office.desk import Desk
+    from pki.holding import Holding
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A certificate for a key of ours, by which certificate profile, under whom.
+
+    ``issuer`` names the key of ours that signs it; empty: it signs itself. An empty ``common_name`` is the CSMS host;
+    ``days`` 0 takes the certificate profile's.
+    """
+
+    holding: Holding
+    profile: str
+    issuer: str
+    common_name: str = ""
+    days: int = 0
+
+
+async def certify(desk: Desk, wanted: Wanted, who: str) -> issuing.Sealed:
+    """Make the certificate of a key that the keyring has; what is returned is in the ledger and in ``desk.own``."""
+    signer = wanted.issuer or wanted.holding.name
+    order = issuing.Order(plan=_plan(desk, wanted), key=desk.keys.key(signer), holds=wanted.holding)
+    return await issuing.issue(desk, order, who)
+
+
+def _plan(desk: Desk, wanted: Wanted) -> Plan:
+    subject = Subject(wanted.common_name or desk.settings.csms_host.text, desk.settings.organisation)
+    public_key = desk.keys.key(wanted.holding.name).public_key()
+    kind, serial, now = profile(wanted.profile), issuing.draw_serial(), clock.now()
+    if not wanted.issuer:
+        return plan_root(kind, subject, public_key, serial, now, wanted.days)
+    issuer = Issuer(wanted.issuer, desk.mine(wanted.issuer).certificate)
+    return plan(kind, subject, public_key, issuer, serial, now, wanted.days)

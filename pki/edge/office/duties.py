@@ -1,0 +1,41 @@
+"""What the authority does by itself while it runs: each duty looks at the ledger and the clock, and does what is due.
+
+A duty that fails is said on stderr and tried again at the next round; it never stops the others, nor the authority.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from pki.errors import BollardError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pki.edge.office.desk import Desk
+
+    Duty: TypeAlias = Callable[[Desk], Awaitable[object]]
+
+ROUND_SECONDS: Final = 30.0  # seconds between two rounds; nothing that is done by itself is due to the second
+
+DUTIES: Final[tuple[Duty, ...]] = ()
+"""In the order in which they are done."""
+
+
+async def tend(desk: Desk, duties: tuple[Duty, ...] = DUTIES) -> None:
+    """Do one round."""
+    for duty in duties:
+        try:
+            await duty(desk)
+        except BollardError as problem:
+            _say(f"{problem} {problem.advice}")
+        except Exception as problem:  # noqa: BLE001 - the last net: a fault in one duty must not end the others
+            frames = "".join(traceback.format_tb(problem.__traceback__))  # no values, which might be secret
+            _say(f"unexpected {type(problem).__name__} in a duty; please report it\n{frames}")
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"authority: {text}\n")
+    sys.stderr.flush()
