@@ -1,6 +1,8 @@
 """Many acts, one trip to the disk: acts that arrive while the disk is busy share the next durable transaction.
 
-* One thread owns the ledger's only writing connection. An act is a function of the open transaction.
+* One connection writes, one transaction at a time. An act is a function of the open transaction. Acts run on the event
+  loop, where they cost microseconds; what waits for the disk is handed to a thread. Two threads taking turns at every
+  statement would cost more than the statements.
 * Each act runs in a savepoint of its own: one that fails is undone alone, the others go on.
 * Nobody hears of an act before its transaction is on the disk. What an act left in ``after`` (news for watchers) runs
   on the event loop in the order of the commits, and before the act's own answer.
@@ -10,10 +12,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import queue
 import sqlite3
-import threading
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 BATCH: Final = 256  # acts in one transaction at most: bounds how long the first of them waits for the rest
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 
 class Tx:
@@ -42,26 +43,36 @@ class Tx:
 
 
 class GroupCommit:
-    """The ledger's writer and its reader. Open it inside a running event loop; close it before the loop ends."""
+    """The ledger's writer and its readers. Open it inside a running event loop; close it before the loop ends."""
 
     def __init__(self, path: Path) -> None:
         self._loop = asyncio.get_running_loop()
         self._path = path
         self._writer = store.open_writer(path)
         self._reader = store.open_reader(path)
-        self._acts: queue.SimpleQueue[_Act | None] = queue.SimpleQueue()
+        self._near = store.open_reader(path)
+        self._waiting: deque[_Act] = deque()
+        self._flushing: asyncio.Task[None] | None = None
         self._closed = False
         self._reading = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-reader")
-        self._thread = threading.Thread(target=self._work, name="ledger-writer", daemon=True)
-        self._thread.start()
+        self._writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger-writer")
 
-    async def write(self, act: Callable[[Tx], T]) -> T:
-        """Run an act; return what it returned, once it is on the disk. What it raises is raised here; it is undone."""
+    async def write(self, act: Callable[[Tx], T], *, long: bool = False) -> T:
+        """Run an act; return what it returned, once it is on the disk. What it raises is raised here; it is undone.
+
+        ``long`` keeps an act of thousands of rows off the event loop.
+        """
         if self._closed:
             raise BollardError("ledger.closed", "the authority is stopping", "Start it again, then repeat this.")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._acts.put(_Pending(act, future))
+        self._waiting.append(_Pending(act, future, long=long))
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush())
         return await future
+
+    def glance(self, look: Callable[[Database], T]) -> T:
+        """Look at a row or two at once, on the event loop: a thread's turn would cost more than the look itself."""
+        return _look(self._near, look)
 
     async def read(self, look: Callable[[Database], T]) -> T:
         """Look at one consistent state of the ledger, at least as new as every write already answered."""
@@ -76,12 +87,12 @@ class GroupCommit:
         if self._closed:
             return
         self._closed = True
-        self._acts.put(None)
-        await asyncio.to_thread(self._thread.join)
-        await asyncio.sleep(0)  # what the thread delivered last is on the loop by now; let it run
+        if self._flushing is not None:
+            await self._flushing
+        self._writing.shutdown()
         self._reading.shutdown()
-        self._reader.close()
-        self._writer.close()
+        for connection in (self._near, self._reader, self._writer):
+            connection.close()
 
     def _look_apart(self, look: Callable[[Database], T]) -> T:
         reader = store.open_reader(self._path)
@@ -90,34 +101,32 @@ class GroupCommit:
         finally:
             reader.close()
 
-    def _work(self) -> None:
-        while (first := self._acts.get()) is not None:
-            batch, last = self._gather(first)
-            self._commit(batch)
-            self._loop.call_soon_threadsafe(_deliver, batch)
-            if last:
-                return
-
-    def _gather(self, first: _Act) -> tuple[list[_Act], bool]:
-        batch = [first]
-        with contextlib.suppress(queue.Empty):
-            while len(batch) < BATCH:
-                act = self._acts.get_nowait()
-                if act is None:
-                    return batch, True
-                batch.append(act)
-        return batch, False
-
-    def _commit(self, batch: list[_Act]) -> None:
-        try:
-            self._writer.execute("BEGIN IMMEDIATE")
+    async def _flush(self) -> None:
+        """Commit what waits, batch by batch, until nothing does: what comes while the disk is busy shares the next."""
+        while self._waiting:
+            problem = await self._on_disk("BEGIN IMMEDIATE")
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            problem = problem or await self._run(batch) or await self._on_disk("COMMIT")
+            if problem is not None:
+                self._writer.rollback()
             for act in batch:
-                self._attempt(act)
-            self._writer.execute("COMMIT")
-        except sqlite3.Error as problem:
-            self._writer.rollback()
-            for act in batch:
-                act.lost(store.translate(problem))
+                if problem is not None:
+                    act.lost(store.translate(problem))
+                act.settle()
+
+    async def _on_disk(self, statement: str) -> sqlite3.Error | None:
+        """Run a statement that waits for a lock or for the disk; return what went wrong."""
+        return await self._loop.run_in_executor(self._writing, _attempted, self._writer.execute, statement)
+
+    async def _run(self, batch: list[_Act]) -> sqlite3.Error | None:
+        """Run the acts of a transaction; return the error that took all of it along."""
+        if any(act.long for act in batch):
+            return await self._loop.run_in_executor(self._writing, _attempted, self._attempt_all, batch)
+        return _attempted(self._attempt_all, batch)
+
+    def _attempt_all(self, batch: list[_Act]) -> None:
+        for act in batch:
+            self._attempt(act)
 
     def _attempt(self, act: _Act) -> None:
         """Run one act in its savepoint. SQLite's error is raised on when it took the whole transaction with it."""
@@ -133,7 +142,9 @@ class GroupCommit:
 
 
 class _Act:
-    """What the writer thread knows of an act, whatever it returns."""
+    """What the writer knows of an act, whatever it returns."""
+
+    long = False
 
     def run(self, tx: Tx) -> None:
         raise NotImplementedError
@@ -146,10 +157,11 @@ class _Act:
 
 
 class _Pending(_Act, Generic[T]):
-    """An act and the future of the one who waits for it. The thread touches no future: ``settle`` runs on the loop."""
+    """An act and the future of the one who waits for it. No thread touches the future: ``settle`` runs on the loop."""
 
-    def __init__(self, act: Callable[[Tx], T], future: asyncio.Future[T]) -> None:
+    def __init__(self, act: Callable[[Tx], T], future: asyncio.Future[T], *, long: bool) -> None:
         self.future = future
+        self.long = long
         self._act = act
         self._results: list[T] = []
         self._after: list[Callable[[], None]] = []
@@ -174,9 +186,12 @@ class _Pending(_Act, Generic[T]):
             self.future.set_exception(self._problem)
 
 
-def _deliver(batch: list[_Act]) -> None:
-    for act in batch:
-        act.settle()
+def _attempted(work: Callable[[A], object], argument: A) -> sqlite3.Error | None:
+    try:
+        work(argument)
+    except sqlite3.Error as problem:
+        return problem
+    return None
 
 
 def _look(reader: Database, look: Callable[[Database], T]) -> T:

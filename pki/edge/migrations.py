@@ -160,3 +160,9 @@ def generations(database: Database) -> None:
     database.execute("DROP TABLE own_key")
     database.execute("ALTER TABLE own RENAME TO own_key")
     database.execute("CREATE UNIQUE INDEX own_key_active ON own_key (slot) WHERE state = 'active'")
+
+
+@LEDGER()
+def compromised(database: Database) -> None:
+    """Keys that were given up are few; whoever asks for a certificate is held against them, not against every row."""
+    database.execute("CREATE INDEX certificate_compromised ON certificate (id) WHERE reason = 'key_compromise'")

@@ -82,6 +82,7 @@ def rest_of(answer: HTTPResponse) -> bytes:
 
 def asked_while_the_authority_sleeps(town: Town, station: Child) -> None:
     """Have the CSMS send an update and see that a worker waits for the authority's word on it."""
+    kernel.until("the authority has heard what it is", lambda: town.knows_make_of(STATION))
     os.kill(town.pids()["authority"], signal.SIGSTOP)
     town.csms.say({"send": "UpdateFirmware", "to": STATION, "payload": town.update(7)})
     town.csms.wait_for("it went out", lambda fact: "said" in fact and '"UpdateFirmware"' in str(fact["message"]))

@@ -102,6 +102,11 @@ class Town:
                 return name
         raise AssertionError(f"no worker holds the connection of {station.name}")
 
+    def knows_make_of(self, identity: str) -> bool:
+        """Whether the authority has recorded, and so told the workers, what a station said of itself at its boot."""
+        [found] = ask_once(self.home, calls.ListStations(identity), calls.Stations).stations
+        return bool(found.vendor)
+
     def everybody_leaves(self) -> None:
         """End every station."""
         while self._stations:

@@ -143,8 +143,9 @@ def by_serial(database: Database, serial: str) -> Identified:
 def is_compromised(database: Database, spki: bytes) -> bool:
     """Tell whether a certificate of this key (SubjectPublicKeyInfo in DER) was revoked for a compromise of the key."""
     found = database.execute(
-        "SELECT 1 FROM certificate WHERE reason = :reason AND instr(der, :spki) > 0 LIMIT 1",
-        {"reason": Reason.KEY_COMPROMISE.value, "spki": spki},
+        # the reason stands in the text, so that the index over just these rows serves
+        f"SELECT 1 FROM certificate WHERE reason = '{Reason.KEY_COMPROMISE}' AND instr(der, :spki) > 0 LIMIT 1",  # noqa: S608 - ours
+        {"spki": spki},
     )
     return found.fetchone() is not None
 

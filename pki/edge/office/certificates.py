@@ -34,12 +34,12 @@ def profile(name: str) -> CertificateProfile:
 
 async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.CertificateIssued:
     """Issue a station its certificate; a refused request leaves an audit entry too."""
-    row = await desk.ledger.read(partial(stations.plain, identity=StationIdentity.parse(call.station).text))
+    row = desk.ledger.glance(partial(stations.plain, identity=StationIdentity.parse(call.station).text))
     issuer = desk.active("station")
     try:
         request = requests.read_request(call.csr)
         spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        compromised = await desk.ledger.read(partial(certificates.is_compromised, spki=spki))
+        compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
         order = _order(desk, issuer, call, row, request, compromised=compromised)
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, row.identity, refused, who))

@@ -49,7 +49,7 @@ async def add_many(desk: Desk, call: calls.AddStations, who: str) -> calls.Stati
         if row.profile < SecurityProfile.MUTUAL_TLS:
             shown[row.identity], verifier = _generate()
         rows.append(msgspec.structs.replace(row, verifier=verifier))
-    return await desk.ledger.write(partial(_add_many, desk, rows, shown, who))
+    return await desk.ledger.write(partial(_add_many, desk, rows, shown, who), long=True)
 
 
 def _add_many(desk: Desk, rows: list[calls.StationRow], shown: dict[str, str], who: str, tx: Tx) -> calls.StationsAdded:

@@ -63,20 +63,8 @@ def refuse(name: str, tx: Tx) -> str:
 
 
 async def together(ledger: GroupCommit, *acts: Callable[[Tx], T]) -> list[T | BaseException]:
-    """Have these acts share one transaction: they queue up while an earlier one holds the writer."""
-    gate, held = threading.Event(), threading.Event()
-
-    def hold(tx: Tx) -> None:
-        held.set()
-        assert gate.wait(10)
-
-    first = asyncio.create_task(ledger.write(hold))
-    await asyncio.to_thread(held.wait, 10)
-    rest = [asyncio.create_task(ledger.write(act)) for act in acts]
-    await asyncio.sleep(0)
-    gate.set()
-    await first
-    return await asyncio.gather(*rest, return_exceptions=True)
+    """Have these acts share one transaction: they are all there before it begins."""
+    return await asyncio.gather(*map(ledger.write, acts), return_exceptions=True)
 
 
 def test_what_is_answered_is_there_for_every_reader(tmp_path: Path) -> None:
@@ -210,6 +198,37 @@ def test_closing_finishes_what_was_asked_and_takes_no_more(tmp_path: Path) -> No
             return done, refused.value.code
 
     assert asyncio.run(story()) == ([str(number) for number in range(20)], "ledger.closed")
+
+
+def test_a_glance_sees_what_was_answered(tmp_path: Path) -> None:
+    """At once, whatever else is being read."""
+
+    async def story(ledger: GroupCommit) -> list[str]:
+        await ledger.write(partial(mark, "one"))
+        return ledger.glance(marks)
+
+    assert play(tmp_path, story) == ["one"]
+
+
+def test_a_long_act_leaves_the_event_loop_free(tmp_path: Path) -> None:
+    """An import of thousands of rows, while others are answered from what was there before."""
+
+    async def story(ledger: GroupCommit) -> tuple[list[str], list[str]]:
+        started, go_on = threading.Event(), threading.Event()
+
+        def import_all(tx: Tx) -> str:
+            started.set()
+            assert go_on.wait(10)
+            return mark("imported", tx)
+
+        long = asyncio.create_task(ledger.write(import_all, long=True))
+        await asyncio.to_thread(started.wait, 10)
+        meanwhile = ledger.glance(marks)
+        go_on.set()
+        await long
+        return meanwhile, ledger.glance(marks)
+
+    assert play(tmp_path, story) == ([], ["imported"])
 
 
 def test_a_long_look_has_a_connection_of_its_own(tmp_path: Path) -> None:
