@@ -8,6 +8,7 @@ import click
 
 from cli.asked import Asked, one, pass_asked
 from cli.files import free_to_write, read_text, write_out
+from cli.reissue import reissue
 from cli.render import Output, note, row_of, write
 from cli.words import CERTIFICATE_SERIAL, IDENTITY, SPAN
 from pki.edge import calls
@@ -95,6 +96,9 @@ def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdent
         asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value})
     indexes = _revoke_each(asked, serials, why.value)
     asked.done(indexes[-1], {"revoked": [*serials]})
+
+
+cert.add_command(reissue)
 
 
 def _valid_of(asked: Asked, station: StationIdentity | None) -> list[str]:

@@ -24,6 +24,7 @@ CODES: Final[Mapping[str, str]] = {
     "stations.unreadable": "The station list cannot be used as it is; nothing of it was added.",
     # What was asked for
     "ca.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
+    "reissue.partial": "Some certificates were re-issued, others refused; the file holds those that were.",
     "revoke.partial": "Some of several certificates were revoked, then one failed; the error names it.",
     # Nobody's fault but ours, or the system's
     "internal": "A fault in Bollard itself; run the command again with BOLLARD_DEBUG=1 and report what it prints.",

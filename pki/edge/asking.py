@@ -1,4 +1,4 @@
-"""How a command asks the authority: over its socket when it runs, or by becoming it for one question.
+"""How a command asks the authority: over its socket when it runs, or by becoming it for as long as it asks.
 
 The lock decides who is the authority, so of many commands at once each becomes it in turn.
 """
@@ -7,38 +7,71 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from pki.edge import calls, lock, wire
 from pki.edge.client import Authority
 from pki.edge.office.front import Office
-from pki.errors import ConflictError, UnreachableError
+from pki.errors import BollardError, ConflictError, UnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
     from pki.edge.home import Home
 
 PATIENCE: Final = 10.0  # seconds to wait for an authority that is just starting or stopping
 PAUSE: Final = 0.05  # seconds between tries
+AT_ONCE: Final = 50  # questions under way when many are asked: enough to share each trip to the disk
 
 T = TypeVar("T", bound=calls.Row)
+R = TypeVar("R")
+
+
+class Asker(Protocol):
+    """Whoever answers: the running authority, or this process in its place."""
+
+    async def ask(self, call: calls.Call, answer: type[T]) -> T:
+        """Ask one question; ``answer`` is the call's ``Answer``."""
 
 
 def ask_once(home: Home, call: calls.Call, answer: type[T]) -> T:
     """Ask one question and wait: of the running authority, or, when none runs, as the authority for this one call."""
-    return asyncio.run(_ask_once(home, call, answer))
+    return asyncio.run(_converse(home, lambda asker: asker.ask(call, answer)))
 
 
-async def _ask_once(home: Home, call: calls.Call, answer: type[T]) -> T:
+def ask_many(
+    home: Home, questions: Sequence[calls.Call], answer: type[T], take: Callable[[calls.Call, T | BollardError], None]
+) -> None:
+    """Ask many questions of one kind, some at once; ``take`` gets each answer or refusal as it comes, in no order."""
+
+    async def all_of_them(asker: Asker) -> None:
+        waiting = iter(questions)
+
+        async def some() -> None:
+            for call in waiting:
+                try:
+                    take(call, await asker.ask(call, answer))
+                except UnreachableError:
+                    raise
+                except BollardError as refused:
+                    take(call, refused)
+
+        await asyncio.gather(*(some() for _ in range(AT_ONCE)))
+
+    asyncio.run(_converse(home, all_of_them))
+
+
+async def _converse(home: Home, talk: Callable[[Asker], Awaitable[R]]) -> R:
     for _ in range(int(PATIENCE / PAUSE)):
         try:
             authority = await Authority.connect(home)
         except UnreachableError:
             with contextlib.suppress(_Taken):
-                return await _ask_self(home, call, answer)
+                return await _converse_with_self(home, talk)
             await asyncio.sleep(PAUSE)  # another process starts or stops just now: it answers, or its lock goes
         else:
             try:
-                return await authority.ask(call, answer)
+                return await talk(authority)
             finally:
                 await authority.close()
     raise ConflictError(
@@ -52,7 +85,22 @@ class _Taken(Exception):  # noqa: N818 - a turn of events, not an error
     """Somebody else became the authority first."""
 
 
-async def _ask_self(home: Home, call: calls.Call, answer: type[T]) -> T:
+class _Myself:
+    """This process as the authority."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._who = str(wire.own_peer())
+
+    async def ask(self, call: calls.Call, answer: type[T]) -> T:
+        """Answer as the authority would over its socket."""
+        row = await self._office.handle(call, self._who)
+        if not isinstance(row, answer):
+            raise TypeError(f"{type(call).__name__} is answered by {type(row).__name__}, not by {answer.__name__}")
+        return row
+
+
+async def _converse_with_self(home: Home, talk: Callable[[Asker], Awaitable[R]]) -> R:
     with contextlib.ExitStack() as held:
         try:
             held.enter_context(lock.hold(home.lock))
@@ -60,9 +108,6 @@ async def _ask_self(home: Home, call: calls.Call, answer: type[T]) -> T:
             raise _Taken from None
         office = await Office.open(home)
         try:
-            row = await office.handle(call, str(wire.own_peer()))
+            return await talk(_Myself(office))
         finally:
             await office.close()
-    if not isinstance(row, answer):
-        raise TypeError(f"{type(call).__name__} is answered by {type(row).__name__}, not by {answer.__name__}")
-    return row

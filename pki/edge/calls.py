@@ -171,6 +171,16 @@ class IssueCertificate(Call, frozen=True):
     days: int = 0
 
 
+class ReissueCertificate(Call, frozen=True):
+    """Issue a station a new certificate for the key of one it has, from the authority now in use.
+
+    ``serial`` (hex) names the one it has, which must be valid.
+    """
+
+    Answer = CertificateIssued
+    serial: str
+
+
 class Certificates(Row, frozen=True):
     """The certificates asked for, soonest expiry first."""
 

@@ -69,6 +69,7 @@ CODES: Final[Mapping[str, str]] = {
     "anchor.vendor": "Trust for firmware needs the vendor it is for, and no other trust has one.",
     "certificate.ambiguous": "Two of our issuers used one serial number, which cannot be; please report it.",
     "certificate.own": "The certificate is one this home itself works with; renew it in place of revoking it.",
+    "certificate.reissue": "This certificate gets no successor for the same key; the station must send a request.",
     "certificate.serial_taken": "The serial number drawn is in use; this hardly ever happens, so ask again.",
     "certificate.state": "The certificate is not in a state that allows this: a revoked one stays revoked.",
     "certificate.unknown": "No certificate like this was issued here; 'bollard cert list' shows them all.",

@@ -61,6 +61,16 @@ class Identified(msgspec.Struct, frozen=True):
     station: str
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """A certificate with its bytes; ``der`` is empty for one that was never signed."""
+
+    serial: str
+    purpose: str
+    status: str
+    station: str
+    der: bytes
+
+
 def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
     """Reserve the serial and keep the bytes that are about to be signed; return the row's number."""
     try:
@@ -138,6 +148,18 @@ def by_serial(database: Database, serial: str) -> Identified:
             "certificate.ambiguous", f"several of our issuers used the serial {serial}", "Ask for help."
         )
     return found[0]
+
+
+def signed(database: Database, serial: str) -> Signed:
+    """Return the one certificate with this serial, with its bytes."""
+    number = by_serial(database, serial).id
+    return store.rows(
+        database,
+        Signed,
+        "SELECT serial, purpose, status, coalesce(station, '') AS station, coalesce(der, x'') AS der FROM certificate"
+        " WHERE id = :id",
+        {"id": number},
+    )[0]
 
 
 def is_compromised(database: Database, spki: bytes) -> bool:

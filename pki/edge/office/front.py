@@ -16,7 +16,7 @@ from pki.edge.commit import GroupCommit
 from pki.edge.home import read_settings
 from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
-from pki.edge.office import anchors, credentials, duties, firmware, issuing, records
+from pki.edge.office import anchors, credentials, duties, firmware, issuing, records, reissue
 from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
 from pki.edge.office.desk import Desk, OwnCertificate
@@ -107,6 +107,7 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.SetStationPassword, registered.set_password),
         _on(calls.ReportBoot, registered.report_boot),
         _on(calls.IssueCertificate, issued.issue),
+        _on(calls.ReissueCertificate, reissue.reissue),
         _on(calls.ListCertificates, issued.listed),
         _on(calls.RevokeCertificate, issued.revoke),
         _on(calls.ListAnchors, anchors.listed),

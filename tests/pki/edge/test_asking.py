@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pki.edge import asking, calls, lock
-from pki.edge.asking import ask_once
-from pki.errors import ConflictError, InputError, RefusedError
+from pki.edge.asking import ask_many, ask_once
+from pki.errors import BollardError, ConflictError, InputError, RefusedError
 from tests.certs import request
 from tests.worlds import Paper, make_home, running_authority, station_key
 
@@ -54,6 +55,22 @@ def test_commands_at_the_same_time_all_get_their_answer(home: Home) -> None:
     with ThreadPoolExecutor(6) as pool:
         done = list(pool.map(lambda number: ask_once(home, Paper.of(number).add, calls.StationAdded), range(6)))
     assert len({one.audit_index for one in done}) == 6
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_of_many_questions_each_gets_its_own_answer(home: Home, running: bool) -> None:
+    """A refusal is told like an answer, and keeps nobody else from theirs."""
+    ask_once(home, Paper.of(7).add, calls.StationAdded)
+    told: dict[str, str] = {}
+
+    def take(call: calls.Call, said: calls.StationAdded | BollardError) -> None:
+        assert isinstance(call, calls.AddStation)
+        told[call.identity] = said.code if isinstance(said, BollardError) else said.station.identity
+
+    with running_authority(home) if running else contextlib.nullcontext():
+        ask_many(home, [Paper.of(number).add for number in range(10)], calls.StationAdded, take)
+    due = {f"CP-{number:03}": f"CP-{number:03}" for number in range(10)}
+    assert told == {**due, "CP-007": "station.exists"}
 
 
 def test_a_lock_that_stays_held_by_a_silent_process_is_told_of(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,70 @@
+"""Gives a station a new certificate for the key it has already: after its authority was replaced, or before it expires.
+
+The station proved that it holds the key when the first certificate was issued, so nothing is asked of it. A certificate
+that is not valid (any more), a disabled station, and a key that was given up get none.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from pki.certificate import to_pem
+from pki.edge import calls, clock
+from pki.edge.ledger import certificates, stations
+from pki.edge.office import issuing
+from pki.edge.office.certificates import profile
+from pki.errors import ConflictError
+from pki.names import CertificateSerial
+from pki.plan import Issuer, Subject, plan
+from pki.profile import CertificatePurpose
+from pki.station import CertificateStatus
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from pki.edge.office.desk import Desk, OwnCertificate
+
+
+async def reissue(desk: Desk, call: calls.ReissueCertificate, who: str) -> calls.CertificateIssued:
+    """Issue the successor of a certificate, by the certificate profile and the names of today."""
+    issuer = desk.active("station")
+    station, former = desk.ledger.glance(partial(_look, serial=CertificateSerial.parse(call.serial).hex))
+    order = _order(desk, issuer, station, former)
+    sealed = await issuing.issue(desk, order, who)
+    chain = to_pem([sealed.certificate, *desk.chain(issuer)])
+    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
+
+
+def _look(database: Database, serial: str) -> tuple[calls.StationRow, x509.Certificate]:
+    """Find the station and its present certificate, and refuse what must not have a successor."""
+    found = certificates.signed(database, serial)
+    if (found.purpose, found.status) != (CertificatePurpose.STATION, CertificateStatus.VALID):
+        raise _refuse(
+            serial, f"it is a {found.purpose} certificate and {found.status}; a valid one of a station is due"
+        )
+    former = x509.load_der_x509_certificate(found.der)
+    spki = former.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if certificates.is_compromised(database, spki):
+        raise _refuse(serial, "its key was given up as compromised (RFC 5280 5.3.1)")
+    return stations.plain(database, found.station), former
+
+
+def _order(desk: Desk, issuer: OwnCertificate, station: calls.StationRow, former: x509.Certificate) -> issuing.Order:
+    planned = plan(
+        profile("station"),
+        Subject(station.serial, desk.settings.organisation),
+        former.public_key(),
+        Issuer(issuer.name, issuer.certificate),
+        issuing.draw_serial(),
+        clock.now(),
+    )
+    return issuing.Order(planned, desk.keys.key(issuer.name), station.identity)
+
+
+def _refuse(serial: str, cause: str) -> ConflictError:
+    advice = "Let the station make a new key and send a request: 'bollard cert issue'."
+    return ConflictError("certificate.reissue", f"the certificate {serial} gets no successor: {cause}", advice)
