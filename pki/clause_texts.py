@@ -187,6 +187,7 @@ OCPP_J: Final = {
 
 RFCS: Final = {
     "RFC 2986 4.2": "A request is signed with the private key whose public half it carries, as proof that it is held.",
+    "RFC 4055 3.1": "An RSA-PSS signature names its hash, the hash of its mask, and the length of its salt.",
     "RFC 5280 3.2": "A root is its own issuer.",
     "RFC 5280 4.1.2.1": "A certificate with extensions is of version 3.",
     "RFC 5280 4.1.2.2": "A serial number is positive, unique at its issuer, and at most 20 octets long.",

@@ -32,7 +32,7 @@ class Issued:
 
 
 def sign(approved: Approved, issuer_key: SigningKey) -> Issued:
-    """Sign an approved plan: ECDSA by curve, RSA as PKCS#1 v1.5, which stations and testers read (A00.FR.505).
+    """Sign an approved plan: ECDSA with the hash of its curve, RSA with the padding of its issuer (A00.FR.505).
 
     The permission is spent whatever happens next. A second use raises ``ConflictError("issue.spent")``; a key that is
     not the issuer's, or a result that is not what was approved, raises ``RefusedError``.

@@ -62,8 +62,9 @@ def approve(plan: Plan, twin_key: SigningKey) -> Approved:
     ``twin_key`` is a throw-away key of the same kind as the issuer's; it must not be the issuer's own.
     """
     twin = _twin(plan, twin_key)
+    found = [*plan.findings, *lint_certificate(twin, plan.profile.purpose), *_lint_below(twin, plan)]
     findings = refuse_errors(
-        [*plan.findings, *lint_certificate(twin, plan.profile.purpose), *_lint_below(twin, plan)],
+        list(dict.fromkeys(found)),  # what planning noticed as well is said once
         "lint.refused",
         f"the certificate planned for {plan.subject.common_name!r}",
         "Nothing was signed. Correct what is named here and issue again.",

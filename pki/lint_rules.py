@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
 from pki.certificate import common_names, extension, hash_of_signature, is_self_issued, organisations, to_pem
 from pki.errors import InputError
 from pki.findings import Finding, error, info, warning
 from pki.names import CERTIFICATE_SERIAL_BITS, Host, StationSerial
 from pki.profile import STATION_DAYS_LEAST, CertificatePurpose
-from pki.strength import check_key, check_signature_hash
+from pki.strength import check_key, check_pss, check_signature_hash
 
 Rule: TypeAlias = Callable[[x509.Certificate, CertificatePurpose], Iterator[Finding]]
 
@@ -61,15 +61,18 @@ def _version(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[F
         yield error("lint.version", "RFC 5280 4.1.2.1", "it is not of X.509 version 3")
 
 
-def _key(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Finding]:
-    """A00.FR.501 to .504."""
-    yield from check_key(certificate.public_key())
+def _key(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
+    """A00.FR.501 to .504; an experiment with a new kind of key ends at authorities."""
+    yield from check_key(certificate.public_key(), unsafe_experimental=purpose.is_ca)
 
 
 def _signature(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Finding]:
-    """A00.FR.504 and .506."""
+    """A00.FR.504 to .506."""
     try:
-        yield from check_signature_hash(hash_of_signature(certificate))
+        algorithm = hash_of_signature(certificate)
+        yield from check_signature_hash(algorithm)
+        if certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS:
+            yield from check_pss(certificate.signature_algorithm_parameters, algorithm)
     except InputError:
         yield error("alg.unsupported", "A00.FR.504", "it is signed with an algorithm that is not known here")
 

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from pki.certificate import extension
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule
-from pki.strength import SigningKey, check_key, signing_hash
+from pki.strength import Padding, SigningKey, check_key, check_padding, signing_hash, signing_padding
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -39,10 +39,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """One of our authorities: the name the ledger knows it by, and its certificate."""
+    """One of our authorities: the name the ledger knows it by, its certificate, and how its key signs if it is RSA."""
 
     name: str
     certificate: x509.Certificate
+    padding: Padding = Padding.PKCS1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Plan:
     not_before: dt.datetime
     not_after: dt.datetime
     findings: tuple[Finding, ...]
+    padding: Padding
     _builder: x509.CertificateBuilder = field(repr=False, compare=False)
 
     @property
@@ -66,7 +68,8 @@ class Plan:
 
     def build_with(self, key: SigningKey) -> x509.Certificate:
         """Sign what is planned. For ``pki.lint`` (throw-away key) and ``pki.issue`` (approved) alone."""
-        return self._builder.sign(key, signing_hash(key.public_key()))
+        public = key.public_key()
+        return self._builder.sign(key, signing_hash(public), rsa_padding=signing_padding(public, self.padding))
 
 
 def plan(
@@ -84,7 +87,8 @@ def plan(
     findings = refuse_errors(
         [
             *_examine_subject(subject),
-            *check_key(public_key),
+            *check_key(public_key, unsafe_experimental=profile.purpose.is_ca),
+            *check_padding(issuer.certificate.public_key(), issuer.padding),
             *_examine_days(profile, days),
             *_examine_issuer(profile, issuer.certificate, now),
             *_examine_end(now, wanted[1], end),
@@ -94,7 +98,7 @@ def plan(
         "Ask for fewer days, or renew the issuing authority first.",
     )
     validity = max(wanted[0], issuer.certificate.not_valid_before_utc), min(wanted[1], end)
-    return _plan(profile, subject, public_key, issuer, serial, validity, findings)
+    return _plan(profile, subject, public_key, issuer, serial, validity, findings, issuer.padding)
 
 
 def plan_root(
@@ -104,16 +108,18 @@ def plan_root(
     serial: CertificateSerial,
     now: dt.datetime,
     days: int = 0,
+    padding: Padding = Padding.PKCS1,
 ) -> Plan:
     """Plan a root, which signs itself. Raises ``RefusedError("plan.refused")``."""
     purpose = [] if profile.purpose is CertificatePurpose.ROOT else [_no_root(profile)]
+    key = [*check_key(public_key, unsafe_experimental=profile.purpose.is_ca), *check_padding(public_key, padding)]
     findings = refuse_errors(
-        [*purpose, *_examine_subject(subject), *check_key(public_key), *_examine_days(profile, days)],
+        [*purpose, *_examine_subject(subject), *key, *_examine_days(profile, days)],
         "plan.refused",
         f"a root named {subject.common_name[:72]!r}",
         "Correct the certificate profile or the key.",
     )
-    return _plan(profile, subject, public_key, None, serial, _wanted(profile, now, days), findings)
+    return _plan(profile, subject, public_key, None, serial, _wanted(profile, now, days), findings, padding)
 
 
 def _plan(
@@ -124,6 +130,7 @@ def _plan(
     serial: CertificateSerial,
     validity: tuple[dt.datetime, dt.datetime],
     findings: tuple[Finding, ...],
+    padding: Padding,
 ) -> Plan:
     name = _name(subject, profile)
     builder = (
@@ -137,7 +144,7 @@ def _plan(
     )
     for content, critical in _extensions(profile, subject, public_key, issuer):
         builder = builder.add_extension(content, critical)
-    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, builder)
+    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, builder)
 
 
 def _wanted(profile: CertificateProfile, now: dt.datetime, days: int) -> tuple[dt.datetime, dt.datetime]:

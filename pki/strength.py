@@ -1,17 +1,19 @@
-"""Which keys and hashes are strong enough to be trusted, and which hash goes with which key.
+"""Which keys and hashes are strong enough to be trusted, and which hash and padding go with which key.
 
 One table for all examiners: what is weak for a request is weak for a chain. Weak means ``alg.weak``; strong enough, but
-of a kind that stations or this program cannot use, means ``alg.unsupported``.
+of a kind that stations or this program cannot use, means ``alg.unsupported``. ML-DSA is of that sort: only an authority
+of our own may have such a key, as an experiment, and then it means the warning ``alg.experimental``.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
 
-from pki.findings import Finding, error
+from pki.findings import Finding, error, warning
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -19,16 +21,54 @@ if TYPE_CHECKING:
 RSA_BITS_LEAST: Final = 2048  # bits; A00.FR.502
 RSA_BITS_MOST: Final = 4096  # bits; a signature of RSA-8192 does not fit OCPP's 800 base64 characters
 RSA_EXPONENT_LEAST: Final = 65537  # FIPS 186-5 A.1.1, BSI TR-02102-1
+RSA_EXPONENT: Final = 65537  # of the keys we make; the least allowed, and what every verifier knows
 EC_BITS_LEAST: Final = 224  # bits; A00.FR.503
 WEAK_HASHES: Final = frozenset({"md5", "sha1"})  # A00.FR.504 and .506
 
+MlDsaPublicKey: TypeAlias = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+MlDsaPrivateKey: TypeAlias = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+
 SigningKey: TypeAlias = (
-    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
+    rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey | MlDsaPrivateKey
 )
 """The private keys that may sign a certificate."""
 
 SigningHash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
+
+class KeyKind(StrEnum):
+    """The kinds of key we make (A00.FR.501-503: at least 112 bits of strength); V2G asks for P-521 or Ed448 too."""
+
+    EC_P256 = "ec-p256"
+    EC_P384 = "ec-p384"
+    EC_P521 = "ec-p521"
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+    RSA_4096 = "rsa-4096"
+    ED25519 = "ed25519"
+    ED448 = "ed448"
+    ML_DSA_44 = "ml-dsa-44"
+    ML_DSA_65 = "ml-dsa-65"
+    ML_DSA_87 = "ml-dsa-87"
+
+
+class Padding(StrEnum):
+    """How an RSA key signs. PKCS#1 v1.5 is the default: old stations stumble over PSS, which A00.FR.505 prefers."""
+
+    PKCS1 = "pkcs1"
+    PSS = "pss"
+
+
+CURVES: Final[dict[KeyKind, ec.EllipticCurve]] = {
+    KeyKind.EC_P256: ec.SECP256R1(),
+    KeyKind.EC_P384: ec.SECP384R1(),
+    KeyKind.EC_P521: ec.SECP521R1(),
+}
+RSA_BITS: Final[dict[KeyKind, int]] = {KeyKind.RSA_2048: 2048, KeyKind.RSA_3072: 3072, KeyKind.RSA_4096: 4096}
+RSA_HASH: Final = hashes.SHA256  # of our RSA signatures; what every station's TLS has
+EXPERIMENTAL: Final = frozenset({KeyKind.ML_DSA_44, KeyKind.ML_DSA_65, KeyKind.ML_DSA_87})
+
+_KINDS_BY_CURVE: Final = {curve.name: kind for kind, curve in CURVES.items()}
 _CURVE_HASHES: Final[dict[str, type[SigningHash]]] = {
     "secp256r1": hashes.SHA256,
     "secp384r1": hashes.SHA384,
@@ -36,15 +76,41 @@ _CURVE_HASHES: Final[dict[str, type[SigningHash]]] = {
 }
 
 
-def check_key(key: CertificatePublicKeyTypes) -> list[Finding]:
-    """Find what is wrong with a public key: RSA 2048 to 4096, P-256, P-384, P-521, Ed25519 and Ed448 pass."""
+def kind_of(key: CertificatePublicKeyTypes) -> KeyKind | None:
+    """Return the kind of a public key, or ``None`` when it is none that we make."""
     match key:
+        case ec.EllipticCurvePublicKey():
+            return _KINDS_BY_CURVE.get(key.curve.name)
         case rsa.RSAPublicKey():
-            return _check_rsa(key)
+            return next((kind for kind, bits in RSA_BITS.items() if bits == key.key_size), None)
+        case ed25519.Ed25519PublicKey():
+            return KeyKind.ED25519
+        case ed448.Ed448PublicKey():
+            return KeyKind.ED448
+        case mldsa.MLDSA44PublicKey():
+            return KeyKind.ML_DSA_44
+        case mldsa.MLDSA65PublicKey():
+            return KeyKind.ML_DSA_65
+        case mldsa.MLDSA87PublicKey():
+            return KeyKind.ML_DSA_87
+        case _:
+            return None
+
+
+def check_key(key: CertificatePublicKeyTypes, *, unsafe_experimental: bool = False) -> list[Finding]:
+    """Find what is wrong with a public key: RSA 2048 to 4096, P-256, P-384, P-521, Ed25519 and Ed448 pass.
+
+    With ``unsafe_experimental``, for an authority of our own, an ML-DSA key is warned of in place of refused.
+    """
+    match key:
         case ec.EllipticCurvePublicKey():
             return _check_curve(key.curve)
+        case rsa.RSAPublicKey():
+            return _check_rsa(key)
         case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
             return []
+        case mldsa.MLDSA44PublicKey() | mldsa.MLDSA65PublicKey() | mldsa.MLDSA87PublicKey():
+            return [_judge_ml_dsa(unsafe_experimental=unsafe_experimental)]
         case dsa.DSAPublicKey():
             return [error("alg.unsupported", "A00.FR.504", "a DSA key, which no station's TLS offers")]
         case _:
@@ -58,17 +124,47 @@ def check_signature_hash(algorithm: hashes.HashAlgorithm | None) -> list[Finding
     return []
 
 
+def check_padding(key: CertificatePublicKeyTypes, chosen: Padding) -> list[Finding]:
+    """Find whether an issuer's key can sign with the padding chosen for it."""
+    if chosen is Padding.PKCS1 or isinstance(key, rsa.RSAPublicKey):
+        return []
+    return [error("plan.padding", "A00.FR.505", "PSS is a padding for RSA keys, and the issuer's is of another kind")]
+
+
+def check_pss(parameters: object, algorithm: hashes.HashAlgorithm | None) -> list[Finding]:
+    """Find whether a PSS signature names one hash throughout and a salt as long as it (RFC 4055 3.1)."""
+    if algorithm is not None and parameters == padding.PSS(padding.MGF1(algorithm), algorithm.digest_size):
+        return []
+    says = "its PSS signature has another mask hash than its hash, or a salt that is not as long as the hash"
+    return [error("alg.unsupported", "RFC 4055 3.1", says)]
+
+
+def signing_padding(key: CertificatePublicKeyTypes, chosen: Padding) -> padding.PSS | None:
+    """Return the padding as the library's builders take it; ``None`` stands for PKCS#1 v1.5, or for a key without."""
+    if chosen is Padding.PKCS1 or not isinstance(key, rsa.RSAPublicKey):
+        return None
+    return padding.PSS(padding.MGF1(RSA_HASH()), padding.PSS.DIGEST_LENGTH)
+
+
 def signing_hash(key: CertificatePublicKeyTypes) -> SigningHash | None:
-    """Return the hash our signatures use under this key: by curve, SHA-256 for RSA, ``None`` for Ed25519 and Ed448."""
+    """Return the hash our signatures use under this key: by curve, SHA-256 for RSA, ``None`` where it is built in."""
     match key:
-        case rsa.RSAPublicKey():
-            return hashes.SHA256()
         case ec.EllipticCurvePublicKey() if key.curve.name in _CURVE_HASHES:
             return _CURVE_HASHES[key.curve.name]()
+        case rsa.RSAPublicKey():
+            return RSA_HASH()
         case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+            return None
+        case mldsa.MLDSA44PublicKey() | mldsa.MLDSA65PublicKey() | mldsa.MLDSA87PublicKey():
             return None
         case _:
             raise ValueError("no certificate is signed with a key of this kind")
+
+
+def _judge_ml_dsa(*, unsafe_experimental: bool) -> Finding:
+    if unsafe_experimental:
+        return warning("alg.experimental", "A00.FR.504", "an ML-DSA key: an experiment that no station can verify yet")
+    return error("alg.unsupported", "A00.FR.504", "an ML-DSA key, which no station's TLS offers yet")
 
 
 def _check_rsa(key: rsa.RSAPublicKey) -> list[Finding]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -21,6 +21,7 @@ from pki.names import CertificateSerial, Organisation, StationIdentity, StationS
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.profile import CertificateProfile, parse_profile
 from pki.station import SecurityProfile, Station
+from pki.strength import Padding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +56,10 @@ def key(kind: str = "p256", name: str = "") -> SigningKey:
         return ed25519.Ed25519PrivateKey.generate()
     if kind == "ed448":
         return ed448.Ed448PrivateKey.generate()
+    if kind == "mldsa44":
+        return mldsa.MLDSA44PrivateKey.generate()
+    if kind.startswith("mldsa"):
+        return mldsa.MLDSA65PrivateKey.generate() if kind == "mldsa65" else mldsa.MLDSA87PrivateKey.generate()
     curves = {"p192": ec.SECP192R1(), "p224": ec.SECP224R1(), "p256": ec.SECP256R1(), "p384": ec.SECP384R1()}
     return ec.generate_private_key((curves | {"p521": ec.SECP521R1()})[kind])
 
@@ -75,20 +80,20 @@ def approved(planned: Plan, kind: str) -> Approved:
 
 
 @cache
-def root(kind: str = "p384") -> Issuer:
+def root(kind: str = "p384", padding: Padding = Padding.PKCS1) -> Issuer:
     """Our root, signed by the key named root."""
-    holder = key(kind, "root")
-    planned = plan_root(profile("root"), Subject("Example Root", ORGANISATION), holder.public_key(), serial(1), NOW)
-    return Issuer("root", sign(approved(planned, kind), holder).certificate)
+    holder, subject = key(kind, "root"), Subject("Example Root", ORGANISATION)
+    planned = plan_root(profile("root"), subject, holder.public_key(), serial(1), NOW, padding=padding)
+    return Issuer("root", sign(approved(planned, kind), holder).certificate, padding)
 
 
 @cache
-def issuing(kind: str = "p256", root_kind: str = "p384") -> Issuer:
+def issuing(kind: str = "p256", root_kind: str = "p384", padding: Padding = Padding.PKCS1) -> Issuer:
     """Our issuing authority below the root, holding the key named issuing."""
     subject = Subject("Example Station CA", ORGANISATION)
     holder, above = key(kind, "issuing").public_key(), root(root_kind)
     planned = plan(profile("issuing"), subject, holder, above, serial(2), NOW)
-    return Issuer("station", sign(approved(planned, root_kind), key(root_kind, "root")).certificate)
+    return Issuer("station", sign(approved(planned, root_kind), key(root_kind, "root")).certificate, padding)
 
 
 def leaf_plan(name: str = "station", common_name: str = "SN-001", kind: str = "p256", number: int = 3) -> Plan:

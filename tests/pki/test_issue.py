@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import SignatureAlgorithmOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +14,9 @@ from pki.certificate import read_certificates, to_pem
 from pki.errors import ConflictError, RefusedError
 from pki.issue import sign
 from pki.lint import approve
-from pki.plan import Subject, plan
-from tests.pki.papers import NOW, ORGANISATION, approved, issuing, key, leaf, leaf_plan, profile, serial
+from pki.plan import Issuer, Plan, Subject, plan
+from pki.strength import Padding
+from tests.pki.papers import NOW, ORGANISATION, approved, issuing, key, leaf, leaf_plan, profile, root, serial
 
 ISSUER_KEY, TWIN = key("p256", "issuing"), key("p256", "throw-away")
 
@@ -54,6 +57,33 @@ def test_an_rsa_issuer_signs_with_the_padding_that_stations_read() -> None:
 
     assert isinstance(above.certificate.public_key(), rsa.RSAPublicKey)
     assert isinstance(certificate.signature_algorithm_parameters, padding.PKCS1v15)
+
+
+@pytest.mark.parametrize("kind", ["rsa2048", "rsa3072"])
+def test_an_rsa_issuer_that_was_made_for_pss_signs_with_it(kind: str) -> None:
+    """With one hash throughout and a salt as long as it, which openssl and the library both verify."""
+    above = issuing(kind, padding=Padding.PSS)
+    permission = approved(planned_below(above), kind)
+    certificate = sign(permission, key(kind, "issuing")).certificate
+
+    assert permission.findings == ()
+    assert certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+    assert certificate.signature_algorithm_parameters == padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    certificate.verify_directly_issued_by(above.certificate)
+
+
+def test_a_root_may_sign_itself_with_pss() -> None:
+    """The choice is the key's, so its own certificate follows it too."""
+    certificate = root("rsa2048", Padding.PSS).certificate
+
+    assert certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+    certificate.verify_directly_issued_by(certificate)
+
+
+def planned_below(above: Issuer) -> Plan:
+    """A plan for a station below this issuer."""
+    public = key("p256", "leaf").public_key()
+    return plan(profile("station"), Subject("SN-1", ORGANISATION), public, above, serial(5), NOW)
 
 
 def test_an_approval_signs_once() -> None:

@@ -6,9 +6,14 @@ import dataclasses
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
 
 from pki.errors import ConflictError, RefusedError
+from pki.findings import Severity
+from pki.issue import sign
 from pki.lint import CHAIN_LENGTH, Approved, approve, lint_certificate
+from pki.names import Organisation
 from pki.plan import Issuer, Subject, plan, plan_root
 from pki.profile import CertificatePurpose
 from tests.pki.papers import (
@@ -105,6 +110,67 @@ def test_roots_of_every_kind_are_approved(kind: str) -> None:
     made = plan_root(profile("root"), Subject("Root", ORGANISATION), public, serial(1), NOW)
 
     assert approved(made, kind).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("root_kind", "kind", "refused"),
+    [
+        ("p384", "mldsa44", set()),
+        ("p384", "mldsa65", set()),
+        ("p384", "mldsa87", {"lint.length", "lint.chain_length"}),
+        ("mldsa44", "p256", set()),
+        ("mldsa65", "p256", {"lint.length"}),
+        ("mldsa87", "p256", {"lint.length"}),
+    ],
+)
+def test_an_ml_dsa_authority_is_as_long_as_stations_can_take(root_kind: str, kind: str, refused: set[str]) -> None:
+    """OCPP's fields hold 5,500 characters of one certificate and 10,000 of a chain: what fits them, and what does not.
+
+    The root's own names have to be short: with these it has 20 characters to spare.
+    """
+
+    def story() -> Approved:
+        names = Organisation.parse("Acme")
+        above = plan_root(profile("root"), Subject("Acme", names), key(root_kind, "r").public_key(), serial(1), NOW)
+        top = Issuer("root", sign(approved(above, root_kind), key(root_kind, "r")).certificate)
+        below = plan(profile("issuing"), Subject("Acme CA", names), key(kind, "i").public_key(), top, serial(2), NOW)
+        issuer = Issuer("ca", sign(approved(below, root_kind), key(root_kind, "r")).certificate)
+        leaf = plan(profile("station"), Subject("SN-1", names), TWIN.public_key(), issuer, serial(3), NOW)
+        return approved(leaf, kind)
+
+    if not refused:
+        assert story().findings == ()
+        return
+    with pytest.raises(RefusedError) as refusal:
+        story()
+    assert {each.code for each in refusal.value.findings if each.severity is Severity.ERROR} == refused
+
+
+def test_an_ml_dsa_authority_is_warned_of_once_and_an_ml_dsa_station_refused() -> None:
+    """The experiment ends at our own authorities, and is never a quiet one."""
+    public = key("mldsa44", "issuing").public_key()
+    authority_plan = plan(profile("issuing"), Subject("CA", ORGANISATION), public, root(), serial(2), NOW)
+    assert [each.code for each in approve(authority_plan, key("p384", "throw-away")).findings] == ["alg.experimental"]
+
+    with pytest.raises(RefusedError) as refusal:
+        plan(profile("station"), Subject("SN-1", ORGANISATION), public, issuing(), serial(3), NOW)
+    assert codes(refusal.value) == {"alg.unsupported"}
+
+
+@pytest.mark.parametrize(
+    ("mask", "salt"),
+    [(hashes.SHA256(), 20), (hashes.SHA256(), 0), (hashes.SHA384(), 32)],
+    ids=["a short salt", "no salt", "another mask"],
+)
+def test_a_pss_signature_with_strange_parameters_is_found(mask: hashes.HashAlgorithm, salt: int) -> None:
+    """RFC 4055 3.1: some verifiers take them and some do not."""
+    holder = key("rsa2048", "root")
+    builder = plan_root(profile("root"), Subject("Root", ORGANISATION), holder.public_key(), serial(1), NOW)._builder
+    strange = padding.PSS(padding.MGF1(mask), salt)
+    certificate = builder.sign(holder, hashes.SHA256(), rsa_padding=strange)
+
+    found = lint_certificate(certificate, CertificatePurpose.ROOT)
+    assert [(each.code, each.clause) for each in found] == [("alg.unsupported", "RFC 4055 3.1")]
 
 
 def test_a_chain_too_long_for_stations_is_never_approved() -> None:

@@ -18,6 +18,7 @@ from tests.pki.papers import NOW, ORGANISATION, authority, codes, handmade, issu
 
 if TYPE_CHECKING:
     from pki.profile import CertificateProfile
+from pki.strength import Padding
 
 STATION = Subject("SN-001", ORGANISATION)
 PUBLIC = key("p256", "leaf").public_key()
@@ -217,6 +218,18 @@ def test_an_issuer_without_a_key_identifier_is_named_by_its_key() -> None:
 
     assert ours is not None
     assert ours.value.key_identifier == x509.SubjectKeyIdentifier.from_public_key(bare.certificate.public_key()).digest
+
+
+def test_pss_is_planned_for_rsa_issuers_alone() -> None:
+    """A choice that could not be kept is refused before a serial is drawn for it."""
+    wrong = Issuer("station", issuing().certificate, Padding.PSS)
+    with pytest.raises(RefusedError) as refusal:
+        plan(profile("station"), STATION, PUBLIC, wrong, serial(9), NOW)
+    assert codes(refusal.value) == {"plan.padding"}
+
+    with pytest.raises(RefusedError) as refusal:
+        plan_root(profile("root"), Subject("Root", ORGANISATION), PUBLIC, serial(1), NOW, padding=Padding.PSS)
+    assert codes(refusal.value) == {"plan.padding"}
 
 
 def test_only_linting_and_issuing_build_a_certificate() -> None:

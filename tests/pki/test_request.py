@@ -26,7 +26,7 @@ def pem(der: bytes) -> str:
     return f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
 
 
-@pytest.mark.parametrize("kind", ["rsa2048", "p256", "p384", "p521", "ed25519", "ed448"])
+@pytest.mark.parametrize("kind", ["rsa2048", "rsa3072", "p256", "p384", "p521", "ed25519", "ed448"])
 def test_a_good_request_yields_its_key_and_the_registered_names(kind: str) -> None:
     """The evidence holds the public key from the request, the names from our register."""
     admissible = examine(read_request(request(holder=key(kind))), STATION, ORGANISATION)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa, x25519
 
-from pki.strength import check_key, check_signature_hash, signing_hash
+from pki.strength import KeyKind, Padding, check_key, check_signature_hash, kind_of, signing_hash, signing_padding
 from tests.pki.papers import codes, key
 
 
@@ -51,6 +51,48 @@ def test_an_rsa_key_above_the_limit_is_unsupported() -> None:
     key_8192 = rsa.RSAPublicNumbers(65537, (1 << 8191) + 1).public_key()
 
     assert codes(check_key(key_8192)) == {"alg.unsupported"}
+
+
+@pytest.mark.parametrize("kind", ["mldsa44", "mldsa65", "mldsa87"])
+def test_an_ml_dsa_key_is_refused_unless_an_experiment_is_wanted(kind: str) -> None:
+    """And even then it is a warning, never nothing."""
+    public = key(kind).public_key()
+
+    assert codes(check_key(public)) == {"alg.unsupported"}
+    assert codes(check_key(public, unsafe_experimental=True)) == {"alg.experimental"}
+    assert signing_hash(public) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [
+        ("p256", KeyKind.EC_P256),
+        ("p521", KeyKind.EC_P521),
+        ("rsa3072", KeyKind.RSA_3072),
+        ("ed25519", KeyKind.ED25519),
+        ("ed448", KeyKind.ED448),
+        ("mldsa87", KeyKind.ML_DSA_87),
+        ("p192", None),
+        ("rsa1024", None),
+    ],
+)
+def test_a_key_is_of_a_kind_we_make_or_of_none(kind: str, known: KeyKind | None) -> None:
+    """The kind is read from the key itself."""
+    assert kind_of(key(kind).public_key()) is known
+
+
+def test_a_key_that_signs_nothing_is_of_no_kind() -> None:
+    """Nor is any other that we never make."""
+    assert kind_of(x25519.X25519PrivateKey.generate().public_key()) is None
+
+
+def test_the_padding_chosen_is_for_rsa_and_for_nothing_else() -> None:
+    """ECDSA has none, so there the choice is not asked for."""
+    chosen = signing_padding(key("rsa2048").public_key(), Padding.PSS)
+
+    assert isinstance(chosen, padding.PSS)
+    assert signing_padding(key("rsa2048").public_key(), Padding.PKCS1) is None  # which the builders read as PKCS#1
+    assert signing_padding(key("p256").public_key(), Padding.PSS) is None
 
 
 def test_keys_that_cannot_sign_for_tls_are_unsupported() -> None:
