@@ -8,7 +8,7 @@ import click
 
 from cli.asked import Asked, pass_asked
 from cli.render import note
-from cli.words import HOST, ORGANISATION
+from cli.words import HOST, KEY_KIND, ORGANISATION, PADDING
 
 if TYPE_CHECKING:
     from cli.render import Plain
@@ -19,15 +19,32 @@ if TYPE_CHECKING:
 @click.option("--org", type=ORGANISATION, required=True, help="Your organisation, as it stands in certificates.")
 @click.option("--csms-host", type=HOST, required=True, help="Host name that stations dial.")
 @click.option("--public-url", default="", help="Where stations fetch firmware; https://CSMS-HOST:8440 else.")
+@click.option("--ca-key", type=KEY_KIND, help="Kind of the authorities' keys; P-384 and P-256 else.")
+@click.option("--ca-padding", type=PADDING, default="pkcs1", help="How an authority's RSA key signs.")
+@click.option("--hsm-module", default="", help="PKCS#11 library: the authorities' keys are made in a hardware token.")
+@click.option("--hsm-token", default="", help="Label of that token; its PIN comes from BOLLARD_HSM_PIN_FILE.")
+@click.option("--hsm-slot", type=int, help="Slot of that token, where several have its label.")
 @pass_asked
-def init(asked: Asked, org: Organisation, csms_host: Host, public_url: str) -> None:
+def init(
+    asked: Asked,
+    org: Organisation,
+    csms_host: Host,
+    public_url: str,
+    ca_key: str | None,
+    ca_padding: str,
+    hsm_module: str,
+    hsm_token: str,
+    hsm_slot: int | None,
+) -> None:
     """Make the home: certificate authorities, keys, ledger and settings."""
     from pki.edge.creation import create
+    from pki.edge.founding import CaKeys
 
     record: dict[str, Plain] = {"home": str(asked.home_path), "org": str(org), "csms_host": str(csms_host)}
+    ca_keys = CaKeys.parse(ca_key, ca_padding, hsm_module, hsm_token, hsm_slot)
     if asked.dry_run:
         asked.would({"call": "init", **record})
-    created = create(asked.home_path, org, csms_host, public_url)
+    created = create(asked.home_path, org, csms_host, public_url, ca_keys)
     if created.passphrase_made:
         note("WARNING: the keys' passphrase was generated and lies beside them, in keys/passphrase;")
         note("         move it elsewhere and name it with BOLLARD_PASSPHRASE_FILE")

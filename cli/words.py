@@ -59,6 +59,10 @@ def parse_listen(text: str) -> tuple[str, int]:
 SPAN: Final = Parsed("span", parse_span)
 LISTEN: Final = Parsed("address=profile", parse_listen)
 PROFILE: Final = click.Choice(["1", "2", "3"])
+KEY_KIND: Final = click.Choice(
+    ["ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519", "ed448"]
+)
+PADDING: Final = click.Choice(["pkcs1", "pss"])
 PURPOSE: Final = click.Choice(["station", "firmware", "csms"])
 IDENTITY: Final = Parsed("identity", StationIdentity.parse)
 SERIAL: Final = Parsed("serial", StationSerial.parse)

@@ -21,6 +21,7 @@ CODES: Final[Mapping[str, str]] = {
     "name.serial": "This is no serial number of a station, or it looks like a URL or an IP address; see its plate.",
     "profile.wrong": "A certificate profile asks for what does not fit its purpose; correct the file below policies/.",
     "revocation.reason": "This is no reason for revoking for good; to block a station for a while, disable it.",
+    "settings.hsm": "What names the hardware token is no absolute path, label or slot; the error says which.",
     "settings.missing": "bollard.toml lacks a value that has to be there; the error names its table and key.",
     "settings.public_url": "The address in [web] public_url is no plain https address that stations could fetch from.",
     "settings.type": "A value in bollard.toml is of another kind than the key needs; the error names it.",
@@ -32,6 +33,7 @@ CODES: Final[Mapping[str, str]] = {
     "password.verifier": "What a station's password is checked with is damaged; give the station a new password.",
     "password.wrong": "The password is not the station's; set the one that was last made for it again.",
     # Keys and algorithms, wherever they are met
+    "alg.experimental": "The key is of a kind under trial (ML-DSA), which no station can verify yet; never rely on it.",
     "alg.unsupported": "A key or a signature is of a kind that is not known here; use ECDSA on P-256, or RSA.",
     "alg.weak": "A key or a signature is weaker than the standard allows; have a new one made with a stronger one.",
     # Certificates and requests as they are read
@@ -48,6 +50,7 @@ CODES: Final[Mapping[str, str]] = {
     "plan.days": "More days are asked for than the certificate profile allows; ask for fewer.",
     "plan.issuer": "The authority chosen may not issue this certificate, or not at this time.",
     "plan.outlives_issuer": "The certificate would outlive its issuer by much; renew the authority or ask for less.",
+    "plan.padding": "The issuer is to sign with PSS, which is for RSA, but its key is of another kind.",
     "plan.purpose": "A root was asked for with a profile that is not one for roots.",
     "plan.refused": "No certificate can be planned as asked; the findings say why, and nothing was signed.",
     "plan.shortened": "The certificate would outlive its issuer by a little, so it ends when the issuer does.",

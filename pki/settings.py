@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PUBLIC_URL_LENGTH: Final = 400  # characters; firmware.location has 512 in 1.6 and 2.0.1, our path takes about 70
+PATH_LENGTH: Final = 4_096  # characters; PATH_MAX of Linux
+TOKEN_LENGTH: Final = 32  # bytes; CK_TOKEN_INFO.label of PKCS#11
+SLOT_MOST: Final = 2**64 - 1  # CK_SLOT_ID is an unsigned long
 
 _ADVICE: Final = "Correct bollard.toml in the home folder."
 
@@ -31,6 +34,30 @@ class Settings:
     """Where stations reach the web process: https, no path ending in a slash, no query."""
     server_certificates: tuple[ServerCertificate, ...] = ()
     """What listeners present instead of our own certificates; empty: our own."""
+    hsm: Hsm | None = None
+    """The token that holds CA keys; ``None``: all keys are files."""
+    unsafe_experimental_ml_dsa: bool = False
+    """Whether authorities may have ML-DSA keys, which no station can verify yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hsm:
+    """Where a PKCS#11 token is: the path of its module, its label, and the slot where labels repeat. No PIN is here."""
+
+    module: str
+    token: str
+    slot: int | None = None
+
+    @classmethod
+    def parse(cls, module: str, token: str, slot: int | None = None) -> Hsm:
+        """Read what names a token; ``InputError("settings.hsm")`` when it cannot."""
+        if not module.startswith("/") or not module.isprintable() or len(module) > PATH_LENGTH:
+            raise _wrong_hsm(f"module = {module[:80]!r} is no absolute path of a PKCS#11 library")
+        if not 1 <= len(token.encode()) <= TOKEN_LENGTH or not token.isprintable() or token != token.strip():
+            raise _wrong_hsm(f"token = {token[:40]!r} is no label of a token: 1 to {TOKEN_LENGTH} bytes of plain text")
+        if slot is not None and not 0 <= slot <= SLOT_MOST:
+            raise _wrong_hsm(f"slot = {slot} is no slot number")
+        return cls(module, token, slot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +79,32 @@ def parse_settings(text: str) -> Settings:
         csms_host=Host.parse(_text(tables, "csms", "host")),
         public_url=_public_url(_text(tables, "web", "public_url")),
         server_certificates=tuple(_server_certificate(table) for table in _array(tables, "server_certificate")),
+        hsm=_hsm(tables),
+        unsafe_experimental_ml_dsa=_flag(tables, "keys", "unsafe_experimental_ml_dsa"),
     )
+
+
+def _hsm(tables: Mapping[str, object]) -> Hsm | None:
+    table = tables.get("hsm")
+    if table is None:
+        return None
+    slot = table.get("slot") if isinstance(table, dict) else None
+    if slot is not None and (not isinstance(slot, int) or isinstance(slot, bool)):
+        raise InputError("settings.type", "[hsm] slot is no whole number", _ADVICE)
+    return Hsm.parse(_text(tables, "hsm", "module"), _text(tables, "hsm", "token"), slot)
+
+
+def _flag(tables: Mapping[str, object], table: str, key: str) -> bool:
+    found = tables.get(table, {})
+    value = found.get(key, False) if isinstance(found, dict) else None
+    if not isinstance(value, bool):
+        raise InputError("settings.type", f"[{table}] {key} is neither true nor false", _ADVICE)
+    return value
+
+
+def _wrong_hsm(says: str) -> InputError:
+    advice = "Correct [hsm] in bollard.toml, or what 'bollard init' was given."
+    return InputError("settings.hsm", f"[hsm] {says}", advice)
 
 
 def _array(tables: Mapping[str, object], name: str) -> list[object]:

@@ -33,6 +33,8 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "web": frozenset({"address", "public_url"}),
     "proxy": frozenset({"workers"}),
     "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
+    "hsm": frozenset({"module", "token", "slot"}),  # and these
+    "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
 ARRAYS: Final = frozenset({"listener", "server_certificate"})  # tables that may stand many times

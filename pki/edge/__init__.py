@@ -1,7 +1,10 @@
 """Where certificates meet the world: keys, disk, clock, database, and the one process that holds the CA keys.
 
 ``home`` is the folder that holds everything; ``creation`` makes it, ``founding`` fills it, once. ``keys`` and
-``policies`` load what the core takes as arguments, ``clock`` gives the time. ``store migrations ledger/ commit`` are
+``policies`` load what the core takes as arguments, ``clock`` gives the time. Below ``keys`` are ``keyfiles`` (keys as
+encrypted files), ``hsm`` (keys in a hardware token), ``cryptoki`` (how one speaks with a token) and ``token_errors``
+(what it means by its refusals), ``passphrase`` (what opens the files, and the PIN) and ``private_files`` (how both are
+written). ``store migrations ledger/ commit`` are
 the ledger and its one writer; ``office/`` does what is asked and records it; ``calls`` is what may be asked, ``wire``
 how it travels, ``service`` the process that answers, ``client`` how others ask it, ``asking`` how a command does,
 whether or not one runs. ``vault`` keeps firmware images, ``http/`` serves them. ``lock`` lets one process in,

@@ -43,15 +43,24 @@ class Created:
     audit_size: int
 
 
-def create(path: Path, organisation: Organisation, csms_host: Host, public_url: str = "") -> Created:
+def create(
+    path: Path,
+    organisation: Organisation,
+    csms_host: Host,
+    public_url: str = "",
+    ca_keys: founding.CaKeys | None = None,
+) -> Created:
     """Make a home (``bollard init``). ``public_url`` is where stations reach the web process; empty: the CSMS host.
+    ``ca_keys`` says how the authorities' keys are made; not given: in files, of the kinds in the table.
 
     A finished home is refused with ``ConflictError("home.exists")``, a folder with anything else in it with
     ``ConflictError("home.not_empty")``; a half-made home is cleared and made anew.
     """
     try:
         with _claimed(path):
-            return _make(Home(path), organisation, csms_host, public_url)
+            chosen = ca_keys or founding.CaKeys()
+            url = public_url or f"https://{csms_host}:{LISTEN_PORTS['web']}"
+            return _make(Home(path), founding.render_settings(organisation, csms_host, url, chosen.hsm), chosen)
     except OSError as problem:
         raise BollardError(
             "home.failed",
@@ -60,13 +69,13 @@ def create(path: Path, organisation: Organisation, csms_host: Host, public_url: 
         ) from problem
 
 
-def _make(home: Home, organisation: Organisation, csms_host: Host, public_url: str) -> Created:
-    text = founding.render_settings(organisation, csms_host, public_url or f"https://{csms_host}:{LISTEN_PORTS['web']}")
+def _make(home: Home, text: str, ca_keys: founding.CaKeys) -> Created:
     for name in FOLDERS:
         (home.path / name).mkdir(mode=0o700)
     given = keys.find_passphrase(home.keys)
     passphrase = given or keys.make_passphrase(home.keys)
-    size = asyncio.run(founding.found(home, text, passphrase))
+    keys.make_seal(home.keys, generated=given is None)
+    size = asyncio.run(founding.found(home, text, passphrase, ca_keys))
     keys.write_private(home.events, b"")
     keys.write_private(home.settings, text.encode())
     reach("init.settings")

@@ -7,6 +7,7 @@ tree are two tables.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,12 +17,12 @@ from pki.certificate import to_pem
 from pki.edge import keys
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
-from pki.edge.keys import KeyKind
+from pki.edge.keys import KeyKind, Padding, Store
 from pki.edge.office.authorities import Wanted, certify
 from pki.edge.office.desk import Desk
 from pki.edge.vault import Vault
 from pki.holding import Holding
-from pki.settings import parse_settings
+from pki.settings import Hsm, parse_settings
 
 if TYPE_CHECKING:
     from pki.edge.commit import Tx
@@ -41,6 +42,25 @@ KEYS: Final = {
 }
 """Each key's name and kind (A00.FR.501-503)."""
 
+CA_KEYS: Final = frozenset({"root", "csms", "station"})
+"""The keys that may lie in a token, and whose kind may be chosen. The others are needed by other processes, or are of a
+kind that few tokens have."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaKeys:
+    """How the authorities' keys are to be made: of which kind (``None``: as the table says), and where."""
+
+    kind: KeyKind | None = None
+    padding: Padding = Padding.PKCS1
+    hsm: Hsm | None = None
+
+    @classmethod
+    def parse(cls, kind: str | None, padding: str, module: str, token: str, slot: int | None) -> CaKeys:
+        """Read what a person asked for; empty words ask for nothing."""
+        hsm = Hsm.parse(module, token, slot) if module or token or slot is not None else None
+        return cls(KeyKind(kind) if kind else None, Padding(padding), hsm)
+
 
 TREE: Final = (
     Wanted(Holding("root", "root", "root"), "root", "", "Bollard Root CA"),
@@ -53,7 +73,7 @@ TREE: Final = (
 """Our certificates, issuers first."""
 
 
-def render_settings(organisation: Organisation, csms_host: Host, public_url: str) -> str:
+def render_settings(organisation: Organisation, csms_host: Host, public_url: str, hsm: Hsm | None = None) -> str:
     """Write ``bollard.toml`` as ``init`` leaves it; what cannot be read back is refused here."""
     text = f"""\
 # Bollard's settings. No secret stands here.
@@ -79,18 +99,29 @@ public_url = {json.dumps(public_url)}
 
 [proxy]
 workers = 0                         # 0: one per core
-"""
+{_render_hsm(hsm)}"""
     parse_settings(text)
     return text
 
 
-async def found(home: Home, settings: str, passphrase: keys.Passphrase) -> int:
+def _render_hsm(hsm: Hsm | None) -> str:
+    if hsm is None:
+        return ""
+    slot = "" if hsm.slot is None else f"slot = {hsm.slot}\n"
+    return f"""
+[hsm]                               # the PIN comes from BOLLARD_HSM_PIN_FILE
+module = {json.dumps(hsm.module)}
+token = {json.dumps(hsm.token)}
+{slot}"""
+
+
+async def found(home: Home, settings: str, passphrase: keys.Passphrase, ca_keys: CaKeys) -> int:
     """Make the keys and certificates of a home; return the size of its audit log."""
-    keyring = keys.Keyring(home.keys, passphrase)
-    desk = Desk(home, parse_settings(settings), GroupCommit(home.ledger), keyring, Vault(home.vault))
+    read = parse_settings(settings)
+    desk = Desk(home, read, GroupCommit(home.ledger), keys.open_keyring(home.keys, passphrase, read), Vault(home.vault))
     try:
-        for name, kind in KEYS.items():
-            keyring.make(name, kind)
+        for name in KEYS:
+            _make_key(desk, name, ca_keys)
         reach("init.keys")
         await desk.ledger.write(partial(_begin, desk))
         for wanted in TREE:
@@ -101,12 +132,22 @@ async def found(home: Home, settings: str, passphrase: keys.Passphrase) -> int:
         reach("init.exported")
         return (await desk.ledger.write(desk.checkpoint)).size
     finally:
+        desk.keys.close()
         await desk.ledger.close()
+
+
+def _make_key(desk: Desk, name: str, wanted: CaKeys) -> None:
+    if name not in CA_KEYS:
+        desk.keys.make(name, KEYS[name])
+        return
+    store = Store.FILE if wanted.hsm is None else Store.HSM
+    desk.keys.make(name, wanted.kind or KEYS[name], store=store, padding=wanted.padding)
 
 
 def _begin(desk: Desk, tx: Tx) -> None:
     what = {"organisation": desk.settings.organisation.text, "csms_host": desk.settings.csms_host.text}
-    desk.record(tx, "home.founded", WHO, {**what, "keys": list(KEYS)})
+    facts = {name: asdict(desk.keys.describe(name)) for name in KEYS}
+    desk.record(tx, "home.founded", WHO, {**what, "keys": list(KEYS), "key_facts": facts})
 
 
 def _export(desk: Desk) -> None:

@@ -1,239 +1,207 @@
-"""Private keys: how they are made, and how they lie on the disk so that a copied disk gives nothing away.
+"""The keys of one home, wherever each of them lies: in an encrypted file, or in a hardware token.
 
-* Keys are PKCS#8 PEM, encrypted under the home's passphrase, in files that only we may read.
-* A file is written whole or not at all: beside its place, flushed to the disk, then renamed.
-* The passphrase comes from the file named by ``BOLLARD_PASSPHRASE_FILE``, else from ``BOLLARD_PASSPHRASE``, else from
-  ``keys/passphrase``. The last is made by ``init`` when nobody gave one; it lies beside the keys, so it protects
-  nothing but a key file that is copied alone, and the one who runs ``init`` is told so.
+* ``keys/<name>.pem`` is a key (``keyfiles``); ``keys/<name>.hsm`` says which key of the token it is (``hsm``). Both
+  under one name is a contradiction, and refused.
+* Each key is opened when it is first needed, and then held. Whoever asks for one need not know where it lies: all of
+  them sign certificates in the same way.
+* Kinds under trial (ML-DSA) are made and used only while ``unsafe_experimental_ml_dsa`` says so.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-from pki.errors import BollardError, ForbiddenError, InputError
-from pki.strength import SigningKey
+from pki.edge.hsm import Token, read_reference, write_reference
+from pki.edge.keyfiles import KeyFile, in_clear, load, make, read, save, taken, throwaway_key
+from pki.edge.passphrase import Passphrase, find_passphrase, find_seal, make_passphrase, make_seal, read_passphrase
+from pki.edge.private_files import flush_folder, write_private
+from pki.errors import BollardError, ConflictError, InputError
+from pki.strength import EXPERIMENTAL, RSA_BITS, KeyKind, Padding, SigningKey, kind_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PASSPHRASE_BYTES: Final = 24  # random bytes of a generated passphrase: 192 bits, so guessing it is hopeless
-PASSPHRASE_LENGTH: Final = 1000  # bytes; OpenSSL reads at most 1024 of a PEM passphrase
-RSA_EXPONENT: Final = 65537  # FIPS 186-5 A.1.1
+    from pki.settings import Settings
+
+__all__ = [
+    "KeyFacts",
+    "KeyKind",
+    "Keyring",
+    "Padding",
+    "Passphrase",
+    "Store",
+    "find_passphrase",
+    "flush_folder",
+    "in_clear",
+    "load",
+    "make",
+    "make_passphrase",
+    "make_seal",
+    "open_keyring",
+    "read_passphrase",
+    "save",
+    "throwaway_key",
+    "write_private",
+]
+"""With what stands below, the names that others know keys by."""
+
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
-class KeyKind(StrEnum):
-    """The kinds of key we make (A00.FR.501-503: at least 112 bits of strength)."""
+class Store(StrEnum):
+    """Where a key lies."""
 
-    EC_P256 = "ec-p256"
-    EC_P384 = "ec-p384"
-    RSA_2048 = "rsa-2048"
-    RSA_3072 = "rsa-3072"
-    ED25519 = "ed25519"
+    FILE = "file"
+    HSM = "hsm"
 
 
 @dataclass(frozen=True, slots=True)
-class Passphrase:
-    """What the keys are encrypted under; never shown."""
+class KeyFacts:
+    """What may be known of a key by all: its kind, where it lies, and how it signs if it is RSA."""
 
-    secret: bytes = field(repr=False)
-
-    @classmethod
-    def parse(cls, secret: bytes, source: str) -> Passphrase:
-        """Read a passphrase; one line break at its end is not part of it."""
-        text = secret.removesuffix(b"\n").removesuffix(b"\r")
-        if not 1 <= len(text) <= PASSPHRASE_LENGTH:
-            raise InputError(
-                "passphrase.length",
-                f"the passphrase in {source} is empty or longer than {PASSPHRASE_LENGTH} bytes",
-                "Put one line of text there.",
-            )
-        return cls(text)
+    kind: KeyKind
+    store: Store
+    padding: Padding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Keyring:
-    """The keys of one home, each decrypted when it is first needed and then held in memory."""
+    """The keys of one home. ``owner`` (the CSMS host) stands in the labels of keys made in the token."""
 
     folder: Path
     passphrase: Passphrase
-    _open: dict[str, SigningKey] = field(default_factory=dict, repr=False)
+    token: Token | None = None
+    owner: str = ""
+    unsafe_experimental_ml_dsa: bool = False
+    _open: dict[str, tuple[SigningKey, KeyFacts]] = field(default_factory=dict, repr=False)
 
     def key(self, name: str) -> SigningKey:
-        """Return a key by name."""
+        """Return a key by name: a private key to the library's builders, even when it never leaves the token."""
+        return self._held(name)[0]
+
+    def describe(self, name: str) -> KeyFacts:
+        """Say what kind of key it is, where it lies, and how it signs."""
+        return self._held(name)[1]
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a key of this name, without opening it."""
+        return self._file(name).exists() or self._reference(name).exists()
+
+    def make(
+        self, name: str, kind: KeyKind, *, store: Store = Store.FILE, padding: Padding = Padding.PKCS1
+    ) -> SigningKey:
+        """Make a key and have it on the disk, or in the token, before anybody can use it."""
+        self._refuse_kind(kind)
+        if padding is Padding.PSS and kind not in RSA_BITS:
+            raise InputError(
+                "key.padding", f"PSS is a padding for RSA keys, and {kind} is none", "Leave the padding out."
+            )
+        if self.has(name):
+            raise taken(name)
+        if store is Store.HSM:
+            key = self._make_in_token(name, kind, padding)
+        else:
+            key = save(self._file(name), make(kind), self._lock, padding)
+        self._open[name] = key, KeyFacts(kind, store, padding)
+        return key
+
+    def close(self) -> None:
+        """Let go of the token, if one was opened; asked again, it is opened again."""
+        if self.token is not None:
+            self.token.close()
+
+    def trouble_with_token(self) -> BollardError | None:
+        """Try the token, if there is one, and say what is wrong with it."""
+        try:
+            if self.token is not None:
+                self.token.open()
+        except BollardError as problem:
+            return problem
+        return None
+
+    def _held(self, name: str) -> tuple[SigningKey, KeyFacts]:
         if name not in self._open:
-            self._open[name] = load(self.folder / f"{name}.pem", self.passphrase)
+            held = self._from_token(name) if self._reference(name).exists() else self._from_file(name)
+            self._refuse_kind(held[1].kind)
+            self._open[name] = held
         return self._open[name]
 
-    def make(self, name: str, kind: KeyKind) -> SigningKey:
-        """Make a key and put it on the disk before anybody can use it."""
-        self._open[name] = save(self.folder / f"{name}.pem", make(kind), self.passphrase)
-        return self._open[name]
+    def _from_file(self, name: str) -> tuple[SigningKey, KeyFacts]:
+        path = self._file(name)
+        found: KeyFile = read(path, self._locks)
+        kind = kind_of(found.key.public_key())
+        if kind is None:
+            raise BollardError("key.kind", f"{path.name} holds a kind of key we never make", "Restore the real one.")
+        return found.key, KeyFacts(kind, Store.FILE, found.padding)
+
+    def _from_token(self, name: str) -> tuple[SigningKey, KeyFacts]:
+        if self._file(name).exists():
+            raise ConflictError(
+                "key.twice",
+                f"keys/{name}.pem and keys/{name}.hsm both claim to be the key {name!r}",
+                "Take away the one that does not belong there.",
+            )
+        known = read_reference(self._reference(name))
+        facts = KeyFacts(known.kind, Store.HSM, known.padding)
+        return self._needed_token().key(known), facts
+
+    def _make_in_token(self, name: str, kind: KeyKind, padding: Padding) -> SigningKey:
+        token = self._needed_token()
+        made = token.make(f"bollard-{self.owner}-{name}", kind, padding)
+        write_reference(self._reference(name), made)
+        return token.key(made)
+
+    def _needed_token(self) -> Token:
+        if self.token is None:
+            raise InputError(
+                "hsm.unset",
+                "a key lies in a hardware token, or is to, and bollard.toml names none",
+                "Write [hsm] with module and token in bollard.toml.",
+            )
+        return self.token
+
+    def _refuse_kind(self, kind: KeyKind) -> None:
+        if kind in EXPERIMENTAL and not self.unsafe_experimental_ml_dsa:
+            raise InputError(
+                "key.experimental",
+                f"{kind} is under trial: no station can verify it yet",
+                "Use another kind, or, never in earnest, set [keys] unsafe_experimental_ml_dsa = true in bollard.toml.",
+            )
+
+    @cached_property
+    def _lock(self) -> Passphrase:
+        """What new key files are encrypted under. Without a seal nobody knows how good the passphrase is."""
+        return (find_seal(self.folder) or make_seal(self.folder, generated=False)).lock(self.passphrase)
+
+    @property
+    def _locks(self) -> tuple[Passphrase, ...]:
+        """What key files may be encrypted under: in a home older than its seal, the passphrase itself as well."""
+        if find_seal(self.folder) is None:
+            return (self.passphrase,)
+        return (self._lock, self.passphrase)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / f"{_checked(name)}.pem"
+
+    def _reference(self, name: str) -> Path:
+        return self.folder / f"{_checked(name)}.hsm"
 
 
-def make(kind: KeyKind) -> SigningKey:
-    """Make a new private key."""
-    match kind:
-        case KeyKind.EC_P256:
-            return ec.generate_private_key(ec.SECP256R1())
-        case KeyKind.EC_P384:
-            return ec.generate_private_key(ec.SECP384R1())
-        case KeyKind.RSA_2048:
-            return rsa.generate_private_key(RSA_EXPONENT, 2048)
-        case KeyKind.RSA_3072:
-            return rsa.generate_private_key(RSA_EXPONENT, 3072)
-        case KeyKind.ED25519:
-            return ed25519.Ed25519PrivateKey.generate()
+def open_keyring(folder: Path, passphrase: Passphrase, settings: Settings) -> Keyring:
+    """Return the keys of a home as its settings say; nothing is opened yet."""
+    token = None if settings.hsm is None else Token(settings.hsm)
+    return Keyring(folder, passphrase, token, settings.csms_host.text, settings.unsafe_experimental_ml_dsa)
 
 
-def throwaway_key(like: object) -> SigningKey:
-    """Return a key of the same algorithm and size as the public key ``like``, for signing twins that nobody ever sees.
-
-    Each kind is made once a process: a twin proves the shape of a certificate, not who signed it.
-    """
-    match like:
-        case ec.EllipticCurvePublicKey():
-            return _twin_ec(like.curve.name)
-        case rsa.RSAPublicKey():
-            return _twin_rsa(like.key_size)
-        case ed25519.Ed25519PublicKey():
-            return _twin_ed25519()
-        case _:
-            raise InputError("key.kind", "an issuer's key must be ECDSA, RSA or Ed25519", "Use another issuer.")
-
-
-def save(path: Path, key: SigningKey, passphrase: Passphrase) -> SigningKey:
-    """Write a key encrypted, mode 0600; refuse to overwrite one."""
-    text = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase.secret),
-    )
-    if path.exists():
-        raise ForbiddenError("key.exists", f"the key file {path.name} exists already", "Keys are never overwritten.")
-    write_private(path, text)
-    return key
-
-
-def load(path: Path, passphrase: Passphrase) -> SigningKey:
-    """Read an encrypted key; a key in clear is refused, for it must not have been there."""
-    try:
-        key = serialization.load_pem_private_key(path.read_bytes(), passphrase.secret)
-    except FileNotFoundError:
-        raise BollardError("key.missing", f"the key file {path.name} is gone", "Restore it from a backup.") from None
-    except OSError as problem:
-        raise BollardError(
-            "key.unreadable", f"the key file {path.name} cannot be read: {problem.strerror}", "Check its permissions."
-        ) from None
-    except TypeError:
-        raise BollardError(
-            "key.in_clear", f"the key in {path.name} is not encrypted", "Restore the real one."
-        ) from None
-    except ValueError:
-        raise ForbiddenError(
-            "passphrase.wrong",
-            f"the key in {path.name} does not open with this passphrase",
-            "Set BOLLARD_PASSPHRASE_FILE to the file with the passphrase given at 'bollard init'.",
-        ) from None
-    if not isinstance(key, SigningKey):
-        raise BollardError("key.kind", f"{path.name} holds a kind of key we never make", "Restore the real one.")
-    return key
-
-
-def in_clear(key: SigningKey) -> str:
-    """Write a key as unencrypted PKCS#8 PEM, for our own processes over the peer-checked socket alone."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ).decode("ascii")
-
-
-def find_passphrase(folder: Path) -> Passphrase | None:
-    """Read the passphrase from the first source that has one; None when there is none yet."""
-    if name := os.environ.get("BOLLARD_PASSPHRASE_FILE"):
-        return Passphrase.parse(_read_named(name), "the file named by BOLLARD_PASSPHRASE_FILE")
-    if text := os.environ.get("BOLLARD_PASSPHRASE"):
-        return Passphrase.parse(os.fsencode(text), "BOLLARD_PASSPHRASE")
-    kept = folder / "passphrase"
-    if kept.exists():
-        return Passphrase.parse(kept.read_bytes(), "keys/passphrase")
-    return None
-
-
-def read_passphrase(folder: Path) -> Passphrase:
-    """Read the passphrase, which must be there."""
-    passphrase = find_passphrase(folder)
-    if passphrase is None:
-        raise ForbiddenError(
-            "passphrase.missing",
-            "no passphrase was given, so the keys stay closed",
-            "Set BOLLARD_PASSPHRASE_FILE to the file with the passphrase given at 'bollard init'.",
-        )
-    return passphrase
-
-
-def make_passphrase(folder: Path) -> Passphrase:
-    """Generate a passphrase and keep it beside the keys; the caller must warn whoever is there."""
-    text = secrets.token_urlsafe(PASSPHRASE_BYTES).encode()
-    write_private(folder / "passphrase", text + b"\n")
-    return Passphrase(text)
-
-
-def write_private(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Write a file whole or not at all: a sibling first, flushed, renamed into place, the folder flushed too."""
-    sibling = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    handle = os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
-    try:
-        with open(handle, "wb") as out:  # noqa: PTH123 - from a descriptor, which Path cannot do
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        sibling.rename(path)
-    except OSError:
-        sibling.unlink(missing_ok=True)
-        raise
-    flush_folder(path.parent)
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the names in a folder durable, as a rename alone is not."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _read_named(name: str) -> bytes:
-    try:
-        with open(name, "rb") as file:  # noqa: PTH123 - read with a bound; a device or pipe is a fair source
-            return file.read(PASSPHRASE_LENGTH + 3)
-    except OSError as problem:
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
         raise InputError(
-            "passphrase.unreadable",
-            f"the file named by BOLLARD_PASSPHRASE_FILE cannot be read: {problem.strerror}",
-            "Check its path and its permissions.",
-        ) from None
-
-
-@cache
-def _twin_ec(curve: str) -> SigningKey:
-    kinds = {"secp256r1": ec.SECP256R1(), "secp384r1": ec.SECP384R1(), "secp521r1": ec.SECP521R1()}
-    return ec.generate_private_key(kinds[curve])
-
-
-@cache
-def _twin_rsa(bits: int) -> SigningKey:
-    return rsa.generate_private_key(RSA_EXPONENT, bits)
-
-
-@cache
-def _twin_ed25519() -> SigningKey:
-    return ed25519.Ed25519PrivateKey.generate()
+            "key.name",
+            f"{name[:48]!r} is no name of a key",
+            "Use 1 to 40 small letters, digits and hyphens, no hyphen first.",
+        )
+    return name

@@ -51,6 +51,8 @@ async def _run(home: Home) -> None:
     try:
         Vault(home.vault).clear()
         clear_quarantine(home.quarantine)
+        for warning in office.warnings():
+            _say(f"WARNING: {warning}")
         service = Service(office)
         await service.open(home)
         tending = asyncio.create_task(_tend(office))

@@ -7,7 +7,7 @@ Rules this file keeps:
 * Order: authority, then workers and web, then ``bollard ready``; and back: workers, web, authority.
 * A process that gives up while all is being started (a wrong passphrase, an address that is taken) ends the start, with
   its exit code. Later on a process that dies is started again.
-* The passphrase goes to the authority alone.
+* The passphrase, and the PIN of a hardware token, go to the authority alone.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FOR_WORKERS: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
 }
 """What OpenSSL and the C library read from a worker's environment, and no call of ours can set."""
-SECRETS: Final = "BOLLARD_PASSPHRASE"  # how the names of the variables begin that only the authority may see
+SECRETS: Final = ("BOLLARD_PASSPHRASE", "BOLLARD_HSM_PIN")  # how variables begin that only the authority may see
 
 
 def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, web: bool = True) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from cli.main import run
+from cli.words import KEY_KIND, PADDING
+from pki.strength import EXPERIMENTAL, KeyKind, Padding
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from tests.cli.conftest import Bollard
 
@@ -33,6 +35,33 @@ def test_a_home_is_never_made_twice(bollard: Bollard) -> None:
 
     assert told.code == 7
     assert "error[home.exists]" in told.err
+
+
+def test_the_kinds_on_offer_are_all_that_need_no_switch() -> None:
+    """The words of the command line are those of the core."""
+    assert set(KEY_KIND.choices) == {kind.value for kind in KeyKind if kind not in EXPERIMENTAL}
+    assert list(PADDING.choices) == [padding.value for padding in Padding]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--hsm-module", "/usr/lib/x.so"), "settings.hsm"),
+        (("--hsm-token", "CA"), "settings.hsm"),
+        (("--hsm-slot", "1"), "settings.hsm"),
+        (("--ca-padding", "pss"), "key.padding"),
+        (("--ca-key", "ml-dsa-44"), "usage"),
+    ],
+)
+def test_half_a_wish_for_the_keys_is_refused(
+    options: tuple[str, ...], code: str, tmp_path: Path, bollard: Bollard
+) -> None:
+    """A token needs module and label, PSS needs RSA."""
+    told = bollard("--home", str(tmp_path / "h"), "init", "--org", "Test", "--csms-host", "localhost", *options)
+
+    assert told.code == 2
+    assert f"error[{code}]" in told.err
+    assert not (tmp_path / "h" / "bollard.toml").exists()
 
 
 def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pki.errors import InputError
-from pki.settings import PUBLIC_URL_LENGTH, ServerCertificate, parse_settings
+from pki.settings import PUBLIC_URL_LENGTH, Hsm, ServerCertificate, parse_settings
 
 GOOD = """
 [organisation]
@@ -83,3 +83,41 @@ def test_half_a_certificate_of_others_is_refused(table: str) -> None:
     """One bracket too few, a key that is missing, a number for a path."""
     with pytest.raises(InputError, match="server_certificate"):
         parse_settings(GOOD + table)
+
+
+def test_a_token_is_named_by_module_and_label_and_has_no_pin_in_the_settings() -> None:
+    """The slot is needed only where labels repeat."""
+    assert parse_settings(GOOD).hsm is None
+    text = GOOD + '[hsm]\nmodule = "/usr/lib/x.so"\ntoken = "CA"\n'
+    assert parse_settings(text).hsm == Hsm("/usr/lib/x.so", "CA")
+    assert parse_settings(text + "slot = 0\n").hsm == Hsm("/usr/lib/x.so", "CA", 0)
+
+
+@pytest.mark.parametrize(
+    ("table", "code", "named"),
+    [
+        ('[hsm]\ntoken = "CA"', "settings.missing", "[hsm] module"),
+        ('[hsm]\nmodule = "/x.so"', "settings.missing", "[hsm] token"),
+        ('[hsm]\nmodule = "x.so"\ntoken = "CA"', "settings.hsm", "x.so"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = ""', "settings.hsm", "token"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = " CA"', "settings.hsm", "token"),
+        (f'[hsm]\nmodule = "/x.so"\ntoken = "{"x" * 33}"', "settings.hsm", "token"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = -1', "settings.hsm", "slot"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = "1"', "settings.type", "slot"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = true', "settings.type", "slot"),
+        ("[keys]\nunsafe_experimental_ml_dsa = 1", "settings.type", "unsafe_experimental_ml_dsa"),
+    ],
+)
+def test_a_wrong_setting_of_the_keys_is_named(table: str, code: str, named: str) -> None:
+    """Which key, and what is wrong with it."""
+    with pytest.raises(InputError) as refusal:
+        parse_settings(GOOD + table)
+
+    assert refusal.value.code == code
+    assert named in refusal.value.cause
+
+
+def test_kinds_under_trial_are_off_unless_switched_on() -> None:
+    """By a name that says what it is."""
+    assert not parse_settings(GOOD).unsafe_experimental_ml_dsa
+    assert parse_settings(GOOD + "[keys]\nunsafe_experimental_ml_dsa = true\n").unsafe_experimental_ml_dsa

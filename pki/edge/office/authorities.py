@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pki.edge import clock
 from pki.edge.office import issuing
 from pki.edge.office.certificates import profile
-from pki.plan import Issuer, Plan, Subject, plan, plan_root
+from pki.plan import Plan, Subject, plan, plan_root
 
 if TYPE_CHECKING:
     from pki.edge.office.desk import Desk
@@ -45,6 +45,6 @@ def _plan(desk: Desk, wanted: Wanted) -> Plan:
     public_key = desk.keys.key(wanted.holding.name).public_key()
     kind, serial, now = profile(wanted.profile), issuing.draw_serial(), clock.now()
     if not wanted.issuer:
-        return plan_root(kind, subject, public_key, serial, now, wanted.days)
-    issuer = Issuer(wanted.issuer, desk.mine(wanted.issuer).certificate)
-    return plan(kind, subject, public_key, issuer, serial, now, wanted.days)
+        padding = desk.keys.describe(wanted.holding.name).padding
+        return plan_root(kind, subject, public_key, serial, now, wanted.days, padding)
+    return plan(kind, subject, public_key, desk.issuer(wanted.issuer), serial, now, wanted.days)

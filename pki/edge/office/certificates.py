@@ -16,7 +16,7 @@ from pki.edge.office import issuing
 from pki.edge.policies import read_policy
 from pki.errors import ConflictError, RefusedError
 from pki.names import CertificateSerial, StationIdentity, StationSerial
-from pki.plan import Issuer, Subject, plan
+from pki.plan import Subject, plan
 from pki.profile import CertificateProfile, parse_profile
 from pki.revocation import Reason
 from pki.station import CertificateStatus, SecurityProfile, Station
@@ -106,7 +106,7 @@ def _order(
         profile("station"),
         Subject(admissible.serial.text, admissible.organisation),
         admissible.public_key,
-        Issuer(issuer.name, issuer.certificate),
+        desk.issuer(issuer.name),
         issuing.draw_serial(),
         clock.now(),
         call.days,

@@ -17,6 +17,7 @@ from pki.edge.ledger import stations
 from pki.edge.office.news import Board
 from pki.errors import BollardError, NotFoundError
 from pki.holding import Holding, KeyState
+from pki.plan import Issuer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,6 +102,10 @@ class Desk:
                 if other.holding.state is KeyState.ACTIVE:
                     self.own[other.name] = replace(other, holding=replace(other.holding, state=KeyState.OLD))
         self.own[own.name] = own
+
+    def issuer(self, name: str) -> Issuer:
+        """Return one of our authorities as a plan needs it: its certificate, and the padding of its key."""
+        return Issuer(name, self.mine(name).certificate, self.keys.describe(name).padding)
 
     def record(self, tx: Tx, act: str, who: str, what: Mapping[str, Json]) -> int:
         """Write the act's audit entry in the act's own transaction; return its index."""

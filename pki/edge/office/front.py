@@ -51,7 +51,7 @@ class Office:
     async def open(cls, home: Home) -> Office:
         """Open the ledger, abandon what a crash left, and sign a checkpoint. A wrong passphrase is refused at once."""
         settings = parse_settings(read_settings(home))
-        keyring = keys.Keyring(home.keys, keys.read_passphrase(home.keys))
+        keyring = keys.open_keyring(home.keys, keys.read_passphrase(home.keys), settings)
         keyring.key("audit")
         desk = Desk(home, settings, GroupCommit(home.ledger), keyring, Vault(home.vault))
         try:
@@ -80,6 +80,15 @@ class Office:
         """Do what is due without being asked."""
         await duties.tend(self._desk)
 
+    def warnings(self) -> tuple[str, ...]:
+        """Say what weakens this home, or will fail when it is needed, to whoever starts the authority."""
+        said = []
+        if self._desk.settings.unsafe_experimental_ml_dsa:
+            said.append("unsafe_experimental_ml_dsa is on: no station can verify an authority with an ML-DSA key")
+        if trouble := self._desk.keys.trouble_with_token():
+            said.append(f"nothing can be signed with the hardware token: {trouble}. {trouble.advice}")
+        return tuple(said)
+
     def leave(self, watcher: Watcher) -> None:
         """End a watch."""
         self._desk.board.leave(watcher)
@@ -90,6 +99,7 @@ class Office:
         try:
             await self._desk.ledger.write(self._desk.checkpoint)
         finally:
+            self._desk.keys.close()
             await self._desk.ledger.close()
 
 

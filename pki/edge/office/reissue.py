@@ -19,7 +19,7 @@ from pki.edge.office import issuing
 from pki.edge.office.certificates import profile
 from pki.errors import ConflictError
 from pki.names import CertificateSerial
-from pki.plan import Issuer, Subject, plan
+from pki.plan import Subject, plan
 from pki.profile import CertificatePurpose
 from pki.station import CertificateStatus
 
@@ -58,7 +58,7 @@ def _order(desk: Desk, issuer: OwnCertificate, station: calls.StationRow, former
         profile("station"),
         Subject(station.serial, desk.settings.organisation),
         former.public_key(),
-        Issuer(issuer.name, issuer.certificate),
+        desk.issuer(issuer.name),
         issuing.draw_serial(),
         clock.now(),
     )

@@ -12,6 +12,7 @@ from pki.edge import calls
 from pki.edge.asking import ask_once
 from pki.edge.creation import MARK, create
 from pki.edge.home import Home, read_settings
+from pki.edge.passphrase import Seal, find_seal
 from pki.errors import BollardError, ConflictError, ForbiddenError, InputError
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
@@ -86,6 +87,19 @@ def test_a_generated_passphrase_is_told_of_and_a_given_one_is_not_kept(
     monkeypatch.setenv("BOLLARD_PASSPHRASE", "another one")
     with pytest.raises(ForbiddenError, match=r"passphrase\.wrong"):
         ask_once(made.home, calls.MakeCheckpoint(), calls.Checkpoint)
+
+
+def test_a_given_passphrase_is_stretched_and_a_generated_one_opens_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's may be weak; ours has 192 bits, and every command would wait for nothing."""
+    assert find_seal(create(tmp_path / "generated", *US).home.keys) == Seal("none")
+    monkeypatch.setenv("BOLLARD_PASSPHRASE", "given by the operator")
+    home = create(tmp_path / "given", *US).home
+    seal = find_seal(home.keys)
+    assert seal is not None
+    assert seal.kdf == "argon2id"
+    assert ask_once(home, calls.MakeCheckpoint(), calls.Checkpoint).size > 1
 
 
 def test_a_finished_home_is_never_made_again(tmp_path: Path) -> None:

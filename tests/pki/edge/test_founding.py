@@ -8,15 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import SignatureAlgorithmOID
 
+from pki.certificate import read_certificates
 from pki.edge import calls
 from pki.edge.asking import ask_once
-from pki.edge.founding import KEYS, TREE
+from pki.edge.creation import create
+from pki.edge.founding import KEYS, TREE, CaKeys
 from pki.lint import lint_certificate
+from pki.names import Host, Organisation
 from pki.profile import CertificatePurpose
-from tests.worlds import HOST, make_home
+from tests.worlds import HOST, ORGANISATION, Paper, make_home
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pki.edge.home import Home
     from pki.edge.office.authorities import Wanted
 
@@ -68,6 +74,27 @@ def test_the_csms_host_has_a_certificate_of_either_kind(home: Home) -> None:
     for one in made:
         names = one.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         assert names.get_values_for_type(x509.DNSName) == [HOST]
+
+
+def test_what_is_known_of_each_key_stands_in_the_log(home: Home) -> None:
+    """Kind, place and padding, from the first entry on."""
+    first = json.loads(ask_once(home, calls.ListAudit(first=0, limit=1), calls.AuditRows).rows[0].entry)
+
+    assert first["what"]["key_facts"]["root"] == {"kind": "ec-p384", "store": "file", "padding": "pkcs1"}
+    assert set(first["what"]["key_facts"]) == set(KEYS)
+
+
+def test_the_authorities_keys_may_be_of_a_chosen_kind_and_sign_with_pss(tmp_path: Path) -> None:
+    """The choice holds for the tree and for each station's certificate after it; the servers' keys stay the same."""
+    chosen = CaKeys.parse("rsa-2048", "pss", "", "", None)
+    made = create(tmp_path / "home", Organisation.parse(ORGANISATION), Host.parse(HOST), ca_keys=chosen).home
+    ask_once(made, Paper.of(1).add, calls.StationAdded)
+    chain = read_certificates(ask_once(made, Paper.of(1).issue, calls.CertificateIssued).chain)
+
+    for signed in (certificate(made, "root"), certificate(made, "server-ecdsa"), *chain):
+        assert signed.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+    assert isinstance(certificate(made, "server-ecdsa").public_key(), ec.EllipticCurvePublicKey)
+    chain[0].verify_directly_issued_by(certificate(made, "station"))
 
 
 def test_every_key_is_there_and_encrypted(home: Home) -> None:

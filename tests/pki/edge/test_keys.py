@@ -1,139 +1,170 @@
-"""Keys lie encrypted and private on the disk, whole or not at all, and open under their passphrase alone."""
+"""A home's keys are found by name, wherever they lie, and open under their passphrase or their PIN alone."""
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ed448, x25519
 
 from pki.edge import keys
-from pki.edge.keys import KeyKind, Keyring, Passphrase
-from pki.errors import BollardError, ForbiddenError, InputError
-from pki.strength import check_key, signing_hash
+from pki.edge.hsm import Token
+from pki.edge.keys import KeyFacts, KeyKind, Keyring, Padding, Passphrase, Store
+from pki.errors import BollardError, ConflictError, ForbiddenError, InputError
+from tests.tokens import SoftToken, soft_token
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 SECRET = Passphrase(b"a passphrase of the test")
 
 
-@pytest.fixture(autouse=True)
-def _no_passphrase(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("BOLLARD_PASSPHRASE", raising=False)
-    monkeypatch.delenv("BOLLARD_PASSPHRASE_FILE", raising=False)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of the keys of a home whose passphrase was generated, which takes no time to open."""
+    (tmp_path / "keys").mkdir()
+    keys.make_seal(tmp_path / "keys", generated=True)
+    return tmp_path / "keys"
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KeyKind if kind is not KeyKind.RSA_3072])
-def test_every_kind_of_key_is_strong_and_survives_the_disk(kind: KeyKind, tmp_path: Path) -> None:
-    """What is read back is what was made, and no clause finds it weak."""
-    made = Keyring(tmp_path, SECRET).make("one", kind)
-    assert check_key(made.public_key()) == []
-    assert Keyring(tmp_path, SECRET).key("one").public_key() == made.public_key()
+@pytest.fixture
+def token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftToken]:
+    """A real token of this test alone."""
+    yield from soft_token(tmp_path, monkeypatch)
 
 
-def test_a_key_on_the_disk_is_encrypted_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
-    """A copied file gives nothing away; nothing is left beside it."""
-    Keyring(tmp_path, SECRET).make("one", KeyKind.EC_P256)
-    path = tmp_path / "one.pem"
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert b"ENCRYPTED PRIVATE KEY" in path.read_bytes()
-    assert [entry.name for entry in tmp_path.iterdir()] == ["one.pem"]
+def with_token(folder: Path, token: SoftToken) -> Keyring:
+    """The keys of a home that has a token."""
+    return Keyring(folder, SECRET, Token(token.where), "csms.example.org")
 
 
-def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
+def test_a_key_in_a_file_is_found_again_with_all_that_is_known_of_it(folder: Path) -> None:
+    """By another process, from the file alone."""
+    made = Keyring(folder, SECRET).make("one", KeyKind.RSA_2048, padding=Padding.PSS)
+    again = Keyring(folder, SECRET)
+
+    assert again.key("one").public_key() == made.public_key()
+    assert again.describe("one") == KeyFacts(KeyKind.RSA_2048, Store.FILE, Padding.PSS)
+    assert (again.has("one"), again.has("two")) == (True, False)
+
+
+@pytest.mark.parametrize("kind", [KeyKind.EC_P384, KeyKind.RSA_2048, KeyKind.ED448])
+def test_a_key_in_the_token_is_found_again_with_all_that_is_known_of_it(
+    kind: KeyKind, folder: Path, token: SoftToken
+) -> None:
+    """What lies in the folder names the key, and holds nothing of it."""
+    padding = Padding.PSS if kind is KeyKind.RSA_2048 else Padding.PKCS1
+    made = with_token(folder, token).make("root", kind, store=Store.HSM, padding=padding)
+    again = with_token(folder, token)
+
+    assert again.key("root").public_key() == made.public_key()
+    assert again.describe("root") == KeyFacts(kind, Store.HSM, padding)
+    assert again.has("root")
+    assert not (folder / "root.pem").exists()
+    assert "bollard-csms.example.org-root" in (folder / "root.hsm").read_text()
+    assert "PRIVATE" not in (folder / "root.hsm").read_text()
+
+
+@pytest.mark.parametrize("first", list(Store))
+@pytest.mark.parametrize("second", list(Store))
+def test_a_name_has_one_key_for_ever(first: Store, second: Store, folder: Path, token: SoftToken) -> None:
     """A second key under one name would orphan all that the first one signed."""
-    Keyring(tmp_path, SECRET).make("one", KeyKind.EC_P256)
+    with_token(folder, token).make("one", KeyKind.EC_P256, store=first)
     with pytest.raises(ForbiddenError, match=r"key\.exists"):
-        Keyring(tmp_path, SECRET).make("one", KeyKind.EC_P256)
+        with_token(folder, token).make("one", KeyKind.EC_P256, store=second)
 
 
-def test_a_wrong_passphrase_opens_nothing_and_is_not_repeated(tmp_path: Path) -> None:
-    """The error names the file, never the secret."""
+def test_a_file_beside_a_key_in_the_token_is_a_contradiction(folder: Path, token: SoftToken) -> None:
+    """Whoever put it there would have us sign with their key."""
+    with_token(folder, token).make("one", KeyKind.EC_P256, store=Store.HSM)
+    Keyring(folder, SECRET).make("two", KeyKind.EC_P256)
+    shutil.copy(folder / "two.pem", folder / "one.pem")
+    with pytest.raises(ConflictError, match=r"key\.twice"):
+        with_token(folder, token).key("one")
+
+
+def test_a_key_in_a_token_that_no_setting_names_is_said_so(folder: Path, token: SoftToken) -> None:
+    """The file of settings was restored without its [hsm]."""
+    with_token(folder, token).make("one", KeyKind.EC_P256, store=Store.HSM)
+    with pytest.raises(InputError, match=r"hsm\.unset"):
+        Keyring(folder, SECRET).key("one")
+
+
+@pytest.mark.parametrize("name", ["", "../root", "a/b", "-x", "Root", "x" * 41, "root.pem", "a\0"])
+def test_a_name_that_could_be_a_path_is_none(name: str, folder: Path) -> None:
+    """Names come from people, and become file names."""
+    for ask in (Keyring(folder, SECRET).key, Keyring(folder, SECRET).has):
+        with pytest.raises(InputError, match=r"key\.name"):
+            ask(name)
+
+
+def test_pss_is_for_rsa(folder: Path) -> None:
+    """Nothing is made for a choice that means nothing."""
+    with pytest.raises(InputError, match=r"key\.padding"):
+        Keyring(folder, SECRET).make("one", KeyKind.EC_P256, padding=Padding.PSS)
+    assert not Keyring(folder, SECRET).has("one")
+
+
+def test_a_kind_under_trial_needs_the_switch_to_be_made_and_to_be_used(folder: Path) -> None:
+    """Turning it off stops its signatures too."""
+    with pytest.raises(InputError, match=r"key\.experimental"):
+        Keyring(folder, SECRET).make("one", KeyKind.ML_DSA_44)
+    made = Keyring(folder, SECRET, unsafe_experimental_ml_dsa=True).make("one", KeyKind.ML_DSA_44)
+    assert Keyring(folder, SECRET, unsafe_experimental_ml_dsa=True).key("one").public_key() == made.public_key()
+    with pytest.raises(InputError, match=r"key\.experimental.*ml-dsa-44"):
+        Keyring(folder, SECRET).key("one")
+
+
+def test_a_home_older_than_its_seal_opens_and_makes_its_new_keys_in_the_new_way(tmp_path: Path) -> None:
+    """Its old files are locked under the passphrase itself, the new one under what Argon2id makes of it."""
+    old = keys.save(tmp_path / "old.pem", keys.make(KeyKind.EC_P256), SECRET)
+    assert Keyring(tmp_path, SECRET).key("old").public_key() == old.public_key()
+    assert not (tmp_path / "seal.json").exists()
+
+    new = Keyring(tmp_path, SECRET).make("new", KeyKind.EC_P256)
+
+    with pytest.raises(ForbiddenError, match=r"passphrase\.wrong"):
+        keys.load(tmp_path / "new.pem", SECRET)
+    again = Keyring(tmp_path, SECRET)
+    assert [again.key(name).public_key() for name in ("old", "new")] == [old.public_key(), new.public_key()]
+
+
+def test_a_wrong_passphrase_opens_neither_form(tmp_path: Path) -> None:
+    """Sealed or not."""
+    keys.save(tmp_path / "old.pem", keys.make(KeyKind.EC_P256), SECRET)
+    Keyring(tmp_path, SECRET).make("new", KeyKind.EC_P256)
+    for name in ("old", "new"):
+        with pytest.raises(ForbiddenError, match=r"passphrase\.wrong"):
+            Keyring(tmp_path, Passphrase(b"guess")).key(name)
+
+
+def test_a_lost_seal_is_not_made_anew_over_keys_it_locked(tmp_path: Path) -> None:
+    """The keys need the very salt; the error is one of the passphrase, for nobody can tell the two apart."""
     Keyring(tmp_path, SECRET).make("one", KeyKind.EC_P256)
-    with pytest.raises(ForbiddenError, match=r"passphrase\.wrong") as refused:
-        keys.load(tmp_path / "one.pem", Passphrase(b"guess"))
-    assert "guess" not in str(refused.value) + refused.value.advice
+    (tmp_path / "seal.json").unlink()
+    with pytest.raises(ForbiddenError, match=r"passphrase\.wrong"):
+        Keyring(tmp_path, SECRET).key("one")
+    assert not (tmp_path / "seal.json").exists()
 
 
-def test_a_key_in_clear_is_refused(tmp_path: Path) -> None:
-    """Whoever put it there is not us."""
-    (tmp_path / "one.pem").write_text(keys.in_clear(keys.make(KeyKind.EC_P256)))
-    with pytest.raises(BollardError, match=r"key\.in_clear"):
-        keys.load(tmp_path / "one.pem", SECRET)
+def test_no_secret_is_shown_with_the_keys(folder: Path, token: SoftToken) -> None:
+    """A keyring ends up in a traceback sooner or later."""
+    keyring = with_token(folder, token)
+    keyring.make("one", KeyKind.EC_P256, store=Store.HSM)
+    for secret in (SECRET.secret.decode(), token.env["BOLLARD_HSM_PIN"]):
+        assert secret not in repr(keyring)
 
 
-def test_a_missing_key_and_a_foreign_kind_are_named(tmp_path: Path) -> None:
-    """The advice is a backup, for keys cannot be made again."""
-    with pytest.raises(BollardError, match=r"key\.missing"):
-        keys.load(tmp_path / "one.pem", SECRET)
-    (tmp_path / "folder.pem").mkdir()
-    with pytest.raises(BollardError, match=r"key\.unreadable"):
-        keys.load(tmp_path / "folder.pem", SECRET)
-    foreign = x25519.X25519PrivateKey.generate().private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(SECRET.secret),
-    )
-    (tmp_path / "one.pem").write_bytes(foreign)
-    with pytest.raises(BollardError, match=r"key\.kind"):
-        keys.load(tmp_path / "one.pem", SECRET)
-
-
-@pytest.mark.parametrize("kind", [KeyKind.EC_P256, KeyKind.EC_P384, KeyKind.RSA_2048, KeyKind.ED25519])
-def test_a_twin_key_is_of_the_same_kind_and_never_the_same(kind: KeyKind) -> None:
-    """The twin's signature has the real one's shape and none of its worth."""
-    like = keys.make(kind).public_key()
-    twin = keys.throwaway_key(like).public_key()
-    assert type(twin) is type(like)
-    assert signing_hash(twin) == signing_hash(like)
-    assert twin != like
-
-
-def test_a_twin_of_a_kind_we_never_issue_with_is_refused() -> None:
-    """Ed448 may be certified, but it signs nothing here."""
-    with pytest.raises(InputError, match=r"key\.kind"):
-        keys.throwaway_key(ed448.Ed448PrivateKey.generate().public_key())
-
-
-def test_the_passphrase_file_wins_over_the_variable_and_both_over_the_kept_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_trouble_with_the_token_is_told_before_it_is_needed(
+    folder: Path, token: SoftToken, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The order is the documented one."""
-    kept = keys.make_passphrase(tmp_path)
-    assert keys.read_passphrase(tmp_path) == kept
-    monkeypatch.setenv("BOLLARD_PASSPHRASE", "from the variable")
-    assert keys.read_passphrase(tmp_path).secret == b"from the variable"
-    (tmp_path / "secret").write_text("from the file\r\n")
-    monkeypatch.setenv("BOLLARD_PASSPHRASE_FILE", str(tmp_path / "secret"))
-    assert keys.read_passphrase(tmp_path).secret == b"from the file"
-
-
-def test_a_generated_passphrase_is_private_and_never_shown(tmp_path: Path) -> None:
-    """It is as secret as the keys; its repr is empty of it."""
-    made = keys.make_passphrase(tmp_path)
-    assert (tmp_path / "passphrase").stat().st_mode & 0o777 == 0o600
-    assert made.secret.decode() not in repr(made)
-    assert made.secret.decode() not in repr(Keyring(tmp_path, made))
-
-
-@pytest.mark.parametrize("content", [b"", b"\n", b"x" * 2000])
-def test_a_passphrase_that_cannot_be_one_is_refused(
-    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An empty one would encrypt nothing."""
-    (tmp_path / "secret").write_bytes(content)
-    monkeypatch.setenv("BOLLARD_PASSPHRASE_FILE", str(tmp_path / "secret"))
-    with pytest.raises(InputError, match=r"passphrase\.length"):
-        keys.read_passphrase(tmp_path)
-
-
-def test_no_passphrase_at_all_keeps_the_keys_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing falls back to an empty one; an unreadable file is not skipped over either."""
-    with pytest.raises(ForbiddenError, match=r"passphrase\.missing"):
-        keys.read_passphrase(tmp_path)
-    monkeypatch.setenv("BOLLARD_PASSPHRASE", "a fallback that must not be taken")
-    monkeypatch.setenv("BOLLARD_PASSPHRASE_FILE", str(tmp_path / "absent"))
-    with pytest.raises(InputError, match=r"passphrase\.unreadable"):
-        keys.read_passphrase(tmp_path)
+    """None without a token, none with a good one, and the very error otherwise."""
+    assert Keyring(folder, SECRET).trouble_with_token() is None
+    good = with_token(folder, token)
+    assert good.trouble_with_token() is None
+    good.close()
+    monkeypatch.delenv("BOLLARD_HSM_PIN")
+    trouble = with_token(folder, token).trouble_with_token()
+    assert isinstance(trouble, BollardError)
+    assert trouble.code == "hsm.pin_missing"

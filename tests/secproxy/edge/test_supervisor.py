@@ -77,7 +77,7 @@ def up(home: Path) -> Iterator[Up]:
     """Bring a home up; whatever the test did to it, all of it is gone afterwards."""
     doors = [free_port(), free_port(), free_port()]
     command = [*BOLLARD, "--home", str(home), *up_words(*doors)]
-    env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE}
+    env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE, "BOLLARD_HSM_PIN": "2468", "BOLLARD_HSM_PIN_FILE": ""}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         try:
             yield Up(home, process, doors)
@@ -119,6 +119,13 @@ def test_the_passphrase_goes_to_the_authority_alone(running: Up) -> None:
     }
 
     assert knowing == {"authority"}
+
+
+def test_the_pin_of_a_token_goes_to_the_authority_alone(running: Up) -> None:
+    """Neither the PIN nor the path of its file."""
+    environments = {name: Path(f"/proc/{pid}/environ").read_text() for name, pid in running.children().items()}
+
+    assert {name for name, text in environments.items() if "BOLLARD_HSM_PIN" in text} == {"authority"}
 
 
 def test_no_session_can_be_resumed_because_no_ticket_is_given(running: Up) -> None:

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge import calls
+from pki.edge.creation import create
+from pki.edge.founding import CaKeys
 from pki.edge.ledger import audit
 from pki.edge.office import desk as desk_module
 from pki.errors import NotFoundError
+from pki.names import Host, Organisation
+from pki.strength import Padding
 from tests.worlds import Paper, at_the_desk, make_home
 
 if TYPE_CHECKING:
@@ -75,6 +79,17 @@ def test_a_chain_is_handed_out_leaf_first_and_without_the_root(tmp_path: Path) -
         return [[names[each] for each in mine.chain(mine.active(slot))] for slot in ("server-rsa", "station", "root")]
 
     assert at_the_desk(make_home(tmp_path), story) == [["server-rsa", "csms"], ["station"], []]
+
+
+def test_an_issuer_comes_with_the_padding_of_its_key(tmp_path: Path) -> None:
+    """So that no plan forgets it: the key says, and nobody else."""
+    chosen = CaKeys.parse("rsa-2048", "pss", "", "", None)
+    home = create(tmp_path / "home", Organisation.parse("Example"), Host.parse("localhost"), ca_keys=chosen).home
+
+    async def story(desk: Desk) -> list[Padding]:
+        return [desk.office._desk.issuer(name).padding for name in ("root", "station")]
+
+    assert at_the_desk(home, story) == [Padding.PSS, Padding.PSS]
 
 
 def test_a_key_we_do_not_have_is_not_found(tmp_path: Path) -> None:

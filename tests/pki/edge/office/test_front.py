@@ -33,6 +33,20 @@ def test_a_wrong_passphrase_stops_the_opening(home: Home, monkeypatch: pytest.Mo
         asyncio.run(Office.open(home))
 
 
+def test_what_weakens_a_home_is_said_to_whoever_starts_it(home: Home) -> None:
+    """A fresh home has nothing to say; an experiment and a token that is not there have."""
+
+    async def warnings(desk: Desk) -> tuple[str, ...]:
+        return desk.office.warnings()
+
+    assert at_the_desk(home, warnings) == ()
+    with home.settings.open("a") as settings:
+        settings.write('[keys]\nunsafe_experimental_ml_dsa = true\n[hsm]\nmodule = "/none.so"\ntoken = "CA"\n')
+    experiment, token = at_the_desk(home, warnings)
+    assert "unsafe_experimental_ml_dsa" in experiment
+    assert "hsm.module" in token
+
+
 def test_a_damaged_ledger_stops_the_opening(home: Home) -> None:
     """Nothing is signed on top of it."""
     home.ledger.write_bytes(b"zeros " * 1000)
