@@ -1,4 +1,4 @@
-"""Certificates of stations: issue, look up, revoke."""
+"""Certificates of stations: issue, look up, revoke; ``verify``, in a file of its own, judges anybody's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cli.asked import Asked, one, pass_asked
 from cli.files import free_to_write, read_text, write_out
 from cli.reissue import reissue
 from cli.render import Output, note, row_of, write
+from cli.verify import verify
 from cli.words import CERTIFICATE_SERIAL, IDENTITY, SPAN
 from pki.edge import calls
 from pki.errors import BollardError, InputError, PartialError
@@ -26,7 +27,10 @@ COLUMNS = ("serial", "status", "station", "purpose", "not_after", "subject")
 
 @click.group()
 def cert() -> None:
-    """Issue, list and revoke certificates."""
+    """Issue, list, revoke and verify certificates."""
+
+
+cert.add_command(verify)
 
 
 @cert.command()

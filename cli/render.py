@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pki.errors import BollardError
+    from pki.findings import Finding
 
 SCHEMA_VERSION: Final = 1  # of every JSON object we print; grows when a field changes its meaning or goes away
 _FORMULA: Final = ("=", "+", "-", "@")
@@ -78,22 +79,26 @@ def show_record(output: Output, record: Mapping[str, Plain]) -> None:
 
 def tell_error(error: BollardError, output: Output, exit_code: int) -> None:
     """Say on stderr what went wrong and what to do next."""
-    findings = [
-        {"code": finding.code, "severity": str(finding.severity), "clause": finding.clause, "says": finding.says}
-        for finding in error.findings
-    ]
+    findings = [finding_row(finding) for finding in error.findings]
     if output in {Output.JSON, Output.JSONL}:
         facts = {"code": error.code, "cause": error.cause, "advice": error.advice, "findings": findings}
         return note(_json({"schema_version": SCHEMA_VERSION, "error": facts, "exit_code": exit_code}), plain=True)
     note(f"error[{error.code}]: {error.cause}")
-    for found in findings:
-        note(
-            f"  {found['severity']}[{found['code']}] {found['says']}"
-            + (f" ({found['clause']})" * bool(found["clause"]))
-        )
+    note_findings(error.findings)
     if error.advice:
         note(f"next: {error.advice}")
     return None
+
+
+def finding_row(finding: Finding) -> dict[str, Plain]:
+    """Write a finding as a row."""
+    return {"code": finding.code, "severity": str(finding.severity), "clause": finding.clause, "says": finding.says}
+
+
+def note_findings(findings: Iterable[Finding]) -> None:
+    """Say findings to the person, each on a line."""
+    for found in findings:
+        note(f"  {found.severity}[{found.code}] {found.says}" + f" ({found.clause})" * bool(found.clause))
 
 
 def note(text: str, *, plain: bool = False) -> None:

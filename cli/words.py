@@ -13,6 +13,7 @@ import click
 
 from pki.errors import InputError
 from pki.names import CertificateSerial, Host, Organisation, StationIdentity, StationSerial
+from pki.server_name import parse_server_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ T = TypeVar("T")
 SPAN_MOST: Final = 3_155_760_000  # seconds; a hundred years, so that no time counted from now leaves the calendar
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}  # seconds
 _SPAN: Final = re.compile(r"([0-9]{1,6})([smhdw])")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d))?", re.ASCII | re.IGNORECASE)
 
 
 class Parsed(click.ParamType[T]):
@@ -56,7 +58,21 @@ def parse_listen(text: str) -> tuple[str, int]:
     return address, int(profile)
 
 
+def parse_time(text: str) -> dt.datetime:
+    """Read a moment as RFC 3339 writes it, with Z or an offset, or a date, which stands for its first second in UTC."""
+    try:
+        if _TIME.fullmatch(text):
+            moment = dt.datetime.fromisoformat(text)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        pass
+    says = f"{text[:40]!r} is no time"
+    raise InputError("usage.time", says, "Write it like 2026-11-22T12:00:00Z or 2026-11-22T13:00:00+01:00.")
+
+
 SPAN: Final = Parsed("span", parse_span)
+TIME: Final = Parsed("time", parse_time)
+NAME: Final = Parsed("name", parse_server_name)
 LISTEN: Final = Parsed("address=profile", parse_listen)
 PROFILE: Final = click.Choice(["1", "2", "3"])
 KEY_KIND: Final = click.Choice(

@@ -5,5 +5,12 @@ station holding`` are what it talks about; ``clauses profile pem strength revoca
 ``certificate password settings audit`` read and prove; ``request`` (what a station asks for), ``plan`` (the exact
 certificate intended) and the rules of ``lint_rules`` and ``chain_rules`` feed ``lint`` (which alone approves),
 ``issue`` (which signs only what was approved) and ``chain`` (which judges the certificates of others). ``firmware/``
-is the pipeline's judgement. ``edge/`` is the only place that touches the world.
+is the pipeline's judgement.
+
+A chain is judged thus: ``der fields dn`` read the bytes, ``paper`` a certificate whole, ``signed`` its signature;
+``question`` is what is asked of it, ``server_name`` whom it is for. ``path_search`` finds paths; ``form_rules
+name_constraints path_policies`` hold them against RFC 5280, ``crl`` and ``crl_scope`` against revocation lists, and
+``second_opinion`` asks another judge. ``bundle`` and ``verification`` do all that for files as people hand them over.
+
+``edge/`` is the only place that touches the world.
 """

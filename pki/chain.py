@@ -1,35 +1,42 @@
 """Judges whether a certificate is to be trusted, by way of a chain that ends in an anchor we hold.
 
-``verify`` finds a path, then holds every certificate on it against every rule, and returns the path as evidence or
-raises with all findings. An empty list of anchors trusts nobody. Codes begin with ``signer.`` for firmware signers and
-``chain.`` for all others; weak keys and hashes are ``alg.weak`` everywhere.
+``verify`` finds paths, holds every certificate on each against every rule, and returns the first path without fault as
+evidence, or raises with all findings of the one that came nearest. A path that our rules find good is put before a
+second verifier as well (``second_opinion``). An empty list of anchors trusts nobody. Codes begin with ``signer.`` for
+firmware signers and ``chain.`` for all others; weak keys and hashes are ``alg.weak`` everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-
 from pki.certificate import key_id, read_certificates
-from pki.chain_rules import DEPTH_MOST, Path, Purpose, Question, judge_path
-from pki.findings import Finding, Severity, error, refuse_errors
+from pki.chain_rules import judge_path
+from pki.crl import RevocationLists
+from pki.errors import RefusedError
+from pki.findings import Finding, Severity, error, refuse_errors, warning
+from pki.paper import Paper
+from pki.path_search import INTERMEDIATES_MOST, LINKS_MOST, PATHS_MOST, Search
+from pki.question import DEPTH_MOST, Purpose, Question
+from pki.second_opinion import examine_again
 from pki.strength import check_key
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from cryptography import x509
 
-__all__ = ["Chain", "Purpose", "Revoked", "check_key", "key_id", "read_certificates", "verify"]
+    from pki.chain_rules import Path
+    from pki.crl import RevocationList
+    from pki.server_name import ServerName
 
-INTERMEDIATES_MOST: Final = 16  # certificates a stranger may send along; real chains hold one to three
-LINKS_MOST: Final = 64  # signatures verified for one question; bounds what a maze of look-alike names can cost
-PATHS_MOST: Final = 8  # whole paths judged for one question; more than one exists only while roots are exchanged
+__all__ = [
+    "INTERMEDIATES_MOST", "LINKS_MOST", "PATHS_MOST", "Chain", "ChainRefusedError", "Purpose", "Revoked", "check_key",
+    "key_id", "read_certificates", "verify",
+]  # fmt: skip
 
 Revoked: TypeAlias = Callable[[bytes, int], bool] | frozenset[tuple[bytes, int]]
 """Which certificates are revoked, by (issuer's key id, serial number)."""
@@ -56,6 +63,14 @@ class Chain:
         return self.path[-1]
 
 
+class ChainRefusedError(RefusedError):
+    """No trust follows from a certificate; ``path`` is the one that came nearest, or the leaf alone."""
+
+    def __init__(self, refused: RefusedError, path: tuple[x509.Certificate, ...]) -> None:
+        super().__init__(refused.code, refused.cause, refused.advice, findings=refused.findings)
+        self.path = path
+
+
 def verify(
     leaf: x509.Certificate,
     anchors: Sequence[x509.Certificate],
@@ -65,74 +80,89 @@ def verify(
     *,
     max_depth: int | None = None,
     revoked: Revoked = frozenset(),
+    name: ServerName | None = None,
+    crls: Sequence[RevocationList] | None = None,
 ) -> Chain:
-    """Verify a certificate. Raises ``RefusedError("chain.refused")`` with every finding of the path that came nearest.
+    """Verify a certificate. Raises ``ChainRefusedError("chain.refused")`` with every finding of the nearest path.
 
-    ``now`` carries its time zone. ``max_depth`` is how many certificates may stand above the leaf;
-    where ``None``, the purpose says.
+    ``now`` carries its time zone. ``max_depth`` is how many certificates may stand above the leaf; where ``None``, the
+    purpose says. ``name`` is what the leaf must be for. With ``crls``, each certificate below the anchor must be
+    cleared by one of them.
     """
-    question = Question(purpose, now, DEPTH_MOST[purpose] if max_depth is None else max_depth, _lookup(revoked))
-    path, findings = _judge(leaf, anchors, intermediates, question)
-    subject = f"the certificate {leaf.subject.rfc4514_string()[:96]!r}"
-    return Chain(path, purpose, refuse_errors(findings, "chain.refused", subject, _ADVICES[purpose]))
+    papers, others, roots = _read((leaf,)), _read(intermediates[:INTERMEDIATES_MOST]), _read(anchors)
+    depth = DEPTH_MOST[purpose] if max_depth is None else max_depth
+    lists = _lists(crls, (*papers, *others, *roots), now)
+    question = Question(purpose, now, depth, _lookup(revoked), name, lists)
+    path, findings = _judge(papers[0], roots, others, question) if papers else ((), [_unreadable(question)])
+    findings += _left_out(len(set(anchors) | set(intermediates)) - len(set(others) | set(roots)), question)
+    found = tuple(paper.certificate for paper in path) or (leaf,)
+    subject = f"the certificate {_subject(leaf)!r}"
+    try:
+        return Chain(found, purpose, refuse_errors(findings, "chain.refused", subject, _ADVICES[purpose]))
+    except RefusedError as refused:
+        raise ChainRefusedError(refused, found) from None
 
 
-def _judge(
-    leaf: x509.Certificate,
-    anchors: Sequence[x509.Certificate],
-    intermediates: Sequence[x509.Certificate],
-    question: Question,
-) -> tuple[Path, list[Finding]]:
-    """Judge each path; take the first without an error, else the one with the fewest."""
-    search = _Search(tuple(anchors), tuple(intermediates[:INTERMEDIATES_MOST]))
-    judged = [(path, judge_path(path, question, trusted=True)) for path in search.paths(leaf)]
-    if judged:
-        return min(judged, key=lambda item: sum(finding.severity is Severity.ERROR for finding in item[1]))
-    untrusted = error(question.code("untrusted"), question.clause, "no path leads from it to a certificate we trust")
-    return (leaf,), [untrusted, *judge_path((leaf,), question, trusted=False)]
+def _read(certificates: Iterable[x509.Certificate]) -> tuple[Paper, ...]:
+    """Read certificates; one that cannot be read is on no path."""
+    papers = []
+    for certificate in dict.fromkeys(certificates):
+        try:
+            papers.append(Paper.read(certificate))
+        except ValueError:
+            continue
+    return tuple(papers)
+
+
+def _left_out(count: int, question: Question) -> list[Finding]:
+    says = f"{count} of the other certificates given cannot be read, or are too many, and were left out"
+    return [warning(question.code("malformed"), "RFC 5280 4.1", says)] if count > 0 else []
+
+
+def _lists(crls: Sequence[RevocationList] | None, papers: Path, now: dt.datetime) -> RevocationLists | None:
+    return None if crls is None else RevocationLists(crls, (paper.fields.serial for paper in papers), now)
+
+
+def _subject(leaf: x509.Certificate) -> str:
+    try:
+        return leaf.subject.rfc4514_string()[:96]
+    except ValueError:
+        return "(unreadable)"
+
+
+def _unreadable(question: Question) -> Finding:
+    return error(question.code("malformed"), "RFC 5280 4.1", "a field or an extension of it cannot be read")
+
+
+def _judge(leaf: Paper, anchors: Path, intermediates: Path, question: Question) -> tuple[Path, list[Finding]]:
+    """Judge path by path; take the first without an error, else the one with the fewest."""
+    search = Search(anchors, intermediates, question.now)
+    nearest: tuple[int, Path, list[Finding]] | None = None
+    for path in search.paths(leaf):
+        found = judge_path(path, question, trusted=True)
+        errors = _errors(found) or _errors(again := [*examine_again(path, question)])
+        if not errors:
+            return path, found
+        found = found if _errors(found) else [*found, *again]
+        if nearest is None or errors < nearest[0]:
+            nearest = (errors, path, found)
+    if nearest is not None:
+        return nearest[1], nearest[2]
+    return (leaf,), [_untrusted(search, question), *judge_path((leaf,), question, trusted=False)]
+
+
+def _errors(findings: Iterable[Finding]) -> int:
+    return sum(finding.severity is Severity.ERROR for finding in findings)
+
+
+def _untrusted(search: Search, question: Question) -> Finding:
+    says = "no path leads from it to a certificate we trust"
+    if search.is_exhausted:
+        says += f", as far as {LINKS_MOST} signatures go"
+    return error(question.code("untrusted"), question.clause, says)
 
 
 def _lookup(revoked: Revoked) -> Callable[[bytes, int], bool]:
     if isinstance(revoked, frozenset):
         return lambda issuer, serial: (issuer, serial) in revoked
     return revoked
-
-
-class _Search:
-    """Finds paths by name and verifies each link's signature, within bounds that a stranger cannot raise."""
-
-    def __init__(self, anchors: Path, intermediates: Path) -> None:
-        self._anchors = anchors
-        self._intermediates = intermediates
-        self._links_left = LINKS_MOST
-
-    def paths(self, leaf: x509.Certificate) -> list[Path]:
-        """Return the paths from the leaf to an anchor. An anchor is its own path."""
-        return list(islice(self._extend((leaf,)), PATHS_MOST))
-
-    def _extend(self, path: Path) -> Iterator[Path]:
-        if path[-1] in self._anchors:
-            yield path
-        if len(path) > INTERMEDIATES_MOST:
-            return
-        for issuer in self._issuers(path):
-            if issuer in self._anchors:
-                yield (*path, issuer)
-            else:
-                yield from self._extend((*path, issuer))
-
-    def _issuers(self, path: Path) -> Iterator[x509.Certificate]:
-        """Yield certificates that signed the last one; anchors come first, none appears twice on a path."""
-        for candidate in (*self._anchors, *self._intermediates):
-            if candidate.subject == path[-1].issuer and candidate not in path and self._links_left > 0:
-                self._links_left -= 1
-                if _signed(path[-1], candidate):
-                    yield candidate
-
-
-def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        return False
-    return True

@@ -145,10 +145,22 @@ def handmade(
         not_valid_before=NOW + dt.timedelta(days=days[0]),
         not_valid_after=NOW + dt.timedelta(days=days[1]),
     )
-    for content, critical in extensions:
+    for content, critical in (*extensions, *_key_ids(holder, signer, extensions)):
         builder = builder.add_extension(content, critical)
     plain = isinstance(signer, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey)
     return builder.sign(signer, None if plain else hashes.SHA256())
+
+
+def _key_ids(
+    holder: SigningKey, signer: SigningKey, extensions: tuple[tuple[x509.ExtensionType, bool], ...]
+) -> list[tuple[x509.ExtensionType, bool]]:
+    """What an authority's certificate says of its keys, as RFC 5280 4.2.1.1 and 4.2.1.2 want it."""
+    if not any(isinstance(each, x509.BasicConstraints) and each.ca for each, _ in extensions):
+        return []
+    own = x509.SubjectKeyIdentifier.from_public_key(holder.public_key())
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
+    given = {each.oid for each, _ in extensions}
+    return [(each, False) for each in (own, above) if each.oid not in given]
 
 
 def authority(path_length: int | None = None) -> tuple[tuple[x509.ExtensionType, bool], ...]:

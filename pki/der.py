@@ -1,0 +1,98 @@
+"""Reads DER, the form of nested boxes that certificates are written in, one box at a time.
+
+Only what DER allows is read: one way to write each length, none left open, tags of one byte. Anything else raises
+``ValueError``, and so does a box that is longer than what holds it. Contents are not interpreted here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+BOOLEAN: Final = 0x01
+INTEGER: Final = 0x02
+BIT_STRING: Final = 0x03
+OCTET_STRING: Final = 0x04
+NULL: Final = 0x05
+OBJECT_IDENTIFIER: Final = 0x06
+UTF8_STRING: Final = 0x0C
+PRINTABLE_STRING: Final = 0x13
+IA5_STRING: Final = 0x16
+UTC_TIME: Final = 0x17
+GENERALIZED_TIME: Final = 0x18
+SEQUENCE: Final = 0x30
+SET: Final = 0x31
+
+_LENGTH_BYTES_MOST: Final = 4  # of a length in the long form; 4 GiB is more than anything here may have
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box: its tag, what is in it, and ``raw``, the whole of it as it came."""
+
+    tag: int
+    content: bytes
+    raw: bytes
+
+    def boxes(self) -> list[Box]:
+        """Return the boxes inside, in order. Raises ``ValueError``."""
+        return read_boxes(self.content)
+
+    def held(self, tag: int) -> Box:
+        """Return this box where it carries ``tag``. Raises ``ValueError``."""
+        if self.tag != tag:
+            raise ValueError(f"a box {self.tag:#04x} where {tag:#04x} is due")
+        return self
+
+
+def read_box(der: bytes) -> Box:
+    """Read exactly one box, with nothing after it. Raises ``ValueError``."""
+    box, end = _next(der, 0)
+    if end != len(der):
+        raise ValueError("bytes follow where none are due")
+    return box
+
+
+def read_boxes(content: bytes) -> list[Box]:
+    """Read boxes until the end. Raises ``ValueError``."""
+    found, at = [], 0
+    while at < len(content):
+        box, at = _next(content, at)
+        found.append(box)
+    return found
+
+
+def dotted(box: Box) -> str:
+    """Write an object identifier as people do. Raises ``ValueError``."""
+    content = box.held(OBJECT_IDENTIFIER).content
+    if not content or content[-1] & 0x80:
+        raise ValueError("an object identifier that does not end")
+    numbers, number = [], 0
+    for byte in content:
+        number = number << 7 | byte & 0x7F
+        if not byte & 0x80:
+            numbers.append(number)
+            number = 0
+    first = min(numbers[0] // 40, 2)
+    return ".".join(map(str, (first, numbers[0] - 40 * first, *numbers[1:])))
+
+
+def header(der: bytes, at: int) -> tuple[int, int]:
+    """Return where the content of the box at ``at`` begins and ends. Raises ``ValueError``."""
+    if at + 2 > len(der) or der[at] & 0x1F == 0x1F:
+        raise ValueError("no box begins here")
+    begin, length = at + 2, der[at + 1]
+    if length >= 0x80:
+        count = length & 0x7F
+        begin += count
+        length = int.from_bytes(der[at + 2 : begin])
+        if not 1 <= count <= _LENGTH_BYTES_MOST or length < max(0x80, 1 << 8 * (count - 1)):
+            raise ValueError("a length that is not in its shortest form")
+    if begin + length > len(der):
+        raise ValueError("a box is longer than what holds it")
+    return begin, begin + length
+
+
+def _next(der: bytes, at: int) -> tuple[Box, int]:
+    begin, end = header(der, at)
+    return Box(der[at], der[begin:end], der[at:end]), end
