@@ -62,7 +62,7 @@ def parse_time(text: str) -> dt.datetime:
     """Read a moment as RFC 3339 writes it, with Z or an offset, or a date, which stands for its first second in UTC."""
     try:
         if _TIME.fullmatch(text):
-            moment = dt.datetime.fromisoformat(text)
+            moment = dt.datetime.fromisoformat(text.upper())
             return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         pass

@@ -35,7 +35,7 @@ class Search:
         self._now = now
         self._by_name: dict[DistinguishedName, list[Paper]] = {}
         self._tried: dict[tuple[x509.Certificate, x509.Certificate], bool] = {}
-        for paper in (*anchors, *(each for each in intermediates if each.certificate not in self._anchors)):
+        for paper in dict.fromkeys((*anchors, *intermediates)):
             self._by_name.setdefault(paper.subject, []).append(paper)
         self.is_exhausted = False
         """Whether the search ended for its bounds and not for want of certificates."""

@@ -4,9 +4,9 @@ Two readers of one RFC, written apart, seldom make the same mistake. The library
 signatures, times, path lengths, and the constraints on DNS names and addresses. It is given no list of extensions to
 expect, since its own is the web's and refuses ordinary station certificates (no alternative name, no key identifiers);
 uses, names, policies and revocation are judged by our rules alone. So is the whole of a path that it cannot judge:
-with keys on other curves than its three, with Ed25519, Ed448 or version 1 in it, with constraints on other forms of
-names or critical certificate policies, with names that are equal but written differently, with an authority that issued
-to itself (which the library counts in path lengths, against RFC 5280 6.1.4 (l)), or of one certificate only.
+with keys on other curves than its three, with Ed25519, Ed448 or version 1 in it, with critical certificate policies, or
+constraints on all DNS names or on other forms of names, with names that are equal but written differently, with an
+authority that issued to itself (which it counts in path lengths, against RFC 5280 6.1.4 (l)), or of one certificate.
 """
 
 from __future__ import annotations
@@ -67,4 +67,4 @@ def _is_known_extension(paper: Paper) -> bool:
     limits = paper.find(x509.NameConstraints)
     trees = [*(limits.value.permitted_subtrees or ()), *(limits.value.excluded_subtrees or ())] if limits else []
     critical = {type(each.value) for each in paper.extensions if each.critical}
-    return critical <= _CRITICAL and all(isinstance(tree, _NAMES) for tree in trees)
+    return critical <= _CRITICAL and all(isinstance(tree, _NAMES) and tree.value for tree in trees)

@@ -175,6 +175,9 @@ def _check_rsa(key: rsa.RSAPublicKey) -> list[Finding]:
     if key.key_size > RSA_BITS_MOST:
         says = f"an RSA key of {key.key_size} bits; stations take {RSA_BITS_MOST} at most"
         found.append(error("alg.unsupported", "A00.FR.502", says))
+    if key.key_size % 8:
+        says = f"an RSA key of {key.key_size} bits, which is no number of whole bytes"
+        found.append(error("alg.unsupported", "A00.FR.502", says))
     if key.public_numbers().e < RSA_EXPONENT_LEAST:
         says = f"an RSA key with a public exponent below {RSA_EXPONENT_LEAST}"
         found.append(error("alg.weak", "A00.FR.504", says))

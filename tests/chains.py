@@ -59,10 +59,13 @@ def number(value: int) -> bytes:
 
 
 def dn(*pairs: tuple[str, str], tag: int = UTF8) -> bytes:
-    """A name of these attributes, each a part of its own."""
-    return box(
-        0x30, *(box(0x31, box(0x30, box(0x06, bytes.fromhex(oid)), box(tag, text.encode()))) for oid, text in pairs)
-    )
+    """A name of these attributes, each a part of its own; addresses of e-mail are IA5String, as they must be."""
+    return box(0x30, *(box(0x31, attribute(oid, text, IA5 if oid == MAIL else tag)) for oid, text in pairs))
+
+
+def attribute(oid: str, text: str, tag: int = UTF8) -> bytes:
+    """One attribute of a name."""
+    return box(0x30, box(0x06, bytes.fromhex(oid)), box(tag, text.encode()))
 
 
 def moment(when: dt.datetime) -> bytes:

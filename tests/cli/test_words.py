@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from cli.words import parse_listen, parse_span
+from cli.words import parse_listen, parse_span, parse_time
 from pki.errors import InputError
 
 
@@ -41,3 +41,31 @@ def test_a_span_beyond_the_calendar_is_refused() -> None:
     """Counted from now it would be a date that nothing can hold."""
     with pytest.raises(InputError, match="hundred years"):
         parse_span("999999w")
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("2026-11-22T12:00:00Z", dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)),
+        ("2026-11-22T12:00:00z", dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)),
+        ("2026-11-22T12:00:00.5Z", dt.datetime(2026, 11, 22, 12, 0, 0, 500_000, tzinfo=dt.UTC)),
+        ("2026-11-22T13:30:00+01:30", dt.datetime(2026, 11, 22, 12, tzinfo=dt.UTC)),
+        ("2026-11-22", dt.datetime(2026, 11, 22, tzinfo=dt.UTC)),
+    ],
+)
+def test_a_time_is_read_as_rfc_3339_has_it(text: str, read: dt.datetime) -> None:
+    """With Z or an offset; a date is its first second in UTC."""
+    assert parse_time(text) == read
+    assert parse_time(text).tzinfo is dt.UTC
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "now", "2026-11-22T12:00:00", "2026-13-01", "2026-02-30", "22.11.2026", "1764000000", "2026-11-22 12:00:00Z",
+     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-22T25:00:00Z", "2026-11-22T12:00:00Z\n",
+     "\uff12026-11-22"],
+)  # fmt: skip
+def test_anything_else_is_no_time(text: str) -> None:
+    """A time without its zone means another one elsewhere."""
+    with pytest.raises(InputError, match=r"usage\.time"):
+        parse_time(text)

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.chain import INTERMEDIATES_MOST, LINKS_MOST, Chain, Purpose, key_id, verify
+from pki.chain import LINKS_MOST, Chain, Purpose, key_id, verify
 from pki.errors import RefusedError
 from tests.pki.papers import NOW, authority, codes, handmade, issuing, key, leaf, root
 
@@ -122,7 +122,7 @@ def test_the_caller_may_ask_for_a_shorter_path() -> None:
 def test_a_maze_of_look_alikes_costs_no_more_than_the_limits() -> None:
     """Certificates that all issue each other end in a refusal, quickly, and the honest path is still found first."""
     holder = key("p256", "maze")
-    maze = [handmade("Maze", holder, "Maze", holder, *authority(), number=n + 1) for n in range(3 * INTERMEDIATES_MOST)]
+    maze = [handmade("Maze", holder, "Maze", holder, *authority(), number=n + 1) for n in range(2 * LINKS_MOST)]
     lost = handmade("SN", key(), "Maze", holder)
 
     assert refused(lost, [ROOT], maze) == {"chain.untrusted"}

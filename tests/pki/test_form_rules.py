@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from pki.question import Purpose
 from tests.chains import (
@@ -36,7 +37,7 @@ EMPTY = b"\x30\x00"
 BAD, PATH = {"chain.malformed"}, {"chain.path"}
 PATHLESS = {"chain.untrusted"}
 URL = x509.UniformResourceIdentifier("http://ca.example.org")
-AIA = x509.AuthorityInformationAccess([x509.AccessDescription(x509.AuthorityInformationAccessOID.OCSP, URL)])
+AIA = x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, URL)])
 POLICY = "06032a0304"
 
 

@@ -20,6 +20,7 @@ def test_a_strong_key_passes(kind: str) -> None:
     ("kind", "code", "clause"),
     [
         ("rsa1024", "alg.weak", "A00.FR.502"),
+        ("rsa2052", "alg.unsupported", "A00.FR.502"),
         ("p192", "alg.weak", "A00.FR.503"),
         ("p224", "alg.unsupported", "A00.FR.504"),
     ],

@@ -1,0 +1,61 @@
+"""Signatures over the bytes that came."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa
+
+from pki.crl import RevocationList
+from pki.fields import read_fields, read_list_fields
+from pki.signed import is_signed
+from tests.chains import ECDSA_SHA384, ED448, LEAF, RSA_SHA256, crl, ext, root
+from tests.pki.papers import key
+
+KINDS = ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448"]
+
+
+def signed(holder: str, asked: str = "", **how: Any) -> bool:
+    """Whether a certificate signed with one key is signed with the one asked about."""
+    leaf = root("Root", key(holder, "signed")).issue("Leaf", key("p256", "chain-leaf"), ext(LEAF), **how)
+    return is_signed(leaf.certificate, read_fields(leaf.der), key(asked or holder, "signed").public_key())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_signature_of_every_kind_is_checked(kind: str) -> None:
+    """Good as it is; bad with one bit changed, or by another key of the kind."""
+    assert signed(kind)
+    assert not signed(kind, bend=True)
+    assert not signed(kind, signer=key(kind, "stranger"))
+
+
+@pytest.mark.parametrize("asked", KINDS)
+def test_no_key_signs_in_the_way_of_another_kind(asked: str) -> None:
+    """Whatever the algorithm says."""
+    assert [kind for kind in KINDS if signed(kind, asked)] == [asked]
+    assert not signed("ed25519", inner=ED448, outer=ED448)
+
+
+def test_both_names_of_the_algorithm_count() -> None:
+    """RFC 5280 4.1.1.2: they are the same, and the one that was used."""
+    assert signed("p256", inner=ECDSA_SHA384)
+    assert not signed("p256", outer=ECDSA_SHA384)
+    assert not signed("p256", inner=ECDSA_SHA384, outer=RSA_SHA256)
+
+
+def test_a_key_that_stations_cannot_use_is_not_tried() -> None:
+    """DSA: refused by its kind, whatever it signed."""
+    leaf = root().issue("Leaf", key("p256", "chain-leaf"))
+    other = dsa.generate_private_key(2048).public_key()
+
+    assert not is_signed(leaf.certificate, read_fields(leaf.der), other)
+
+
+def test_lists_are_signed_in_the_same_way() -> None:
+    """By the same function."""
+    anchor = root()
+    good, bad = crl(anchor), crl(anchor, bend=True)
+
+    assert is_signed(RevocationList.read(good).crl, read_list_fields(good), anchor.holder.public_key())
+    assert not is_signed(RevocationList.read(bad).crl, read_list_fields(bad), anchor.holder.public_key())
