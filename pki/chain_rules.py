@@ -136,17 +136,16 @@ def _examine_issuer(paper: Paper, below: int, question: Question) -> Iterator[Fi
 
 def _examine_leaf(leaf: Paper, question: Question) -> Iterator[Finding]:
     """What the leaf is for: key usage and extended key usage, where present, must allow it (RFC 5280 4.2.1.3, .12)."""
-    if leaf.is_authority and (question.purpose is not Purpose.ANY or question.name is not None):
-        wanted = "server" if question.purpose is Purpose.ANY else question.purpose
-        yield error(question.code("is_ca"), "RFC 5280 4.2.1.9", f"{leaf} is an authority, not a {wanted}")
-    if question.purpose is Purpose.ANY:
+    if question.use is Purpose.ANY:
         return
+    if leaf.is_authority:
+        yield error(question.code("is_ca"), "RFC 5280 4.2.1.9", f"{leaf} is an authority, not a {question.use}")
     usage = leaf.find(x509.KeyUsage)
     if usage is not None and not usage.value.digital_signature:
         yield error(question.code("purpose"), "RFC 5280 4.2.1.3", f"the key usage of {leaf} lacks digital signature")
     yield from _examine_extended_usage(leaf, question)
     found = leaf.find(x509.ExtendedKeyUsage)
-    if question.purpose is Purpose.CSMS and found and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in found.value:
+    if question.use is Purpose.CSMS and found and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in found.value:
         says = f"{leaf} is for any use; a server's certificate says that it is a server's"
         yield error(question.code("purpose"), "RFC 5280 4.2.1.12", says)
 
@@ -159,11 +158,11 @@ def _examine_lone(leaf: Paper, question: Question) -> Iterator[Finding]:
 
 def _examine_extended_usage(paper: Paper, question: Question) -> Iterator[Finding]:
     """Asked of the leaf and of everything above it: an authority held to one use vouches for no other."""
-    if question.purpose is Purpose.ANY:
+    if question.use is Purpose.ANY:
         return
     found = paper.find(x509.ExtendedKeyUsage)
-    allowed = {_EXTENDED[question.purpose]}
-    if question.purpose is not Purpose.CSMS:  # a server says that it is one; web authorities may not write "any"
+    allowed = {_EXTENDED[question.use]}
+    if question.use is not Purpose.CSMS:  # a server says that it is one; web authorities may not write "any"
         allowed.add(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
     if found is None and question.purpose is Purpose.FIRMWARE and not paper.is_authority:
         says = f"{paper} does not say that it is for code signing"

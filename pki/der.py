@@ -6,8 +6,7 @@ Only what DER allows is read: one way to write each length, none left open, tags
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 BOOLEAN: Final = 0x01
 INTEGER: Final = 0x02
@@ -26,8 +25,7 @@ SET: Final = 0x31
 _LENGTH_BYTES_MOST: Final = 4  # of a length in the long form; 4 GiB is more than anything here may have
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """One box: its tag, what is in it, and ``raw``, the whole of it as it came."""
 
     tag: int

@@ -6,6 +6,7 @@ that two readers will understand it differently. Each rule stands alone; ``exami
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -148,6 +149,9 @@ def _examine_alternative_name(paper: Paper, question: Question) -> Iterator[Find
     for name in found.value.get_values_for_type(x509.DNSName):
         if not is_written_well(name):
             yield _wrong(question, "RFC 5280 4.2.1.6", f"{name[:64]!r} of {paper} is no DNS name")
+    for address in found.value.get_values_for_type(x509.IPAddress):
+        if isinstance(address, IPv4Network | IPv6Network):
+            yield _wrong(question, "RFC 5280 4.2.1.6", f"{str(address)!r} of {paper} is no address")
 
 
 def _examine_usage(paper: Paper, question: Question) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ cannot be read to the last field raises ``ValueError`` here and nowhere later.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -18,6 +18,7 @@ from pki.fields import Fields, check_subtrees, read_fields, read_mappings
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
@@ -33,6 +34,7 @@ class Paper:
     subject: DistinguishedName = field(repr=False, compare=False)
     issuer: DistinguishedName = field(repr=False, compare=False)
     extensions: x509.Extensions = field(repr=False, compare=False)
+    by_kind: Mapping[type[x509.ExtensionType], x509.Extension[x509.ExtensionType]] = field(repr=False, compare=False)
     key: CertificatePublicKeyTypes = field(repr=False, compare=False)
     begin: dt.datetime = field(repr=False, compare=False)
     end: dt.datetime = field(repr=False, compare=False)
@@ -52,6 +54,7 @@ class Paper:
                 compared(fields.subject),
                 compared(fields.issuer),
                 certificate.extensions,
+                {type(each.value): each for each in certificate.extensions},
                 certificate.public_key(),
                 certificate.not_valid_before_utc,
                 certificate.not_valid_after_utc,
@@ -62,10 +65,7 @@ class Paper:
 
     def find(self, kind: type[E]) -> x509.Extension[E] | None:
         """Return the extension of this kind, or ``None``."""
-        try:
-            return self.extensions.get_extension_for_class(kind)
-        except x509.ExtensionNotFound:
-            return None
+        return cast("x509.Extension[E] | None", self.by_kind.get(kind))
 
     @property
     def is_self_issued(self) -> bool:

@@ -54,7 +54,7 @@ class Search:
             self.is_exhausted = True
             return
         for issuer in self._candidates(last):
-            is_new = issuer is not path[0] and not any(_is_same(issuer, each) for each in path[1:])
+            is_new = issuer != path[0] and not any(_is_same(issuer, each) for each in path[1:])
             if is_new and self._is_link(last, issuer):
                 yield from self._extend((*path, issuer))
 

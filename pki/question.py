@@ -30,7 +30,7 @@ class Purpose(StrEnum):
     FIRMWARE = "firmware"
     """The leaf signs firmware, and stands directly below its manufacturer's anchor."""
     ANY = "any"
-    """The path holds; what the leaf may do is not asked."""
+    """The path holds; what the leaf may do is not asked, unless a name is: then it is a server's."""
 
 
 DEPTH_MOST: Final = {Purpose.STATION: 4, Purpose.CSMS: 4, Purpose.FIRMWARE: 1, Purpose.ANY: 10}
@@ -63,6 +63,11 @@ class Question:
     def code(self, name: str) -> str:
         """Return the stable code of a finding."""
         return f"{'signer' if self.purpose is Purpose.FIRMWARE else 'chain'}.{name}"
+
+    @property
+    def use(self) -> Purpose:
+        """What the leaf is to be used for: whoever asks for a name without a purpose has dialled a server."""
+        return Purpose.CSMS if self.purpose is Purpose.ANY and self.name is not None else self.purpose
 
     @property
     def clause(self) -> str:

@@ -235,18 +235,20 @@ def revocations(draw: st.DrawFn, parties: list[Party], leaf: Party) -> list[byte
         scope = x509.IssuingDistributionPoint(
             None, None, *draw(st.sampled_from([(True, False), (False, True)])), None, False, False
         )
+        # openssl tells the lists of two authorities of one name apart by this alone
+        plain = (CRL_NUMBER, ext(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.holder.public_key())))
         changes: dict[str, dict[str, Any]] = {
             "stale": {"end": NOW - DAY / 2},
             "early": {"begin": NOW + DAY / 2},
             "endless": {"end": None},
             "bent": {"bend": True},
             "stranger": {"signer": key("p256", "stranger")},
-            "scope": {"extensions": (CRL_NUMBER, ext(scope, critical=True))},
-            "critical": {"extensions": (CRL_NUMBER, raw("2a0304", number(1), critical=True))},
+            "scope": {"extensions": (*plain, ext(scope, critical=True))},
+            "critical": {"extensions": (*plain, raw("2a0304", number(1), critical=True))},
             "numberless": {"extensions": ()},
         }
         if how != "none":
-            lists.append(crl(issuer, *listed, **changes.get(str(how), {})))
+            lists.append(crl(issuer, *listed, **{"extensions": plain, **changes.get(str(how), {})}))
     return lists
 
 

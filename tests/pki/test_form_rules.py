@@ -154,6 +154,7 @@ def test_a_key_of_the_issuer_is_never_critical() -> None:
         pytest.param((san("a.*.example.org"),), {}, BAD, id="a wildcard that is not left-most"),
         pytest.param((san("*"),), {}, BAD, id="a wildcard alone"),
         pytest.param((raw("551d11", b"\x30\x05\x87\x03\x01\x02\x03"),), {}, BAD, id="an address of three octets"),
+        pytest.param((raw("551d11", b"\x30\x0a\x87\x08\xc0\0\2\0\xff\xff\xff\0"),), {}, BAD, id="a network"),
         pytest.param((raw("551d11", b"\x04\x00"),), {}, BAD, id="no sequence"),
         pytest.param(
             (raw("551d11", san("a.example.org")[9:], critical=True),), {}, BAD, id="critical beside a subject"

@@ -39,3 +39,16 @@ def test_every_purpose_has_a_clause_and_a_depth(purpose: Purpose) -> None:
     """A firmware signer stands directly below its anchor (A00.FR.603)."""
     assert ask(purpose).clause
     assert DEPTH_MOST[purpose] == {Purpose.FIRMWARE: 1, Purpose.ANY: 10}.get(purpose, 4)
+
+
+@pytest.mark.parametrize(
+    ("purpose", "name", "use"),
+    [
+        (Purpose.ANY, None, Purpose.ANY),
+        (Purpose.ANY, "a.example.org", Purpose.CSMS),
+        (Purpose.STATION, "sn-1", Purpose.STATION),
+    ],
+)
+def test_whoever_asks_for_a_name_has_dialled_a_server(purpose: Purpose, name: str | None, use: Purpose) -> None:
+    """A certificate for clients, or for authorities, does not become a server's by its name."""
+    assert Question(purpose, NOW, 4, lambda _issuer, _serial: False, name).use is use

@@ -146,7 +146,9 @@ def test_a_common_name_beside_alternative_names_is_one_of_them(common_name: str,
         ([ExtendedKeyUsageOID.CLIENT_AUTH], "a.example.org", CSMS, {"chain.purpose"}),
         ([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE], "", CSMS, {"chain.purpose"}),
         ([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE], "", STATION, set()),
-        ([ExtendedKeyUsageOID.CLIENT_AUTH], "a.example.org", ANY, set()),
+        ([ExtendedKeyUsageOID.CLIENT_AUTH], "a.example.org", ANY, {"chain.purpose"}),
+        ([ExtendedKeyUsageOID.SERVER_AUTH], "a.example.org", ANY, set()),
+        ([ExtendedKeyUsageOID.CLIENT_AUTH], "", ANY, set()),
     ],
 )
 def test_the_right_name_does_not_make_up_for_the_wrong_use(
