@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pki.paper import Paper
 
+FRAME_BYTES_MOST: Final = 262_144  # bytes of a list beside its entries; honest ones have a few hundred
 VERSION: Final = 2  # of lists with extensions, RFC 5280 5.1.2.1
 
 _CRITICAL: Final = b"\x01\x01\xff"  # BOOLEAN TRUE; without these bytes an entry has no critical extension
@@ -53,6 +54,8 @@ class RevocationList:
         """Read a list. Raises ``ValueError``."""
         try:
             fields = read_list_fields(der)
+            if len(der) - len(fields.entries) > FRAME_BYTES_MOST:
+                raise ValueError(f"more than {FRAME_BYTES_MOST} bytes beside its entries")
             crl = x509.load_der_x509_crl(der)
             _ = crl.last_update_utc, crl.next_update_utc, crl.signature_hash_algorithm
             return cls(crl, fields, compared(fields.issuer), crl.extensions)

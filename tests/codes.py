@@ -36,7 +36,7 @@ TABLES: Final[dict[str, Mapping[str, str]]] = {
 
 Function: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef
 
-PATH_ROOMS: Final = ("chain", "signer")  # what ``Question.code`` in pki/chain_rules.py writes before a name
+PATH_ROOMS: Final = ("chain", "signer")  # what ``Question.code`` in pki/question.py writes before a name
 # Codes that were counted where they were first raised: they come back over a wire, or are the cause of an event.
 HANDED_ON: Final = {"pki/edge/wire.py: code", "secproxy/edge/claim_line.py: cause"}
 

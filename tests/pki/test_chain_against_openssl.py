@@ -266,7 +266,9 @@ def ask_openssl(case: Case, folder: Path) -> str:
     for name, ders in files.items():
         (folder / name).write_bytes(pem("CERTIFICATE", *ders))
     command = ["openssl", "verify", "-CAfile", str(folder / "root"), "-attime", str(int(NOW.timestamp()))]
-    command += ["-partial_chain", "-auth_level", "2", "-policy_check"] + ["-x509_strict"] * case.strict
+    command += ["-partial_chain", "-auth_level", "2", "-policy_check", "-policy", "2.5.29.32.0"] + [
+        "-x509_strict"
+    ] * case.strict
     if case.between:
         command += ["-untrusted", str(folder / "between")]
     if case.crls:

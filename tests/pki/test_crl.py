@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 from cryptography import x509
 
-from pki.crl import RevocationList, RevocationLists, read_entries
+from pki.crl import FRAME_BYTES_MOST, RevocationList, RevocationLists, read_entries
 from pki.paper import Paper
 from tests.chains import CRL_NUMBER, DAY, LEAF, Party, authority, box, chain, crl, entry, ext, faults, moment, raw, root
 from tests.pki.papers import NOW, key, usage
@@ -119,7 +119,7 @@ def test_two_authorities_of_one_name_keep_their_lists_apart() -> None:
     "der",
     [b"", b"\x30\x00", b"\x30\x03\x02\x01\x00", ABOVE[:-1], ABOVE + b"\0", ROOT.der,
      crl(CA, extensions=(CRL_NUMBER, CRL_NUMBER)), crl(CA, extensions=(raw("551d14", b"\xff"),)),
-     crl(CA, version=b"\x02\x01\x05")],
+     crl(CA, version=b"\x02\x01\x05"), crl(CA, extensions=(CRL_NUMBER, raw("2a0304", bytes(FRAME_BYTES_MOST))))],
 )  # fmt: skip
 def test_what_is_no_list_is_told_as_such(der: bytes) -> None:
     """``ValueError`` and nothing else, whatever the bytes."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.crl import RevocationList
 from pki.fields import read_fields, read_list_fields
 from pki.signed import is_signed
-from tests.chains import ECDSA_SHA384, ED448, LEAF, RSA_SHA256, crl, ext, root
-from tests.pki.papers import key
+from tests.chains import DAY, ECDSA_SHA384, ED448, LEAF, RSA_SHA256, crl, ext, root
+from tests.pki.papers import NOW, key
 
 KINDS = ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448"]
 
@@ -59,3 +62,18 @@ def test_lists_are_signed_in_the_same_way() -> None:
 
     assert is_signed(RevocationList.read(good).crl, read_list_fields(good), anchor.holder.public_key())
     assert not is_signed(RevocationList.read(bad).crl, read_list_fields(bad), anchor.holder.public_key())
+
+
+@pytest.mark.parametrize("salt", [padding.PSS.DIGEST_LENGTH, 20])
+def test_rsa_signs_in_the_newer_way_as_well(salt: Any) -> None:
+    """PSS, with whatever salt the algorithm says."""
+    holder = key("rsa2048", "signed")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    anchor = root("Root", holder)
+    builder = x509.CertificateBuilder(anchor.certificate.subject, x509.Name([]), key().public_key(), 7, NOW, NOW + DAY)
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt)
+    leaf = builder.sign(holder, hashes.SHA256(), rsa_padding=pss)
+    fields = read_fields(leaf.public_bytes(Encoding.DER))
+
+    assert is_signed(leaf, fields, holder.public_key())
+    assert not is_signed(leaf, fields, key("rsa2048", "stranger").public_key())
