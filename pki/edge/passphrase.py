@@ -84,7 +84,7 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lanes: Annotated[int, msgspec.Meta(ge=1, le=64)] = ARGON2_LANES
 
     def lock(self, passphrase: Passphrase) -> Passphrase:
-        """Return what the key files are encrypted under. Takes about a quarter of a second; once a process is enough."""
+        """Return what the key files are encrypted under. It takes a quarter of a second: once a process is enough."""
         if self.kdf == "none":
             return passphrase
         salt = bytes.fromhex(self.salt)
