@@ -61,7 +61,11 @@ def issue(asked: Asked, station: StationIdentity, csr: str, days: int | None, ou
 @click.option(
     "--status", type=click.Choice([state.value for state in CertificateStatus]), help="Only those in this state."
 )
-@click.option("--expiring", type=SPAN, help="Only those that end within this time, for example 30d.")
+@click.option(
+    "--expiring",
+    type=SPAN,
+    help="Only valid ones that end within this time, for example 30d; with --status, those in that state.",
+)
 @pass_asked
 def list_(asked: Asked, station: StationIdentity | None, status: str | None, expiring: dt.timedelta | None) -> None:
     """List certificates, soonest expiry first."""

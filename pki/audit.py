@@ -2,8 +2,8 @@
 
 Pure RFC 6962 (2.1): leaves and nodes are hashed apart, a proof is a handful of hashes, and anybody with the proof and a
 signed checkpoint can verify it. Entries are canonical JSON; checkpoints are C2SP's text with one Ed25519 signature.
-Everywhere
-here a *leaf* is the 32-byte hash of an entry, as ``leaf_hash`` gives it, never the entry itself.
+Everywhere here a *leaf* is the 32-byte hash of an entry, as ``leaf_hash`` gives it, never the entry itself. A proof
+consists of the roots over some ranges of leaves; which ranges is arithmetic, so the leaves are read once and not kept.
 """
 
 from __future__ import annotations
@@ -12,24 +12,30 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pki.checkpoint import open_checkpoint, sign_checkpoint
 from pki.errors import RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "Frontier",
     "Json",
     "consistency_proof",
+    "consistency_ranges",
     "entry",
+    "frontier_of",
     "inclusion_proof",
+    "inclusion_ranges",
     "leaf_hash",
     "node_hash",
     "open_checkpoint",
+    "range_roots",
     "root_of",
     "sign_checkpoint",
     "verify_consistency",
@@ -88,24 +94,60 @@ class Frontier:
         return root
 
 
-def root_of(leaves: Sequence[bytes]) -> bytes:
+def root_of(leaves: Iterable[bytes]) -> bytes:
     """Return the root over these leaves, from scratch."""
-    frontier = Frontier()
-    for leaf in leaves:
-        frontier = frontier.append(leaf)
-    return frontier.root()
+    return _grown(leaves).root()
+
+
+def frontier_of(leaves: Iterable[bytes], size: int) -> Frontier:
+    """Return the edge after the first ``size`` leaves."""
+    return _grown(islice(leaves, size))
 
 
 def inclusion_proof(index: int, leaves: Sequence[bytes]) -> list[bytes]:
     """Return the hashes that prove the leaf at ``index`` is under the root of all ``leaves`` (RFC 6962 2.1.1)."""
-    if not 0 <= index < len(leaves):
+    return range_roots(inclusion_ranges(index, len(leaves)), leaves)
+
+
+def inclusion_ranges(index: int, size: int) -> list[range]:
+    """Return the ranges of leaves whose roots are the proof for the leaf at ``index``, in the proof's order."""
+    if not 0 <= index < size:
         raise ValueError("there is no such leaf")
-    if len(leaves) == 1:
-        return []
-    split = _split(len(leaves))
-    if index < split:
-        return [*inclusion_proof(index, leaves[:split]), root_of(leaves[split:])]
-    return [*inclusion_proof(index - split, leaves[split:]), root_of(leaves[:split])]
+    ranges, whole = [], range(size)
+    while len(whole) > 1:
+        middle = whole.start + _split(len(whole))
+        left, right = range(whole.start, middle), range(middle, whole.stop)
+        whole, sibling = (left, right) if index < middle else (right, left)
+        ranges.append(sibling)
+    return ranges[::-1]
+
+
+def consistency_ranges(first: int, size: int) -> list[range]:
+    """Return the ranges of leaves whose roots prove that ``first`` leaves are the beginning of ``size``, in order."""
+    if not 0 < first <= size:
+        raise ValueError("the older log has between one leaf and as many as the newer")
+    ranges, whole = [], range(size)
+    while whole.stop != first:
+        middle = whole.start + _split(len(whole))
+        left, right = range(whole.start, middle), range(middle, whole.stop)
+        whole, sibling = (left, right) if first <= middle else (right, left)
+        ranges.append(sibling)
+    return ([whole] if whole.start else []) + ranges[::-1]
+
+
+def range_roots(ranges: Sequence[range], leaves: Iterable[bytes]) -> list[bytes]:
+    """Return the root over each range of leaves, in the ranges' order; reads the leaves once and keeps none.
+
+    The ranges do not overlap. ``ValueError`` when there are fewer leaves than they need.
+    """
+    stream, place, roots = iter(leaves), 0, {}
+    for wanted in sorted(ranges, key=lambda each: each.start):
+        deque(islice(stream, wanted.start - place), maxlen=0)
+        grown = _grown(islice(stream, len(wanted)))
+        if grown.size != len(wanted):
+            raise ValueError(f"the leaves end before {wanted.stop}")
+        roots[wanted], place = grown.root(), wanted.stop
+    return [roots[wanted] for wanted in ranges]
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
@@ -120,9 +162,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 def consistency_proof(first: int, leaves: Sequence[bytes]) -> list[bytes]:
     """Return the hashes that prove the log of ``first`` leaves is the beginning of this one (RFC 6962 2.1.2)."""
-    if not 0 < first <= len(leaves):
-        raise ValueError("the older log has between one leaf and as many as the newer")
-    return _consistency(first, leaves, whole=True)
+    return range_roots(consistency_ranges(first, len(leaves)), leaves)
 
 
 def verify_consistency(first: int, second: int, first_root: bytes, second_root: bytes, proof: Sequence[bytes]) -> None:
@@ -137,6 +177,21 @@ def verify_consistency(first: int, second: int, first_root: bytes, second_root: 
 
 
 _ADVICE: Final = "Treat the log as altered: keep every copy, compare with the last checkpoint held elsewhere."
+
+
+def _grown(leaves: Iterable[bytes]) -> Frontier:
+    """Append many at once: the same arithmetic as ``Frontier.append``, without a frontier for each leaf."""
+    hashes: list[bytes] = []
+    size = 0
+    for leaf in leaves:
+        hashes.append(leaf)
+        carries = size
+        while carries & 1:
+            right = hashes.pop()
+            hashes.append(node_hash(hashes.pop(), right))
+            carries >>= 1
+        size += 1
+    return Frontier(size, tuple(hashes))
 
 
 def _split(size: int) -> int:
@@ -156,16 +211,6 @@ def _climb(leaf: bytes, index: int, size: int, proof: list[bytes]) -> bytes:
     return node_hash(sibling, _climb(leaf, index - split, size - split, proof))
 
 
-def _consistency(first: int, leaves: Sequence[bytes], *, whole: bool) -> list[bytes]:
-    """``whole`` says that the older tree is one the verifier has the root of already."""
-    if first == len(leaves):
-        return [] if whole else [root_of(leaves)]
-    split = _split(len(leaves))
-    if first <= split:
-        return [*_consistency(first, leaves[:split], whole=whole), root_of(leaves[split:])]
-    return [*_consistency(first - split, leaves[split:], whole=False), root_of(leaves[:split])]
-
-
 def _rebuild(first: int, second: int, first_root: bytes, proof: list[bytes]) -> tuple[bytes, bytes]:
     """Recompute both roots from a proof."""
     if not 0 < first <= second:
@@ -177,7 +222,7 @@ def _rebuild(first: int, second: int, first_root: bytes, proof: list[bytes]) -> 
 
 
 def _descend(first: int, second: int, first_root: bytes, proof: list[bytes], *, whole: bool) -> tuple[bytes, bytes]:
-    """Walk as ``_consistency`` walked; the proof's last hash belongs to the level at hand."""
+    """Walk as ``consistency_ranges`` walked; the proof's last hash belongs to the level at hand."""
     if first == second:
         shared = first_root if whole else proof.pop()
         return shared, shared

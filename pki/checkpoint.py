@@ -13,13 +13,14 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
-from pki.errors import RefusedError
+from pki.errors import InputError, RefusedError
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ROOT_LENGTH: Final = 32  # bytes; SHA-256, RFC 6962 2.1
 CHECKPOINT_LENGTH: Final = 1_024  # characters; ours take about 250
@@ -58,6 +59,19 @@ def open_checkpoint(text: str, origin: str, public_key: Ed25519PublicKey) -> tup
     except (InvalidSignature, binascii.Error, ValueError):
         raise _refused("its signature does not verify") from None
     return int(note["size"]), root
+
+
+def read_public_key(pem: str) -> Ed25519PublicKey:
+    """Read the key that checkpoints verify under; ``InputError("audit.key")`` when it is none."""
+    try:
+        key = load_pem_public_key(pem.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise InputError(
+            "audit.key", "this is no Ed25519 public key in PEM", "Give the home's ca/audit.pub.pem, as it was copied."
+        )
+    return key
 
 
 def _key_hash(origin: str, key: Ed25519PublicKey) -> bytes:

@@ -37,6 +37,13 @@ CODES: Final[Mapping[str, str]] = {
     "alg.experimental": "The key is of a kind under trial (ML-DSA), which no station can verify yet; never rely on it.",
     "alg.unsupported": "A key or a signature is of a kind that is not known here; use ECDSA on P-256, or RSA.",
     "alg.weak": "A key or a signature is weaker than the standard allows; have a new one made with a stronger one.",
+    # The audit log, its exports and proofs
+    "audit.broken": "The audit log contradicts itself: an entry was changed or dropped; stop, and keep all files.",
+    "audit.export": "The file is no export of an audit log, or not whole; give it as 'bollard audit export' wrote it.",
+    "audit.export_part": "The export does not begin with the log's first entry, so this cannot be shown from it.",
+    "audit.key": "This is no public key of an audit log; give the home's ca/audit.pub.pem.",
+    "audit.proof": "This is no proof about an audit log; give it as 'bollard audit prove' wrote it.",
+    "audit.range": "The audit log has no such entries or checkpoints; ask for those there are, within the limit.",
     # Certificates and requests as they are read
     "certificate.unreadable": "This is no certificate that can be read; give it in PEM, and nothing else beside it.",
     "crl.unreadable": "This is no revocation list that can be read; give it in PEM or DER.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar
 
 from pki.edge import calls, lock, wire
 from pki.edge.client import Authority
@@ -15,7 +15,7 @@ from pki.edge.office.front import Office
 from pki.errors import BollardError, ConflictError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from pki.edge.home import Home
 
@@ -32,6 +32,13 @@ class Asker(Protocol):
 
     async def ask(self, call: calls.Call, answer: type[T]) -> T:
         """Ask one question; ``answer`` is the call's ``Answer``."""
+
+
+class Ask(Protocol):
+    """Asks one question of many; ``answer`` is the call's ``Answer``."""
+
+    def __call__(self, call: calls.Call, answer: type[T]) -> T:
+        """Ask and wait."""
 
 
 def ask_once(home: Home, call: calls.Call, answer: type[T]) -> T:
@@ -61,19 +68,38 @@ def ask_many(
     asyncio.run(_converse(home, all_of_them))
 
 
+@contextlib.contextmanager
+def conversation(home: Home) -> Iterator[Ask]:
+    """Ask one question after the other of one authority; where none runs, be it, and let nobody else, until the end."""
+    with contextlib.ExitStack() as held, asyncio.Runner() as runner:
+        asker = runner.run(_open(home, held))
+
+        def ask(call: calls.Call, answer: type[T]) -> T:
+            return runner.run(asker.ask(call, answer))
+
+        try:
+            yield ask
+        finally:
+            runner.run(asker.close())
+
+
 async def _converse(home: Home, talk: Callable[[Asker], Awaitable[R]]) -> R:
+    with contextlib.ExitStack() as held:
+        asker = await _open(home, held)
+        try:
+            return await talk(asker)
+        finally:
+            await asker.close()
+
+
+async def _open(home: Home, held: contextlib.ExitStack) -> Authority | _Myself:
     for _ in range(int(PATIENCE / PAUSE)):
         try:
-            authority = await Authority.connect(home)
+            return await Authority.connect(home)
         except UnreachableError:
             with contextlib.suppress(_Taken):
-                return await _converse_with_self(home, talk)
+                return await _Myself.open(home, held)
             await asyncio.sleep(PAUSE)  # another process starts or stops just now: it answers, or its lock goes
-        else:
-            try:
-                return await talk(authority)
-            finally:
-                await authority.close()
     raise ConflictError(
         "authority.silent",
         f"another process holds the authority's lock, yet answers nobody for {PATIENCE:.0f} seconds",
@@ -92,6 +118,15 @@ class _Myself:
         self._office = office
         self._who = str(wire.own_peer())
 
+    @classmethod
+    async def open(cls, home: Home, held: contextlib.ExitStack) -> Self:
+        """Take the lock, for as long as ``held`` lasts, and open the office."""
+        try:
+            held.enter_context(lock.hold(home.lock))
+        except ConflictError:
+            raise _Taken from None
+        return cls(await Office.open(home))
+
     async def ask(self, call: calls.Call, answer: type[T]) -> T:
         """Answer as the authority would over its socket."""
         row = await self._office.handle(call, self._who)
@@ -99,15 +134,6 @@ class _Myself:
             raise TypeError(f"{type(call).__name__} is answered by {type(row).__name__}, not by {answer.__name__}")
         return row
 
-
-async def _converse_with_self(home: Home, talk: Callable[[Asker], Awaitable[R]]) -> R:
-    with contextlib.ExitStack() as held:
-        try:
-            held.enter_context(lock.hold(home.lock))
-        except ConflictError:
-            raise _Taken from None
-        office = await Office.open(home)
-        try:
-            return await talk(_Myself(office))
-        finally:
-            await office.close()
+    async def close(self) -> None:
+        """Close the office."""
+        await self._office.close()

@@ -188,7 +188,10 @@ class Certificates(Row, frozen=True):
 
 
 class ListCertificates(Call, frozen=True):
-    """List certificates; empty fields do not filter. ``expiring_before`` keeps those that end earlier."""
+    """List certificates; empty fields do not filter.
+
+    ``expiring_before`` keeps those that end earlier: of those that hold now, or of those in the ``status`` asked for.
+    """
 
     Answer = Certificates
     station: str = ""
@@ -417,15 +420,21 @@ class ListAudit(Call, frozen=True):
 
 
 class AuditVerified(Row, frozen=True):
-    """The whole log was recomputed and agrees with every signed checkpoint."""
+    """The whole log was recomputed and agrees with every signed checkpoint, and every row of the tables with it.
+
+    Of ``rows``, ``rows_in_part`` were recorded by older versions, whose entries prove some of their fields only.
+    """
 
     size: int
     root: str
     checkpoints: int
+    rows: int = 0
+    rows_in_part: int = 0
 
 
 class VerifyAudit(Call, frozen=True):
-    """Recompute the log from its entries. An edited or dropped entry raises ``RefusedError`` naming it.
+    """Recompute the log from its entries, and the tables from the log. An edited, added or dropped entry or row raises
+    ``RefusedError`` naming it.
 
     ``checkpoint`` is the text of one kept elsewhere, to be compared with too; empty for none.
     """
@@ -446,6 +455,68 @@ class MakeCheckpoint(Call, frozen=True):
     """Sign the log's present state."""
 
     Answer = Checkpoint
+
+
+# -- audit evidence: exports, proofs ------------------------------------------------------------------------------
+
+
+class AuditDescribed(Row, frozen=True):
+    """What an export of the log begins with; ``frontier`` is the tree's edge before entry ``first``.
+
+    ``public_key`` is PEM; a checkpoint was signed over ``size`` entries just now; ``checkpoints`` of those there are
+    were signed over ``first`` entries or more.
+    """
+
+    origin: str
+    public_key: str
+    first: int
+    size: int
+    checkpoints: int
+    frontier: tuple[bytes, ...]
+
+
+class DescribeAudit(Call, frozen=True):
+    """Sign the log's present state and say what an export from entry ``first`` on begins with."""
+
+    Answer = AuditDescribed
+    first: int = 0
+
+
+class Checkpoints(Row, frozen=True):
+    """Checkpoints, oldest first."""
+
+    checkpoints: tuple[Checkpoint, ...]
+
+
+class ListCheckpoints(Call, frozen=True):
+    """List the checkpoints over at least ``least`` entries: ``limit`` of them, after the ``first`` oldest."""
+
+    Answer = Checkpoints
+    least: int = 0
+    first: int = 0
+    limit: int = 50
+
+
+class AuditProof(Row, frozen=True):
+    """A proof that stands by itself, as JSON text (``pki.proof``)."""
+
+    text: str
+
+
+class ProveEntry(Call, frozen=True):
+    """Prove that the entry at ``index`` is in the log that ``checkpoint`` was signed over; empty: the present one."""
+
+    Answer = AuditProof
+    index: int
+    checkpoint: str = ""
+
+
+class ProveGrowth(Call, frozen=True):
+    """Prove that the log only grew between two checkpoints, given as their texts; ``newer`` empty: the present one."""
+
+    Answer = AuditProof
+    older: str
+    newer: str = ""
 
 
 # -- the proxy's standing question -------------------------------------------------------------------------------

@@ -70,12 +70,15 @@ def translate(problem: sqlite3.Error) -> BollardError:
             "Close what has ledger.db open (a database browser, a backup); only the authority may write to it.",
         )
     if code in _DAMAGED:
-        return BollardError(
-            "ledger.damaged",
-            "ledger.db is not a sound SQLite file",
-            "Stop Bollard and restore the ledger from a backup.",
-        )
+        return damaged("it is not a sound SQLite file")
     return BollardError("ledger.failed", f"the ledger failed: {problem}", "Look at the disk, then try again.")
+
+
+def damaged(why: str) -> BollardError:
+    """Say that the ledger holds what it cannot hold."""
+    return BollardError(
+        "ledger.damaged", f"ledger.db is damaged: {why}", "Stop Bollard and restore the ledger from a backup."
+    )
 
 
 def _open(path: Path, prepare: Callable[[Database], object]) -> Database:

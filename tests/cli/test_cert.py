@@ -92,6 +92,9 @@ def test_only_what_ends_soon_is_listed(bollard: Bollard, csr: str) -> None:
 
     assert listed("101d") == [serial]
     assert listed("99d") == []
+    bollard("cert", "revoke", serial)
+    assert listed("101d") == []
+    assert serial in bollard("cert", "list", "--expiring", "101d", "--status", "revoked").out
 
 
 def test_a_revocation_is_final(bollard: Bollard, csr: str) -> None:

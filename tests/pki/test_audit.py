@@ -13,10 +13,14 @@ from hypothesis import strategies as st
 from pki.audit import (
     Frontier,
     consistency_proof,
+    consistency_ranges,
     entry,
+    frontier_of,
     inclusion_proof,
+    inclusion_ranges,
     leaf_hash,
     node_hash,
+    range_roots,
     root_of,
     verify_consistency,
     verify_inclusion,
@@ -192,3 +196,37 @@ def test_leaves_and_nodes_are_hashed_apart() -> None:
     left, right = leaf_hash(b"a"), leaf_hash(b"b")
 
     assert node_hash(left, right) != leaf_hash(left + right)
+
+
+@given(logs, st.data())
+def test_a_proof_s_ranges_and_its_own_leaves_are_the_whole_log_once(leaves: list[bytes], data: st.DataObject) -> None:
+    """So every leaf is hashed once, in one reading, and the longest proof is as short as the tree is high."""
+    size, index = len(leaves), data.draw(st.integers(0, len(leaves) - 1))
+    inclusion, consistency = inclusion_ranges(index, size), consistency_ranges(index + 1, size)
+
+    assert sorted([index, *(place for part in inclusion for place in part)]) == list(range(size))
+    covered = sorted(place for part in consistency for place in part)
+    assert covered in ([*range(size)], [*range(index + 1, size)])  # without the older log, where its root is known
+    assert len(consistency) <= size.bit_length() + 1
+
+
+def test_leaves_that_end_too_early_are_no_proof() -> None:
+    """A log that was cut off proves nothing about what is gone."""
+    with pytest.raises(ValueError, match="end before 8"):
+        range_roots(inclusion_ranges(0, 8), [leaf_hash(b"x")] * 6)
+
+
+@given(logs, st.integers(0, 40))
+def test_the_edge_after_some_leaves_is_the_one_that_grew_there(leaves: list[bytes], size: int) -> None:
+    """An export may begin in the middle and go on from it."""
+    grown = Frontier()
+    for leaf in leaves[:size]:
+        grown = grown.append(leaf)
+    assert frontier_of(leaves, size) == grown
+
+
+@pytest.mark.parametrize("wrong", [(0, 0), (-1, 3), (3, 3)])
+def test_there_is_no_proof_of_a_leaf_that_is_not_there(wrong: tuple[int, int]) -> None:
+    """A wrong question is a fault of the caller's."""
+    with pytest.raises(ValueError, match="no such leaf"):
+        inclusion_ranges(*wrong)

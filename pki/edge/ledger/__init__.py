@@ -1,6 +1,6 @@
 """The ledger's sentences: one file per noun, each a handful of typed questions and changes in SQL.
 
 ``stations`` who may connect, ``certificates`` what was signed and what still holds, ``anchors`` whom else we trust,
-``firmware`` images and downloads, ``audit`` the log of every act. Each function takes the open database; none begins
-or ends a transaction: that is the committer's.
+``firmware`` images and downloads, ``audit`` the log of every act, ``replay`` the proof that the rows follow from it.
+Each function takes the open database; none begins or ends a transaction: that is the committer's.
 """

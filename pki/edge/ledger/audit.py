@@ -5,6 +5,7 @@ An entry and the tree's new right edge are written in the transaction of the act
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,11 +14,11 @@ from pki import audit
 from pki.checkpoint import open_checkpoint
 from pki.edge import store
 from pki.edge.calls import AuditRow, Checkpoint
-from pki.errors import RefusedError
+from pki.witness import Witnesses, broken
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from sqlite_utils import Database
@@ -96,41 +97,68 @@ def checkpoints(database: Database) -> list[Checkpoint]:
     return store.rows(database, Checkpoint, "SELECT size, root, text FROM checkpoint ORDER BY id")
 
 
+def checkpoints_from(database: Database, least: int, first: int, limit: int) -> list[Checkpoint]:
+    """Return checkpoints over at least ``least`` entries, oldest first, ``limit`` of them after ``first`` others."""
+    return store.rows(
+        database,
+        Checkpoint,
+        "SELECT size, root, text FROM checkpoint WHERE size >= :least ORDER BY id LIMIT :limit OFFSET :first",
+        {"least": least, "first": first, "limit": limit},
+    )
+
+
+def count_checkpoints(database: Database, least: int) -> int:
+    """Count the checkpoints over at least ``least`` entries."""
+    return int(database.execute("SELECT count(*) FROM checkpoint WHERE size >= ?", [least]).fetchone()[0])
+
+
 def newest_checkpoint(database: Database) -> Checkpoint | None:
     """Return the newest checkpoint, if there is any."""
     found = store.rows(database, Checkpoint, "SELECT size, root, text FROM checkpoint ORDER BY id DESC LIMIT 1")
     return found[0] if found else None
 
 
-def verify(database: Database, origin: str, public_key: Ed25519PublicKey, held: str = "") -> tuple[audit.Frontier, int]:
+def verify(
+    database: Database,
+    origin: str,
+    public_key: Ed25519PublicKey,
+    held: str = "",
+    heed: Callable[[int, str], None] | None = None,
+) -> tuple[audit.Frontier, int]:
     """Recompute the log; return its edge and how many checkpoints agree. Raises ``RefusedError("audit.broken")``.
 
     ``held`` is the text of a checkpoint kept elsewhere: whoever rewrote the ledger could not rewrite that one.
+    ``heed`` hears each entry's index and text, in order.
     """
     signed = _signed(database, origin, public_key)
     if held:
         signed.append(open_checkpoint(held, origin, public_key))
-    roots = _by_size(signed)
-    frontier = audit.Frontier()
-    agreed = _agree(frontier, roots)
+    witnesses, frontier = Witnesses(signed), audit.Frontier()
+    witnesses.meet(frontier)
     for leaf in _leaves(database):
         _same(leaf, frontier.size)
         frontier = frontier.append(leaf.leaf)
-        agreed += _agree(frontier, roots)
-    if agreed != len(signed):
-        raise broken(f"a checkpoint was signed over {max(signed)[0]} entries, yet only {frontier.size} are there")
+        witnesses.meet(frontier)
+        if heed:
+            heed(leaf.index, leaf.entry)
+    agreed = witnesses.agreed(frontier)
     if edge(database) != frontier:
         raise broken("the stored edge of the tree is not that of the entries")
     return frontier, agreed
 
 
-def broken(cause: str) -> RefusedError:
-    """Say that the log was altered."""
-    return RefusedError(
-        "audit.broken",
-        f"the audit log does not hold: {cause}",
-        "Keep a copy of ledger.db as it is, take the home out of service, and compare with a backup.",
-    )
+def stored_leaves(database: Database) -> Iterator[bytes]:
+    """Yield every leaf as stored, in order; not compared with the entries, so for what is checked afterwards alone."""
+    return (leaf for (leaf,) in database.execute('SELECT leaf FROM audit WHERE "index" >= 0 ORDER BY "index"'))
+
+
+@contextlib.contextmanager
+def as_altered() -> Iterator[None]:
+    """Turn the lack of leaves, where a checkpoint was signed over more, into words."""
+    try:
+        yield
+    except ValueError as problem:
+        raise broken(str(problem)) from None
 
 
 def _signed(database: Database, origin: str, public_key: Ed25519PublicKey) -> list[tuple[int, bytes]]:
@@ -144,21 +172,6 @@ def _signed(database: Database, origin: str, public_key: Ed25519PublicKey) -> li
             raise broken(f"a checkpoint over {opened[0]} entries follows one over {found[-1][0]}")
         found.append(opened)
     return found
-
-
-def _by_size(signed: list[tuple[int, bytes]]) -> dict[int, list[bytes]]:
-    roots: dict[int, list[bytes]] = {}
-    for size, root in signed:
-        roots.setdefault(size, []).append(root)
-    return roots
-
-
-def _agree(frontier: audit.Frontier, roots: Mapping[int, list[bytes]]) -> int:
-    """Count the checkpoints of this size, all of which must have this root."""
-    signed = roots.get(frontier.size, [])
-    if any(root != frontier.root() for root in signed):
-        raise broken(f"the first {frontier.size} entries are not those of the checkpoint signed over them")
-    return len(signed)
 
 
 def _leaves(database: Database) -> Iterator[Leaf]:

@@ -173,18 +173,47 @@ def is_compromised(database: Database, spki: bytes) -> bool:
 
 
 def listed(
-    database: Database, *, station: str = "", status: str = "", serial: str = "", before: dt.datetime | None = None
+    database: Database,
+    *,
+    station: str = "",
+    status: str = "",
+    serial: str = "",
+    before: dt.datetime | None = None,
+    after: dt.datetime | None = None,
 ) -> list[CertificateRow]:
-    """Return certificates, soonest expiry first; an empty field does not filter."""
-    values = {"station": station, "status": status, "serial": serial, "before": stamp(before) if before else ""}
+    """Return certificates, soonest expiry first; an empty field does not filter.
+
+    ``before`` and ``after`` bound the end of their validity. Only what is asked for stands in the query, so that each
+    question finds its index.
+    """
+    wanted = {
+        "station = :station": station,
+        "status = :status": status,
+        "serial = :serial": serial,
+        "not_after < :before": stamp(before) if before else "",
+        "not_after > :after": stamp(after) if after else "",
+    }
+    chosen = {sql: value for sql, value in wanted.items() if value}
     return store.rows(
         database,
         CertificateRow,
-        f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
-        " WHERE (:station = '' OR station = :station) AND (:status = '' OR status = :status)"
-        " AND (:serial = '' OR serial = :serial) AND (:before = '' OR not_after < :before) ORDER BY not_after, id",
-        values,
+        f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns and conditions are ours
+        f" {'WHERE' * bool(chosen)} {' AND '.join(chosen)} ORDER BY not_after, id",
+        {sql.rpartition(":")[2]: value for sql, value in chosen.items()},
     )
+
+
+def count_ending(database: Database, now: dt.datetime, within: dt.timedelta) -> int:
+    """Count the active stations whose last valid certificate has not ended yet and will within this time."""
+    found = database.execute(
+        "SELECT count(DISTINCT station) FROM certificate AS ending WHERE not_after > :now AND not_after <= :soon"
+        " AND status = 'valid'"
+        " AND EXISTS (SELECT 1 FROM station WHERE identity = ending.station AND status = 'active')"
+        " AND NOT EXISTS (SELECT 1 FROM certificate AS later WHERE later.station = ending.station"
+        " AND later.status = 'valid' AND later.not_after > :soon)",
+        {"now": stamp(now), "soon": stamp(now + within)},
+    )
+    return int(found.fetchone()[0])
 
 
 def of_station(database: Database, station: str, live_after: str) -> list[CertificateRow]:
@@ -209,14 +238,12 @@ def of_stations(database: Database, live_after: str) -> list[CertificateRow]:
     )
 
 
-def hold(database: Database, holding: Holding, number: int) -> None:
-    """Note that a key is ours and which certificate it has. What was in use in its slot makes room for it."""
-    if holding.state is KeyState.ACTIVE:
-        store.change(
-            database,
-            "UPDATE own_key SET state = 'old' WHERE slot = :slot AND state = 'active'",
-            {"slot": holding.slot},
-        )
+def hold(database: Database, holding: Holding, number: int) -> str:
+    """Note that a key is ours and which certificate it has. What was in use in its slot makes room for it.
+
+    Returns the name of the key that made room, or nothing.
+    """
+    replaced = _make_room(database, holding.slot) if holding.state is KeyState.ACTIVE else ""
     store.change(
         database,
         "INSERT INTO own_key (name, slot, purpose, state, keeper, certificate)"
@@ -230,6 +257,15 @@ def hold(database: Database, holding: Holding, number: int) -> None:
             "number": number,
         },
     )
+    return replaced
+
+
+def _make_room(database: Database, slot: str) -> str:
+    """Let the key in use in a slot become old; return its name, or nothing when there was none."""
+    found = database.execute(
+        "UPDATE own_key SET state = 'old' WHERE slot = :slot AND state = 'active' RETURNING name", {"slot": slot}
+    ).fetchone()
+    return str(found[0]) if found else ""
 
 
 def set_state(database: Database, name: str, state: KeyState) -> None:

@@ -2,8 +2,9 @@
 
 ``front`` is the way in: ``Office.open``, ``handle``, ``watch``, ``close``. ``desk`` is what every act works with. Then
 one file per noun: ``stations``, ``certificates``, ``anchors``, ``firmware``, ``credentials``, ``records`` (the audit
-log); ``issuing`` is the one way a certificate comes to be, ``authorities`` how our own do; ``reissue``
-replaces a station's; ``duties`` is what is done unasked; ``news`` tells watchers what changed.
+log), ``evidence`` (proofs and exports of it);
+``issuing`` is the one way a certificate comes to be, ``authorities`` how our own do; ``reissue`` replaces a station's;
+``duties`` is what is done unasked; ``news`` tells watchers what changed.
 
 Every act that changes something writes one audit entry in its own transaction: no entry, no act.
 """

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.certificate import extension, key_id, read_certificates, to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import anchors
+from pki.edge.office.desk import sha256
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors
 from pki.holding import KeyState
@@ -150,4 +151,5 @@ def _row(call: calls.AddAnchor, certificate: x509.Certificate) -> calls.AnchorRo
 
 
 def _what(row: calls.AnchorRow) -> dict[str, str]:
-    return {"purpose": row.purpose, "vendor": row.vendor, "subject": row.subject, "key_id": row.key_id.hex()}
+    named = {"purpose": row.purpose, "vendor": row.vendor, "subject": row.subject, "key_id": row.key_id.hex()}
+    return {**named, "not_after": clock.stamp(row.not_after), "pem_sha256": sha256(row.pem)}

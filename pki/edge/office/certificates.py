@@ -50,10 +50,16 @@ async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.Cer
 
 
 async def listed(desk: Desk, call: calls.ListCertificates, who: str) -> calls.Certificates:  # noqa: ARG001 - one shape
-    """List certificates, soonest expiry first."""
+    """List certificates, soonest expiry first. Expiring are those that still hold, unless a status is asked for."""
     serial = CertificateSerial.parse(call.serial).hex if call.serial else ""
+    holds = call.expiring_before is not None and not call.status
     look = partial(
-        certificates.listed, station=call.station, status=call.status, serial=serial, before=call.expiring_before
+        certificates.listed,
+        station=call.station,
+        status=CertificateStatus.VALID.value if holds else call.status,
+        serial=serial,
+        before=call.expiring_before,
+        after=clock.now() if holds else None,
     )
     return calls.Certificates(tuple(await desk.ledger.read(look)))
 
@@ -74,8 +80,9 @@ def _revoke(desk: Desk, serial: str, reason: Reason, who: str, tx: Tx) -> calls.
         raise ConflictError(
             "certificate.state", f"the certificate {serial} is {found.status}, not valid", "There is nothing to revoke."
         )
-    certificates.revoke(tx.database, found.id, reason.value, clock.stamp(clock.now()))
-    what = {"serial": serial, "station": found.station, "reason": reason.value}
+    moment = clock.stamp(clock.now())
+    certificates.revoke(tx.database, found.id, reason.value, moment)
+    what = {"serial": serial, "station": found.station, "reason": reason.value, "revoked_at": moment}
     index = desk.record(tx, "certificate.revoked", who, what)
     if found.station:
         desk.tell_of_station(tx, found.station)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -141,3 +142,8 @@ class Desk:
         if not isinstance(key, Ed25519PrivateKey):
             raise BollardError("key.kind", "audit.pem is no Ed25519 key", "Restore the real one from a backup.")
         return key
+
+
+def sha256(value: bytes | str) -> str:
+    """Digest in hex what an entry vouches for without repeating it; of nothing there is none (pki/replay.py)."""
+    return hashlib.sha256(value if isinstance(value, bytes) else value.encode()).hexdigest() if value else ""

@@ -19,6 +19,7 @@ from pki.certificate import read_certificates, to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import anchors as anchor_rows
 from pki.edge.ledger import firmware, stations
+from pki.edge.office.desk import sha256
 from pki.edge.policies import read_policy
 from pki.edge.vault import take_in
 from pki.errors import ConflictError, InputError, NotFoundError, RefusedError
@@ -83,6 +84,9 @@ def _take(desk: Desk, release: Release, who: str, tx: Tx) -> calls.FirmwareImpor
         "digest": row.digest,
         "size": row.size,
         "algorithm": row.algorithm,
+        "signature_sha256": sha256(row.signature),
+        "certificate_sha256": sha256(row.certificate),
+        "imported": clock.stamp(row.imported),
         **_named(release.claim),
     }
     index = desk.record(tx, "firmware.imported", who, what)
@@ -108,7 +112,8 @@ def _grant(desk: Desk, call: calls.GrantDownload, token: str, who: str, tx: Tx) 
         raise ConflictError("station.disabled", f"the station {call.station} is disabled", "Enable it first.")
     size, expires = firmware.size_of(tx.database, call.digest), _expires(call.until)
     what = {"station": call.station, "digest": call.digest, "message_id": call.message_id}
-    index = desk.record(tx, "download.granted", who, {**what, "expires": clock.stamp(expires)})
+    proof: dict[str, Json] = {"size": size, "expires": clock.stamp(expires), "token_sha256": _hash(token).hex()}
+    index = desk.record(tx, "download.granted", who, {**what, **proof})
     download = firmware.Download(_hash(token), call.station, call.digest, size, call.message_id, expires, index)
     firmware.grant(tx.database, download)
     url = f"{desk.settings.public_url}/f/{token}/{call.digest[:NAME_LENGTH]}.bin"

@@ -9,14 +9,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
+import msgspec
 from cryptography import x509
 
-from pki.edge import calls, clock, keys
+from pki.edge import calls, clock, keys, store
 from pki.edge.commit import GroupCommit
 from pki.edge.home import read_settings
 from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
-from pki.edge.office import anchors, credentials, duties, firmware, issuing, records, reissue
+from pki.edge.office import anchors, credentials, duties, evidence, firmware, issuing, records, reissue
 from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
 from pki.edge.office.desk import Desk, OwnCertificate
@@ -133,14 +134,22 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.ListAudit, records.listed),
         _on(calls.VerifyAudit, records.verify),
         _on(calls.MakeCheckpoint, records.checkpoint),
+        _on(calls.DescribeAudit, evidence.describe),
+        _on(calls.ListCheckpoints, evidence.checkpoints),
+        _on(calls.ProveEntry, evidence.prove_entry),
+        _on(calls.ProveGrowth, evidence.prove_growth),
     )
 )
 
 
 def _own(database: Database) -> list[OwnCertificate]:
-    return [
-        OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der)) for held in certificates.held(database)
-    ]
+    try:
+        return [
+            OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der))
+            for held in certificates.held(database)
+        ]
+    except (ValueError, msgspec.MsgspecError):
+        raise store.damaged("one of our own certificates in it cannot be read") from None
 
 
 def _sweep(desk: Desk, tx: Tx) -> None:

@@ -20,11 +20,11 @@ from cryptography.x509.oid import NameOID
 from pki import issue as signing
 from pki import lint
 from pki.certificate import key_id
-from pki.edge import calls
+from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key
 from pki.edge.ledger import certificates, stations
-from pki.edge.office.desk import OwnCertificate
+from pki.edge.office.desk import OwnCertificate, sha256
 from pki.errors import BollardError, ConflictError
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
@@ -97,7 +97,7 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
     if order.station:
         _refuse_disabled(stations.plain(tx.database, order.station))
     number = certificates.intend(tx.database, row, tbs)
-    desk.record(tx, "certificate.intended", who, _what(row))
+    desk.record(tx, "certificate.intended", who, {**_what(row), **_proof(row), "tbs_sha256": sha256(tbs)})
     reach("issue.intending")
     return number
 
@@ -105,11 +105,13 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
 def _seal(
     desk: Desk, order: Order, row: calls.CertificateRow, number: int, certificate: x509.Certificate, who: str, tx: Tx
 ) -> Sealed:
-    certificates.seal(tx.database, number, certificate.public_bytes(Encoding.DER))
+    der = certificate.public_bytes(Encoding.DER)
+    certificates.seal(tx.database, number, der)
+    held: dict[str, audit.Json] = {}
     if order.holds:
-        certificates.hold(tx.database, order.holds, number)
+        held = _held(order.holds, certificates.hold(tx.database, order.holds, number))
         tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, certificate)))
-    index = desk.record(tx, "certificate.issued", who, _what(row))
+    index = desk.record(tx, "certificate.issued", who, {**_what(row), **held, "der_sha256": sha256(der)})
     reach("issue.sealing")
     if order.station:
         desk.tell_of_station(tx, order.station)
@@ -145,6 +147,26 @@ def _what(row: calls.CertificateRow) -> dict[str, audit.Json]:
         "issuer": row.issuer,
         "purpose": row.purpose,
         "station": row.station,
+    }
+
+
+def _proof(row: calls.CertificateRow) -> dict[str, audit.Json]:
+    """What else the log must tell, so that the row can be held against it (pki/replay.py)."""
+    return {
+        "issuer_key_id": row.issuer_key_id.hex(),
+        "not_before": clock.stamp(row.not_before),
+        "not_after": clock.stamp(row.not_after),
+    }
+
+
+def _held(holding: Holding, replaces: str) -> dict[str, audit.Json]:
+    return {
+        "holds": holding.name,
+        "slot": holding.slot,
+        "role": holding.purpose,
+        "state": holding.state.value,
+        "keeper": holding.keeper.value,
+        "replaces": replaces,
     }
 
 

@@ -12,11 +12,13 @@ import msgspec
 from pki import password as passwords
 from pki.edge import calls, clock
 from pki.edge.ledger import stations
+from pki.edge.office.desk import sha256
 from pki.errors import InputError
 from pki.names import StationIdentity, StationSerial
 from pki.station import PasswordForm, SecurityProfile, StationStatus
 
 if TYPE_CHECKING:
+    from pki.audit import Json
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
 
@@ -95,7 +97,13 @@ async def set_password(desk: Desk, call: calls.SetStationPassword, who: str) -> 
 def _set_password(desk: Desk, identity: str, password: tuple[str, str, str], who: str, tx: Tx) -> calls.StationAdded:
     shown, verifier, form = password
     stations.set_password(tx.database, identity, verifier, form)
-    index = desk.record(tx, "station.password_set", who, {"station": identity, "generated": bool(shown)})
+    what: dict[str, Json] = {
+        "station": identity,
+        "generated": bool(shown),
+        "password_form": form,
+        "verifier_sha256": sha256(verifier),
+    }
+    index = desk.record(tx, "station.password_set", who, what)
     return calls.StationAdded(_public(desk.tell_of_station(tx, identity)), shown, index)
 
 
@@ -178,4 +186,6 @@ def _what(row: calls.StationRow) -> dict[str, int | str]:
         "profile": row.profile,
         "group": row.group,
         "site": row.site,
+        "password_form": row.password_form,
+        "verifier_sha256": sha256(row.verifier),  # no secret: the verifier holds a random salt that nobody can guess
     }

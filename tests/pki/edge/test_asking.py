@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pki.edge import asking, calls, lock
-from pki.edge.asking import ask_many, ask_once
+from pki.edge.asking import ask_many, ask_once, conversation
 from pki.errors import BollardError, ConflictError, InputError, RefusedError
 from tests.certs import request
 from tests.worlds import Paper, make_home, running_authority, station_key
@@ -90,3 +91,27 @@ def test_an_answer_of_another_type_than_asked_for_is_a_fault_of_the_caller(home:
     """Found at once in either way of asking."""
     with pytest.raises(TypeError, match="answered by Issuers"):
         ask_once(home, calls.ListIssuers(), calls.Stations)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_a_conversation_asks_one_authority_many_questions(home: Home, running: bool) -> None:
+    """Where none runs, the asker is it until the end, and nobody else can be."""
+    with ExitStack() as held:
+        if running:
+            held.enter_context(running_authority(home))
+        with conversation(home) as ask:
+            for number in range(3):
+                ask(Paper.of(number).add, calls.StationAdded)
+            with lock.exclusive(home.lock) as free:
+                assert not free
+            assert len(ask(calls.ListStations(), calls.Stations).stations) == 3
+
+
+def test_a_refusal_ends_no_conversation(home: Home) -> None:
+    """The next question is answered, and at the end the lock is free."""
+    with conversation(home) as ask:
+        with pytest.raises(InputError):
+            ask(calls.ListAudit(limit=0), calls.AuditRows)
+        ask(calls.ListIssuers(), calls.Issuers)
+    with lock.exclusive(home.lock) as free:
+        assert free

@@ -123,3 +123,26 @@ def test_a_key_changes_its_state(tmp_path: Path) -> None:
         certificates.hold(ledger, Holding("csms", "csms", "csms", KeyState.NEXT), number)
         certificates.set_state(ledger, "csms", KeyState.ACTIVE)
         assert certificates.held(ledger)[0].holding == Holding("csms", "csms", "csms")
+
+
+def test_what_ends_soon_is_found_by_an_index_in_its_order(tmp_path: Path) -> None:
+    """Of a million certificates, only those that are told are looked at."""
+    asked: list[str] = []
+    with empty_ledger(tmp_path) as ledger:
+        ledger.conn.set_trace_callback(asked.append)
+        certificates.listed(ledger, status="valid", after=THEN, before=LATER)
+        certificates.count_ending(ledger, THEN, dt.timedelta(days=30))
+        ledger.conn.set_trace_callback(None)
+        plans = [" ".join(row[3] for row in ledger.execute(f"EXPLAIN QUERY PLAN {sql}")) for sql in asked]
+    assert all("certificate_ends" in plan and "SCAN" not in plan for plan in plans)
+    assert "TEMP B-TREE" not in plans[0]
+
+
+def test_an_end_is_bounded_on_both_sides(tmp_path: Path) -> None:
+    """What ended already is not about to end."""
+    with empty_ledger(tmp_path) as ledger:
+        for serial, days in (("1", 1), ("2", 2), ("3", 3)):
+            certificates.intend(ledger, certificate(serial, end=THEN + dt.timedelta(days=days)), b"tbs")
+        day = dt.timedelta(days=1)
+        found = certificates.listed(ledger, after=THEN + day, before=THEN + 3 * day)
+        assert [row.serial for row in found] == ["2"]

@@ -144,6 +144,7 @@ def test_revoking_is_recorded_once_with_its_reason(home: Home) -> None:
     told = at_the_desk(home, story)
     assert told == {
         "serial": told["serial"], "station": PAPER.identity, "reason": "key_compromise", "act": "certificate.revoked",
+        "revoked_at": told["revoked_at"],
     }  # fmt: skip
 
 

@@ -1,0 +1,204 @@
+"""What the audit log says each row of the ledger must be, so that a row that was edited, added or dropped is found.
+
+* Every act's entry becomes orders: a row is there from now on, says something else, or is gone. Applied in the log's
+  order they give the tables as they must stand; ``pki.edge.ledger.replay`` does that and compares.
+* A field is proved only if an entry told it: entries of older versions tell less, and what they left out is ``None``.
+* An act that touches no row stands in ``WITHOUT_ROWS``. One that stands in neither table is unknown, and a test finds
+  it among the acts that our own code records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+Value: TypeAlias = str | int | None
+"""What a field must be; ``None``: nobody knows."""
+
+SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a control character
+WITHOUT_ROWS: Final = frozenset({"certificate.refused", "firmware.refused"})
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of the log, as ``pki.audit.entry`` writes it."""
+
+    index: int
+    at: str
+    act: str
+    who: str
+    what: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A new row with these fields. ``must`` is False where older entries do not tell whether the row came to be."""
+
+    kind: str
+    key: str
+    fields: Mapping[str, Value]
+    must: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """These fields of a row that is there say this from now on."""
+
+    kind: str
+    key: str
+    fields: Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The row is gone; one that never was is fine where a new one only takes its place."""
+
+    kind: str
+    key: str
+    must: bool = True
+
+
+Order: TypeAlias = Put | Change | Drop
+
+
+def read_entry(text: str | bytes) -> Entry:
+    """Read an entry's text; ``ValueError`` when it is none."""
+    return _ENTRY.decode(text)
+
+
+def orders(entry: Entry) -> tuple[Order, ...]:
+    """Say what an entry did to the ledger's rows; an act that is not known did nothing."""
+    rule = RULES.get(entry.act)
+    return rule(entry) if rule else ()
+
+
+def key_of(*parts: object) -> str:
+    """Write a row's key, for those that consist of several columns."""
+    return SEPARATOR.join(str(part) for part in parts)
+
+
+def _station_added(entry: Entry) -> tuple[Order, ...]:
+    return (_station(entry.what),)
+
+
+def _stations_added(entry: Entry) -> tuple[Order, ...]:
+    seeds = entry.what.get("stations")
+    return tuple(_station(seed) for seed in seeds if isinstance(seed, dict)) if isinstance(seeds, list) else ()
+
+
+def _station(what: Mapping[str, object]) -> Put:
+    said = _told(what, "serial", "profile", "group", "site", "password_form", "verifier_sha256")
+    blank = {"vendor": "", "model": "", "firmware_version": ""}
+    return Put("station", _text(what, "station"), {**said, "status": "active", **blank})
+
+
+def _station_changed(*names: str) -> Callable[[Entry], tuple[Order, ...]]:
+    return lambda entry: (Change("station", _text(entry.what, "station"), _told(entry.what, *names)),)
+
+
+def _intended(entry: Entry) -> tuple[Order, ...]:
+    named = ("issuer_key_id", "subject", "issuer", "purpose", "station", "not_before", "not_after", "tbs_sha256")
+    blank = {"der_sha256": "", "reason": "", "revoked_at": ""}
+    return (
+        Put("certificate", _text(entry.what, "serial"), {**_told(entry.what, *named), "status": "intended", **blank}),
+    )
+
+
+def _issued(entry: Entry) -> tuple[Order, ...]:
+    serial, name = _text(entry.what, "serial"), _text(entry.what, "holds")
+    sealed = Change("certificate", serial, {**_told(entry.what, "der_sha256"), "status": "valid"})
+    if not name:
+        return (sealed,)
+    held = Put("own_key", name, _told(entry.what, "role", "serial", "slot", "state", "keeper"))
+    former = _text(entry.what, "replaces")
+    made_room = (Change("own_key", former, {"state": "old"}),) if former else ()
+    return (sealed, *made_room, Drop("own_key", name, must=False), held)
+
+
+def _abandoned(entry: Entry) -> tuple[Order, ...]:
+    return (Change("certificate", _text(entry.what, "serial"), {"status": "abandoned"}),)
+
+
+def _revoked(entry: Entry) -> tuple[Order, ...]:
+    said = _told(entry.what, "reason", "revoked_at")
+    return (Change("certificate", _text(entry.what, "serial"), {**said, "status": "revoked"}),)
+
+
+def _founded(entry: Entry) -> tuple[Order, ...]:
+    """Older homes tell which keys they have, yet not which certificate each of them got."""
+    names = entry.what.get("keys")
+    known = names if isinstance(names, list) else []
+    blank: dict[str, Value] = dict.fromkeys(("role", "serial", "slot", "state", "keeper"))
+    return tuple(Put("own_key", str(name), blank, must=False) for name in known)
+
+
+def _anchor_key(what: Mapping[str, object]) -> str:
+    return key_of(what.get("purpose"), what.get("vendor"), what.get("key_id"))
+
+
+def _anchor_added(entry: Entry) -> tuple[Order, ...]:
+    return (Put("anchor", _anchor_key(entry.what), _told(entry.what, "subject", "not_after", "pem_sha256")),)
+
+
+def _anchor_removed(entry: Entry) -> tuple[Order, ...]:
+    return (Drop("anchor", _anchor_key(entry.what)),)
+
+
+def _imported(entry: Entry) -> tuple[Order, ...]:
+    key = key_of(*(entry.what.get(name) for name in ("vendor", "model", "version")))
+    named = ("digest", "size", "algorithm", "signature_sha256", "certificate_sha256", "imported")
+    return (Put("firmware", key, _told(entry.what, *named)),)
+
+
+def _granted(entry: Entry) -> tuple[Order, ...]:
+    """A station has one download at most: a new one ends the older."""
+    station = _text(entry.what, "station")
+    said = _told(entry.what, "digest", "message_id", "expires", "token_sha256", "size")
+    begun = {"started": 0, "complete": 0, "audit_index": entry.index}
+    return (Drop("download", station, must=False), Put("download", station, {**said, **begun}))
+
+
+def _download(name: str) -> Callable[[Entry], tuple[Order, ...]]:
+    def told(entry: Entry) -> tuple[Order, ...]:
+        return (Change("download", _text(entry.what, "station"), {name: 1, "audit_index": entry.index}),)
+
+    return told
+
+
+RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
+    "station.added": _station_added,
+    "stations.added": _stations_added,
+    "station.status_set": _station_changed("status"),
+    "station.password_set": _station_changed("password_form", "verifier_sha256"),
+    "station.described": _station_changed("vendor", "model", "firmware_version"),
+    "certificate.intended": _intended,
+    "certificate.issued": _issued,
+    "certificate.abandoned": _abandoned,
+    "certificate.revoked": _revoked,
+    "home.founded": _founded,
+    "anchor.added": _anchor_added,
+    "anchor.removed": _anchor_removed,
+    "firmware.imported": _imported,
+    "download.granted": _granted,
+    "download.started": _download("started"),
+    "download.completed": _download("complete"),
+}
+"""Each act that changes a row, and what it makes of it."""
+
+
+def _text(what: Mapping[str, object], name: str) -> str:
+    found = what.get(name, "")
+    return found if isinstance(found, str) else ""
+
+
+def _told(what: Mapping[str, object], *names: str) -> dict[str, Value]:
+    """Pick these fields; one that the entry does not tell is not known."""
+    found = {name: what.get(name) for name in names}
+    return {name: value if isinstance(value, str | int) else None for name, value in found.items()}
+
+
+_ENTRY: Final = msgspec.json.Decoder(Entry)
