@@ -45,6 +45,8 @@ class Asked:
     output: Output
     yes: bool
     dry_run: bool
+    version: str = ""
+    """Which Bollard this is, for what is written down."""
 
     def home(self) -> Home:
         """Open the home; ``InputError`` when there is none."""

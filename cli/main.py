@@ -56,6 +56,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "web": "cli.processes",
     "worker": "cli.processes",
     "status": "cli.status",
+    "doctor": "cli.doctor",
+    "backup": "cli.backup",
+    "restore": "cli.backup",
     "explain": "cli.explain",
     "ca": "cli.ca",
     "cert": "cli.cert",
@@ -124,7 +127,7 @@ class Tree(click.Group):
 @click.pass_context
 def tree(context: click.Context, home: Path | None, output: str, *, yes: bool, dry_run: bool) -> None:
     """Stand between charging stations and the CSMS: certificates, mutual TLS, signed firmware."""
-    context.obj = Asked((home or default_home()).absolute(), Output(output), yes, dry_run)
+    context.obj = Asked((home or default_home()).absolute(), Output(output), yes, dry_run, __version__)
 
 
 def _fail(error: Exception, output: Output) -> int:

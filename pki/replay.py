@@ -21,7 +21,7 @@ Value: TypeAlias = str | int | None
 """What a field must be; ``None``: nobody knows."""
 
 SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a control character
-WITHOUT_ROWS: Final = frozenset({"certificate.refused", "firmware.refused"})
+WITHOUT_ROWS: Final = frozenset({"certificate.refused", "firmware.refused", "home.backed_up"})
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -169,6 +169,10 @@ def _download(name: str) -> Callable[[Entry], tuple[Order, ...]]:
     return told
 
 
+def _restored(entry: Entry) -> tuple[Order, ...]:
+    return (Put("restore", str(entry.index), _told(entry.what, "moment", "from_size", "replaced_size")),)
+
+
 RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "station.added": _station_added,
     "stations.added": _stations_added,
@@ -186,6 +190,7 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "download.granted": _granted,
     "download.started": _download("started"),
     "download.completed": _download("complete"),
+    "home.restored": _restored,
 }
 """Each act that changes a row, and what it makes of it."""
 

@@ -7,7 +7,8 @@ encrypted files), ``hsm`` (keys in a hardware token), ``cryptoki`` (how one spea
 written). ``store migrations ledger/ commit`` are
 the ledger and its one writer; ``office/`` does what is asked and records it; ``calls`` is what may be asked, ``wire``
 how it travels, ``service`` the process that answers, ``client`` how others ask it, ``asking`` how a command does,
-whether or not one runs. ``exporting`` writes the audit log for others, ``whole`` writes files whole or not at all.
-``vault`` keeps firmware images, ``http/`` serves them. ``lock`` lets one process in, ``crashpoints`` lets the tests end
-it where it hurts. ``codes`` explains what any of them says when it cannot.
+whether or not one runs. ``packing`` makes a backup, ``unpacking`` reads it and trusts nothing in it, ``restoring`` puts
+a home back; ``exporting`` writes the audit log for others, ``whole`` writes files whole or not at all; ``surroundings``
+sees what the host says of a home. ``vault`` keeps firmware images, ``http/`` serves them. ``lock`` lets one process in,
+``crashpoints`` lets the tests end it where it hurts. ``codes`` explains what any of them says when it cannot.
 """

@@ -519,6 +519,75 @@ class ProveGrowth(Call, frozen=True):
     newer: str = ""
 
 
+# -- backup ------------------------------------------------------------------------------------------------------
+
+
+class LedgerCopied(Row, frozen=True):
+    """The copy lies in the folder as ``ledger.db``; ``checkpoint`` was signed just before and is in it."""
+
+    origin: str
+    checkpoint: Checkpoint
+    audit_index: int
+
+
+class CopyLedger(Call, frozen=True):
+    """Copy the ledger into ``folder`` below ``run/``, which the asker made, and verify the copy.
+
+    ``images`` and ``passphrase`` say what else goes into the backup, for the audit log.
+    """
+
+    Answer = LedgerCopied
+    folder: str
+    images: bool
+    passphrase: bool
+
+
+# -- health ------------------------------------------------------------------------------------------------------
+
+
+class ExpiringRow(Row, frozen=True):
+    """A thing of ours, or one we rely on, that ends; ``renewed_by`` says how it is renewed."""
+
+    kind: str
+    name: str
+    not_before: dt.datetime
+    not_after: dt.datetime
+    renewed_by: str
+
+
+class FailedRow(Row, frozen=True):
+    """Something that was examined and is wrong, in the words of its error."""
+
+    what: str
+    code: str
+    cause: str
+    advice: str
+
+
+class Examined(Row, frozen=True):
+    """What the authority knows of its own health. ``ending`` counts stations whose last certificate ends soon.
+
+    ``restored_behind`` are the moments of restores that undid acts which had been recorded.
+    """
+
+    expiring: tuple[ExpiringRow, ...]
+    ending: int
+    newest_entry: dt.datetime
+    audit_size: int
+    restored_behind: tuple[dt.datetime, ...]
+    failed: tuple[FailedRow, ...]
+
+
+class Examine(Call, frozen=True):
+    """Examine everything that ends, the ledger's file, the audit log and the tables.
+
+    ``ending_within`` is the time, in days, within which a station's last certificate counts as ending.
+    """
+
+    Answer = Examined
+    ending_within: int
+
+
 # -- the proxy's standing question -------------------------------------------------------------------------------
 
 

@@ -24,7 +24,9 @@ ISSUE_POINTS: Final = (
 )
 REVOKE_POINTS: Final = ("revoke.asked", "revoke.recording", "revoke.recorded")
 INIT_POINTS: Final = ("init.marked", "init.keys", "init.root", "init.certificates", "init.exported", "init.settings")
-POINTS: Final = frozenset({*ISSUE_POINTS, *REVOKE_POINTS, *INIT_POINTS})
+BACKUP_POINTS: Final = ("backup.recorded", "backup.copied", "backup.packed", "backup.written")
+RESTORE_POINTS: Final = ("restore.extracted", "restore.checked", "restore.recorded", "restore.aside", "restore.done")
+POINTS: Final = frozenset({*ISSUE_POINTS, *REVOKE_POINTS, *INIT_POINTS, *BACKUP_POINTS, *RESTORE_POINTS})
 
 
 def _armed(value: str) -> str:

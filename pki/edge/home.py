@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS: Final = "bollard.toml"
+ASIDE: Final = ".before-restore-"  # what a restore puts behind the old home's name, with the time behind that
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Home:
             raise InputError(
                 "home.missing",
                 f"there is no Bollard home at {str(path)!r}",
-                "Make one with 'bollard init', or name another with --home or BOLLARD_HOME.",
+                _moved_aside(path) or "Make one with 'bollard init', or name another with --home or BOLLARD_HOME.",
             )
         return cls(path)
 
@@ -89,6 +90,18 @@ class Home:
     def lock(self) -> Path:
         """Held by the one authority."""
         return self.run / "lock"
+
+
+def _moved_aside(path: Path) -> str:
+    """Find the home that a restore, killed between its two renames, left beside its place."""
+    aside = set_aside(path)
+    return f"A restore was interrupted: run it again, or put the old home back from {str(aside)!r}." if aside else ""
+
+
+def set_aside(path: Path) -> Path | None:
+    """Return the newest home that a restore renamed aside, where none is in its place."""
+    found = sorted(path.parent.glob(f"{path.name}{ASIDE}*")) if not path.exists() else []
+    return found[-1] if found else None
 
 
 def read_settings(home: Home) -> str:

@@ -172,3 +172,15 @@ def compromised(database: Database) -> None:
 def certificate_ends(database: Database) -> None:
     """What ends next is asked often, and of a million certificates."""
     database.execute("CREATE INDEX certificate_ends ON certificate (not_after, id)")
+
+
+@LEDGER()
+def restore(database: Database) -> None:
+    """When this ledger came back from a backup, and how far the log went in what it replaced (-1: nothing there)."""
+    database.execute("""
+        CREATE TABLE restore (
+            audit_index INTEGER PRIMARY KEY,
+            moment TEXT NOT NULL,
+            from_size INTEGER NOT NULL,
+            replaced_size INTEGER NOT NULL
+        ) STRICT""")

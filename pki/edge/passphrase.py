@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PASSPHRASE_BYTES: Final = 24  # random bytes of a generated passphrase: 192 bits, so guessing it is hopeless
 PASSPHRASE_LENGTH: Final = 1000  # bytes; OpenSSL reads at most 1024 of a PEM passphrase
+PASSPHRASE_FILE: Final = "passphrase"  # noqa: S105 - the name of the file beside the keys that ``init`` makes
 PIN_LENGTH: Final = 255  # bytes; what the longest-minded tokens take (SoftHSM)
 SEAL: Final = "seal.json"
 SEAL_BYTES: Final = 4_096  # of the file; ours has about 120
@@ -98,7 +99,7 @@ def find_passphrase(folder: Path) -> Passphrase | None:
     """Read the passphrase from the first source that has one; None when there is none yet."""
     if given := _from_environment("BOLLARD_PASSPHRASE", "passphrase.unreadable", PASSPHRASE_LENGTH):
         return Passphrase.parse(*given)
-    kept = folder / "passphrase"
+    kept = folder / PASSPHRASE_FILE
     if kept.exists():
         return Passphrase.parse(read_private(kept, PASSPHRASE_LENGTH + 3), "keys/passphrase")
     return None
@@ -119,7 +120,7 @@ def read_passphrase(folder: Path) -> Passphrase:
 def make_passphrase(folder: Path) -> Passphrase:
     """Generate a passphrase and keep it beside the keys; the caller must warn whoever is there."""
     text = secrets.token_urlsafe(PASSPHRASE_BYTES).encode()
-    write_private(folder / "passphrase", text + b"\n")
+    write_private(folder / PASSPHRASE_FILE, text + b"\n")
     return Passphrase(text)
 
 

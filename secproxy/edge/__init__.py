@@ -6,5 +6,5 @@ says so. ``worker`` puts these together; ``authority_line`` and ``reading`` brin
 
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
 both. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings in force), ``claim_desk``
-and ``claim_wire``; ``web`` serves firmware.
+and ``claim_wire``; ``web`` serves firmware. ``examination`` gathers what the doctor judges.
 """

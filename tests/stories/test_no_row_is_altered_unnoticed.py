@@ -114,6 +114,7 @@ ADDED = (
         ("UPDATE download SET station = 'CP-002'", "download row 'CP-002' is there"),
         ("UPDATE download SET complete = 1", "complete is '1'"),
         ("UPDATE download SET served = 0", "started is '0'"),
+        ("INSERT INTO restore VALUES (3, '2026-01-01T00:00:00Z', 3, 3)", "restore row '3' is there"),
     ],
 )  # fmt: skip
 def test_a_row_that_does_not_follow_from_the_log_is_named(home: Home, statement: str, says: str) -> None:

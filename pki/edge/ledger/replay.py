@@ -54,6 +54,8 @@ TABLES: Final[Mapping[str, str]] = {
         SELECT station AS "key", digest, message_id, expires, lower(hex(token_hash)) AS token_sha256, size,
             served > 0 AS started, complete, audit_index
         FROM download""",
+    "restore": """
+        SELECT cast(audit_index AS TEXT) AS "key", moment, from_size, replaced_size FROM restore""",
 }
 """Each kind of row, as entries speak of it: its key, and the fields that an entry can prove."""
 

@@ -2,7 +2,7 @@
 
 ``front`` is the way in: ``Office.open``, ``handle``, ``watch``, ``close``. ``desk`` is what every act works with. Then
 one file per noun: ``stations``, ``certificates``, ``anchors``, ``firmware``, ``credentials``, ``records`` (the audit
-log), ``evidence`` (proofs and exports of it);
+log), ``evidence`` (proofs and exports of it), ``backups``, ``health`` (what ends, and whether all is sound);
 ``issuing`` is the one way a certificate comes to be, ``authorities`` how our own do; ``reissue`` replaces a station's;
 ``duties`` is what is done unasked; ``news`` tells watchers what changed.
 

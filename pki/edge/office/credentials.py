@@ -42,7 +42,7 @@ async def fetch(desk: Desk, call: calls.FetchCredentials, who: str) -> calls.Cre
 def _given(certificates: tuple[ServerCertificate, ...]) -> calls.Credentials:
     found: dict[str, str] = {}
     for given in certificates:
-        chain, key = read_certificates(_read(given.certificate)), _read_key(given.key)
+        chain, key = read_chain(given.certificate), _read_key(given.key)
         if _spki(chain[0].public_key()) != _spki(key.public_key()):
             raise _wrong(f"the key {given.key!r} is not that of {given.certificate!r}")
         kind = "ecdsa" if isinstance(key, ec.EllipticCurvePrivateKey) else "rsa"
@@ -50,6 +50,11 @@ def _given(certificates: tuple[ServerCertificate, ...]) -> calls.Credentials:
             raise _wrong(f"two {kind.upper()} certificates; a listener presents one of each kind (A00.FR.318)")
         found |= {f"{kind}_chain": to_pem(_without_root(chain)), f"{kind}_key": in_clear(key)}
     return calls.Credentials(**found)
+
+
+def read_chain(path: str) -> list[x509.Certificate]:
+    """Read a PEM chain that the settings name, leaf first."""
+    return read_certificates(_read(path))
 
 
 def _without_root(chain: list[x509.Certificate]) -> list[x509.Certificate]:

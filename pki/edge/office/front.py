@@ -17,7 +17,7 @@ from pki.edge.commit import GroupCommit
 from pki.edge.home import read_settings
 from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
-from pki.edge.office import anchors, credentials, duties, evidence, firmware, issuing, records, reissue
+from pki.edge.office import anchors, backups, credentials, duties, evidence, firmware, health, issuing, records, reissue
 from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
 from pki.edge.office.desk import Desk, OwnCertificate
@@ -138,6 +138,8 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.ListCheckpoints, evidence.checkpoints),
         _on(calls.ProveEntry, evidence.prove_entry),
         _on(calls.ProveGrowth, evidence.prove_growth),
+        _on(calls.CopyLedger, backups.copy),
+        _on(calls.Examine, health.examine),
     )
 )
 

@@ -1,4 +1,4 @@
-"""A home that was lived in."""
+"""A home that was lived in, and a backup of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pki.edge import calls
 from pki.edge.asking import conversation
+from pki.edge.packing import Choice, Packed, pack
 from tests.worlds import Manufacturer, Paper, make_home
 
 if TYPE_CHECKING:
@@ -27,3 +28,9 @@ def lived_in(folder: Path) -> Home:
         ask(maker.trust, calls.Done)
         ask(maker.release(home, IMAGE), calls.FirmwareImported)
     return home
+
+
+def back_up(home: Home, path: Path, *, images: bool = True, passphrase: bool = False, replace: bool = False) -> Packed:
+    """Take a backup of it."""
+    with conversation(home) as ask:
+        return pack(home, path, ask, Choice(images, passphrase, "test"), replace=replace)

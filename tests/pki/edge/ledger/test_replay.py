@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pki.edge.ledger import audit, replay, stations
+from pki.edge.ledger import audit, replay, restores, stations
 from pki.errors import RefusedError
 from pki.replay import RULES, Drop, Entry, orders
 from tests.pki.edge.ledger.ledgers import THEN, empty_ledger, station
@@ -119,6 +119,18 @@ def test_text_that_is_no_entry_is_a_finding_as_well(tmp_path: Path) -> None:
         replayed.heed(0, "{}")
         with pytest.raises(RefusedError, match="entry 0 is no entry"):
             replayed.prove(ledger)
+
+
+def test_a_restore_is_a_row_like_any_other(tmp_path: Path) -> None:
+    """Whoever hides that a ledger was put back is found."""
+    with empty_ledger(tmp_path) as ledger:
+        what: dict[str, arithmetic.Json] = {"moment": "2026-01-01T00:00:00Z", "from_size": 3, "replaced_size": 9}
+        index = audit.append(ledger, THEN, "home.restored", "restore", what)
+        restores.add(ledger, restores.Restore(index, THEN, 3, 9))
+        assert prove(ledger).in_part == 0
+        ledger.execute("DELETE FROM restore")
+        with pytest.raises(RefusedError, match=r"the restore row '0' is gone"):
+            prove(ledger)
 
 
 def test_the_rules_and_the_tables_speak_of_the_same_fields(tmp_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""What the authority can say of its own health: what ends when, whether the ledger is sound and the log whole.
+
+``SOURCES`` is the list of things that end; whoever adds one to the home adds it here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pki.certificate import read_certificates
+from pki.edge import calls, clock, store
+from pki.edge.ledger import anchors, certificates, restores
+from pki.edge.ledger import audit as log
+from pki.edge.office.backups import check_file
+from pki.edge.office.credentials import read_chain
+from pki.edge.office.records import proved
+from pki.errors import BollardError
+from pki.replay import read_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from cryptography import x509
+    from sqlite_utils import Database
+
+    from pki.edge.office.desk import Desk
+
+    Source = Callable[[Desk, Database], Iterable[calls.ExpiringRow]]
+
+SUCCESSOR: Final = "Make a home with new authorities ('bollard init') and move the stations there before that day."
+RENEWED_BY: Final[Mapping[str, str]] = {
+    "root": SUCCESSOR,
+    "csms": SUCCESSOR,
+    "station": SUCCESSOR,
+    "ocsp": "Nothing uses it yet; there is nothing to do.",
+    "server": "Name a new certificate with [[server_certificate]] in bollard.toml, then start 'bollard up' anew.",
+}
+"""How our own certificates are renewed, by the role of their key."""
+
+
+async def examine(desk: Desk, call: calls.Examine, who: str) -> calls.Examined:  # noqa: ARG001 - one shape for all
+    """Examine, on a connection of its own, while everybody else goes on."""
+    return await desk.ledger.read_apart(partial(_examine, desk, dt.timedelta(days=call.ending_within)))
+
+
+def _examine(desk: Desk, within: dt.timedelta, database: Database) -> calls.Examined:
+    failed: list[calls.FailedRow] = []
+    _attempt(failed, "ledger", partial(check_file, database.conn, "quick_check"))
+    _attempt(failed, "audit log", partial(proved, desk.origin, desk.audit_public_key, "", database))
+    expiring: list[calls.ExpiringRow] = []
+    for name, source in SOURCES.items():
+        _attempt(failed, name, partial(_gather, expiring, source, desk, database))
+    size = log.edge(database).size
+    return calls.Examined(
+        expiring=tuple(expiring),
+        ending=certificates.count_ending(database, clock.now(), within),
+        newest_entry=_newest(database, size),
+        audit_size=size,
+        restored_behind=tuple(each.moment for each in restores.every(database) if each.went_back),
+        failed=tuple(failed),
+    )
+
+
+def _gather(expiring: list[calls.ExpiringRow], source: Source, desk: Desk, database: Database) -> None:
+    expiring.extend(source(desk, database))
+
+
+def _attempt(failed: list[calls.FailedRow], what: str, look: Callable[[], object]) -> None:
+    """Look; what is refused is part of the result, and the rest is looked at all the same."""
+    try:
+        look()
+    except (BollardError, sqlite3.Error, msgspec.MsgspecError) as problem:
+        known = _known(problem)
+        failed.append(calls.FailedRow(what, known.code, known.cause, known.advice))
+
+
+def _known(problem: BollardError | sqlite3.Error | msgspec.MsgspecError) -> BollardError:
+    match problem:
+        case BollardError():
+            return problem
+        case sqlite3.Error():
+            return store.translate(problem)
+        case _:
+            return store.damaged(f"a row in it cannot be: {str(problem)[:120]!r}")
+
+
+def _newest(database: Database, size: int) -> dt.datetime:
+    """Return when the newest entry was written; of one that cannot be read, the audit proof has told already."""
+    found = log.listed(database, max(size - 1, 0), 1)
+    try:
+        return dt.datetime.fromisoformat(read_entry(found[0].entry).at)
+    except (ValueError, IndexError):
+        return dt.datetime.fromtimestamp(0, dt.UTC)
+
+
+def _own(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
+    given = bool(desk.settings.server_certificates)
+    for own in desk.own.values():
+        if not (given and own.purpose == "server"):  # not presented while others are
+            yield _row("our certificate", own.name, own.certificate, RENEWED_BY.get(own.purpose, SUCCESSOR))
+
+
+def _given(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
+    for given in desk.settings.server_certificates:
+        leaf = read_chain(given.certificate)[0]
+        renewed_by = f"Put a renewed chain into {given.certificate}, then start 'bollard up' anew."
+        yield _row("server certificate", given.certificate, leaf, renewed_by)
+
+
+def _anchors(_: Desk, database: Database) -> Iterator[calls.ExpiringRow]:
+    for anchor in anchors.every(database):
+        vendor = f" --vendor {anchor.vendor!r}" if anchor.vendor else ""
+        renewed_by = f"bollard ca trust add NEW.pem --purpose {anchor.purpose}{vendor}"
+        yield _row(f"{anchor.purpose} anchor", anchor.subject, read_certificates(anchor.pem)[0], renewed_by)
+
+
+def _row(kind: str, name: str, certificate: x509.Certificate, renewed_by: str) -> calls.ExpiringRow:
+    ends = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    return calls.ExpiringRow(kind, name, *ends, renewed_by)
+
+
+SOURCES: Final[Mapping[str, Source]] = {
+    "our certificates": _own,
+    "server certificates": _given,
+    "anchors": _anchors,
+}
+"""Everything that ends, by what it is called when it cannot be read."""

@@ -1,0 +1,90 @@
+"""The authority examines itself: what ends is listed with its cure, and one thing that is broken hides no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pki.edge import calls
+from pki.edge.office.health import SOURCES
+from tests.pki.edge.office.test_records import tamper
+from tests.worlds import Manufacturer, Paper, at_the_desk, make_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.worlds import Desk
+
+
+async def examine(desk: Desk, days: int = 30) -> calls.Examined:
+    """Ask it."""
+    return await desk.ask(calls.Examine(days), calls.Examined)
+
+
+def test_a_fresh_home_lists_all_that_ends_and_nothing_failed(tmp_path: Path) -> None:
+    """Our own certificates, each with what renews it."""
+    told = at_the_desk(make_home(tmp_path), examine)
+    assert {row.name for row in told.expiring} == {"root", "csms", "station", "ocsp", "server-ecdsa", "server-rsa"}
+    assert all(row.renewed_by and row.not_before < row.not_after for row in told.expiring)
+    assert (told.failed, told.ending, told.restored_behind) == ((), 0, ())
+    assert told.audit_size == 13
+
+
+def test_trust_in_others_ends_as_well(tmp_path: Path) -> None:
+    """A manufacturer's root that runs out stops its updates."""
+
+    async def story(desk: Desk) -> calls.Examined:
+        await desk.ask(Manufacturer.named("Volta").trust, calls.Done)
+        return await examine(desk)
+
+    (anchor,) = [row for row in at_the_desk(make_home(tmp_path), story).expiring if row.kind == "firmware anchor"]
+    assert anchor.renewed_by == "bollard ca trust add NEW.pem --purpose firmware --vendor 'Volta'"
+
+
+def test_a_station_counts_until_it_has_a_certificate_that_lasts(tmp_path: Path) -> None:
+    """Renewed, disabled or revoked, it needs nobody's visit."""
+    short = {number: calls.IssueCertificate(f"CP-{number:03}", Paper.of(number).csr, days=10) for number in range(4)}
+
+    async def story(desk: Desk) -> list[int]:
+        issued = []
+        for number, call in short.items():
+            await desk.ask(Paper.of(number).add, calls.StationAdded)
+            issued.append(await desk.ask(call, calls.CertificateIssued))
+        counts = [(await examine(desk)).ending, (await examine(desk, 5)).ending]
+        await desk.ask(Paper.of(0).issue, calls.CertificateIssued)
+        await desk.ask(calls.SetStationStatus("CP-001", "disabled"), calls.Done)
+        await desk.ask(calls.RevokeCertificate(issued[2].certificate.serial), calls.Done)
+        return [*counts, (await examine(desk)).ending]
+
+    assert at_the_desk(make_home(tmp_path), story) == [4, 0, 1]
+
+
+def test_an_altered_ledger_is_told_and_the_rest_is_looked_at_all_the_same(tmp_path: Path) -> None:
+    """The proof fails; what ends is listed."""
+    home = make_home(tmp_path)
+    tamper(home, "UPDATE certificate SET subject = 'CN=x' WHERE id = 1")
+    told = at_the_desk(home, examine)
+    assert [(row.what, row.code) for row in told.failed] == [("audit log", "audit.rows")]
+    assert len(told.expiring) == 6
+
+
+def test_a_row_that_cannot_be_is_told_as_damage(tmp_path: Path) -> None:
+    """Whoever edited it, the examination goes on to its end."""
+    home = make_home(tmp_path)
+    tamper(home, "INSERT INTO anchor VALUES ('csms', '', zeroblob(32), 'CN=x', 'never', 'x')")
+    told = at_the_desk(home, examine)
+    assert [(row.what, row.code) for row in told.failed] == [("audit log", "audit.rows"), ("anchors", "ledger.damaged")]
+
+
+def test_certificates_given_in_the_settings_are_looked_at_in_our_own_ones_place(tmp_path: Path) -> None:
+    """And a file that cannot be read is told by the name of the setting."""
+    home = make_home(tmp_path)
+    given = f'\n[[server_certificate]]\ncertificate = "{home.ca / "server-rsa.pem"}"\nkey = "x"\n'
+    text = home.settings.read_text()
+    home.settings.write_text(text + given)
+    kinds = [row.kind for row in at_the_desk(home, examine).expiring]
+    assert (kinds.count("server certificate"), kinds.count("our certificate")) == (1, 4)
+
+    home.settings.write_text(text + given.replace("server-rsa.pem", "gone.pem"))
+    told = at_the_desk(home, examine)
+    assert [(row.what, row.code) for row in told.failed] == [("server certificates", "settings.server_certificate")]
+    assert told.failed[0].what in SOURCES

@@ -1,0 +1,131 @@
+"""Facts in, symptoms out: what will stop working is told in time, with its cure, and a home that is well is well."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+
+import pytest
+
+from pki.health import (
+    FREE_LEAST,
+    FREE_WANTED,
+    WAL_MOST,
+    Disk,
+    Expiring,
+    Facts,
+    Failed,
+    Known,
+    Loose,
+    Symptom,
+    Weight,
+    judge,
+    worst,
+)
+
+NOW = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+LIFE = dt.timedelta(days=100)
+WELL = Facts(
+    NOW,
+    Known((), 0, NOW - dt.timedelta(hours=1), 14),
+    Disk(FREE_WANTED * 2, 0, writable=True),
+    synchronised=True,
+    running=(("authority", True), ("proxy", None)),
+    upstream="wss://csms.example.org:443",
+)
+
+
+def known(**changes: object) -> Facts:
+    """A home that is well, but for what its authority knows."""
+    assert WELL.known is not None
+    return dataclasses.replace(WELL, known=dataclasses.replace(WELL.known, **changes))  # type: ignore[arg-type]  # a test's own words
+
+
+def told(facts: Facts) -> list[Symptom]:
+    """What is not well."""
+    return [symptom for symptom in judge(facts) if symptom.weight is not Weight.OK]
+
+
+def ending(lived: float) -> Facts:
+    """A home with a root that has lived this part of its life."""
+    begin = NOW - LIFE * lived
+    return known(expiring=(Expiring("our certificate", "root", begin, begin + LIFE, "bollard ca rollover"),))
+
+
+def test_a_home_that_is_well_has_no_symptoms_and_says_what_was_looked_at() -> None:
+    """Every area has a line, so that silence is never taken for health."""
+    symptoms = judge(WELL)
+    assert told(WELL) == []
+    assert worst(symptoms) is Weight.OK
+    assert {symptom.what.split()[0] for symptom in symptoms} >= {"station", "clock", "disk", "files", "audit", "CSMS"}
+
+
+@pytest.mark.parametrize(
+    ("lived", "code", "weight"),
+    [
+        (0.0, "health.lifetime", Weight.OK),
+        (0.49, "health.lifetime", Weight.OK),
+        (0.5, "health.expiring", Weight.WARNING),
+        (0.75, "health.expiring", Weight.WARNING),
+        (0.899, "health.expiring", Weight.WARNING),
+        (0.9, "health.expiring", Weight.CRITICAL),
+        (1.0, "health.expired", Weight.CRITICAL),
+        (2.0, "health.expired", Weight.CRITICAL),
+        (-0.1, "health.early", Weight.CRITICAL),
+    ],
+)
+def test_a_lifetime_is_told_at_half_three_quarters_and_nine_tenths(lived: float, code: str, weight: Weight) -> None:
+    """And what has not begun yet says that the clock is wrong."""
+    (symptom,) = [each for each in judge(ending(lived)) if each.what == "our certificate root"]
+    assert (symptom.code, symptom.weight) == (code, weight)
+    assert bool(symptom.fix) == (weight is not Weight.OK)
+
+
+LOOSE = Loose("keys/root.pem", "its mode is 0644", "chmod 600 keys/root.pem", secret=True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "code", "weight"),
+    [
+        (known(ending=3), "health.stations", Weight.WARNING),
+        (known(newest_entry=NOW + dt.timedelta(hours=1)), "health.clock", Weight.CRITICAL),
+        (known(restored_behind=(NOW,)), "health.restored", Weight.WARNING),
+        (dataclasses.replace(WELL, synchronised=False), "health.clock", Weight.WARNING),
+        (dataclasses.replace(WELL, disk=Disk(FREE_LEAST - 1, 0, writable=True)), "health.space", Weight.CRITICAL),
+        (dataclasses.replace(WELL, disk=Disk(FREE_WANTED - 1, 0, writable=True)), "health.space", Weight.WARNING),
+        (dataclasses.replace(WELL, disk=Disk(FREE_WANTED, 0, writable=False)), "health.disk", Weight.CRITICAL),
+        (dataclasses.replace(WELL, disk=Disk(FREE_WANTED, WAL_MOST + 1, writable=True)), "health.wal", Weight.WARNING),
+        (dataclasses.replace(WELL, loose=(LOOSE,)), "health.files", Weight.CRITICAL),
+        (dataclasses.replace(WELL, loose=(dataclasses.replace(LOOSE, secret=False),)), "health.files", Weight.WARNING),
+        (dataclasses.replace(WELL, passphrase_beside=True), "health.passphrase", Weight.WARNING),
+        (dataclasses.replace(WELL, running=(("authority", False),)), "health.process", Weight.CRITICAL),
+        (dataclasses.replace(WELL, unreachable="no route"), "health.upstream", Weight.CRITICAL),
+        (
+            dataclasses.replace(WELL, failed=(Failed("audit log", "audit.rows", "x", "y"),)),
+            "health.failed",
+            Weight.CRITICAL,
+        ),
+        (dataclasses.replace(WELL, known=None, unseen=(("ledger", "why"),)), "health.unseen", Weight.WARNING),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) else "",
+)
+def test_what_is_wrong_is_told_once_with_its_cure(facts: Facts, code: str, weight: Weight) -> None:
+    """One fact, one symptom, and the worst of them is the verdict."""
+    symptoms = told(facts)
+    assert [(symptom.code, symptom.weight) for symptom in symptoms] == [(code, weight)]
+    assert all(symptom.fix for symptom in symptoms)
+    assert worst(judge(facts)) is weight
+
+
+def test_the_worst_comes_first() -> None:
+    """Whoever reads one line reads the one that matters."""
+    facts = dataclasses.replace(ending(0.5), passphrase_beside=True, unreachable="no route")
+    weights = [symptom.weight for symptom in judge(facts)]
+    assert weights == sorted(weights, key=[Weight.CRITICAL, Weight.WARNING, Weight.OK].index)
+    assert weights[0] is Weight.CRITICAL
+
+
+def test_a_log_that_does_not_hold_is_not_told_to_be_whole() -> None:
+    """The failure is told in its place."""
+    facts = dataclasses.replace(WELL, failed=(Failed("audit log", "audit.broken", "x", "y"),))
+    assert not any(symptom.code == "health.audit" for symptom in judge(facts))

@@ -1,0 +1,125 @@
+"""Everything is looked at, whether or not anything runs; what fails is told, and hides nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sqlite3
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.health import Weight, judge
+from secproxy.config import UpstreamConfig
+from secproxy.edge import examination
+from tests.worlds import free_port, make_home, running_authority
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pki.edge.home import Home
+
+
+def critical(home: Home) -> set[tuple[str, str]]:
+    """What is critical, by its code and what it is about."""
+    symptoms = judge(examination.examine(home))
+    return {(symptom.code, symptom.what.split(" ws")[0]) for symptom in symptoms if symptom.weight is Weight.CRITICAL}
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_fresh_home_has_nothing_critical(tmp_path: Path, running: bool) -> None:
+    """With an authority and without one, the same is known."""
+    home = make_home(tmp_path)
+    if running:
+        with running_authority(home):
+            assert critical(home) == set()
+            assert examination.examine(home).known is not None
+    else:
+        assert critical(home) == set()
+        assert examination.examine(home).known is not None
+
+
+def test_an_authority_that_hangs_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    """What only it could say is told as not looked at."""
+    home = make_home(tmp_path)
+    with running_authority(home) as process:
+        process.send_signal(signal.SIGSTOP)
+        try:
+            facts = examination.examine(home)
+        finally:
+            process.send_signal(signal.SIGCONT)
+    assert facts.known is None
+    assert facts.unseen
+    assert ("health.process", "authority") in {(symptom.code, symptom.what) for symptom in judge(facts)}
+
+
+@pytest.mark.parametrize(
+    ("break_it", "expected"),
+    [
+        (lambda home: (home.keys / "passphrase").unlink(), ("health.failed", "authority")),
+        (lambda home: (home.keys / "audit.pem").unlink(), ("health.failed", "authority")),
+        (lambda home: home.ledger.write_bytes(b"x" * 5000), ("health.failed", "authority")),
+        (lambda home: home.settings.write_text("[organisation"), ("health.failed", "bollard.toml")),
+        (lambda home: _execute(home, "DELETE FROM own_key WHERE name = 'ocsp'"), ("health.failed", "audit log")),
+    ],
+    ids=["no passphrase", "no audit key", "no ledger", "no settings", "a row dropped"],
+)
+def test_what_is_broken_is_critical(tmp_path: Path, break_it: object, expected: tuple[str, str]) -> None:
+    """In the words of its own error."""
+    home = make_home(tmp_path)
+    assert callable(break_it)
+    break_it(home)
+    assert expected in critical(home)
+
+
+def test_a_csms_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """As the settings name it, or as the running proxy was told."""
+    home, port = make_home(tmp_path), free_port()
+    text = home.settings.read_text()
+    home.settings.write_text(text.replace('upstream = ""', f'upstream = "ws://127.0.0.1:{port}"'))
+    assert critical(home) == {("health.upstream", "CSMS")}
+    (home.run / "config.toml").write_text(text)
+    assert critical(home) == set()
+
+
+@pytest.mark.parametrize(("secure", "says"), [(False, ""), (True, "cannot be reached")])
+def test_a_csms_is_spoken_to_as_the_proxy_would(secure: bool, says: str) -> None:
+    """A plain port is no TLS, and a TLS that nobody vouches for is none either."""
+
+    async def story() -> str:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            return await examination.try_upstream(UpstreamConfig("127.0.0.1", port, "", secure))
+
+    assert says in asyncio.run(story())
+    if not secure:
+        assert asyncio.run(story()) == ""
+
+
+def test_a_csms_that_is_silent_is_not_waited_for_longer_than_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the connection, and never begins with TLS."""
+    monkeypatch.setattr(examination, "PATIENCE", 0.1)
+
+    async def story() -> str:
+        over = asyncio.Event()
+
+        async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await over.wait()
+            writer.close()
+
+        server = await asyncio.start_server(hang, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            said = await examination.try_upstream(UpstreamConfig("127.0.0.1", port, "", secure=True))
+            over.set()
+            return said
+
+    assert "does not answer" in asyncio.run(story())
+
+
+def _execute(home: Home, statement: str) -> None:
+    ledger = sqlite3.connect(home.ledger)
+    ledger.execute(statement)
+    ledger.commit()
+    ledger.close()
