@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.asked import Asked, one, pass_asked
+from cli.ceremony import ceremony
 from cli.files import free_to_write, read_text, write_out
 from cli.render import row_of, write
 from cli.words import PURPOSE
@@ -18,6 +19,9 @@ TRUST_FIELDS = ("purpose", "vendor", "subject", "not_after", "key_id")
 @click.group()
 def ca() -> None:
     """Show our certificate authorities and say whose we trust."""
+
+
+ca.add_command(ceremony)
 
 
 @ca.command("list")

@@ -13,6 +13,8 @@ CODES: Final[Mapping[str, str]] = {
     "usage": "The command was not written as it takes its words; add --help to it to see how.",
     "usage.listen": "This is no address to listen on; write ADDRESS:PORT=PROFILE, for example 0.0.0.0:8443=3.",
     "usage.time": "This is no time; write it like 2026-11-22T12:00:00Z, or a date alone.",
+    "usage.moment": "This is no moment; write it like 2026-01-31T09:00:00Z.",
+    "usage.witness": "This is no witness; write 'NAME, ROLE' when planning, NAME=DIGITS when performing.",
     "usage.span": "This is no length of time; write it like 90s, 15m, 1h, 30d or 4w.",
     # Files
     "file.exists": "A file of this name exists; choose another path, or add --yes to replace it.",

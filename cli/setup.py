@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pki.names import Host, Organisation
 
 
+_WORKS = "bollard station add, bollard cert issue, bollard up --upstream URL"
+_WAITS = "take ca/*.csr to 'bollard ca ceremony plan'; the home waits for what comes out"
+
+
 @click.command()
 @click.option("--org", type=ORGANISATION, required=True, help="Your organisation, as it stands in certificates.")
 @click.option("--csms-host", type=HOST, required=True, help="Host name that stations dial.")
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--hsm-module", default="", help="PKCS#11 library: the authorities' keys are made in a hardware token.")
 @click.option("--hsm-token", default="", help="Label of that token; its PIN comes from BOLLARD_HSM_PIN_FILE.")
 @click.option("--hsm-slot", type=int, help="Slot of that token, where several have its label.")
+@click.option("--offline-root", is_flag=True, help="Make no root: lay out requests for a ceremony elsewhere.")
 @pass_asked
 def init(
     asked: Asked,
@@ -35,6 +40,8 @@ def init(
     hsm_module: str,
     hsm_token: str,
     hsm_slot: int | None,
+    *,
+    offline_root: bool,
 ) -> None:
     """Make the home: certificate authorities, keys, ledger and settings."""
     from pki.edge.creation import create
@@ -44,9 +51,9 @@ def init(
     ca_keys = CaKeys.parse(ca_key, ca_padding, hsm_module, hsm_token, hsm_slot)
     if asked.dry_run:
         asked.would({"call": "init", **record})
-    created = create(asked.home_path, org, csms_host, public_url, ca_keys)
+    created = create(asked.home_path, org, csms_host, public_url, ca_keys, offline_root=offline_root)
     if created.passphrase_made:
         note("WARNING: the keys' passphrase was generated and lies beside them, in keys/passphrase;")
         note("         move it elsewhere and name it with BOLLARD_PASSPHRASE_FILE")
-    note(f"made {asked.home_path}; next: bollard station add, bollard cert issue, bollard up --upstream URL")
+    note(f"made {asked.home_path}; next: {_WAITS if offline_root else _WORKS}")
     asked.done(created.audit_size - 1, record)

@@ -30,6 +30,8 @@ def status(asked: Asked) -> None:
     certificates = asked.ask(calls.ListCertificates(), calls.Certificates).certificates
     counts = _counts(asked, certificates)
     found = asked.ask(calls.ListIssuers(), calls.Issuers).issuers
+    if not found:
+        note("this home waits for its offline root: bollard ca ceremony import FOLDER --digest DIGEST")
     issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
     if asked.output is not Output.TABLE:
         return asked.record({"home": str(home.path), "processes": processes, "counts": counts, "issuers": issuers})

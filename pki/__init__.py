@@ -7,7 +7,7 @@ station holding`` are what it talks about; ``clauses profile pem strength revoca
 stop working; ``request`` (what a station asks for), ``plan`` (the exact
 certificate intended) and the rules of ``lint_rules`` and ``chain_rules`` feed ``lint`` (which alone approves),
 ``issue`` (which signs only what was approved) and ``chain`` (which judges the certificates of others). ``firmware/``
-is the pipeline's judgement.
+is the pipeline's judgement, ``ceremony/`` that of an offline root.
 
 A chain is judged thus: ``der fields dn`` read the bytes, ``paper`` a certificate whole, ``signed`` its signature;
 ``question`` is what is asked of it, ``server_name`` whom it is for. ``path_search`` finds paths; ``form_rules

@@ -588,6 +588,44 @@ class Examine(Call, frozen=True):
     ending_within: int
 
 
+# -- the offline root --------------------------------------------------------------------------------------------
+
+
+class RootAsked(Row, frozen=True):
+    """``name`` is our key's, ``request`` is PEM; it lies in ``ca/<name>.csr`` too."""
+
+    name: str
+    request: str
+    audit_index: int
+
+
+class AskRoot(Call, frozen=True):
+    """Make a key and a request for an authority below the offline root; ``slot`` is csms or station."""
+
+    Answer = RootAsked
+    slot: str
+
+
+class CeremonyImported(Row, frozen=True):
+    """``issuers`` are the authorities that came; ``networks`` what the root's machine was on (none, as it should be);
+    ``revoked`` the authorities of ours that the root's list names."""
+
+    issuers: tuple[IssuerRow, ...]
+    networks: tuple[str, ...]
+    revoked: tuple[str, ...]
+    crl_number: int
+    audit_index: int
+
+
+class ImportCeremony(Call, frozen=True):
+    """Take over what a ceremony made: ``files`` of its folder by name, without the root's key. ``digest`` is what was
+    written down there: at least 32 hex digits of the transcript's digest."""
+
+    Answer = CeremonyImported
+    files: dict[str, bytes]
+    digest: str
+
+
 # -- the proxy's standing question -------------------------------------------------------------------------------
 
 

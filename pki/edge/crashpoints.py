@@ -26,7 +26,26 @@ REVOKE_POINTS: Final = ("revoke.asked", "revoke.recording", "revoke.recorded")
 INIT_POINTS: Final = ("init.marked", "init.keys", "init.root", "init.certificates", "init.exported", "init.settings")
 BACKUP_POINTS: Final = ("backup.recorded", "backup.copied", "backup.packed", "backup.written")
 RESTORE_POINTS: Final = ("restore.extracted", "restore.checked", "restore.recorded", "restore.aside", "restore.done")
-POINTS: Final = frozenset({*ISSUE_POINTS, *REVOKE_POINTS, *INIT_POINTS, *BACKUP_POINTS, *RESTORE_POINTS})
+CEREMONY_POINTS: Final = (
+    "ceremony.begun",
+    "ceremony.keyed",
+    "ceremony.intended",
+    "ceremony.signed",
+    "ceremony.kept",
+    "ceremony.ended",
+)
+IMPORT_POINTS: Final = ("import.judged", "import.adopting", "import.adopted", "import.completed")
+POINTS: Final = frozenset(
+    {
+        *ISSUE_POINTS,
+        *REVOKE_POINTS,
+        *INIT_POINTS,
+        *BACKUP_POINTS,
+        *RESTORE_POINTS,
+        *CEREMONY_POINTS,
+        *IMPORT_POINTS,
+    }
+)
 
 
 def _armed(value: str) -> str:

@@ -49,9 +49,12 @@ def create(
     csms_host: Host,
     public_url: str = "",
     ca_keys: founding.CaKeys | None = None,
+    *,
+    offline_root: bool = False,
 ) -> Created:
     """Make a home (``bollard init``). ``public_url`` is where stations reach the web process; empty: the CSMS host.
     ``ca_keys`` says how the authorities' keys are made; not given: in files, of the kinds in the table.
+    With ``offline_root`` it waits for its certificates: its authorities' requests lie in ``ca/``.
 
     A finished home is refused with ``ConflictError("home.exists")``, a folder with anything else in it with
     ``ConflictError("home.not_empty")``; a half-made home is cleared and made anew.
@@ -60,7 +63,8 @@ def create(
         with _claimed(path):
             chosen = ca_keys or founding.CaKeys()
             url = public_url or f"https://{csms_host}:{LISTEN_PORTS['web']}"
-            return _make(Home(path), founding.render_settings(organisation, csms_host, url, chosen.hsm), chosen)
+            text = founding.render_settings(organisation, csms_host, url, chosen.hsm)
+            return _make(Home(path), text, chosen, offline_root=offline_root)
     except OSError as problem:
         raise BollardError(
             "home.failed",
@@ -69,13 +73,13 @@ def create(
         ) from problem
 
 
-def _make(home: Home, text: str, ca_keys: founding.CaKeys) -> Created:
+def _make(home: Home, text: str, ca_keys: founding.CaKeys, *, offline_root: bool) -> Created:
     for name in FOLDERS:
         (home.path / name).mkdir(mode=0o700)
     given = keys.find_passphrase(home.keys)
     passphrase = given or keys.make_passphrase(home.keys)
     keys.make_seal(home.keys, generated=given is None)
-    size = asyncio.run(founding.found(home, text, passphrase, ca_keys))
+    size = asyncio.run(founding.found(home, text, passphrase, ca_keys, offline_root=offline_root))
     keys.write_private(home.events, b"")
     keys.write_private(home.settings, text.encode())
     reach("init.settings")

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.certificate import to_pem
 from pki.edge import keys
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
 from pki.edge.keys import KeyKind, Padding, Store
-from pki.edge.office.authorities import Wanted, certify
+from pki.edge.office.authorities import BELOW, Wanted, certify, export
 from pki.edge.office.desk import Desk
+from pki.edge.office.root_requests import ask_root
 from pki.edge.vault import Vault
 from pki.holding import Holding
 from pki.settings import Hsm, parse_settings
@@ -66,11 +66,11 @@ TREE: Final = (
     Wanted(Holding("root", "root", "root"), "root", "", "Bollard Root CA"),
     Wanted(Holding("csms", "csms", "csms"), "issuing", "root", "Bollard CSMS CA"),
     Wanted(Holding("station", "station", "station"), "issuing", "root", "Bollard Station CA"),
-    Wanted(Holding("ocsp", "ocsp", "ocsp"), "ocsp", "csms", "Bollard OCSP Signer"),
-    Wanted(Holding("server-ecdsa", "server-ecdsa", "server"), "csms", "csms"),
-    Wanted(Holding("server-rsa", "server-rsa", "server"), "csms", "csms"),
+    *BELOW,
 )
 """Our certificates, issuers first."""
+
+ELSEWHERE: Final = "root"  # the key that a home with an offline root does not have
 
 
 def render_settings(organisation: Organisation, csms_host: Host, public_url: str, hsm: Hsm | None = None) -> str:
@@ -115,18 +115,21 @@ token = {json.dumps(hsm.token)}
 {slot}"""
 
 
-async def found(home: Home, settings: str, passphrase: keys.Passphrase, ca_keys: CaKeys) -> int:
-    """Make the keys and certificates of a home; return the size of its audit log."""
+async def found(
+    home: Home, settings: str, passphrase: keys.Passphrase, ca_keys: CaKeys, *, offline_root: bool = False
+) -> int:
+    """Make the keys and certificates of a home; return the size of its audit log.
+
+    With an offline root there are no certificates yet: the authorities' requests are laid out for a ceremony.
+    """
     read = parse_settings(settings)
     desk = Desk(home, read, GroupCommit(home.ledger), keys.open_keyring(home.keys, passphrase, read), Vault(home.vault))
     try:
-        for name in KEYS:
+        for name in _names(offline_root=offline_root):
             _make_key(desk, name, ca_keys)
         reach("init.keys")
-        await desk.ledger.write(partial(_begin, desk))
-        for wanted in TREE:
-            await certify(desk, wanted, WHO)
-            reach(f"init.{wanted.holding.name}")
+        await desk.ledger.write(partial(_begin, desk, offline_root=offline_root))
+        await (_ask(desk) if offline_root else _certify(desk))
         reach("init.certificates")
         _export(desk)
         reach("init.exported")
@@ -144,15 +147,31 @@ def _make_key(desk: Desk, name: str, wanted: CaKeys) -> None:
     desk.keys.make(name, wanted.kind or KEYS[name], store=store, padding=wanted.padding)
 
 
-def _begin(desk: Desk, tx: Tx) -> None:
+async def _certify(desk: Desk) -> None:
+    for wanted in TREE:
+        await certify(desk, wanted, WHO)
+        reach(f"init.{wanted.holding.name}")
+
+
+async def _ask(desk: Desk) -> None:
+    """Ask an offline root for the authorities directly below it."""
+    for wanted in TREE:
+        if wanted.issuer == ELSEWHERE:
+            await ask_root(desk, wanted.holding.name, wanted.common_name, WHO)
+
+
+def _names(*, offline_root: bool) -> list[str]:
+    return [name for name in KEYS if not (offline_root and name == ELSEWHERE)]
+
+
+def _begin(desk: Desk, tx: Tx, *, offline_root: bool) -> None:
     what = {"organisation": desk.settings.organisation.text, "csms_host": desk.settings.csms_host.text}
-    facts = {name: asdict(desk.keys.describe(name)) for name in KEYS}
-    desk.record(tx, "home.founded", WHO, {**what, "keys": list(KEYS), "key_facts": facts})
+    made = _names(offline_root=offline_root)
+    facts = {name: asdict(desk.keys.describe(name)) for name in made}
+    desk.record(tx, "home.founded", WHO, {**what, "keys": made, "key_facts": facts})
 
 
 def _export(desk: Desk) -> None:
-    """Lay our certificates out for people; the ledger, not these files, is what the program reads."""
-    for own in desk.own.values():
-        keys.write_private(desk.home.ca / f"{own.name}.pem", to_pem([own.certificate]).encode())
+    export(desk)
     public = desk.audit_public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     keys.write_private(desk.home.ca / "audit.pub.pem", public)

@@ -184,3 +184,17 @@ def restore(database: Database) -> None:
             from_size INTEGER NOT NULL,
             replaced_size INTEGER NOT NULL
         ) STRICT""")
+
+
+@LEDGER()
+def ceremonies(database: Database) -> None:
+    """What came from roots whose keys are elsewhere: each ceremony once, its list newer than the one before."""
+    database.execute("""
+        CREATE TABLE ceremony (
+            digest TEXT PRIMARY KEY CHECK (length(digest) = 64),
+            root_key_id BLOB NOT NULL CHECK (length(root_key_id) = 32),
+            crl_number INTEGER NOT NULL,
+            crl BLOB NOT NULL,
+            imported TEXT NOT NULL,
+            UNIQUE (root_key_id, crl_number)
+        ) STRICT""")

@@ -4,7 +4,8 @@
 one file per noun: ``stations``, ``certificates``, ``anchors``, ``firmware``, ``credentials``, ``records`` (the audit
 log), ``evidence`` (proofs and exports of it), ``backups``, ``health`` (what ends, and whether all is sound);
 ``issuing`` is the one way a certificate comes to be, ``authorities`` how our own do; ``reissue`` replaces a station's;
-``duties`` is what is done unasked; ``news`` tells watchers what changed.
+``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed; ``duties`` is what is
+done unasked; ``news`` tells watchers what changed.
 
 Every act that changes something writes one audit entry in its own transaction: no entry, no act.
 """

@@ -6,16 +6,18 @@ They come to be in the one way of ``issuing``, and are taken into use as their h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from pki.certificate import to_pem
 from pki.edge import clock
+from pki.edge.keys import write_private
 from pki.edge.office import issuing
 from pki.edge.office.certificates import profile
+from pki.holding import Holding
 from pki.plan import Plan, Subject, plan, plan_root
 
 if TYPE_CHECKING:
     from pki.edge.office.desk import Desk
-    from pki.holding import Holding
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +35,25 @@ class Wanted:
     days: int = 0
 
 
+BELOW: Final = (
+    Wanted(Holding("ocsp", "ocsp", "ocsp"), "ocsp", "csms", "Bollard OCSP Signer"),
+    Wanted(Holding("server-ecdsa", "server-ecdsa", "server"), "csms", "csms"),
+    Wanted(Holding("server-rsa", "server-rsa", "server"), "csms", "csms"),
+)
+"""What every home has below its authorities, wherever its root is."""
+
+
 async def certify(desk: Desk, wanted: Wanted, who: str) -> issuing.Sealed:
     """Make the certificate of a key that the keyring has; what is returned is in the ledger and in ``desk.own``."""
     signer = wanted.issuer or wanted.holding.name
     order = issuing.Order(plan=_plan(desk, wanted), key=desk.keys.key(signer), holds=wanted.holding)
     return await issuing.issue(desk, order, who)
+
+
+def export(desk: Desk) -> None:
+    """Lay our certificates out for people; the ledger, not these files, is what the program reads."""
+    for own in desk.own.values():
+        write_private(desk.home.ca / f"{own.name}.pem", to_pem([own.certificate]).encode())
 
 
 def _plan(desk: Desk, wanted: Wanted) -> Plan:

@@ -16,7 +16,7 @@ from pki.edge import calls, clock
 from pki.edge.ledger import audit as log
 from pki.edge.ledger import stations
 from pki.edge.office.news import Board
-from pki.errors import BollardError, NotFoundError
+from pki.errors import BollardError, ConflictError, NotFoundError
 from pki.holding import Holding, KeyState
 from pki.plan import Issuer
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from pki.edge.vault import Vault
     from pki.settings import Settings
 
+FOUNDED: Final = frozenset({"root", "csms", "station", "server-ecdsa", "server-rsa"})
+"""Duties that some key of every home fills, once it has its certificates."""
 CHECKPOINT_EVERY: Final = 1_000  # entries; so that an auditor who holds a checkpoint is never far behind
 
 
@@ -87,6 +89,12 @@ class Desk:
         for own in self.own.values():
             if own.holding.slot == slot and own.holding.state is KeyState.ACTIVE:
                 return own
+        if not any(own.holding.slot == slot for own in self.own.values()) and slot in FOUNDED:
+            raise ConflictError(
+                "home.waiting",
+                "this home waits for certificates from its offline root",
+                "Import the ceremony's result: bollard ca ceremony import FOLDER --digest DIGEST.",
+            )
         raise NotFoundError("issuer.none", f"no key of this home is in use for {slot[:40]!r}", "See 'bollard ca list'.")
 
     def chain(self, own: OwnCertificate) -> list[x509.Certificate]:

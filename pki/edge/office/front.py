@@ -17,7 +17,20 @@ from pki.edge.commit import GroupCommit
 from pki.edge.home import read_settings
 from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
-from pki.edge.office import anchors, backups, credentials, duties, evidence, firmware, health, issuing, records, reissue
+from pki.edge.office import (
+    anchors,
+    backups,
+    ceremonies,
+    credentials,
+    duties,
+    evidence,
+    firmware,
+    health,
+    issuing,
+    records,
+    reissue,
+    root_requests,
+)
 from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
 from pki.edge.office.desk import Desk, OwnCertificate
@@ -140,6 +153,8 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.ProveGrowth, evidence.prove_growth),
         _on(calls.CopyLedger, backups.copy),
         _on(calls.Examine, health.examine),
+        _on(calls.AskRoot, root_requests.ask),
+        _on(calls.ImportCeremony, ceremonies.take),
     )
 )
 

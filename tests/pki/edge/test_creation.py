@@ -155,3 +155,12 @@ def test_a_home_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     with pytest.raises(BollardError, match=r"home\.failed"):
         make_home(tmp_path)
+
+
+def test_a_home_with_an_offline_root_has_requests_in_place_of_certificates(tmp_path: Path) -> None:
+    """It is a whole home that waits: no root's key, no certificate, a log that says what was asked."""
+    made = create(tmp_path / "home", *US, offline_root=True)
+    assert {path.name for path in made.home.ca.iterdir()} == {"csms.csr", "station.csr", "audit.pub.pem"}
+    assert not (made.home.keys / "root.pem").exists()
+    assert ask_once(made.home, calls.ListCertificates(), calls.Certificates).certificates == ()
+    assert ask_once(made.home, calls.VerifyAudit(), calls.AuditVerified).size == made.audit_size == 3

@@ -1,0 +1,196 @@
+"""What an offline root signed is taken over whole, once, and only if it is the one that people wrote down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from cryptography import x509
+
+from pki.edge import calls
+from pki.edge.asking import ask_once
+from pki.edge.home import Home, read_settings
+from pki.errors import BollardError, ConflictError, InputError, NotFoundError, RefusedError
+from tests.ceremonies import Held, ceremony_of, revoking, waiting_home
+from tests.pki.papers import codes
+from tests.worlds import Paper, at_the_desk, make_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.worlds import Desk
+
+
+def take(home: Home, call: calls.ImportCeremony) -> calls.CeremonyImported:
+    """Import it."""
+    return ask_once(home, call, calls.CeremonyImported)
+
+
+def states(home: Home) -> dict[str, str]:
+    """Our authorities and their states."""
+    return {row.name: row.state for row in ask_once(home, calls.ListIssuers(), calls.Issuers).issuers}
+
+
+def test_a_waiting_home_becomes_whole(tmp_path: Path) -> None:
+    """Root, authorities, server certificates; all in the ledger, the log says where from, and stations can enrol."""
+    home = waiting_home(tmp_path)
+    held = ceremony_of(home, tmp_path / "c")
+    taken = take(home, held.call)
+    ask_once(home, Paper.of(1).add, calls.StationAdded)
+    issued = ask_once(home, Paper.of(1).issue, calls.CertificateIssued)
+    entry = json.loads(ask_once(home, calls.ListAudit(taken.audit_index, 1), calls.AuditRows).rows[0].entry)
+
+    assert states(home) == dict.fromkeys(("root", "csms", "station", "ocsp"), "active")
+    assert {row.name for row in taken.issuers} == {"root", "csms", "station"}
+    assert entry["act"] == "ceremony.imported"
+    assert entry["what"]["transcript"] == held.done.digest
+    assert ask_once(home, calls.FetchCredentials(), calls.Credentials).rsa_chain
+    leaf, above = x509.load_pem_x509_certificates(issued.chain.encode())
+    leaf.verify_directly_issued_by(above)
+    above.verify_directly_issued_by(held.done.root)
+    assert (home.ca / "root.crl").read_bytes() == held.done.crl
+    assert (home.ca / "root.pem").read_bytes() == (held.folder / "ca" / "root.pem").read_bytes()
+    ask_once(home, calls.VerifyAudit(), calls.AuditVerified)
+
+
+def test_the_same_result_is_taken_over_once(tmp_path: Path) -> None:
+    """A second time there is nothing to do."""
+    home = waiting_home(tmp_path)
+    call = ceremony_of(home, tmp_path / "c").call
+    take(home, call)
+    with pytest.raises(ConflictError, match=r"ceremony\.imported"):
+        take(home, call)
+
+
+@pytest.mark.parametrize(
+    ("digest", "kind"),
+    [("", InputError), ("ab" * 15, InputError), ("zz" * 32, InputError), ("ab" * 32, RefusedError)],
+)
+def test_only_the_digest_that_was_written_down_is_believed(
+    tmp_path: Path, digest: str, kind: type[BollardError]
+) -> None:
+    """Anybody can hold a ceremony; which one was ours is what people saw. The right one is not told."""
+    home = waiting_home(tmp_path)
+    held = ceremony_of(home, tmp_path / "c")
+    with pytest.raises(kind, match=r"ceremony\.(digest|other)") as refusal:
+        take(home, msgspec.structs.replace(held.call, digest=digest))
+
+    assert held.done.digest not in str(refusal.value) + refusal.value.advice
+    assert states(home) == {}
+    groups = " ".join(held.done.digest[i : i + 4] for i in range(0, 64, 4))
+    take(home, msgspec.structs.replace(held.call, digest=groups.upper()))
+
+
+def test_what_is_of_other_keys_is_refused(tmp_path: Path) -> None:
+    """Made-up requests under the same names: the root has certified somebody else's keys."""
+    home = waiting_home(tmp_path)
+    with pytest.raises(RefusedError) as refusal:
+        take(home, Held.at(tmp_path / "c").call)
+
+    assert refusal.value.code == "ceremony.foreign"
+    assert codes(refusal.value) == {"ceremony.not_ours"}
+    assert states(home) == {}
+
+
+def test_what_is_of_another_organisation_is_refused(tmp_path: Path) -> None:
+    """A00.FR.509: the proxy would admit nobody."""
+    home = waiting_home(tmp_path)
+    held = ceremony_of(home, tmp_path / "c")
+    home.settings.write_text(read_settings(home).replace("Example Charging", "Other"))
+    with pytest.raises(RefusedError) as refusal:
+        take(home, held.call)
+
+    assert "A00.FR.509" in {each.clause for each in refusal.value.findings}
+
+
+def test_what_is_not_valid_yet_is_refused(tmp_path: Path) -> None:
+    """A02.FR.08: stations would refuse it as well."""
+    home = waiting_home(tmp_path)
+    now = ceremony_of(home, tmp_path / "c")
+    (tmp_path / "later").mkdir()
+    moment = now.done.ceremony.moment.replace(year=now.done.ceremony.moment.year + 1)
+    with pytest.raises(RefusedError) as refusal:
+        take(home, Held.of(tmp_path / "later", now.requests, moment=moment).call)
+
+    assert "chain.not_yet_valid" in codes(refusal.value)
+
+
+def test_a_successor_waits_and_an_older_list_does_not_come_back(tmp_path: Path) -> None:
+    """The second ceremony's authority is next; the first one's result cannot be brought again."""
+    home = waiting_home(tmp_path)
+    first = ceremony_of(home, tmp_path / "c1")
+    take(home, first.call)
+    ask_once(home, calls.AskRoot("station"), calls.RootAsked)
+    second = ceremony_of(home, tmp_path / "c2", first.folder)
+    taken = take(home, second.call)
+
+    assert states(home)["station-2"] == "next"
+    assert states(home)["station"] == "active"
+    assert taken.crl_number == 2
+    assert (home.ca / "root.crl").read_bytes() == second.done.crl
+    (tmp_path / "c3").mkdir()
+    stale = Held.of(tmp_path / "c3", _none(tmp_path), first.folder, first.done.ceremony.moment)
+    with pytest.raises(ConflictError, match=r"ceremony\.stale"):
+        take(home, stale.call)
+
+
+def _none(folder: Path) -> Path:
+    empty = folder / "none"
+    empty.mkdir()
+    return empty
+
+
+def test_a_home_with_a_root_of_its_own_may_move_below_an_offline_one(tmp_path: Path) -> None:
+    """Its successors come as next, beside the root it has, and nothing that works stops working."""
+    home = make_home(tmp_path)
+    for slot in ("csms", "station"):
+        ask_once(home, calls.AskRoot(slot), calls.RootAsked)
+    held = ceremony_of(home, tmp_path / "c")
+    take(home, held.call)
+
+    assert states(home) | {"root-2": "next", "csms-2": "next", "station-2": "next"} == states(home)
+    assert states(home)["root"] == states(home)["csms"] == "active"
+    assert (home.ca / "root-2.crl").exists()
+
+
+def test_a_revoked_authority_of_ours_is_told(tmp_path: Path) -> None:
+    """Whoever brings the list home must not overlook it."""
+    home = waiting_home(tmp_path)
+    first = ceremony_of(home, tmp_path / "c1")
+    take(home, first.call)
+    second = revoking(tmp_path / "c2", first, "station")
+
+    assert take(home, second.call).revoked == ("station",)
+
+
+def test_watchers_are_told_whom_to_trust(tmp_path: Path) -> None:
+    """A proxy that runs learns of the new authorities, and to fetch its certificates."""
+    home = waiting_home(tmp_path)
+    call = ceremony_of(home, tmp_path / "c").call
+
+    async def story(desk: Desk) -> list[calls.News]:
+        watcher = await desk.office.watch()
+        await desk.ask(call, calls.CeremonyImported)
+        return [await asyncio.wait_for(watcher.next(), 10) for _ in range(3)]
+
+    snapshot, trust, credentials = at_the_desk(home, story)
+    assert isinstance(snapshot, calls.Snapshot)
+    assert isinstance(trust, calls.TrustChanged)
+    assert {row.name for row in trust.issuers} == {"root", "csms", "station"}
+    assert isinstance(credentials, calls.CredentialsChanged)
+
+
+def test_a_damaged_result_changes_nothing(tmp_path: Path) -> None:
+    """One byte in the note, and the home still waits."""
+    home = waiting_home(tmp_path)
+    call = ceremony_of(home, tmp_path / "c").call
+    note = bytearray(call.files["transcript.note"])
+    note[-5] ^= 1
+    with pytest.raises(RefusedError, match=r"ceremony\.transcript"):
+        take(home, msgspec.structs.replace(call, files={**call.files, "transcript.note": bytes(note)}))
+    assert states(home) == {}
+    with pytest.raises((RefusedError, NotFoundError)):
+        take(home, calls.ImportCeremony({}, call.digest))
