@@ -23,7 +23,7 @@ from pki.server_name import parse_server_name
 from tests.pki.papers import NOW, key, usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pki.strength import SigningKey
 
@@ -32,6 +32,7 @@ UTF8, PRINTABLE, IA5, T61 = 0x0C, 0x13, 0x16, 0x14
 CN, ORG, DC, MAIL = "550403", "55040a", "0992268993f22c640119", "2a864886f70d010901"
 
 ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")
+ECDSA_SHA224: Final = bytes.fromhex("300a06082a8648ce3d040301")
 ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
 ECDSA_SHA1: Final = bytes.fromhex("300906072a8648ce3d0401")
 RSA_SHA256: Final = bytes.fromhex("300d06092a864886f70d01010b0500")
@@ -118,7 +119,12 @@ def algorithm_of(signer: SigningKey) -> bytes:
 
 def signature(signer: SigningKey, body: bytes, algorithm: bytes) -> bytes:
     """Sign in the way an algorithm names."""
-    digests = {ECDSA_SHA1: hashes.SHA1, RSA_SHA1: hashes.SHA1, ECDSA_SHA384: hashes.SHA384}
+    digests: dict[bytes, Callable[[], hashes.HashAlgorithm]] = {
+        ECDSA_SHA1: hashes.SHA1,
+        RSA_SHA1: hashes.SHA1,
+        ECDSA_SHA224: hashes.SHA224,
+        ECDSA_SHA384: hashes.SHA384,
+    }
     digest: hashes.HashAlgorithm = digests.get(algorithm, hashes.SHA256)()
     match signer:
         case rsa.RSAPrivateKey():
@@ -157,6 +163,7 @@ class Form:
     times: bytes = b""
     inner: bytes = b""
     outer: bytes = b""
+    signed: bytes = b""
     unique: bytes = b""
     issuer: bytes = b""
     bend: bool = False
@@ -214,7 +221,7 @@ def write(
     exts = box(0xA3, box(0x30, *extensions)) if extensions else b""
     serial, name = box(0x02, form.serial), form.issuer or issuer
     body = box(0x30, form.version, serial, algorithm, name, box(0x30, times), subject, spki, form.unique, exts)
-    signed = bytearray(signature(signer, body, algorithm))
+    signed = bytearray(signature(signer, body, form.signed or algorithm))
     signed[-1] ^= form.bend
     return box(0x30, body, form.outer or algorithm, box(0x03, b"\0", bytes(signed)))
 

@@ -106,6 +106,7 @@ def test_a_file_that_holds_none_is_an_error_of_whoever_gave_it(content: bytes) -
     with pytest.raises(InputError, match=r"certificate\.unreadable") as refused:
         read_bundle(content)
     assert SECRET.splitlines()[1].decode() not in str(refused.value)
+    assert ("private key" in refused.value.cause) is (SECRET in content)
 
 
 def test_lists_are_read_in_the_same_way() -> None:

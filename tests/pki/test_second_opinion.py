@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.paper import Paper
 from pki.question import Purpose, Question
 from pki.second_opinion import examine_again
-from tests.chains import DAY, LEAF, Party, authority, chain, ext, raw, root, san
+from tests.chains import DAY, ECDSA_SHA224, LEAF, Party, authority, chain, ext, faults, raw, root, san
 from tests.pki.papers import NOW, key
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ def test_ordinary_station_certificates_pass() -> None:
 def test_what_it_refuses_is_an_error(path: Sequence[Party]) -> None:
     """Though our own rules found nothing, which they do not wait for."""
     assert opinion(path) == {"chain.second_opinion"}
+
+
+def test_a_path_that_it_refuses_is_refused() -> None:
+    """Whatever our own rules say: they have nothing against SHA-224, and it has."""
+    assert faults(chain(inner=ECDSA_SHA224)) == {"chain.second_opinion"}
 
 
 def itself() -> list[Party]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.crl import RevocationList
 from pki.fields import read_fields, read_list_fields
 from pki.signed import is_signed
-from tests.chains import DAY, ECDSA_SHA384, ED448, LEAF, RSA_SHA256, crl, ext, root
+from tests.chains import DAY, ECDSA_SHA256, ECDSA_SHA384, ED448, LEAF, RSA_SHA256, crl, ext, root
 from tests.pki.papers import NOW, key
 
 KINDS = ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448"]
@@ -44,6 +44,7 @@ def test_both_names_of_the_algorithm_count() -> None:
     """RFC 5280 4.1.1.2: they are the same, and the one that was used."""
     assert signed("p256", inner=ECDSA_SHA384)
     assert not signed("p256", outer=ECDSA_SHA384)
+    assert not signed("p256", inner=ECDSA_SHA384, outer=ECDSA_SHA256, signed=ECDSA_SHA256)
     assert not signed("p256", inner=ECDSA_SHA384, outer=RSA_SHA256)
 
 

@@ -44,6 +44,14 @@ def test_a_malformed_leaf_is_refused_with_its_reason() -> None:
     assert refused.value.path == ()
 
 
+def test_what_follows_a_malformed_leaf_does_not_take_its_place() -> None:
+    """Else a good certificate behind a bad one would speak for it."""
+    bad = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
+
+    with pytest.raises(ChainRefusedError, match="malformed"):
+        verify_files(Files(bad + LEAF_.pem, (ROOT.pem,), (CA.pem,)), Purpose.ANY, NOW)
+
+
 def test_other_malformed_things_are_told_and_left_out() -> None:
     """They harm nobody on a good path; where they are missed, the path is not found."""
     bad = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"
