@@ -173,9 +173,9 @@ def _examine_constraints(paper: Paper, question: Question) -> Iterator[Finding]:
         yield _wrong(question, "RFC 5280 4.2.1.10", f"{paper} constrains names, but is no authority")
     if basic is None or not basic.value.ca:
         return
-    if basic.value.path_length is not None and usage is not None and not usage.value.key_cert_sign:
-        says = f"{paper} has a path length, but may not sign certificates"
-        yield _wrong(question, "RFC 5280 4.2.1.9", says)
+    if basic.value.path_length is not None and (usage is None or not usage.value.key_cert_sign):
+        says = f"{paper} has a path length, but no key usage that lets it sign certificates"
+        yield lapse(question, question.code("malformed"), "RFC 5280 4.2.1.9", says)
     if not basic.critical:
         says = f"the basic constraints of {paper}, an authority, are not critical"
         yield lapse(question, question.code("malformed"), "RFC 5280 4.2.1.9", says)

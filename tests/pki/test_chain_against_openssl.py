@@ -325,7 +325,7 @@ def test_what_bollard_accepts_openssl_accepts(case: Case) -> None:
 
 
 @pytest.mark.deep
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(case=cases())
 def test_what_bollard_accepts_openssl_accepts_thousands_of_times(case: Case) -> None:
     """The same, for a quarter of an hour and more."""
