@@ -29,7 +29,6 @@ from pki.edge.creation import create
 from pki.edge.founding import CaKeys
 from pki.edge.keyfiles import throwaway_key
 from pki.edge.keys import KeyKind, Padding
-from pki.edge.office.certificates import profile
 from pki.edge.office.front import Office
 from pki.edge.office.issuing import draw_serial
 from pki.issue import sign
@@ -97,7 +96,7 @@ async def measure(folder: Path, kind: KeyKind, hsm: Hsm | None, seconds: float) 
 
     async def core() -> None:
         subject = Subject("SN-1", ORGANISATION)
-        planned = plan(profile("station"), subject, holder.public_key(), issuer, draw_serial(), clock.now())
+        planned = plan(desk.profile("station"), subject, holder.public_key(), issuer, draw_serial(), clock.now())
         sign(approve(planned, throwaway_key(key.public_key())), key)
 
     async def whole() -> None:

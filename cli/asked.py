@@ -28,7 +28,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound="calls.Row")
 
 ROOT_HOME: Final = Path("/var/lib/bollard")  # where a service keeps its state, FHS 3.0 5.8
-SECRETS: Final = frozenset({"password"})  # fields of calls that a dry run must not print
+SECRETS: Final = frozenset({"password", "private_key"})  # fields of calls that a dry run must not print
 LONG: Final = 200  # characters of one field that a dry run prints before it cuts
 
 

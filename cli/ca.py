@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from cli.asked import Asked, one, pass_asked
 from cli.ceremony import ceremony
-from cli.files import free_to_write, read_text, write_out
-from cli.render import row_of, write
-from cli.words import PURPOSE
+from cli.files import existing, free_to_write, read_secret, read_text, write_out
+from cli.render import Output, Plain, note, row_of, to_span, write
+from cli.words import HIERARCHY, IMPORTED, PADDING, PURPOSE
 from pki.edge import calls
 
-FIELDS = ("name", "purpose", "state", "subject", "not_after", "key_id", "slot")
-COLUMNS = ("name", "purpose", "state", "subject", "not_after")
+if TYPE_CHECKING:
+    from pki.edge.policies import PolicyFile
+
+FIELDS = ("name", "purpose", "state", "subject", "not_after", "key_id", "slot", "keeper")
+COLUMNS = ("name", "purpose", "state", "keeper", "subject", "not_after")
+PROFILE_COLUMNS = ("name", "purpose", "lifetime", "longest", "keys", "versions", "source")
+KEY_PASSWORD = "BOLLARD_KEY_PASSWORD"  # noqa: S105 - the name of the variable, not its content
 TRUST_FIELDS = ("purpose", "vendor", "subject", "not_after", "key_id")
 
 
@@ -42,16 +49,84 @@ def show(asked: Asked, name: str) -> None:
 
 @ca.command()
 @click.argument("name")
+@click.option("--chain", is_flag=True, help="With the certificates above it, the root last.")
 @click.option("--out", help="File for the PEM certificate, in place of stdout.")
 @pass_asked
-def export(asked: Asked, name: str, out: str | None) -> None:
+def export(asked: Asked, name: str, out: str | None, *, chain: bool) -> None:
     """Print a CA's certificate in PEM, to be installed in stations."""
     path = free_to_write(out, replace=asked.yes) if out else None
-    pem = _issuer(asked, name).pem
+    pem = _chain(asked, name) if chain else _issuer(asked, name).pem
     if path:
         write_out(path, pem, replace=asked.yes)
     else:
         write(pem)
+
+
+@ca.command()
+@click.argument("name")
+@click.option("--purpose", type=HIERARCHY, required=True, help="What it is for; v2g makes root, Sub-CA 1 and Sub-CA 2.")
+@click.option("--vendor", default="", help="For manufacturer: whose firmware its signers sign.")
+@click.option("--edition", metavar="2|20", default="", help="For v2g: the edition of ISO 15118.")
+@click.option("--under", default="", help="CA that signs it; the one in use else. For v2g: makes the next one below.")
+@click.option(
+    "--key", default="", help="Kind of its key, for example ec-p384 or rsa-3072; what suits its purpose else."
+)
+@click.option("--padding", type=PADDING, default="pkcs1", help="How its key signs if it is RSA.")
+@click.option("--store", default="", metavar="file|hsm", help="Where its key lies; in the token where there is one.")
+@click.option("--days", type=click.IntRange(1, 36500), help="Days it is valid; the certificate profile says else.")
+@click.option("--name", "common_name", default="", help="Common name in its certificate.")
+@pass_asked
+def create(asked: Asked, /, name: str, days: int | None, **words: str) -> None:
+    """Make a CA called NAME: it signs at once where none does yet for its purpose, and waits else."""
+    made = asked.change(calls.CreateIssuer(name, days=days or 0, **words), calls.IssuersCreated)
+    for issuer in made.issuers:
+        note(f"made {issuer.name}, {issuer.state}, valid until {issuer.not_after:%Y-%m-%d}")
+    issuers: list[Plain] = [row_of(each, FIELDS) for each in made.issuers]
+    asked.done(made.audit_index, {} if asked.output is Output.TABLE else {"issuers": issuers})
+
+
+@ca.command("import")
+@click.argument("file")
+@click.option("--purpose", type=IMPORTED, required=True, help="What it is for.")
+@click.option("--key", help="File with its private key in PEM; left out, the key stays elsewhere.")
+@click.option(
+    "--password-file", help="File with the key's password; else BOLLARD_KEY_PASSWORD has it, if it needs one."
+)
+@click.option("--chain", help="File with the certificates above it, up to the root.")
+@click.option("--name", default="", help="What to call it here; its purpose and a number else.")
+@click.option("--vendor", default="", help="For manufacturer: whose firmware its signers sign.")
+@click.option("--edition", metavar="2|20", default="", help="For v2g-...: the edition of ISO 15118.")
+@pass_asked
+def import_(
+    asked: Asked, /, file: str, key: str | None, password_file: str | None, chain: str | None, **words: str
+) -> None:
+    """Take in a CA that others made, with its key or without; its chain is verified up to the root."""
+    call = calls.ImportIssuer(
+        pem=read_text(file),
+        chain=read_text(chain) if chain else "",
+        private_key=read_text(key) if key else "",
+        password=read_secret(password_file, KEY_PASSWORD) if key else "",
+        **words,
+    )
+    taken = asked.change(call, calls.IssuerImported)
+    for code, severity, clause, says in taken.findings:
+        note(f"  {severity}[{code}] {says} ({clause})")
+    asked.done(taken.audit_index, row_of(taken.issuer, FIELDS))
+
+
+@ca.command()
+@click.option("--check", help="Check this file instead: every mistake, with its line and its clause.")
+@pass_asked
+def profiles(asked: Asked, check: str | None) -> None:
+    """List the certificate profiles: those that ship, and this home's own in policies/certificates."""
+    from pki.edge.policies import PolicyFile, certificate_policies
+
+    if check:
+        path = existing(check)
+        return asked.record(_profile(PolicyFile(path.stem, path, shipped=False)))
+    own = asked.home_path / "policies"
+    rows = [_profile(file) for file in certificate_policies(own).values()]
+    return asked.rows("profiles", rows, PROFILE_COLUMNS)
 
 
 @ca.group()
@@ -89,6 +164,31 @@ def trust_remove(asked: Asked, keyid: str, purpose: str) -> None:
     """Trust a certificate no longer; KEYID as 'ca trust list' prints it, or its beginning."""
     asked.confirm(f"Trust {keyid} no longer for {purpose}?")
     asked.done(asked.change(calls.RemoveAnchor(keyid, purpose), calls.Done).audit_index)
+
+
+def _chain(asked: Asked, name: str) -> str:
+    from pki.certificate import read_certificates, stack_up, to_pem
+
+    found = asked.ask(calls.ListIssuers(), calls.Issuers).issuers
+    every = {each.name: read_certificates(each.pem)[0] for each in found}
+    one([each for each in found if each.name == name], "ca.unknown", "CA", name)
+    return to_pem(stack_up(every[name], every.values()))
+
+
+def _profile(file: PolicyFile) -> dict[str, Plain]:
+    from pki.edge.policies import read_profile
+    from pki.profile import versions_of
+
+    profile = read_profile(file)
+    return {
+        "name": profile.name,
+        "purpose": profile.purpose.value,
+        "lifetime": to_span(profile.lifetime),
+        "longest": to_span(profile.longest),
+        "keys": ", ".join(profile.keys) or "any",
+        "versions": ", ".join(versions_of(file.read())),
+        "source": "shipped" if file.shipped else str(file.path),
+    }
 
 
 def _issuer(asked: Asked, name: str) -> calls.IssuerRow:

@@ -1,4 +1,4 @@
-"""Certificates of stations: issue, look up, revoke; ``verify``, in a file of its own, judges anybody's."""
+"""Certificates of stations and others: issue, look up, revoke; ``verify`` and ``lint`` judge anybody's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from cli.asked import Asked, one, pass_asked
 from cli.files import free_to_write, read_text, write_out
+from cli.lint import lint
 from cli.reissue import reissue
 from cli.render import Output, note, row_of, write
 from cli.verify import verify
@@ -31,24 +32,34 @@ def cert() -> None:
 
 
 cert.add_command(verify)
+cert.add_command(lint)
 
 
 @cert.command()
-@click.option("--station", type=IDENTITY, required=True, help="Identity of the station it is for.")
-@click.option("--csr", required=True, help="File with the station's PEM request; - reads the input.")
+@click.option("--station", type=IDENTITY, help="Identity of the station it is for.")
+@click.option("--csr", required=True, help="File with the PEM request; - reads the input.")
+@click.option(
+    "--certificate-profile", "profile", default="station", help="What it is to be; see 'bollard ca profiles'."
+)
+@click.option("--seccid", default="", help="For v2g-secc-...: the SECCID, which must be the request's common name.")
+@click.option("--name", default="", help="For operator, and firmware-signer if you like: the request's common name.")
+@click.option("--vendor", default="", help="For firmware-signer: the manufacturer it signs for.")
 @click.option(
     "--days", type=click.IntRange(1, 36500), help="Days it is valid; the certificate profile says how many else."
 )
 @click.option("--out", help="File for the PEM chain, in place of stdout.")
 @pass_asked
-def issue(asked: Asked, station: StationIdentity, csr: str, days: int | None, out: str | None) -> None:
-    """Issue a station certificate for a CSR and print its PEM chain."""
+def issue(
+    asked: Asked, /, station: StationIdentity | None, csr: str, days: int | None, out: str | None, **words: str
+) -> None:
+    """Issue a certificate for a CSR and print its PEM chain: for a station unless a profile is named."""
     from pki.request import read_request
 
     path = free_to_write(out, replace=asked.yes) if out else None
     text = read_text(csr)
     read_request(text)
-    issued = asked.change(calls.IssueCertificate(str(station), text, days or 0), calls.CertificateIssued)
+    call = calls.IssueCertificate(str(station or ""), text, days or 0, **_names(words))
+    issued = asked.change(call, calls.CertificateIssued)
     if path:
         write_out(path, issued.chain, replace=asked.yes)
     elif asked.output is Output.TABLE:
@@ -61,29 +72,36 @@ def issue(asked: Asked, station: StationIdentity, csr: str, days: int | None, ou
 @click.option(
     "--status", type=click.Choice([state.value for state in CertificateStatus]), help="Only those in this state."
 )
+@click.option("--purpose", default="", help="Only those for this: station, csms, v2g-secc-2, firmware-signer ...")
 @click.option(
     "--expiring",
     type=SPAN,
     help="Only valid ones that end within this time, for example 30d; with --status, those in that state.",
 )
 @pass_asked
-def list_(asked: Asked, station: StationIdentity | None, status: str | None, expiring: dt.timedelta | None) -> None:
+def list_(
+    asked: Asked, station: StationIdentity | None, status: str | None, purpose: str, expiring: dt.timedelta | None
+) -> None:
     """List certificates, soonest expiry first."""
     from pki.edge.clock import now
 
     before = now() + expiring if expiring else None
-    call = calls.ListCertificates(str(station or ""), status or "", expiring_before=before)
+    call = calls.ListCertificates(str(station or ""), status or "", expiring_before=before, purpose=purpose)
     found = asked.ask(call, calls.Certificates).certificates
     asked.rows("certificates", [row_of(each, FIELDS) for each in found], COLUMNS)
 
 
 @cert.command()
 @click.argument("serial", type=CERTIFICATE_SERIAL)
+@click.option("--pem", is_flag=True, help="Print the certificate itself, in PEM.")
+@click.option("--out", help="File for the certificate in PEM.")
 @pass_asked
-def show(asked: Asked, serial: CertificateSerial) -> None:
+def show(asked: Asked, serial: CertificateSerial, out: str | None, *, pem: bool) -> None:
     """Show one certificate."""
+    if pem or out:
+        return _show_text(asked, serial, out)
     found = asked.ask(calls.ListCertificates(serial=str(serial)), calls.Certificates).certificates
-    asked.record(row_of(one(found, "certificate.unknown", "certificate", str(serial)), FIELDS))
+    return asked.record(row_of(one(found, "certificate.unknown", "certificate", str(serial)), FIELDS))
 
 
 @cert.command()
@@ -107,6 +125,24 @@ def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdent
 
 
 cert.add_command(reissue)
+
+
+def _names(words: dict[str, str]) -> dict[str, str]:
+    """A SECCID is the name of what it stands in; both at once would be two."""
+    if words["seccid"] and words["name"]:
+        raise InputError("usage", "a SECCID and another name were given", "Give one of them.")
+    return {"profile": words["profile"], "name": words["seccid"] or words["name"], "vendor": words["vendor"]}
+
+
+def _show_text(asked: Asked, serial: CertificateSerial, out: str | None) -> None:
+    path = free_to_write(out, replace=asked.yes) if out else None
+    found = asked.ask(calls.FetchCertificate(str(serial)), calls.CertificateText)
+    if path:
+        write_out(path, found.pem, replace=asked.yes)
+    elif asked.output is Output.TABLE:
+        write(found.pem)
+    if path or asked.output is not Output.TABLE:
+        asked.record({**row_of(found.certificate, FIELDS), "pem": found.pem})
 
 
 def _valid_of(asked: Asked, station: StationIdentity | None) -> list[str]:

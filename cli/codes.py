@@ -28,6 +28,7 @@ CODES: Final[Mapping[str, str]] = {
     # What was asked for
     "ca.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
     "reissue.partial": "Some certificates were re-issued, others refused; the file holds those that were.",
+    "lint.found": "The file holds a certificate or request with errors; each stands in what was printed.",
     "revoke.partial": "Some of several certificates were revoked, then one failed; the error names it.",
     # Nobody's fault but ours, or the system's
     "internal": "A fault in Bollard itself; run the command again with BOLLARD_DEBUG=1 and report what it prints.",

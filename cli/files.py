@@ -50,6 +50,11 @@ def read_password(name: str) -> str:
     return read_text(name, limit=1024).rstrip("\r\n")
 
 
+def read_secret(name: str | None, variable: str) -> str:
+    """Read a password from a file, or from an environment variable where no file is named; empty when neither is."""
+    return read_password(name) if name else os.environ.get(variable, "")
+
+
 def read_signature(name: str) -> str:
     """Read a signature as OCPP carries it, in base64; raw bytes, as ``openssl dgst`` writes them, are taken too."""
     content = read_bytes(name)

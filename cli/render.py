@@ -132,6 +132,12 @@ def to_plain(value: object) -> Plain:
             return str(value)
 
 
+def to_span(span: dt.timedelta) -> str:
+    """Write a length of time as people give it to us: ``365d``, ``20h``."""
+    hours = int(span.total_seconds()) // 3600
+    return f"{hours // 24}d" if hours % 24 == 0 else f"{hours}h"
+
+
 def row_of(struct: msgspec.Struct, fields: Sequence[str]) -> dict[str, Plain]:
     """Pick an answer's fields, in this order."""
     return {name: to_plain(getattr(struct, name)) for name in fields}

@@ -10,15 +10,16 @@ from cli.asked import Asked, one, pass_asked
 from cli.files import LIST_BYTES, read_password, read_text
 from cli.render import Output, Plain, note, row_of, write
 from cli.seeds import read_seeds
-from cli.words import IDENTITY, PROFILE, SERIAL
+from cli.words import IDENTITY, PROFILE, PROTOCOL, SERIAL
 from pki.edge import calls
+from pki.errors import InputError
 from pki.station import PasswordForm, StationStatus
 
 if TYPE_CHECKING:
-    from pki.names import StationIdentity, StationSerial
+    from pki.names import ProtocolVersion, StationIdentity, StationSerial
 
 COLUMNS = ("identity", "serial", "profile", "status", "group", "site", "has_password", "last_seen")
-FIELDS = (*COLUMNS, "vendor", "model", "firmware_version", "password_form")
+FIELDS = (*COLUMNS, "vendor", "model", "firmware_version", "password_form", "protocol")
 CERTIFICATE_FIELDS = ("serial", "status", "not_before", "not_after", "issuer")
 
 password_option = click.option("--password-file", help="File with a password of your own choice; - reads the input.")
@@ -96,16 +97,18 @@ def show(asked: Asked, identity: StationIdentity) -> None:
 
 @station.command("set")
 @click.argument("identity", type=IDENTITY)
-@click.option(
-    "--status",
-    type=click.Choice([state.value for state in StationStatus]),
-    required=True,
-    help="Whether it may connect.",
-)
+@click.option("--status", type=click.Choice([state.value for state in StationStatus]), help="Whether it may connect.")
+@click.option("--protocol", type=PROTOCOL, help="Version of OCPP it speaks, with an edition as in ocpp2.0.1/3.")
 @pass_asked
-def set_(asked: Asked, identity: StationIdentity, status: str) -> None:
+def set_(asked: Asked, identity: StationIdentity, status: str | None, protocol: ProtocolVersion | None) -> None:
     """Change a station."""
-    _set_status(asked, identity, StationStatus(status))
+    if not status and not protocol:
+        raise InputError("usage", "nothing to change was named", "Give --status, --protocol or both.")
+    if protocol:
+        call = calls.SetStationProtocol(str(identity), str(protocol))
+        asked.done(asked.change(call, calls.Done).audit_index)
+    if status:
+        _set_status(asked, identity, StationStatus(status))
 
 
 @station.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import click
 
 from pki.errors import InputError
-from pki.names import CertificateSerial, Host, Organisation, StationIdentity, StationSerial
+from pki.names import CertificateSerial, Host, Organisation, ProtocolVersion, StationIdentity, StationSerial
 from pki.server_name import parse_server_name
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ KEY_KIND: Final = click.Choice(
 )
 PADDING: Final = click.Choice(["pkcs1", "pss"])
 PURPOSE: Final = click.Choice(["station", "firmware", "csms"])
+HIERARCHY: Final = click.Choice(["root", "csms", "station", "operator", "manufacturer", "v2g"])
+IMPORTED: Final = click.Choice(
+    ["root", "csms", "station", "operator", "manufacturer", "v2g-root", "v2g-sub1", "v2g-sub2"]
+)
+PROTOCOL: Final = Parsed("version", ProtocolVersion.parse)
 IDENTITY: Final = Parsed("identity", StationIdentity.parse)
 SERIAL: Final = Parsed("serial", StationSerial.parse)
 CERTIFICATE_SERIAL: Final = Parsed("serial", CertificateSerial.parse)

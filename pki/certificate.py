@@ -78,6 +78,18 @@ def names_issuer(certificate: x509.Certificate, issuer: x509.Certificate) -> boo
     return certificate.issuer == issuer.subject and same_key
 
 
+def stack_up(certificate: x509.Certificate, candidates: Iterable[x509.Certificate]) -> list[x509.Certificate]:
+    """Return a certificate and those above it as they name each other, the root last; says nothing about trust."""
+    others = list(candidates)
+    found = [certificate]
+    while not is_self_issued(found[-1]):
+        above = next((each for each in others if names_issuer(found[-1], each) and each not in found), None)
+        if above is None:
+            break
+        found.append(above)
+    return found
+
+
 def hash_of_signature(certificate: x509.Certificate) -> hashes.HashAlgorithm | None:
     """Return the hash under a certificate's signature. Raises ``InputError`` for one not known here."""
     try:

@@ -185,6 +185,17 @@ OCPP_J: Final = {
     "OCPP-J 4.1": "A message is a JSON array of a type, an id and its content; each side has one call open at a time.",
 }
 
+ISO_15118: Final = {
+    "ISO 15118-2 F": "What a station shows to cars names a SECCID, an organisation, a country and the domain CPO; its "
+    "key signs and agrees on others, and its critical extensions are key usage and basic constraints.",
+    "ISO 15118-20": "Keys are on secp521r1 with SHA-512, or Ed448; one certificate has 1600 bytes at most; names "
+    "follow the edition before.",
+    "V2G2-006": "Keys in ISO 15118-2 are on secp256r1.",
+    "V2G2-007": "Certificates in ISO 15118-2 are signed with ECDSA and SHA-256.",
+    "V2G2-010": "A certificate in ISO 15118-2 has 800 bytes at most.",
+    "V2G2-875": "A car hangs up unless the domain component in the station's certificate is CPO.",
+}
+
 RFCS: Final = {
     "RFC 2986 4.2": "A request is signed with the private key whose public half it carries, as proof that it is held.",
     "RFC 4055 3.1": "An RSA-PSS signature names its hash, the hash of its mask, and the length of its salt.",
@@ -194,7 +205,8 @@ RFCS: Final = {
     "RFC 5280 3.3": "A revoked certificate stays on the lists at least until it has ended.",
     "RFC 5280 4.1.2.1": "A certificate with extensions is of version 3.",
     "RFC 5280 4.1.2.2": "A serial number is positive, unique at its issuer, and at most 20 octets long.",
-    "RFC 5280 4.1.2.4": "A certificate's issuer name is the issuer's subject name.",
+    "RFC 5280 4.1.2.4": "A certificate's issuer name is the issuer's subject name; names are UTF8String or "
+    "PrintableString, and no attribute is empty.",
     "RFC 5280 4.1.2.5": "A validity has a beginning and an end, in whole seconds.",
     "RFC 5280 4.1.2.6": "An authority has a subject; one that has none needs a critical alternative name.",
     "RFC 5280 4.1.2.8": "Unique identifiers of issuer and subject are no longer used.",
@@ -239,5 +251,6 @@ RFCS: Final = {
     "RFC 6960 4.2.2.2.1": "A signer of such answers may be marked as one that is not itself checked for revocation.",
     "RFC 6962 2.1": "A log's entries are the leaves of a tree of hashes whose root changes when any of them does.",
     "RFC 6979 3.2": "An ECDSA signature's nonce may follow from key and message, so that it comes out alike each time.",
+    "RFC 8410 5": "Ed25519 and Ed448 keys sign; they do not agree on other keys.",
     "RFC 9106 4": "Argon2id with 64 MiB, three passes and four lanes is the second recommended choice.",
 }

@@ -1,7 +1,7 @@
 """What each clause that a finding names asks for, in our own words.
 
 The catalogue is keyed by the number a clause has in OCPP 2.0.1 and 2.1; where OCPP 1.6 (the security white paper,
-edition 3) counts differently, ``applies`` gives its number there. Clauses of RFCs have one number everywhere.
+edition 3) counts differently, ``applies`` gives its number there. Clauses of RFCs and of ISO 15118 have one number.
 The texts are in ``pki.clause_texts``.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from pki.clause_texts import BOTH, OCPP_J, ONLY_SIXTEEN, ONLY_TWO, RENUMBERED, RFCS
+from pki.clause_texts import BOTH, ISO_15118, OCPP_J, ONLY_SIXTEEN, ONLY_TWO, RENUMBERED, RFCS
 from pki.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Edition(StrEnum):
     TWO_ZERO_ONE = "OCPP 2.0.1"
     TWO_ONE = "OCPP 2.1"
     RFC = "RFC"
+    ISO = "ISO 15118"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def _clauses() -> Iterator[Clause]:
     yield from (_clause(name, says, (Edition.SIXTEEN, *two)) for name, says in BOTH.items())
     yield from (_clause(name, says, two) for name, says in ONLY_TWO.items())
     yield from (_clause(name, says, (Edition.RFC,)) for name, says in RFCS.items())
+    yield from (_clause(name, says, (Edition.ISO,)) for name, says in ISO_15118.items())
     yield from (_clause(name, says, (Edition.SIXTEEN, *two)) for name, says in OCPP_J.items())
     for (name, older), says in RENUMBERED.items():
         yield Clause(name, says, {Edition.SIXTEEN: older} | dict.fromkeys(two, name))

@@ -7,24 +7,25 @@ judge certificates of others through ``lint_certificate``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.certificate import extension, is_self_issued, to_pem
+from pki.certificate import is_self_issued, to_pem
 from pki.errors import ConflictError
 from pki.findings import Finding, error, refuse_errors
-from pki.lint_rules import RULES
+from pki.lint_below import BELOW
+from pki.lint_rules import PEM_LENGTH_MOST, RULES
 from pki.strength import signing_hash
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator
 
     from pki.plan import Plan
     from pki.profile import CertificatePurpose
     from pki.strength import SigningKey
-
-CHAIN_LENGTH: Final = 10_000  # characters of PEM; CertificateSigned.certificateChain in every edition's schema
 
 _OnePlan: TypeAlias = "list[Plan]"
 
@@ -56,15 +57,16 @@ class Approved:
             raise ConflictError("issue.spent", cause, "Plan it again, with a new serial number.") from None
 
 
-def approve(plan: Plan, twin_key: SigningKey) -> Approved:
+def approve(plan: Plan, twin_key: SigningKey, now: dt.datetime | None = None) -> Approved:
     """Lint a twin of the plan. Raises ``RefusedError("lint.refused")`` with every finding.
 
-    ``twin_key`` is a throw-away key of the same kind as the issuer's; it must not be the issuer's own.
+    ``twin_key`` is a throw-away key of the same kind as the issuer's; it must not be the issuer's own. Where the time
+    is given, a certificate that does not hold yet is refused (A02.FR.08).
     """
     twin = _twin(plan, twin_key)
-    found = [*plan.findings, *lint_certificate(twin, plan.profile.purpose), *_lint_below(twin, plan)]
+    found = [*plan.findings, *lint_certificate(twin, plan.profile.purpose, now), *_lint_sizes(twin, plan)]
     findings = refuse_errors(
-        list(dict.fromkeys(found)),  # what planning noticed as well is said once
+        list(dict.fromkeys([*found, *_lint_below(twin, plan)])),  # what planning noticed as well is said once
         "lint.refused",
         f"the certificate planned for {plan.subject.common_name!r}",
         "Nothing was signed. Correct what is named here and issue again.",
@@ -75,14 +77,20 @@ def approve(plan: Plan, twin_key: SigningKey) -> Approved:
     return approved
 
 
-def lint_certificate(certificate: x509.Certificate, purpose: CertificatePurpose) -> tuple[Finding, ...]:
-    """Find everything wrong with a certificate of this purpose; refuses nothing by itself."""
+def lint_certificate(
+    certificate: x509.Certificate, purpose: CertificatePurpose, now: dt.datetime | None = None
+) -> tuple[Finding, ...]:
+    """Find everything wrong with a certificate of this purpose, and at this time where one is given."""
     try:
         certificate.extensions  # noqa: B018 - parsing them is the question
-    except (ValueError, x509.DuplicateExtension) as problem:
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as problem:
         says = f"its extensions cannot be read: {str(problem)[:120]!r}"
         return (error("lint.extensions", "RFC 5280 4.2", says),)
-    return tuple(finding for rule in RULES for finding in rule(certificate, purpose))
+    found = [finding for rule in RULES for finding in rule(certificate, purpose)]
+    if now is not None and certificate.not_valid_before_utc > now:
+        says = f"it does not hold before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+        found.append(error("lint.future", "A02.FR.08", says))
+    return tuple(found)
 
 
 def _twin(plan: Plan, key: SigningKey) -> x509.Certificate:
@@ -94,19 +102,25 @@ def _twin(plan: Plan, key: SigningKey) -> x509.Certificate:
     return plan.build_with(key)
 
 
+def _lint_sizes(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
+    """What the certificate profile allows may be less than what the standard does: some stations have little room."""
+    profile, der, pem = plan.profile, len(twin.public_bytes(Encoding.DER)), len(to_pem([twin]))
+    if profile.der_length and der > profile.der_length:
+        says = f"it takes {der} bytes of DER; its certificate profile allows {profile.der_length}"
+        yield error("lint.profile_length", "A00.FR.507", says)
+    if profile.pem_length < pem <= PEM_LENGTH_MOST:
+        says = f"it takes {pem} characters of PEM; its certificate profile allows {profile.pem_length}"
+        yield error("lint.profile_length", "A00.FR.507", says)
+
+
 def _lint_below(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
     """The rules that need the issuer: the chain must hold together before it is made."""
     if plan.issuer is None:
         return
     issuer = plan.issuer.certificate
-    if twin.issuer != issuer.subject:
-        yield error("lint.issuer", "RFC 5280 4.1.2.4", "its issuer name is not the issuer's subject")
-    if twin.not_valid_before_utc < issuer.not_valid_before_utc or twin.not_valid_after_utc > issuer.not_valid_after_utc:
-        yield error("lint.validity", "RFC 5280 6.1.3", "its validity reaches outside its issuer's")
-    theirs, ours = extension(issuer, x509.SubjectKeyIdentifier), extension(twin, x509.AuthorityKeyIdentifier)
-    if theirs is not None and (ours is None or ours.value.key_identifier != theirs.value.digest):
-        yield error("lint.authority_key", "RFC 5280 4.2.1.1", "it does not name its issuer's key")
+    for rule in BELOW:
+        yield from rule(twin, issuer)
     chain = [twin] if is_self_issued(issuer) else [twin, issuer]
-    if (length := len(to_pem(chain))) > CHAIN_LENGTH:
-        says = f"its chain takes {length} characters of PEM; stations take {CHAIN_LENGTH}"
+    if (length := len(to_pem(chain))) > plan.profile.chain_length:
+        says = f"its chain takes {length} characters of PEM; stations take {plan.profile.chain_length}"
         yield error("lint.chain_length", "A02.FR.16", says)

@@ -1,22 +1,26 @@
 """The rules that every certificate is held against, one function each, with the clause beside it.
 
 A rule takes a certificate whose extensions can be read, and the purpose it is for, and yields what it finds.
-``RULES`` at the end of the file is all of them.
+``RULES`` at the end of the file is all of them, with those for names, for the form and for V2G, each with the clauses
+it speaks for.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
-from pki.certificate import common_names, extension, hash_of_signature, is_self_issued, organisations, to_pem
+from pki.certificate import common_names, extension, hash_of_signature, is_self_issued, to_pem
 from pki.errors import InputError
 from pki.findings import Finding, error, info, warning
-from pki.names import CERTIFICATE_SERIAL_BITS, Host, StationSerial
+from pki.lint_form import FORM_RULES
+from pki.lint_names import NAME_RULES
+from pki.lint_v2g import V2G_RULES
+from pki.names import CERTIFICATE_SERIAL_BITS
 from pki.profile import STATION_DAYS_LEAST, CertificatePurpose
 from pki.strength import check_key, check_pss, check_signature_hash
 
@@ -37,6 +41,26 @@ _COMMON: Final = frozenset(
         ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
     }
 )
+_DUE_USES: Final = {
+    CertificatePurpose.OCSP: frozenset({ExtendedKeyUsageOID.OCSP_SIGNING}),
+    CertificatePurpose.FIRMWARE_SIGNER: frozenset({ExtendedKeyUsageOID.CODE_SIGNING}),
+    CertificatePurpose.OPERATOR: frozenset({ExtendedKeyUsageOID.CLIENT_AUTH}),
+}
+_ALLOWED_USES: Final = {
+    CertificatePurpose.CSMS: frozenset({ExtendedKeyUsageOID.SERVER_AUTH}),
+    # A00.FR.428: one certificate may serve a station on both sides, as client of the CSMS and as server of cars
+    CertificatePurpose.STATION: frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}),
+    CertificatePurpose.V2G_SECC_2: frozenset({ExtendedKeyUsageOID.SERVER_AUTH}),
+    CertificatePurpose.V2G_SECC_20: frozenset({ExtendedKeyUsageOID.SERVER_AUTH}),
+}
+_PATH_LENGTHS: Final = {
+    CertificatePurpose.ISSUING: 0,
+    CertificatePurpose.MANUFACTURER_ROOT: 0,
+    CertificatePurpose.V2G_SUB1_2: 1,
+    CertificatePurpose.V2G_SUB1_20: 1,
+    CertificatePurpose.V2G_SUB2_2: 0,
+    CertificatePurpose.V2G_SUB2_20: 0,
+}
 _ALSO: Final = {
     CertificatePurpose.CSMS: ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
     CertificatePurpose.OCSP: ExtensionOID.OCSP_NO_CHECK,
@@ -75,37 +99,6 @@ def _signature(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator
             yield from check_pss(certificate.signature_algorithm_parameters, algorithm)
     except InputError:
         yield error("alg.unsupported", "A00.FR.504", "it is signed with an algorithm that is not known here")
-
-
-def _organisation(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
-    """A00.FR.509; its absence is a warning, since some testers leave it out."""
-    names = organisations(certificate.subject)
-    if len(names) > 1:
-        yield error("lint.organisation", "A00.FR.509", f"it names {len(names)} organisations; one is due")
-    elif not names and not purpose.is_ca:
-        yield warning("lint.organisation", "A00.FR.509", "it names no organisation")
-
-
-def _common_name(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
-    """A00.FR.510 for the CSMS, A00.FR.511 for stations."""
-    clause = "A00.FR.510" if purpose is CertificatePurpose.CSMS else "A00.FR.511"
-    names = common_names(certificate.subject)
-    if len(names) != 1:
-        yield error("lint.common_name", clause, f"it has {len(names)} common names; exactly one is due")
-        return
-    try:
-        if _normal_name(names[0], purpose) != names[0]:
-            yield error("lint.common_name", clause, f"its common name {names[0][:72]!r} is not in normal form")
-    except InputError as wrong:
-        yield error("lint.common_name", clause, wrong.cause)
-
-
-def _normal_name(name: str, purpose: CertificatePurpose) -> str:
-    if purpose is CertificatePurpose.CSMS:
-        return Host.parse(name).text
-    if purpose is CertificatePurpose.STATION:
-        return StationSerial.parse(name).text
-    return name
 
 
 def _alternative_name(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
@@ -147,17 +140,34 @@ def _key_usage(certificate: x509.Certificate, purpose: CertificatePurpose) -> It
 
 
 def _extended_key_usage(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
-    """A00.FR.514 advises against it; RFC 6960 4.2.2.2 demands it of an OCSP signer and lets nobody else have it."""
+    """A00.FR.514 advises against it. Who is for one thing alone must say so; nobody else may (RFC 6960 4.2.2.2)."""
     found = extension(certificate, x509.ExtendedKeyUsage)
-    answers = found is not None and ExtendedKeyUsageOID.OCSP_SIGNING in found.value
-    if answers is not (purpose is CertificatePurpose.OCSP):
-        yield error(
-            "lint.extended_key_usage", "RFC 6960 4.2.2.2", "OCSP signing belongs to OCSP signers, and to them alone"
-        )
-    if found is not None and purpose in {CertificatePurpose.CSMS, CertificatePurpose.STATION}:
-        yield warning(
-            "lint.extended_key_usage", "A00.FR.514", "it has an extended key usage; some stations stumble over it"
-        )
+    uses = frozenset() if found is None else frozenset(found.value)
+    due, allowed = _DUE_USES.get(purpose, frozenset()), _ALLOWED_USES.get(purpose, frozenset())
+    if purpose.is_ca:
+        return
+    if ExtendedKeyUsageOID.OCSP_SIGNING in uses ^ due:
+        says = "OCSP signing belongs to OCSP signers, and to them alone"
+        yield error("lint.extended_key_usage", "RFC 6960 4.2.2.2", says)
+    elif due - uses or uses - due - allowed:
+        says = "its extended key usage is not the one due" if due else "its key is for other uses too"
+        yield error("lint.extended_key_usage", "RFC 5280 4.2.1.12", says)
+    elif uses and not due:
+        says = "it has an extended key usage; some stations stumble over it"
+        yield warning("lint.extended_key_usage", "A00.FR.514", says)
+
+
+def _path_length(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
+    """RFC 5280 4.2.1.9: an authority that signs leaves alone says so, and so does the one above it."""
+    basic, due = extension(certificate, x509.BasicConstraints), _PATH_LENGTHS.get(purpose)
+    if basic is None or not basic.value.ca or due is None or basic.value.path_length == due:
+        return
+    says = f"it allows {_count(basic.value.path_length)} authorities below it; {due} may stand there"
+    yield error("lint.path_length", "RFC 5280 4.2.1.9", says)
+
+
+def _count(length: int | None) -> str:
+    return "any number of" if length is None else str(length)
 
 
 def _key_identifiers(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Finding]:
@@ -198,19 +208,24 @@ def _length(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Fi
         yield error("lint.length", "A00.FR.507", f"it takes {length} characters of PEM; {PEM_LENGTH_MOST} are the most")
 
 
-RULES: Final[tuple[Rule, ...]] = (
-    _version,
-    _serial,
-    _key,
-    _signature,
-    _common_name,
-    _organisation,
-    _alternative_name,
-    _basic_constraints,
-    _key_usage,
-    _extended_key_usage,
-    _key_identifiers,
-    _stray_extensions,
-    _validity,
-    _length,
-)
+_NAMES: Final[Mapping[Rule, tuple[str, ...]]] = dict(NAME_RULES.items())
+
+RULES: Final[Mapping[Rule, tuple[str, ...]]] = {
+    _version: ("RFC 5280 4.1.2.1",),
+    _serial: ("A00.FR.508", "RFC 5280 4.1.2.2"),
+    _key: ("A00.FR.502", "A00.FR.503", "A00.FR.504"),
+    _signature: ("A00.FR.504", "A00.FR.506"),
+    **_NAMES,
+    _alternative_name: ("A00.FR.511",),
+    _basic_constraints: ("RFC 5280 4.2.1.9",),
+    _path_length: ("RFC 5280 4.2.1.9",),
+    _key_usage: ("A00.FR.512", "RFC 5280 4.2.1.3"),
+    _extended_key_usage: ("A00.FR.514", "RFC 5280 4.2.1.12", "RFC 6960 4.2.2.2"),
+    _key_identifiers: ("RFC 5280 4.2.1.1", "RFC 5280 4.2.1.2"),
+    _stray_extensions: ("RFC 5280 4.2",),
+    _validity: ("A00.FR.701", "A03.FR.02", "RFC 5280 4.1.2.5"),
+    _length: ("A00.FR.507",),
+    **FORM_RULES,
+    **V2G_RULES,
+}
+"""Every rule, with the clauses it speaks for."""

@@ -18,6 +18,7 @@ IDENTITY_LENGTH: Final = 48  # characters; OCPP-J, SecurityCtrlr.Identity
 SERIAL_LENGTH: Final = 64  # characters; the upper bound of a common name, RFC 5280 appendix A
 HOST_LENGTH: Final = 64  # characters; the host stands in a common name as well (A00.FR.510), RFC 5280 appendix A
 ORGANISATION_LENGTH: Final = 64  # characters; upper bound of an organisation name, RFC 5280 appendix A
+HOLDER_LENGTH: Final = 64  # characters; ub-common-name, RFC 5280 appendix A
 CERTIFICATE_SERIAL_BITS: Final = (
     159  # OCPP prints serials as at most 40 hex digits; RFC 5280 4.1.2.2 wants <= 20 octets
 )
@@ -26,6 +27,8 @@ _IDENTITY = re.compile(rf"[A-Za-z0-9*\-_=+|@.]{{1,{IDENTITY_LENGTH}}}")
 _SERIAL = re.compile(rf"[A-Za-z0-9*\-_=+|@. /#]{{1,{SERIAL_LENGTH}}}")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _HEX = re.compile(r"[0-9a-f]{1,40}")
+_SECC_ID = re.compile(r"[A-Za-z]{2}[A-Za-z0-9]{3}[Ss][A-Za-z0-9]{33,58}")
+_PROTOCOL = re.compile(r"(ocpp1\.6|ocpp2\.0\.1|ocpp2\.1)(?:/([1-9]))?")
 _URL_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|^www\.|^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.[A-Za-z]{2,}$")
 
 
@@ -131,6 +134,80 @@ class Organisation:
 
     def __str__(self) -> str:
         return self.text
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class HolderName:
+    """The common name of one who is neither a station nor a host: a firmware signer, an operator, an authority."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> HolderName:
+        """Read a common name: 1 to 64 printable characters (RFC 5280 A.1)."""
+        if not 1 <= len(text) <= HOLDER_LENGTH or not text.isprintable() or text != text.strip():
+            raise InputError(
+                "name.holder",
+                f"{text[:72]!r} is no common name: 1 to {HOLDER_LENGTH} printable characters (RFC 5280 A.1)",
+                "Give a plain name on one line.",
+            )
+        return cls(text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeccId:
+    """The name a station goes by towards cars: country, operator, ``S``, and an id of its own, 39 to 64 in all."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> SeccId:
+        """Read a SECCID: two letters, three letters or digits, ``S``, then at least 33 more, nothing between."""
+        if not _SECC_ID.fullmatch(text):
+            raise InputError(
+                "name.secc_id",
+                f"{text[:72]!r} is no SECCID: country (2 letters), operator (3), S, then 33 to 58 letters and digits"
+                " (ISO 15118-2 F)",
+                "Take it from the contract with the V2G root, without blanks and stars.",
+            )
+        return cls(text)
+
+    @property
+    def country(self) -> str:
+        """The country code it begins with, in capitals."""
+        return self.text[:2].upper()
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProtocolVersion:
+    """A version of OCPP as the WebSocket names it, and an edition of its documents where that matters.
+
+    ``edition`` is empty when it is not known, which is the usual case: stations do not say it.
+    """
+
+    protocol: str
+    edition: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> ProtocolVersion:
+        """Read ``ocpp2.0.1`` or, with an edition, ``ocpp2.0.1/3``."""
+        found = _PROTOCOL.fullmatch(text)
+        if found is None:
+            raise InputError(
+                "name.protocol",
+                f"{text[:40]!r} is no version of OCPP known here (OCPP-J 3.1.2)",
+                "Write ocpp1.6, ocpp2.0.1 or ocpp2.1, with an edition as in ocpp2.0.1/3.",
+            )
+        return cls(found[1], found[2] or "")
+
+    def __str__(self) -> str:
+        return f"{self.protocol}/{self.edition}" if self.edition else self.protocol
 
 
 @dataclass(frozen=True, slots=True, order=True)

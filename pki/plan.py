@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from pki.certificate import extension
 from pki.findings import Finding, error, refuse_errors, warning
-from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule
-from pki.strength import Padding, SigningKey, check_key, check_padding, signing_hash, signing_padding
+from pki.profile import CertificateProfile, CertificatePurpose, CountryRule, KeyUse, SanRule
+from pki.strength import Padding, SigningKey, check_key, check_padding, name_key, signing_hash, signing_padding
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -31,7 +31,7 @@ CUT_MOST: Final = 0.10  # share of a lifetime that the issuer's end may take awa
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a certificate is for: a station's serial, the CSMS host, or an authority's name."""
+    """Whom a certificate is for: a station's serial or SECCID, the CSMS host, a signer's or an authority's name."""
 
     common_name: str
     organisation: Organisation
@@ -62,6 +62,11 @@ class Plan:
     _builder: x509.CertificateBuilder = field(repr=False, compare=False)
 
     @property
+    def subject_name(self) -> x509.Name:
+        """The subject, to the byte."""
+        return _name(self.subject, self.profile)
+
+    @property
     def issuer_public_key(self) -> CertificatePublicKeyTypes:
         """The key that the finished certificate must verify under."""
         return self.public_key if self.issuer is None else self.issuer.certificate.public_key()
@@ -89,6 +94,7 @@ def plan(
             *_examine_subject(subject),
             *check_key(public_key, unsafe_experimental=profile.purpose.is_ca),
             *check_padding(issuer.certificate.public_key(), issuer.padding),
+            *_examine_kind(profile, public_key),
             *_examine_days(profile, days),
             *_examine_issuer(profile, issuer.certificate, now),
             *_examine_end(now, wanted[1], end),
@@ -111,8 +117,9 @@ def plan_root(
     padding: Padding = Padding.PKCS1,
 ) -> Plan:
     """Plan a root, which signs itself. Raises ``RefusedError("plan.refused")``."""
-    purpose = [] if profile.purpose is CertificatePurpose.ROOT else [_no_root(profile)]
+    purpose = [] if profile.purpose.is_root else [_no_root(profile)]
     key = [*check_key(public_key, unsafe_experimental=profile.purpose.is_ca), *check_padding(public_key, padding)]
+    key += _examine_kind(profile, public_key)
     findings = refuse_errors(
         [*purpose, *_examine_subject(subject), *key, *_examine_days(profile, days)],
         "plan.refused",
@@ -153,7 +160,8 @@ def _wanted(profile: CertificateProfile, now: dt.datetime, days: int) -> tuple[d
     Days out of bounds are refused by ``_examine_days``; here they must not leave the calendar.
     """
     now = now.astimezone(dt.UTC).replace(microsecond=0)
-    return now - profile.backdate, now + dt.timedelta(days=days if 0 < days <= profile.longest_days else profile.days)
+    asked = 0 < days <= profile.longest_days
+    return now - profile.backdate, now + (dt.timedelta(days=days) if asked else profile.lifetime)
 
 
 def _examine_subject(subject: Subject) -> list[Finding]:
@@ -166,8 +174,18 @@ def _examine_subject(subject: Subject) -> list[Finding]:
 def _examine_days(profile: CertificateProfile, days: int) -> list[Finding]:
     if 0 <= days <= profile.longest_days:
         return []
-    says = f"{days} days are asked for; the profile {profile.name!r} allows 1 to {profile.longest_days}"
+    most = f"1 to {profile.longest_days}" if profile.longest_days else "hours alone"
+    says = f"{days} days are asked for; the profile {profile.name!r} allows {most}"
     return [error("plan.days", "RFC 5280 4.1.2.5", says)]
+
+
+def _examine_kind(profile: CertificateProfile, public_key: CertificatePublicKeyTypes) -> list[Finding]:
+    """Where a profile names kinds of key, it is because whoever reads the certificate knows no others."""
+    kind = name_key(public_key)
+    if not profile.keys or kind in profile.keys:
+        return []
+    says = f"its key is {kind}; the profile {profile.name!r} wants {' or '.join(profile.keys)}"
+    return [error("plan.key", "A00.FR.504", says)]
 
 
 def _examine_issuer(profile: CertificateProfile, issuer: x509.Certificate, now: dt.datetime) -> list[Finding]:
@@ -179,13 +197,20 @@ def _examine_issuer(profile: CertificateProfile, issuer: x509.Certificate, now: 
         found.append(error("plan.issuer", "RFC 5280 4.2.1.9", "the issuer is no authority"))
     elif profile.is_ca and basic.value.path_length == 0:
         found.append(error("plan.issuer", "RFC 5280 4.2.1.9", "the issuer may sign leaves alone"))
+    elif profile.is_ca and basic.value.path_length is not None and not _fits(profile, basic.value.path_length):
+        says = f"the issuer allows {basic.value.path_length} authorities below it, fewer than this one would need"
+        found.append(error("plan.issuer", "RFC 5280 4.2.1.9", says))
     if issuer.not_valid_before_utc > now:
         found.append(error("plan.issuer", "A02.FR.08", "the issuer is not valid yet"))
     if issuer.not_valid_after_utc <= now:
         found.append(error("plan.issuer", "RFC 5280 6.1.3", "the issuer has expired"))
-    if profile.purpose is CertificatePurpose.ROOT:
+    if profile.purpose.is_root:
         found.append(error("plan.issuer", "RFC 5280 3.2", "a root has no issuer but itself"))
     return found
+
+
+def _fits(profile: CertificateProfile, allowed: int) -> bool:
+    return profile.path_length is not None and profile.path_length < allowed
 
 
 def _examine_end(now: dt.datetime, wanted: dt.datetime, end: dt.datetime) -> list[Finding]:
@@ -203,10 +228,15 @@ def _no_root(profile: CertificateProfile) -> Finding:
 
 
 def _name(subject: Subject, profile: CertificateProfile) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, subject.common_name)]
-    if profile.organisation:
-        attributes.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, subject.organisation.text))
-    return x509.Name(attributes)
+    """From the widest to the narrowest: DC, C, O, CN."""
+    country = subject.common_name[:2].upper() if profile.country is CountryRule.SECC_ID else ""
+    attributes = (
+        (NameOID.DOMAIN_COMPONENT, profile.domain_component),
+        (NameOID.COUNTRY_NAME, country),
+        (NameOID.ORGANIZATION_NAME, subject.organisation.text if profile.organisation else ""),
+        (NameOID.COMMON_NAME, subject.common_name),
+    )
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes if value])
 
 
 def _extensions(
@@ -236,7 +266,8 @@ def _key_usage(uses: frozenset[KeyUse], public_key: CertificatePublicKeyTypes) -
         # RFC 5480 3: an elliptic-curve key enciphers nothing
         key_encipherment=KeyUse.KEY_ENCIPHERMENT in uses and isinstance(public_key, rsa.RSAPublicKey),
         data_encipherment=False,
-        key_agreement=KeyUse.KEY_AGREEMENT in uses,
+        # RFC 8410 5: Ed25519 and Ed448 keys sign and agree on nothing; RSA keys never did
+        key_agreement=KeyUse.KEY_AGREEMENT in uses and isinstance(public_key, ec.EllipticCurvePublicKey),
         key_cert_sign=KeyUse.KEY_CERT_SIGN in uses,
         crl_sign=KeyUse.CRL_SIGN in uses,
         encipher_only=False,

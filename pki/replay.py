@@ -21,7 +21,14 @@ Value: TypeAlias = str | int | None
 """What a field must be; ``None``: nobody knows."""
 
 SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a control character
-WITHOUT_ROWS: Final = frozenset({"certificate.refused", "firmware.refused", "home.backed_up"})
+WITHOUT_ROWS: Final = frozenset(
+    {
+        "certificate.refused",
+        "firmware.refused",
+        "home.backed_up",
+        "root.asked",
+    }
+)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -92,7 +99,7 @@ def _stations_added(entry: Entry) -> tuple[Order, ...]:
 
 def _station(what: Mapping[str, object]) -> Put:
     said = _told(what, "serial", "profile", "group", "site", "password_form", "verifier_sha256")
-    blank = {"vendor": "", "model": "", "firmware_version": ""}
+    blank = {"vendor": "", "model": "", "firmware_version": "", "protocol": ""}
     return Put("station", _text(what, "station"), {**said, "status": "active", **blank})
 
 
@@ -126,6 +133,23 @@ def _abandoned(entry: Entry) -> tuple[Order, ...]:
 def _revoked(entry: Entry) -> tuple[Order, ...]:
     said = _told(entry.what, "reason", "revoked_at")
     return (Change("certificate", _text(entry.what, "serial"), {**said, "status": "revoked"}),)
+
+
+def _taken_in(entry: Entry) -> tuple[Order, ...]:
+    """An authority of others comes in one act, with those above it: certificates, and keys wherever they lie."""
+    taken = entry.what.get("taken")
+    each = [what for what in taken if isinstance(what, dict)] if isinstance(taken, list) else []
+    return tuple(order for what in each for order in _taken(what))
+
+
+def _taken(what: Mapping[str, object]) -> tuple[Order, ...]:
+    named = ("issuer_key_id", "subject", "issuer", "purpose", "station", "not_before", "not_after", "tbs_sha256")
+    said = {**_told(what, *named, "der_sha256"), "status": "valid", "reason": "", "revoked_at": ""}
+    held = _told(what, "role", "serial", "slot", "state", "keeper")
+    name, former = _text(what, "holds"), _text(what, "replaces")
+    made_room = (Change("own_key", former, {"state": "old"}),) if former else ()
+    waited = Drop("own_key", name, must=False)  # a key that waited for its certificate
+    return (Put("certificate", _text(what, "serial"), said), *made_room, waited, Put("own_key", name, held))
 
 
 def _founded(entry: Entry) -> tuple[Order, ...]:
@@ -178,12 +202,15 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "stations.added": _stations_added,
     "station.status_set": _station_changed("status"),
     "station.password_set": _station_changed("password_form", "verifier_sha256"),
-    "station.described": _station_changed("vendor", "model", "firmware_version"),
+    "station.described": _station_changed("vendor", "model", "firmware_version", "protocol"),
+    "station.protocol_set": _station_changed("protocol"),
     "certificate.intended": _intended,
     "certificate.issued": _issued,
     "certificate.abandoned": _abandoned,
     "certificate.revoked": _revoked,
     "home.founded": _founded,
+    "issuer.imported": _taken_in,
+    "ceremony.imported": _taken_in,
     "anchor.added": _anchor_added,
     "anchor.removed": _anchor_removed,
     "firmware.imported": _imported,

@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pki.certificate import common_names, organisations
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors, warning
+from pki.names import HolderName
 from pki.pem import read_blocks
 from pki.strength import check_key, check_signature_hash
 
@@ -86,6 +87,41 @@ def examine(
         "Let the station make a new key and request once what is named here is corrected.",
     )
     return Admissible(request.public_key, station.serial, organisation, findings)
+
+
+def examine_named(
+    request: SigningRequest, name: str, clause: str, organisation: Organisation, *, compromised: bool = False
+) -> str:
+    """Judge a request that is not for a station's own certificate; return the common name to certify.
+
+    ``name`` is what the common name must be; empty: any plain one. Raises ``RefusedError("csr.refused")`` with every
+    finding.
+    """
+    refuse_errors(
+        [
+            *_examine_proof(request.csr),
+            *check_key(request.public_key),
+            *_examine_history(compromised=compromised),
+            *_examine_holder(request.common_names, name, clause),
+            *_examine_organisation(request.organisations, organisation),
+        ],
+        "csr.refused",
+        f"the request for {(name or 'a certificate')!r}",
+        "Have a new key and request made once what is named here is corrected.",
+    )
+    return request.common_names[0]
+
+
+def _examine_holder(names: tuple[str, ...], due: str, clause: str) -> list[Finding]:
+    if len(names) != 1:
+        return [error("csr.common_name", clause, f"it has {len(names)} common names; exactly one is due")]
+    if due and names[0] != due:
+        return [error("csr.common_name", clause, f"its common name is {names[0][:72]!r}, due is {due!r}")]
+    try:
+        HolderName.parse(names[0])
+    except InputError as wrong:
+        return [error("csr.common_name", clause, wrong.cause)]
+    return []
 
 
 def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:

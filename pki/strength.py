@@ -124,6 +124,19 @@ def check_signature_hash(algorithm: hashes.HashAlgorithm | None) -> list[Finding
     return []
 
 
+def name_key(key: CertificatePublicKeyTypes) -> str:
+    """Return the kind of a public key in a word, as profiles write it: ``ec-p256``, ``rsa-2048``."""
+    match kind_of(key), key:
+        case KeyKind() as kind, _:
+            return kind.value
+        case _, rsa.RSAPublicKey():
+            return f"rsa-{key.key_size}"
+        case _, ec.EllipticCurvePublicKey():
+            return key.curve.name
+        case _:
+            return "unknown"
+
+
 def check_padding(key: CertificatePublicKeyTypes, chosen: Padding) -> list[Finding]:
     """Find whether an issuer's key can sign with the padding chosen for it."""
     if chosen is Padding.PKCS1 or isinstance(key, rsa.RSAPublicKey):

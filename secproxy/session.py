@@ -119,6 +119,8 @@ class Learn:
     model: str
     serial: str
     firmware_version: str
+    protocol: str
+    """The version of OCPP it speaks, as the WebSocket's subprotocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class Session:
             return self._end([note, HangUp(POLICY_VIOLATION, "the serial number is not the certificate's")])
         if not (told.vendor and told.model):
             return [Forward()]
-        return [Learn(told.vendor, told.model, told.serial, told.firmware_version), Forward()]
+        return [Learn(told.vendor, told.model, told.serial, told.firmware_version, self._version), Forward()]
 
     def _on_security_event(self, call: Call) -> list[Order]:
         """Keep a copy of what the station reports (A04.FR.01)."""

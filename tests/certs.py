@@ -52,7 +52,7 @@ class Party:
         """A self-signed CA."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = name(common_name, organisation)
-        return cls(_sign(_builder(subject, subject, key, ca=True), key), key)
+        return cls(_sign(_identified(_builder(subject, subject, key, ca=True), key), key), key)
 
     def issue(
         self,
@@ -69,6 +69,9 @@ class Party:
         """A certificate below this one."""
         key = key or ec.generate_private_key(ec.SECP256R1())
         builder = _builder(name(common_name, organisation), self.certificate.subject, key, ca=ca, start=start, end=end)
+        if ca:
+            names_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+            builder = _identified(builder, key).add_extension(names_issuer, critical=False)
         if dns:
             builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(dns)]), critical=False)
         if usages:
@@ -104,6 +107,11 @@ def _builder(
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         .add_extension(usage, critical=True)
     )
+
+
+def _identified(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.CertificateBuilder:
+    """An authority names its key, as RFC 5280 4.2.1.2 demands."""
+    return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
 
 
 def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate:

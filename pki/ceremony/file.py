@@ -39,7 +39,8 @@ from pki.findings import error
 from pki.lint_rules import SERIAL_BITS_LEAST
 from pki.names import CERTIFICATE_SERIAL_BITS, CertificateSerial, Organisation
 from pki.plan import COMMON_NAME_LENGTH
-from pki.profile import DAYS_MOST, CertificateProfile, CertificatePurpose, KeyUse, SanRule, parse_profile
+from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule, parse_profile
+from pki.profile_rules import DAYS_MOST
 from pki.revocation import Reason
 
 if TYPE_CHECKING:
@@ -55,8 +56,8 @@ _NO_SERIAL: Final = CertificateSerial(1)
 _NO_PROFILE: Final = CertificateProfile(
     "",
     CertificatePurpose.ISSUING,
-    DAYS_MOST,
-    DAYS_MOST,
+    dt.timedelta(days=DAYS_MOST),
+    dt.timedelta(days=DAYS_MOST),
     dt.timedelta(0),
     frozenset[KeyUse](),
     (),

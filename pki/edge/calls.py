@@ -62,6 +62,7 @@ class StationRow(Row, frozen=True):
     verifier: str = ""
     password_form: str = "any"
     certificates: tuple[CertificateRow, ...] = ()
+    protocol: str = ""
 
 
 class StationAdded(Row, frozen=True):
@@ -131,6 +132,14 @@ class SetStationStatus(Call, frozen=True):
     status: str
 
 
+class SetStationProtocol(Call, frozen=True):
+    """Note the version of OCPP a station speaks, with an edition as in ``ocpp2.0.1/3`` where it is known."""
+
+    Answer = Done
+    identity: str
+    protocol: str
+
+
 class SetStationPassword(Call, frozen=True):
     """Give a station a new password: the one given, or a generated one that the answer shows once."""
 
@@ -149,6 +158,7 @@ class ReportBoot(Call, frozen=True):
     model: str
     serial: str
     firmware_version: str
+    protocol: str = ""
 
 
 # -- certificates ------------------------------------------------------------------------------------------------
@@ -163,12 +173,20 @@ class CertificateIssued(Row, frozen=True):
 
 
 class IssueCertificate(Call, frozen=True):
-    """Issue a station certificate for a CSR (any tolerated PEM form). ``days`` 0 takes the certificate profile's."""
+    """Issue a certificate for a CSR (any tolerated PEM form). ``days`` 0 takes the certificate profile's.
+
+    ``profile`` names the certificate profile; its purpose says what else is needed. For a station: ``station``. For
+    what it shows to cars: ``station``, and ``name`` is its SECCID. For a firmware signer: ``vendor``. For an operator:
+    ``name``. What is not needed stays empty. A ``name`` that is given must be the request's common name.
+    """
 
     Answer = CertificateIssued
     station: str
     csr: str
     days: int = 0
+    profile: str = "station"
+    name: str = ""
+    vendor: str = ""
 
 
 class ReissueCertificate(Call, frozen=True):
@@ -198,6 +216,21 @@ class ListCertificates(Call, frozen=True):
     status: str = ""
     serial: str = ""
     expiring_before: dt.datetime | None = None
+    purpose: str = ""
+
+
+class CertificateText(Row, frozen=True):
+    """A certificate in PEM, and the row that goes with it."""
+
+    certificate: CertificateRow
+    pem: str
+
+
+class FetchCertificate(Call, frozen=True):
+    """Fetch a certificate by its serial (hex). One that was never signed: ``ConflictError``."""
+
+    Answer = CertificateText
+    serial: str
 
 
 class RevokeCertificate(Call, frozen=True):
@@ -252,8 +285,9 @@ class RemoveAnchor(Call, frozen=True):
 
 
 class IssuerRow(Row, frozen=True):
-    """One of our own CAs. ``purpose`` is root, csms, station or ocsp; ``state`` one of ``pki.holding.KeyState``, of
-    which one key in each ``slot`` is active."""
+    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, operator, manufacturer, v2g-root, v2g-sub1 or
+    v2g-sub2; ``state`` one of ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of
+    ``pki.holding.Keeper``."""
 
     name: str
     purpose: str
@@ -263,6 +297,7 @@ class IssuerRow(Row, frozen=True):
     pem: str
     slot: str = ""
     state: str = "active"
+    keeper: str = "here"
 
 
 class Issuers(Row, frozen=True):
@@ -297,6 +332,64 @@ class FetchCredentials(Call, frozen=True):
     """Fetch the server certificates and keys of the CSMS host."""
 
     Answer = Credentials
+
+
+# -- authorities made and taken in -------------------------------------------------------------------------------
+
+
+class IssuersCreated(Row, frozen=True):
+    """The authorities that were made, the topmost first."""
+
+    issuers: tuple[IssuerRow, ...]
+    audit_index: int
+
+
+class CreateIssuer(Call, frozen=True):
+    """Make an authority: key and certificate. It signs at once where nobody else does so for its purpose.
+
+    ``purpose`` is one of ``pki.hierarchy.HierarchyKind``; ``v2g`` without ``under`` makes root and both Sub-CAs. What
+    is empty takes its default. ``key`` is a kind of key, ``padding`` how it signs if it is RSA; ``store`` is file or
+    hsm, empty: the token where there is one. ``common_name`` and ``days`` are for the topmost one made.
+    """
+
+    Answer = IssuersCreated
+    name: str
+    purpose: str
+    vendor: str = ""
+    edition: str = ""
+    under: str = ""
+    key: str = ""
+    days: int = 0
+    common_name: str = ""
+    padding: str = "pkcs1"
+    store: str = ""
+
+
+class IssuerImported(Row, frozen=True):
+    """The authority taken in; ``findings`` is what was tolerated, as (code, severity, clause, sentence)."""
+
+    issuer: IssuerRow
+    findings: tuple[tuple[str, str, str, str], ...]
+    audit_index: int
+
+
+class ImportIssuer(Call, frozen=True):
+    """Take in an authority that others made: ``pem`` is its certificate, perhaps with those above it, ``chain`` more of
+    these up to the root. ``private_key`` is its key in PEM (PKCS#8, SEC1, PKCS#1), empty when it stays elsewhere. An
+    empty ``name`` is made from the purpose."""
+
+    Answer = IssuerImported
+    name: str
+    purpose: str
+    pem: str
+    chain: str = ""
+    private_key: str = ""
+    password: str = ""
+    vendor: str = ""
+    edition: str = ""
+
+    def __repr__(self) -> str:
+        return f"ImportIssuer({self.name!r}, {self.purpose!r}, ...)"
 
 
 # -- firmware ----------------------------------------------------------------------------------------------------

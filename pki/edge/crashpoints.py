@@ -35,6 +35,7 @@ CEREMONY_POINTS: Final = (
     "ceremony.ended",
 )
 IMPORT_POINTS: Final = ("import.judged", "import.adopting", "import.adopted", "import.completed")
+TAKE_IN_POINTS: Final = ("taking.key", "taking.recording", "taking.recorded")
 POINTS: Final = frozenset(
     {
         *ISSUE_POINTS,
@@ -44,6 +45,7 @@ POINTS: Final = frozenset(
         *RESTORE_POINTS,
         *CEREMONY_POINTS,
         *IMPORT_POINTS,
+        *TAKE_IN_POINTS,
     }
 )
 

@@ -72,6 +72,11 @@ class Home:
         return self.path / "quarantine"
 
     @property
+    def policies(self) -> Path:
+        """Policies of this home's own, which stand before those that ship; need not be there."""
+        return self.path / "policies"
+
+    @property
     def run(self) -> Path:
         """Sockets, the lock, process ids: nothing that must outlive a restart."""
         return self.path / "run"

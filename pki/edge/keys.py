@@ -109,6 +109,17 @@ class Keyring:
         self._open[name] = key, KeyFacts(kind, store, padding)
         return key
 
+    def take(self, name: str, key: SigningKey) -> SigningKey:
+        """Keep a key that others made, in a file encrypted like our own."""
+        kind = kind_of(key.public_key())
+        if kind is None:
+            raise InputError("key.kind", "the key is of a kind that is never used here", "Take another authority.")
+        self._refuse_kind(kind)
+        if self.has(name):
+            raise taken(name)
+        self._open[name] = save(self._file(name), key, self._lock), KeyFacts(kind, Store.FILE, Padding.PKCS1)
+        return key
+
     def close(self) -> None:
         """Let go of the token, if one was opened; asked again, it is opened again."""
         if self.token is not None:

@@ -198,3 +198,9 @@ def ceremonies(database: Database) -> None:
             imported TEXT NOT NULL,
             UNIQUE (root_key_id, crl_number)
         ) STRICT""")
+
+
+@LEDGER()
+def protocols(database: Database) -> None:
+    """The version of OCPP that a station speaks, since a certificate profile may differ by it; empty: not known yet."""
+    database.execute("ALTER TABLE station ADD COLUMN protocol TEXT NOT NULL DEFAULT ''")

@@ -1,29 +1,110 @@
-"""Where the data files of policy lie: certificate profiles and firmware policies, shipped beside the code."""
+"""Where the data files of policy lie: those that ship beside the code, and certificate profiles of a home's own.
+
+A home's file takes the place of the one that ships under its name, or adds a profile under a new one.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pki.errors import NotFoundError
+from pki.errors import InputError, NotFoundError
+from pki.findings import Finding, Severity
+from pki.profile import CertificateProfile, parse_profile
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "policies"
+CERTIFICATES: Final = "certificates"
+FILE_BYTES: Final = 64 * 1024  # of one policy; the longest that ships has a fiftieth of it
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """A certificate profile as it lies there, and whose it is."""
+
+    name: str
+    path: Path
+    shipped: bool
+
+    def read(self) -> str:
+        """Return its text, within the bound."""
+        try:
+            with self.path.open("rb") as file:
+                content = file.read(FILE_BYTES + 1)
+            text = content.decode("utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise self._wrong("cannot be read as text") from None
+        if len(content) > FILE_BYTES:
+            raise self._wrong(f"is longer than {FILE_BYTES} bytes")
+        return text
+
+    def _wrong(self, says: str) -> InputError:
+        return InputError("profile.wrong", f"{str(self.path)[-200:]!r} {says}", "Check that it is the right file.")
+
+
 @cache
 def read_policy(kind: str, name: str) -> str:
-    """Return the text of ``policies/<kind>/<name>.toml``."""
+    """Return the text of the ``policies/<kind>/<name>.toml`` that ships."""
     path = FOLDER / kind / f"{name}.toml"
     if not _NAME.fullmatch(name) or not path.is_file():
-        raise NotFoundError(
-            "policy.unknown", f"there is no {kind} policy {name[:40]!r}", f"Choose one of: {_names(kind)}."
-        )
+        raise _unknown(kind, name, sorted(path.stem for path in (FOLDER / kind).glob("*.toml")))
     return path.read_text(encoding="utf-8")
 
 
-def _names(kind: str) -> str:
-    return ", ".join(sorted(path.stem for path in (FOLDER / kind).glob("*.toml")))
+def certificate_policies(own: Path | None) -> dict[str, PolicyFile]:
+    """Return every certificate profile by name; ``own`` is the home's folder of policies, which need not be there."""
+    found = {path.stem: PolicyFile(path.stem, path, shipped=True) for path in (FOLDER / CERTIFICATES).glob("*.toml")}
+    if own is not None and (own / CERTIFICATES).is_dir():
+        for path in (own / CERTIFICATES).glob("*.toml"):
+            found[path.stem] = PolicyFile(path.stem, path, shipped=False)
+    return dict(sorted(found.items()))
+
+
+def read_certificate_policy(own: Path, name: str) -> str:
+    """Return the text of a certificate profile, the home's own before the one that ships."""
+    path = own / CERTIFICATES / f"{name}.toml"
+    if _NAME.fullmatch(name) and path.is_file():
+        return PolicyFile(name, path, shipped=False).read()
+    if not _NAME.fullmatch(name) or name not in (known := certificate_policies(own)):
+        raise _unknown(CERTIFICATES, name, sorted(certificate_policies(own)))
+    return known[name].read()
+
+
+def check_certificate_policies(own: Path) -> None:
+    """Read every certificate profile of a home's own. Raises ``InputError("profile.wrong")`` with all that is wrong."""
+    mistakes: list[Finding] = []
+    for file in certificate_policies(own).values():
+        try:
+            if not file.shipped:
+                read_profile(file)
+        except InputError as wrong:
+            mistakes += _named(file.name, wrong)
+    if mistakes:
+        says = "; ".join(mistake.says for mistake in mistakes)[:2000]
+        raise InputError(
+            "profile.wrong", says, f"Correct the files below {str(own)[-200:]!r}.", findings=tuple(mistakes)
+        )
+
+
+def read_profile(file: PolicyFile) -> CertificateProfile:
+    """Read one file. Raises ``InputError("profile.wrong")``, for a name that no command could call it by as well."""
+    if not _NAME.fullmatch(file.name):
+        says = f"{file.name[:40]!r} is no name for a certificate profile: small letters, digits and hyphens"
+        raise InputError("profile.wrong", says, "Rename the file.")
+    return parse_profile(file.name, file.read())
+
+
+def _named(name: str, wrong: InputError) -> list[Finding]:
+    if not wrong.findings:
+        return [Finding("profile.value", Severity.ERROR, "", wrong.cause)]
+    return [Finding(each.code, each.severity, each.clause, f"{name}.toml: {each.says}") for each in wrong.findings]
+
+
+def _unknown(kind: str, name: str, names: list[str]) -> NotFoundError:
+    return NotFoundError(
+        "policy.unknown", f"there is no {kind} policy {name[:40]!r}", f"Choose one of: {', '.join(names)}."
+    )

@@ -44,7 +44,11 @@ FOR_WORKERS: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
 }
 """What OpenSSL and the C library read from a worker's environment, and no call of ours can set."""
-SECRETS: Final = ("BOLLARD_PASSPHRASE", "BOLLARD_HSM_PIN")  # how variables begin that only the authority may see
+SECRETS: Final = (
+    "BOLLARD_PASSPHRASE",
+    "BOLLARD_HSM_PIN",
+    "BOLLARD_KEY_PASSWORD",
+)  # how variables begin that only the authority may see
 
 
 def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, web: bool = True) -> int:

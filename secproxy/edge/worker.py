@@ -154,7 +154,8 @@ class Surroundings:
         self._start(self._learn(link, learned))
 
     async def _learn(self, link: Link, learned: Learn) -> None:
-        call = calls.ReportBoot(link.identity, learned.vendor, learned.model, learned.serial, learned.firmware_version)
+        said = (learned.vendor, learned.model, learned.serial, learned.firmware_version, learned.protocol)
+        call = calls.ReportBoot(link.identity, *said)
         try:
             await self.line.ask(call, calls.Done)
         except BollardError as failure:

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 from cli.demo.papers import make_ca
+from pki.edge.policies import FOLDER
+from pki.profile import CertificatePurpose
+from tests.certs import Party
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,3 +73,137 @@ def test_what_is_no_certificate_is_not_trusted(bollard: Bollard, tmp_path: Path)
     (tmp_path / "x").write_text("hello")
 
     assert bollard("--dry-run", "ca", "trust", "add", str(tmp_path / "x"), "--purpose", "station").code == 2
+
+
+def test_a_v2g_hierarchy_is_made_by_one_command(bollard: Bollard) -> None:
+    """Three authorities, told one by one; the chain of the lowest is exported with its root last."""
+    told = bollard("-o", "json", "ca", "create", "v2g", "--purpose", "v2g", "--edition", "2")
+    chain = x509.load_pem_x509_certificates(bollard("ca", "export", "v2g-sub2", "--chain").out.encode())
+
+    assert [row["name"] for row in told.rows("issuers")] == ["v2g-root", "v2g-sub1", "v2g-sub2"]
+    assert isinstance(told.json()["audit_index"], int)
+    assert [each.subject.rfc4514_string().split(",")[0] for each in chain] == [
+        "CN=CPO Sub-CA 2", "CN=CPO Sub-CA 1", "CN=V2G Root CA",
+    ]  # fmt: skip
+
+
+def test_a_manufacturer_s_hierarchy_signs_for_its_vendor_alone(bollard: Bollard, tmp_path: Path) -> None:
+    """Our own root for Maker is trusted for Maker's firmware, and for nobody else's (A00.FR.601)."""
+    assert bollard("ca", "create", "maker", "--purpose", "manufacturer", "--vendor", "Maker").code == 0
+    bollard("ca", "export", "maker", "--out", str(tmp_path / "maker.pem"))
+    trust = ("ca", "trust", "add", str(tmp_path / "maker.pem"), "--purpose", "firmware", "--vendor")
+
+    assert bollard(*trust, "Other").code == 5
+    assert bollard(*trust, "Maker").code == 0
+
+
+def test_a_dry_run_makes_nothing(bollard: Bollard) -> None:
+    """It says what would be asked."""
+    before = bollard("-o", "json", "ca", "list").out
+
+    assert bollard("-o", "json", "--dry-run", "ca", "create", "x", "--purpose", "station").json()["name"] == "x"
+    assert bollard("-o", "json", "ca", "list").out == before
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("x", "--purpose", "toaster"), 2),
+        (("x", "--purpose", "v2g"), 2),
+        (("x", "--purpose", "v2g", "--edition", "3"), 2),
+        (("station", "--purpose", "station"), 7),
+        (("x", "--purpose", "station", "--under", "nobody"), 4),
+        (("x", "--purpose", "station", "--days", "20000"), 5),
+    ],
+)
+def test_what_cannot_be_made_has_its_exit_code(bollard: Bollard, words: tuple[str, ...], code: int) -> None:
+    """Usage, conflict, not found, refused."""
+    assert bollard("ca", "create", *words).code == code
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> dict[str, str]:
+    """A CA of others with its locked key, its root, and the password, each in a file."""
+    root = Party.root("Their Root", "Others")
+    party = root.issue("Their CA", "Others", ca=True)
+    locked = party.key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"geheim"),
+    )
+    texts = {"ca": party.pem, "root": root.pem, "key": locked.decode(), "password": "geheim\n"}
+    for name, text in texts.items():
+        (tmp_path / f"their-{name}").write_text(text)
+    return {name: str(tmp_path / f"their-{name}") for name in texts}
+
+
+def test_an_authority_of_others_is_taken_in(bollard: Bollard, theirs: dict[str, str]) -> None:
+    """With its key, whose password stands in a file; the root above it is there to be exported."""
+    words = ("ca", "import", theirs["ca"], "--purpose", "station", "--chain", theirs["root"], "--key", theirs["key"])
+    assert bollard(*words).code == 2
+    taken = bollard("-o", "json", *words, "--password-file", theirs["password"])
+
+    assert (taken.json()["name"], taken.json()["keeper"], taken.json()["state"]) == ("station-2", "here", "next")
+    assert "Their Root" in x509.load_pem_x509_certificate(
+        bollard("ca", "export", "station-2-above-1").out.encode()
+    ).subject.rfc4514_string()  # fmt: skip
+
+
+def test_the_password_may_come_from_the_environment(
+    bollard: Bollard, theirs: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never from the command line, which others can read; a dry run shows neither key nor password."""
+    words = ("ca", "import", theirs["ca"], "--purpose", "csms", "--chain", theirs["root"], "--key", theirs["key"])
+    monkeypatch.setenv("BOLLARD_KEY_PASSWORD", "geheim")
+    dry = bollard("-o", "json", "--dry-run", *words)
+
+    assert (dry.json()["private_key"], dry.json()["password"]) == ("...", "...")
+    assert "geheim" not in dry.out + dry.err
+    assert bollard(*words).code == 0
+
+
+def test_an_authority_without_its_root_is_refused(bollard: Bollard, theirs: dict[str, str]) -> None:
+    """The next step names the option that is missing."""
+    told = bollard("ca", "import", theirs["ca"], "--purpose", "station")
+
+    assert told.code == 5
+    assert "--chain" in told.err
+
+
+def test_the_certificate_profiles_are_listed(bollard: Bollard, home: Path) -> None:
+    """Those that ship, and this home's own, which take their place."""
+    folder = home / "policies" / "certificates"
+    folder.mkdir(parents=True)
+    shipped = (FOLDER / "certificates" / "csms.toml").read_text()
+    (folder / "csms.toml").write_text(shipped.replace("longest_days = 398\n", "").replace("days = 365", "hours = 20"))
+    rows = {row["name"]: row for row in bollard("-o", "json", "ca", "profiles").rows("profiles")}
+
+    assert (rows["csms"]["lifetime"], rows["csms"]["source"]) == ("20h", str(folder / "csms.toml"))
+    assert (rows["station"]["lifetime"], rows["station"]["source"]) == ("365d", "shipped")
+    assert rows.keys() == {purpose.value for purpose in CertificatePurpose}
+
+
+def test_a_certificate_profile_is_checked_before_it_is_used(bollard: Bollard, tmp_path: Path) -> None:
+    """Each mistake with its line and its clause, all at once."""
+    text = (FOLDER / "certificates" / "station.toml").read_text()
+    good, bad = tmp_path / "mine.toml", tmp_path / "bad.toml"
+    good.write_text(text)
+    bad.write_text(text.replace("days = 365", "days = 0", 1) + "colour = 1\n")
+    told = bollard("ca", "profiles", "--check", str(bad))
+
+    assert bollard("ca", "profiles", "--check", str(good)).code == 0
+    assert told.code == 2
+    assert "line 5: days = 0" in told.err
+    assert "RFC 5280 4.1.2.5" in told.err
+    assert "line 12: 'colour'" in told.err
+
+
+def test_a_home_with_a_wrong_profile_answers_nothing_else(bollard: Bollard, home: Path) -> None:
+    """A mistake is found when it is made, not when the first certificate is due."""
+    folder = home / "policies" / "certificates"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("days = 1\n")
+    told = bollard("ca", "list")
+
+    assert told.code == 2
+    assert "mine.toml: purpose is missing" in told.err

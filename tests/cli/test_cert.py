@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
 
 from cli.demo.papers import write_station_request
+from pki.edge.policies import FOLDER
+from tests.pki.papers import request
+from tests.pki.specimens import SECC_ID
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,3 +137,67 @@ def test_nothing_is_issued_when_the_chain_could_not_be_written(bollard: Bollard,
     """A folder that is missing is found before the signature, not after."""
     assert issue(bollard, csr, "--out", str(tmp_path / "missing" / "chain.pem")).code == 4
     assert bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates") == []
+
+
+def test_a_certificate_is_shown_in_pem(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """On stdout, in a file, and in the record for programs; the one that was issued."""
+    serial = serial_of(issue(bollard, csr))
+    printed = bollard("cert", "show", serial, "--pem").out
+    bollard("cert", "show", serial, "--out", str(tmp_path / "one.pem"))
+
+    assert x509.load_pem_x509_certificate(printed.encode()).serial_number == int(serial, 16)
+    assert (tmp_path / "one.pem").read_text().strip() == printed.strip()
+    assert str(bollard("-o", "json", "cert", "show", serial, "--pem").json()["pem"]).strip() == printed.strip()
+    assert bollard("cert", "show", "abcdef", "--pem").code == 4
+
+
+def test_lists_know_purposes(bollard: Bollard, csr: str) -> None:
+    """Ours, and what others were given."""
+    serial = serial_of(issue(bollard, csr))
+
+    assert [
+        row["serial"] for row in bollard("-o", "json", "cert", "list", "--purpose", "station").rows("certificates")
+    ] == [serial]
+    assert len(bollard("-o", "json", "cert", "list", "--purpose", "csms").rows("certificates")) == 2
+
+
+def test_what_a_station_shows_to_cars_is_issued_by_its_secc_id(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """Leaf, Sub-CA 2, Sub-CA 1; a name beside the SECCID is one too many."""
+    (tmp_path / "secc.csr").write_text(request((SECC_ID,), ("Test Charging",)))
+    bollard("ca", "create", "v2g", "--purpose", "v2g", "--edition", "2")
+    words = (
+        "cert",
+        "issue",
+        "--certificate-profile",
+        "v2g-secc-2",
+        "--station",
+        "CP-1",
+        "--csr",
+        str(tmp_path / "secc.csr"),
+    )
+
+    assert bollard(*words, "--seccid", SECC_ID, "--name", "x").code == 2
+    assert bollard(*words).code == 2
+    assert len(x509.load_pem_x509_certificates(bollard(*words, "--seccid", SECC_ID).out.encode())) == 3
+
+
+def test_a_home_s_own_profile_is_followed(bollard: Bollard, csr: str, home: Path) -> None:
+    """By its name, or in place of the one that ships; a version of OCPP has keys of its own."""
+    folder = home / "policies" / "certificates"
+    folder.mkdir(parents=True)
+    shipped = (FOLDER / "certificates" / "station.toml").read_text()
+    (folder / "short.toml").write_text(
+        shipped.replace("days = 365", "days = 100") + '[versions."ocpp1.6"]\neku = ["client_auth"]\ndays = 50\n'
+    )
+
+    def days(*words: str) -> int:
+        issued = issue(bollard, csr, "--certificate-profile", "short", *words).json()["certificate"]
+        assert isinstance(issued, dict)
+        ends, begins = (dt.datetime.fromisoformat(str(issued[name])) for name in ("not_after", "not_before"))
+        return (ends - begins).days
+
+    assert days() == 100
+    assert bollard("station", "set", "CP-1", "--protocol", "ocpp1.6").code == 0
+    assert days() == 50
+    assert bollard("station", "set", "CP-1", "--protocol", "ocpp1.5").code == 2
+    assert bollard("station", "set", "CP-1").code == 2

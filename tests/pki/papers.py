@@ -19,7 +19,7 @@ from pki.issue import Issued, sign
 from pki.lint import Approved, approve
 from pki.names import CertificateSerial, Organisation, StationIdentity, StationSerial
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
-from pki.profile import CertificateProfile, parse_profile
+from pki.profile import CertificateProfile, CertificatePurpose, parse_profile
 from pki.station import SecurityProfile, Station
 from pki.strength import Padding
 
@@ -44,7 +44,7 @@ _USES: Final = (
     "encipher_only",
     "decipher_only",
 )
-PROFILES = ("root", "issuing", "csms", "station", "ocsp")
+PROFILES = tuple(purpose.value for purpose in CertificatePurpose)
 
 
 @cache

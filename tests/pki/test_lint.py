@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import pytest
 from cryptography import x509
@@ -12,10 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from pki.errors import ConflictError, RefusedError
 from pki.findings import Severity
 from pki.issue import sign
-from pki.lint import CHAIN_LENGTH, Approved, approve, lint_certificate
+from pki.lint import Approved, approve, lint_certificate
 from pki.names import Organisation
 from pki.plan import Issuer, Subject, plan, plan_root
-from pki.profile import CertificatePurpose
+from pki.profile import CertificateProfile, CertificatePurpose
+from pki.profile_rules import CHAIN_LENGTH_MOST
 from tests.pki.papers import (
     NOW,
     ORGANISATION,
@@ -65,7 +67,6 @@ def test_an_approval_is_good_once() -> None:
         ("10.0.0.1", "station"),
         ("fe80::1", "station"),
         (" SN", "station"),
-        ("*.example.org", "csms"),
         ("CSMS.example.org", "csms"),
         ("10.0.0.1", "csms"),
     ],
@@ -77,6 +78,42 @@ def test_a_name_of_the_wrong_shape_is_never_approved(common_name: str, name: str
 
     assert refusal.value.code == "lint.refused"
     assert codes(refusal.value) >= {"lint.common_name"}
+
+
+def test_a_wildcard_is_never_approved() -> None:
+    """A00.FR.510: stations take one only where they were told to."""
+    with pytest.raises(RefusedError) as refusal:
+        approve(leaf_plan("csms", "*.example.org"), TWIN)
+
+    assert "lint.wildcard" in codes(refusal.value)
+
+
+def test_nothing_is_approved_for_later() -> None:
+    """A02.FR.08: the station uses it at once."""
+    with pytest.raises(RefusedError) as refusal:
+        approve(leaf_plan(), TWIN, NOW - dt.timedelta(days=1))
+
+    assert codes(refusal.value) == {"lint.future"}
+    assert approve(leaf_plan(), TWIN, NOW).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("tight", "code"),
+    [
+        (dataclasses.replace(profile("station"), der_length=100), "lint.profile_length"),
+        (dataclasses.replace(profile("station"), pem_length=100), "lint.profile_length"),
+        (dataclasses.replace(profile("station"), chain_length=100), "lint.chain_length"),
+    ],
+    ids=["der_length", "pem_length", "chain_length"],
+)
+def test_a_profile_may_allow_less_than_the_standard(tight: CertificateProfile, code: str) -> None:
+    """Some stations have little room; what does not fit is not signed."""
+    made = plan(tight, Subject("SN-001", ORGANISATION), TWIN.public_key(), issuing(), serial(4), NOW)
+
+    with pytest.raises(RefusedError) as refusal:
+        approve(made, TWIN)
+
+    assert codes(refusal.value) == {code}
 
 
 def test_a_profile_that_grants_too_much_is_never_approved() -> None:
@@ -175,7 +212,7 @@ def test_a_pss_signature_with_strange_parameters_is_found(mask: hashes.HashAlgor
 
 def test_a_chain_too_long_for_stations_is_never_approved() -> None:
     """A02.FR.16: the station would reject it, and the old certificate would run out."""
-    padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(CHAIN_LENGTH))
+    padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(CHAIN_LENGTH_MOST))
     holder = key("p256", "issuing")
     fat = handmade("Fat CA", holder, "Root", key("p384", "root"), *authority(), (padding, False), days=(-1, 900))
     made = plan(

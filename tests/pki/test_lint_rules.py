@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.name import _ASN1Type
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pki.clauses import explain
 from pki.findings import Severity
 from pki.lint import lint_certificate
 from pki.lint_rules import RULES
 from pki.profile import CertificatePurpose
 from tests.pki.papers import codes, handmade, issuing, key, leaf, over_sha1, root, usage
+from tests.pki.specimens import SECC_ID, altered, box, rewritten, specimen, split
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOLDER, SIGNER = key("p256", "leaf"), key("p256", "issuing")
 LEAF = x509.BasicConstraints(False, None)
@@ -142,7 +150,147 @@ def test_a_certificate_too_long_for_one_message_field_is_an_error() -> None:
     assert "lint.length" in codes(lint_certificate(other(*GOOD, (fat, False)), CertificatePurpose.CSMS))
 
 
-def test_every_rule_has_its_clause_in_its_code_or_docstring() -> None:
-    """A reader finds the reason beside the rule."""
-    assert len(RULES) == len(set(RULES))
-    assert all(rule.__name__.startswith("_") for rule in RULES)
+STATION = CertificatePurpose.STATION
+SECC = CertificatePurpose.V2G_SECC_2
+WIDE = x509.CRLDistributionPoints(
+    [x509.DistributionPoint([x509.UniformResourceIdentifier("http://crl.example/" + "x" * 5000)], None, None, None)]
+)
+LONG = x509.CRLDistributionPoints(
+    [x509.DistributionPoint([x509.UniformResourceIdentifier("http://crl.example/" + "x" * 400)], None, None, None)]
+)
+
+
+def subject(*pairs: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
+    """A subject of these attributes."""
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in pairs])
+
+
+def old_text() -> x509.Name:
+    """A subject whose organisation is a BMPString."""
+    odd = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example Charging", _type=_ASN1Type.BMPString)
+    return x509.Name([odd, x509.NameAttribute(NameOID.COMMON_NAME, "SN-001")])
+
+
+def four_digit_years(validity: bytes) -> bytes:
+    """A validity whose beginning is a GeneralizedTime although its year is before 2050."""
+    _, whole, content = split(validity)[0]
+    assert whole == validity
+    (_, _, begin), (_, end, _) = split(content)
+    return box(0x30, box(0x18, b"20" + begin) + end)
+
+
+def first_version(part: bytes) -> bytes:
+    """No version at all, which means the first, written where there are extensions."""
+    assert part == bytes.fromhex("a003020102")
+    return b""
+
+
+def other_algorithm(part: bytes) -> bytes:
+    """ECDSA with SHA-384 where the signature says SHA-256."""
+    return part.replace(bytes.fromhex("2a8648ce3d040302"), bytes.fromhex("2a8648ce3d040303"))
+
+
+def over_an_old_hash() -> x509.Certificate:
+    """A certificate signed over SHA-1."""
+    old = key("rsa2048", "old")
+    sound = altered(STATION, signer=old)
+    return x509.load_der_x509_certificate(over_sha1(sound.public_bytes(Encoding.DER), sound.tbs_certificate_bytes))
+
+
+CN, C, DC = NameOID.COMMON_NAME, NameOID.COUNTRY_NAME, NameOID.DOMAIN_COMPONENT
+OURS = (NameOID.ORGANIZATION_NAME, "Example Charging")
+WILD = x509.SubjectAlternativeName([x509.DNSName("*.example.org")])
+
+BROKEN: dict[str, tuple[Callable[[], x509.Certificate], CertificatePurpose]] = {
+    "_version": (lambda: rewritten(specimen(STATION), 0, first_version), STATION),
+    "_serial": (lambda: altered(STATION, number=12345), STATION),
+    "_key": (lambda: altered(STATION, public=key("rsa1024")), STATION),
+    "_signature": (over_an_old_hash, STATION),
+    "_common_name": (lambda: altered(STATION, subject=subject(OURS, (CN, "10.0.0.1"))), STATION),
+    "_wildcard": (
+        lambda: altered(CertificatePurpose.CSMS, (WILD, False), subject=subject(OURS, (CN, "*.example.org"))),
+        CertificatePurpose.CSMS,
+    ),
+    "_organisation": (lambda: altered(STATION, subject=subject((CN, "SN-001"))), STATION),
+    "_empty_attribute": (lambda: altered(STATION, subject=subject(OURS, (C, "DE"), (C, "FR"), (CN, "S1"))), STATION),
+    "_domain_component": (
+        lambda: altered(SECC, subject=subject((DC, "V2G"), (C, "DE"), OURS, (CN, SECC_ID))), SECC,
+    ),
+    "_country": (lambda: altered(SECC, subject=subject((DC, "CPO"), OURS, (CN, SECC_ID))), SECC),
+    "_alternative_name": (lambda: altered(STATION, (WILD, False)), STATION),
+    "_basic_constraints": (lambda: altered(STATION, (LEAF, False)), STATION),
+    "_path_length": (
+        lambda: altered(CertificatePurpose.ISSUING, (x509.BasicConstraints(True, 3), True)),
+        CertificatePurpose.ISSUING,
+    ),
+    "_key_usage": (lambda: altered(STATION, without=(x509.KeyUsage,)), STATION),
+    "_extended_key_usage": (
+        lambda: altered(STATION, (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING]), False)), STATION,
+    ),
+    "_key_identifiers": (lambda: altered(STATION, without=(x509.SubjectKeyIdentifier,)), STATION),
+    "_stray_extensions": (lambda: altered(STATION, (x509.OCSPNoCheck(), False)), STATION),
+    "_validity": (lambda: altered(STATION, days=(0, 30)), STATION),
+    "_length": (lambda: altered(STATION, (WIDE, False)), STATION),
+    "_time_form": (lambda: rewritten(specimen(STATION), 4, four_digit_years), STATION),
+    "_string_form": (lambda: altered(STATION, subject=old_text()), STATION),
+    "_algorithm_form": (lambda: rewritten(specimen(STATION), 2, other_algorithm), STATION),
+    "_critical_form": (lambda: altered(STATION, (SKI, True)), STATION),
+    "_v2g_key": (lambda: altered(SECC, public=key("p384", "odd")), SECC),
+    "_v2g_signature": (lambda: altered(SECC, signer=key("rsa2048", "old")), SECC),
+    "_v2g_length": (lambda: altered(SECC, (LONG, False)), SECC),
+    "_v2g_key_usage": (lambda: altered(SECC, (usage(digital_signature=True), True)), SECC),
+}  # fmt: skip
+"""For each rule a certificate that breaks it and no other, and what it is for."""
+
+
+def test_every_rule_has_a_certificate_that_breaks_it() -> None:
+    """A rule that nothing breaks is no rule, and one that is left out of the table would never be tried."""
+    assert {rule.__name__ for rule in RULES} == BROKEN.keys()
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_fault_is_found_by_the_one_rule_that_is_about_it(name: str) -> None:
+    """The others stay silent, and what is said names a clause that the rule speaks for."""
+    make, purpose = BROKEN[name]
+    certificate = make()
+    heard = {
+        rule: [each for each in rule(certificate, purpose) if each.severity is not Severity.INFO] for rule in RULES
+    }
+    spoke = {rule: found for rule, found in heard.items() if found}
+
+    assert [rule.__name__ for rule in spoke] == [name]
+    assert {each.clause for found in spoke.values() for each in found} <= {
+        clause for rule in spoke for clause in RULES[rule]
+    }
+
+
+@pytest.mark.parametrize("purpose", CertificatePurpose)
+def test_a_sound_certificate_of_every_purpose_keeps_every_rule(purpose: CertificatePurpose) -> None:
+    """What we issue passes what we ask of others; remarks are allowed, warnings are not."""
+    assert {found.severity for found in lint_certificate(specimen(purpose), purpose)} <= {Severity.INFO}
+
+
+@pytest.mark.parametrize("purpose", CertificatePurpose)
+@pytest.mark.parametrize("claimed", CertificatePurpose)
+def test_no_certificate_passes_for_another_purpose(purpose: CertificatePurpose, claimed: CertificatePurpose) -> None:
+    """An authority is no leaf, a signer of firmware is no station, and V2G of one edition is not that of the other.
+
+    Two that look the same cannot be told apart: an operator's own root, and one that is a manufacturer's or V2G's.
+    """
+    if purpose is claimed or (purpose.is_ca and claimed.is_ca) or (purpose, claimed) in ALIKE:
+        return
+    assert Severity.ERROR in {found.severity for found in lint_certificate(specimen(purpose), claimed)}
+
+
+ALIKE = {
+    # a serial number is any short text, and a SECCID is one: only what is more than a station's tells them apart
+    (CertificatePurpose.OPERATOR, STATION),
+    (SECC, STATION),
+    (CertificatePurpose.V2G_SECC_20, STATION),
+}
+
+
+def test_every_clause_of_a_rule_can_be_explained() -> None:
+    """Each rule says which clauses it speaks for, and each of them is known."""
+    assert all(RULES.values())
+    assert all(explain(clause).says for clauses in RULES.values() for clause in clauses)

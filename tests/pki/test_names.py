@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.errors import InputError
-from pki.names import CertificateSerial, Host, Organisation, StationIdentity, StationSerial
+from pki.names import (
+    CertificateSerial,
+    HolderName,
+    Host,
+    Organisation,
+    ProtocolVersion,
+    SeccId,
+    StationIdentity,
+    StationSerial,
+)
 
 KINDS = [StationIdentity, StationSerial, Host, Organisation, CertificateSerial]
 
@@ -178,3 +187,48 @@ def test_a_refused_name_cannot_play_tricks_on_a_terminal(kind: type[StationIdent
 
     assert "\x1b" not in str(refusal.value)
     assert len(str(refusal.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "text", ["DEABCS" + "0" * 33, "deabcs" + "0" * 33, "DEA1CS" + "a" * 58, "FRXYZS0123456789ABCDEF0123456789ABCDEF0"]
+)
+def test_a_secc_id_has_its_parts(text: str) -> None:
+    """Country, operator, S, and 33 to 58 letters and digits: 39 to 64 in all."""
+    assert SeccId.parse(text).text == text
+    assert SeccId.parse(text).country == text[:2].upper()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "SN-001", "DEABCS" + "0" * 32, "DEABCS" + "0" * 59, "D1ABCS" + "0" * 33, "DEABCX" + "0" * 33,
+     "DE*ABC*S" + "0" * 33, "DEABCS" + "0" * 32 + "ä", "DEABCS" + "0" * 33 + "\n"],
+)  # fmt: skip
+def test_what_is_no_secc_id_is_refused(text: str) -> None:
+    """With its own code, and cut."""
+    with pytest.raises(InputError, match=r"name\.secc_id"):
+        SeccId.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "protocol", "edition"), [("ocpp1.6", "ocpp1.6", ""), ("ocpp2.0.1/3", "ocpp2.0.1", "3")]
+)
+def test_a_version_may_have_an_edition(text: str, protocol: str, edition: str) -> None:
+    """And is written as it was read."""
+    version = ProtocolVersion.parse(text)
+
+    assert (version.protocol, version.edition, str(version)) == (protocol, edition, text)
+
+
+@pytest.mark.parametrize("text", ["", "ocpp", "ocpp1.5", "OCPP1.6", "ocpp2.0.1/", "ocpp2.0.1/0", "ocpp2.0.1/33", "1.6"])
+def test_what_is_no_version_is_refused(text: str) -> None:
+    """The advice says how to write one."""
+    with pytest.raises(InputError, match=r"name\.protocol"):
+        ProtocolVersion.parse(text)
+
+
+@pytest.mark.parametrize("text", ["", " a", "a ", "a\nb", "a\0", "x" * 65])
+def test_a_holder_s_name_is_plain(text: str) -> None:
+    """1 to 64 printable characters (RFC 5280 A.1)."""
+    with pytest.raises(InputError, match=r"name\.holder"):
+        HolderName.parse(text)
+    assert HolderName.parse("Volta Signer 2").text == "Volta Signer 2"

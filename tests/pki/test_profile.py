@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 
 import pytest
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pki.errors import InputError
-from pki.profile import CertificatePurpose, KeyUse, SanRule, parse_profile
+from pki.names import ProtocolVersion
+from pki.profile import CertificatePurpose, KeyUse, SanRule, parse_profile, versions_of
 from tests.pki.papers import POLICIES, PROFILES, profile
 
 STATION = (POLICIES / "station.toml").read_text()
@@ -59,7 +63,7 @@ def test_the_ocsp_signer_may_sign_answers_alone() -> None:
 def test_a_profile_cannot_be_changed_after_reading() -> None:
     """What was judged at the door stays what it was."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        profile("station").days = 1  # type: ignore[misc] # that is the point
+        profile("station").san = SanRule.DNS  # type: ignore[misc] # that is the point
 
 
 def test_the_longest_lifetime_is_the_usual_one_unless_said() -> None:
@@ -110,5 +114,124 @@ def test_an_empty_profile_means_no() -> None:
 
 
 def test_purposes_know_whether_they_are_authorities() -> None:
-    """Two are, the rest are leaves."""
-    assert {purpose for purpose in CertificatePurpose if purpose.is_ca} == {"root", "issuing"}
+    """Roots sign themselves; the rest are leaves."""
+    roots = {"root", "manufacturer-root", "v2g-root-2", "v2g-root-20"}
+    below = {"issuing", "v2g-sub1-2", "v2g-sub1-20", "v2g-sub2-2", "v2g-sub2-20"}
+
+    assert {purpose for purpose in CertificatePurpose if purpose.is_root} == roots
+    assert {purpose for purpose in CertificatePurpose if purpose.is_ca} == roots | below
+
+
+def test_every_mistake_is_named_at_once_each_with_its_line() -> None:
+    """Whoever corrects a file need not run the check four times."""
+    text = STATION.replace("days = 365", "days = 0", 1).replace("is_ca = false", "is_ca = 3")
+    text = text.replace('purpose = "station"', "") + 'colour = "red"\nkeys = ["rsa-512"]\n'
+    with pytest.raises(InputError) as refusal:
+        parse_profile("station", text)
+    lines = text.splitlines()
+
+    def line(beginning: str) -> int:
+        return next(number for number, line in enumerate(lines, 1) if line.startswith(beginning))
+
+    says = {finding.says for finding in refusal.value.findings}
+    assert len(says) == 5
+    for key in ("days = 0", "is_ca", "colour", "keys"):
+        assert any(f"line {line(key)}: " in each and key.split()[0] in each for each in says), key
+    assert "purpose is missing" in says
+
+
+@given(st.sampled_from(["days", "backdate_minutes", "is_ca", "organisation", "key_usage", "san", "longest_days"]))
+def test_a_key_of_the_wrong_kind_is_named_with_its_line(key: str) -> None:
+    """Whichever it is, and wherever it stands."""
+    lines = [f"{key} = {{}}" if line.startswith(f"{key} ") else line for line in STATION.splitlines()]
+    with pytest.raises(InputError) as refusal:
+        parse_profile("station", "\n".join(lines))
+
+    assert [finding.says.split(": ")[:2] for finding in refusal.value.findings] == [
+        [f"line {lines.index(f'{key} = {{}}') + 1}", key]
+    ]
+
+
+VERSIONS = """
+[versions."ocpp1.6"]
+eku = ["client_auth"]
+hours = 20
+
+[versions."ocpp2.0.1"]
+days = 100
+
+[versions."ocpp2.0.1".edition3]
+organisation = false
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "hours", "eku", "organisation"),
+    [
+        (None, 365 * 24, 0, True),
+        ("ocpp1.6", 20, 1, True),
+        ("ocpp2.0.1", 100 * 24, 0, True),
+        ("ocpp2.0.1/2", 100 * 24, 0, True),
+        ("ocpp2.0.1/3", 100 * 24, 0, False),
+        ("ocpp2.1", 365 * 24, 0, True),
+    ],
+)
+def test_a_version_changes_single_keys(version: str | None, hours: int, eku: int, organisation: bool) -> None:
+    """An edition goes before its version, a version before the base; a lifetime in hours takes the place of days."""
+    wanted = ProtocolVersion.parse(version) if version else None
+    found = parse_profile("station", STATION.replace("longest_days", "# longest_days") + VERSIONS, wanted)
+
+    assert (found.lifetime, len(found.eku), found.organisation) == (dt.timedelta(hours=hours), eku, organisation)
+    assert found.longest == found.lifetime
+    assert versions_of(VERSIONS) == ("ocpp1.6", "ocpp2.0.1", "ocpp2.0.1/3")
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ('[versions."ocpp1.6"]\ndays = 0', "days = 0 is outside"),
+        ('[versions."ocpp1.6"]\nsan = "dns"', "does not fit purpose"),
+        ('[versions."ocpp1.5"]\ndays = 10', "is no version of OCPP"),
+        ('[versions."ocpp1.6".edition]\ndays = 10', "is no edition"),
+        ('[versions."ocpp1.6"]\npurpose = "csms"', "is the same in every version"),
+        ("[versions]\nocpp = 3", "is no version of OCPP"),
+        ('[versions."ocpp1.6".edition4]\ncolour = 1', "'colour' is no key"),
+    ],
+)
+def test_a_mistake_in_a_version_is_refused_whoever_asks(table: str, says: str) -> None:
+    """Else it would be found on the day that the first such station comes."""
+    with pytest.raises(InputError) as refusal:
+        parse_profile("station", f"{STATION}\n{table}\n")
+
+    assert says in refusal.value.cause
+
+
+def test_hours_are_counted_as_hours() -> None:
+    """A00.FR.701: less than a day for the CSMS."""
+    text = (POLICIES / "csms.toml").read_text().replace("longest_days = 398", "").replace("days = 365", "hours = 20")
+
+    assert parse_profile("csms", text).lifetime == dt.timedelta(hours=20)
+    assert parse_profile("csms", text).longest_days == 0
+
+
+SIGNS = frozenset({KeyUse.DIGITAL_SIGNATURE})
+ISSUES = frozenset({KeyUse.KEY_CERT_SIGN, KeyUse.CRL_SIGN})
+
+
+@pytest.mark.parametrize(
+    ("name", "uses", "eku", "path_length"),
+    [
+        ("firmware-signer", SIGNS, (ExtendedKeyUsageOID.CODE_SIGNING,), None),
+        ("v2g-secc-2", SIGNS | {KeyUse.KEY_AGREEMENT}, (), None),
+        ("v2g-sub1-2", ISSUES, (), 1),
+        ("v2g-sub2-20", ISSUES, (), 0),
+        ("manufacturer-root", ISSUES, (), 0),
+    ],
+)
+def test_the_shapes_that_the_standards_name(
+    name: str, uses: frozenset[KeyUse], eku: tuple[ObjectIdentifier, ...], path_length: int | None
+) -> None:
+    """Firmware signers directly below their root; two levels of V2G above the leaf."""
+    found = profile(name)
+
+    assert (found.key_usage, found.eku, found.path_length) == (uses, eku, path_length)

@@ -158,7 +158,8 @@ def boot(version: str, **serials: str) -> bytes:
 def test_a_boot_is_learnt_and_passed_on(version: str, serials: dict[str, str], learnt: str) -> None:
     """Vendor and model decide later which firmware fits; an optional serial number may be missing (B01.FR.11)."""
     play(
-        session(version), (Heard(STATION, boot(version, **serials)), [Learn("Volta", "V-22", learnt, "1.4"), Forward()])
+        session(version),
+        (Heard(STATION, boot(version, **serials)), [Learn("Volta", "V-22", learnt, "1.4", version), Forward()]),
     )
 
 
@@ -189,7 +190,9 @@ def test_a_serial_number_that_is_not_the_certificates_ends_the_connection(versio
 def test_without_a_certificate_the_serial_number_proves_nothing() -> None:
     """B01.FR.11 is about profile 3; a password does not vouch for a serial number."""
     said = boot("ocpp2.0.1", serialNumber="SN-other")
-    play(session(profile=2), (Heard(STATION, said), [Learn("Volta", "V-22", "SN-other", "1.4"), Forward()]))
+    play(
+        session(profile=2), (Heard(STATION, said), [Learn("Volta", "V-22", "SN-other", "1.4", "ocpp2.0.1"), Forward()])
+    )
 
 
 def test_a_boot_without_vendor_and_model_teaches_nothing() -> None:

@@ -105,6 +105,13 @@ def seal(database: Database, number: int, der: bytes) -> None:
     _step(database, number, CertificateStatus.VALID, "der = :der", {"der": der})
 
 
+def take_in(database: Database, row: CertificateRow, der: bytes, tbs: bytes) -> int:
+    """Keep a certificate that others signed, for a key that is ours or an authority above it; return its number."""
+    number = intend(database, row, tbs)
+    seal(database, number, der)
+    return number
+
+
 def abandon(database: Database, number: int) -> None:
     """Note that the intended certificate was never signed for anyone."""
     _step(database, number, CertificateStatus.ABANDONED, "der = NULL", {})
@@ -178,6 +185,7 @@ def listed(
     station: str = "",
     status: str = "",
     serial: str = "",
+    purpose: str = "",
     before: dt.datetime | None = None,
     after: dt.datetime | None = None,
 ) -> list[CertificateRow]:
@@ -190,6 +198,7 @@ def listed(
         "station = :station": station,
         "status = :status": status,
         "serial = :serial": serial,
+        "purpose = :purpose": purpose,
         "not_after < :before": stamp(before) if before else "",
         "not_after > :after": stamp(after) if after else "",
     }

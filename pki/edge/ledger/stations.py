@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     'identity, serial, profile, status, verifier, password_form, station_group AS "group", site, vendor, model,'
-    " firmware_version, last_seen, verifier <> '' AS has_password"
+    " firmware_version, last_seen, verifier <> '' AS has_password, protocol"
 )
 
 
@@ -105,17 +105,30 @@ def set_boot(database: Database, row: StationRow, seen: str) -> None:
     _must_touch(
         store.change(
             database,
-            "UPDATE station SET vendor = :vendor, model = :model, firmware_version = :version, last_seen = :seen"
-            " WHERE identity = :identity",
+            "UPDATE station SET vendor = :vendor, model = :model, firmware_version = :version, last_seen = :seen,"
+            " protocol = :protocol WHERE identity = :identity",
             {
                 "identity": row.identity,
                 "vendor": row.vendor,
                 "model": row.model,
                 "version": row.firmware_version,
                 "seen": seen,
+                "protocol": row.protocol,
             },
         ),
         row.identity,
+    )
+
+
+def set_protocol(database: Database, identity: str, protocol: str) -> None:
+    """Note which version of OCPP a station speaks."""
+    _must_touch(
+        store.change(
+            database,
+            "UPDATE station SET protocol = :protocol WHERE identity = :identity",
+            {"identity": identity, "protocol": protocol},
+        ),
+        identity,
     )
 
 

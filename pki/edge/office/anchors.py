@@ -15,6 +15,7 @@ from pki.edge.ledger import anchors
 from pki.edge.office.desk import sha256
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors
+from pki.hierarchy import manufacturer_slot
 from pki.holding import KeyState
 from pki.strength import check_key
 
@@ -48,7 +49,7 @@ async def add(desk: Desk, call: calls.AddAnchor, who: str) -> calls.Done:
     if len(found) != 1:
         raise InputError("anchor.several", f"{len(found)} certificates were given", "Trust them one by one.")
     refuse_errors(
-        [*_examine(found[0]), *_examine_hierarchy(desk, found[0], call.purpose)],
+        [*_examine(found[0]), *_examine_hierarchy(desk, found[0], call.purpose, call.vendor)],
         "anchor.refused",
         f"the certificate of {found[0].subject.rfc4514_string()[:120]!r}",
         "Ask whoever gave it to you for their root certificate.",
@@ -93,6 +94,7 @@ def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
             not_after=own.certificate.not_valid_after_utc,
             key_id=key_id(own.certificate),
             pem=to_pem([own.certificate]),
+            keeper=own.holding.keeper.value,
         )
         for own in desk.own.values()
         if own.purpose != "server" and own.holding.state is not KeyState.RETIRED
@@ -105,8 +107,17 @@ def every(database: Database) -> tuple[calls.AnchorRow, ...]:
 
 
 def _tell(desk: Desk, tx: Tx) -> None:
-    news = calls.TrustChanged(our_issuers(desk), every(tx.database))
-    tx.after.append(partial(desk.board.publish, news))
+    tx.after.append(partial(_publish, desk, every(tx.database)))
+
+
+def announce(desk: Desk, tx: Tx) -> None:
+    """Tell watchers whom we trust once this transaction is on the disk: an authority of ours has come or changed."""
+    _tell(desk, tx)
+
+
+def _publish(desk: Desk, others: tuple[calls.AnchorRow, ...]) -> None:
+    """Our own are read when the news goes out: what this transaction changed among them is adopted just before."""
+    desk.board.publish(calls.TrustChanged(our_issuers(desk), others))
 
 
 def _check_purpose(purpose: str, vendor: str) -> None:
@@ -132,11 +143,15 @@ def _examine(certificate: x509.Certificate) -> list[Finding]:
     return found
 
 
-def _examine_hierarchy(desk: Desk, certificate: x509.Certificate, purpose: str) -> list[Finding]:
-    """A00.FR.601: were our station CA a manufacturer's root, every station could sign firmware."""
-    if purpose != "firmware" or key_id(certificate) not in {key_id(own.certificate) for own in desk.own.values()}:
+def _examine_hierarchy(desk: Desk, certificate: x509.Certificate, purpose: str, vendor: str) -> list[Finding]:
+    """A00.FR.601: were our station CA a manufacturer's root, every station could sign firmware.
+
+    A manufacturer's root that this home keeps is trusted for that manufacturer alone.
+    """
+    ours = [own.holding for own in desk.own.values() if key_id(own.certificate) == key_id(certificate)]
+    if purpose != "firmware" or not ours or any(own.slot == manufacturer_slot(vendor) for own in ours):
         return []
-    return [error("anchor.own", "A00.FR.601", "it is our own; a manufacturer's hierarchy stands apart from ours")]
+    return [error("anchor.own", "A00.FR.601", "it is our own, and not the root of this manufacturer")]
 
 
 def _row(call: calls.AddAnchor, certificate: x509.Certificate) -> calls.AnchorRow:

@@ -6,18 +6,26 @@ They come to be in the one way of ``issuing``, and are taken into use as their h
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import to_pem
 from pki.edge import clock
 from pki.edge.keys import write_private
+from pki.edge.ledger import certificates
 from pki.edge.office import issuing
-from pki.edge.office.certificates import profile
+from pki.edge.office.desk import sha256
 from pki.holding import Holding
 from pki.plan import Plan, Subject, plan, plan_root
 
 if TYPE_CHECKING:
-    from pki.edge.office.desk import Desk
+    from pki.audit import Json
+    from pki.edge import calls
+    from pki.edge.commit import Tx
+    from pki.edge.office.desk import Desk, OwnCertificate
+    from pki.names import Organisation
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class Wanted:
     """A certificate for a key of ours, by which certificate profile, under whom.
 
     ``issuer`` names the key of ours that signs it; empty: it signs itself. An empty ``common_name`` is the CSMS host;
-    ``days`` 0 takes the certificate profile's.
+    ``days`` 0 takes the certificate profile's. ``organisation`` is whose it is; ``None``: ours.
     """
 
     holding: Holding
@@ -33,6 +41,7 @@ class Wanted:
     issuer: str
     common_name: str = ""
     days: int = 0
+    organisation: Organisation | None = None
 
 
 BELOW: Final = (
@@ -57,10 +66,23 @@ def export(desk: Desk) -> None:
 
 
 def _plan(desk: Desk, wanted: Wanted) -> Plan:
-    subject = Subject(wanted.common_name or desk.settings.csms_host.text, desk.settings.organisation)
+    owner = wanted.organisation or desk.settings.organisation
+    subject = Subject(wanted.common_name or desk.settings.csms_host.text, owner)
     public_key = desk.keys.key(wanted.holding.name).public_key()
-    kind, serial, now = profile(wanted.profile), issuing.draw_serial(), clock.now()
+    kind, serial, now = desk.profile(wanted.profile), issuing.draw_serial(), clock.now()
     if not wanted.issuer:
         padding = desk.keys.describe(wanted.holding.name).padding
         return plan_root(kind, subject, public_key, serial, now, wanted.days, padding)
     return plan(kind, subject, public_key, desk.issuer(wanted.issuer), serial, now, wanted.days)
+
+
+def keep(desk: Desk, own: OwnCertificate, row: calls.CertificateRow, tx: Tx) -> dict[str, Json]:
+    """Keep a certificate that others signed, of a key of ours or of an authority above it.
+
+    What is returned is what the act's audit entry tells of it, in its list ``taken``.
+    """
+    der, tbs = own.certificate.public_bytes(Encoding.DER), own.certificate.tbs_certificate_bytes
+    replaced = certificates.hold(tx.database, own.holding, certificates.take_in(tx.database, row, der, tbs))
+    tx.after.append(partial(desk.adopt, own))
+    digests = {"tbs_sha256": sha256(tbs), "der_sha256": sha256(der)}
+    return {**issuing.what_of(row), **issuing.proof_of(row), **issuing.held_of(own.holding, replaced), **digests}

@@ -12,8 +12,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from pki.ceremony.replay import Replayed, replay
 from pki.ceremony.result import Result
 from pki.ceremony.terms import ROOT, Due
@@ -22,9 +20,9 @@ from pki.chain import Purpose, verify
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key, write_private
-from pki.edge.ledger import anchors, ceremonies, certificates
+from pki.edge.ledger import anchors, ceremonies
 from pki.edge.office.anchors import our_issuers
-from pki.edge.office.authorities import BELOW, certify, export
+from pki.edge.office.authorities import BELOW, certify, export, keep
 from pki.edge.office.desk import OwnCertificate
 from pki.edge.office.root_requests import SLOTS, key_names
 from pki.errors import BollardError, ConflictError, InputError, RefusedError
@@ -119,16 +117,12 @@ def _adopt(desk: Desk, found: Replayed, who: str, tx: Tx) -> int:
     """One act: the root, the authorities below it, the list, and the entry that says where they come from."""
     own = [OwnCertificate(_holding(desk, due), found.certificates[due.name]) for due in found.ceremony.certificates]
     root = _root(desk, found.root)
-    for each in [*([root] if root else []), *own]:
-        number = certificates.intend(tx.database, _row(each, found.root), each.certificate.tbs_certificate_bytes)
-        certificates.seal(tx.database, number, each.certificate.public_bytes(Encoding.DER))
-        certificates.hold(tx.database, each.holding, number)
-        tx.after.append(partial(desk.adopt, each))
+    taken = [keep(desk, each, _row(each, found.root), tx) for each in [*([root] if root else []), *own]]
     terms = found.ceremony.crl
     ceremonies.add(tx.database, found.digest, key_id(found.root), terms.number, found.crl, clock.now())
     tx.after.append(partial(_tell, desk, tuple(anchors.every(tx.database))))
     reach("import.adopting")
-    return desk.record(tx, "ceremony.imported", who, _what(found))
+    return desk.record(tx, "ceremony.imported", who, {**_what(found), "taken": taken})
 
 
 def _what(found: Replayed) -> dict[str, Json]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki import request as requests
@@ -12,12 +13,11 @@ from pki.certificate import to_pem
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import certificates, stations
-from pki.edge.office import issuing
-from pki.edge.policies import read_policy
-from pki.errors import ConflictError, RefusedError
-from pki.names import CertificateSerial, StationIdentity, StationSerial
+from pki.edge.office import issuing, leaves
+from pki.errors import ConflictError, InputError, RefusedError
+from pki.names import CertificateSerial, ProtocolVersion, StationIdentity, StationSerial
 from pki.plan import Subject, plan
-from pki.profile import CertificateProfile, parse_profile
+from pki.profile import CertificateProfile, CertificatePurpose
 from pki.revocation import Reason
 from pki.station import CertificateStatus, SecurityProfile, Station
 
@@ -26,23 +26,40 @@ if TYPE_CHECKING:
     from pki.edge.office.desk import Desk, OwnCertificate
 
 
-@cache
-def profile(name: str) -> CertificateProfile:
-    """Return a certificate profile by name; each is read once in a process."""
-    return parse_profile(name, read_policy("certificates", name))
-
-
 async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.CertificateIssued:
+    """Issue a certificate for a request, by the certificate profile that was named."""
+    row = _registered(desk, call.station) if call.station else None
+    profile = desk.profile(call.profile, version_of(row))
+    if profile.purpose is not CertificatePurpose.STATION:
+        return await leaves.issue(desk, call, profile, who)
+    if call.name or call.vendor:
+        says = "a station is named by its register's serial number alone"
+        raise InputError("issue.words", says, "Leave name and vendor out.")
+    return await _issue_station(desk, call, row or _registered(desk, ""), profile, who)
+
+
+def version_of(row: calls.StationRow | None) -> ProtocolVersion | None:
+    """Return the version of OCPP that a station speaks, as far as the register knows."""
+    return ProtocolVersion.parse(row.protocol) if row and row.protocol else None
+
+
+def _registered(desk: Desk, identity: str) -> calls.StationRow:
+    return desk.ledger.glance(partial(stations.plain, identity=StationIdentity.parse(identity).text))
+
+
+async def _issue_station(
+    desk: Desk, call: calls.IssueCertificate, row: calls.StationRow, profile: CertificateProfile, who: str
+) -> calls.CertificateIssued:
     """Issue a station its certificate; a refused request leaves an audit entry too."""
-    row = desk.ledger.glance(partial(stations.plain, identity=StationIdentity.parse(call.station).text))
     issuer = desk.active("station")
     try:
         request = requests.read_request(call.csr)
         spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
-        order = _order(desk, issuer, call, row, request, compromised=compromised)
+        admissible = requests.examine(request, _station(row), desk.settings.organisation, compromised=compromised)
+        order = _order(desk, issuer, profile, admissible, row.identity, call.days)
     except RefusedError as refused:
-        await desk.ledger.write(partial(_refuse, desk, row.identity, refused, who))
+        await desk.ledger.write(partial(issuing.refuse, desk, row.identity, refused, who))
         raise
     sealed = await issuing.issue(desk, order, who)
     chain = to_pem([sealed.certificate, *desk.chain(issuer)])
@@ -61,7 +78,18 @@ async def listed(desk: Desk, call: calls.ListCertificates, who: str) -> calls.Ce
         before=call.expiring_before,
         after=clock.now() if holds else None,
     )
-    return calls.Certificates(tuple(await desk.ledger.read(look)))
+    return calls.Certificates(tuple(await desk.ledger.read(partial(look, purpose=call.purpose))))
+
+
+async def fetch(desk: Desk, call: calls.FetchCertificate, who: str) -> calls.CertificateText:  # noqa: ARG001 - one shape
+    """Fetch one certificate as it was signed."""
+    serial = CertificateSerial.parse(call.serial).hex
+    found = await desk.ledger.read(partial(certificates.signed, serial=serial))
+    if not found.der:
+        says = f"the certificate {serial} is {found.status}: it was never signed for anyone"
+        raise ConflictError("certificate.state", says, "There is nothing to show but its row.")
+    row = (await desk.ledger.read(partial(certificates.listed, serial=serial)))[0]
+    return calls.CertificateText(row, to_pem([x509.load_der_x509_certificate(found.der)]))
 
 
 async def revoke(desk: Desk, call: calls.RevokeCertificate, who: str) -> calls.Done:
@@ -98,29 +126,25 @@ def _refuse_own(desk: Desk, serial: str) -> None:
         )
 
 
+def _station(row: calls.StationRow) -> Station:
+    return Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
+
+
 def _order(
     desk: Desk,
     issuer: OwnCertificate,
-    call: calls.IssueCertificate,
-    row: calls.StationRow,
-    request: requests.SigningRequest,
-    *,
-    compromised: bool,
+    profile: CertificateProfile,
+    admissible: requests.Admissible,
+    identity: str,
+    days: int,
 ) -> issuing.Order:
-    station = Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
-    admissible = requests.examine(request, station, desk.settings.organisation, compromised=compromised)
     planned = plan(
-        profile("station"),
+        profile,
         Subject(admissible.serial.text, admissible.organisation),
         admissible.public_key,
         desk.issuer(issuer.name),
         issuing.draw_serial(),
         clock.now(),
-        call.days,
+        days,
     )
-    return issuing.Order(planned, desk.keys.key(issuer.name), row.identity)
-
-
-def _refuse(desk: Desk, identity: str, refused: RefusedError, who: str, tx: Tx) -> None:
-    codes = sorted({finding.code for finding in refused.findings})
-    desk.record(tx, "certificate.refused", who, {"station": identity, "code": refused.code, "findings": codes})
+    return issuing.Order(planned, desk.keys.key(issuer.name), identity)

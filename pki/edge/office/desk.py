@@ -16,9 +16,11 @@ from pki.edge import calls, clock
 from pki.edge.ledger import audit as log
 from pki.edge.ledger import stations
 from pki.edge.office.news import Board
+from pki.edge.policies import read_certificate_policy
 from pki.errors import BollardError, ConflictError, NotFoundError
 from pki.holding import Holding, KeyState
 from pki.plan import Issuer
+from pki.profile import CertificateProfile, parse_profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
     from pki.edge.keys import Keyring
     from pki.edge.vault import Vault
+    from pki.names import ProtocolVersion
     from pki.settings import Settings
 
 FOUNDED: Final = frozenset({"root", "csms", "station", "server-ecdsa", "server-rsa"})
@@ -67,6 +70,7 @@ class Desk:
     vault: Vault
     own: dict[str, OwnCertificate] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
+    _profiles: dict[tuple[str, ProtocolVersion | None], CertificateProfile] = field(default_factory=dict, repr=False)
 
     @property
     def origin(self) -> str:
@@ -77,6 +81,13 @@ class Desk:
     def audit_public_key(self) -> Ed25519PublicKey:
         """The key that checkpoints verify under."""
         return self._audit_key().public_key()
+
+    def profile(self, name: str, version: ProtocolVersion | None = None) -> CertificateProfile:
+        """Return a certificate profile by name, this home's own before ours; each is read once."""
+        if (name, version) not in self._profiles:
+            text = read_certificate_policy(self.home.policies, name)
+            self._profiles[name, version] = parse_profile(name, text, version)
+        return self._profiles[name, version]
 
     def mine(self, name: str) -> OwnCertificate:
         """Return our certificate for a key of ours."""

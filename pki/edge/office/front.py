@@ -26,6 +26,8 @@ from pki.edge.office import (
     evidence,
     firmware,
     health,
+    hierarchies,
+    imports,
     issuing,
     records,
     reissue,
@@ -35,6 +37,7 @@ from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
 from pki.edge.office.desk import Desk, OwnCertificate
 from pki.edge.office.news import Watcher
+from pki.edge.policies import check_certificate_policies
 from pki.edge.vault import Vault
 from pki.errors import InputError
 from pki.settings import parse_settings
@@ -63,8 +66,12 @@ class Office:
 
     @classmethod
     async def open(cls, home: Home) -> Office:
-        """Open the ledger, abandon what a crash left, and sign a checkpoint. A wrong passphrase is refused at once."""
+        """Open the ledger, abandon what a crash left, and sign a checkpoint.
+
+        A wrong passphrase is refused at once, and so is a certificate profile of the home's own that is wrong.
+        """
         settings = parse_settings(read_settings(home))
+        check_certificate_policies(home.policies)
         keyring = keys.open_keyring(home.keys, keys.read_passphrase(home.keys), settings)
         keyring.key("audit")
         desk = Desk(home, settings, GroupCommit(home.ledger), keyring, Vault(home.vault))
@@ -129,11 +136,15 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.ListStations, registered.listed),
         _on(calls.SetStationStatus, registered.set_status),
         _on(calls.SetStationPassword, registered.set_password),
+        _on(calls.SetStationProtocol, registered.set_protocol),
         _on(calls.ReportBoot, registered.report_boot),
         _on(calls.IssueCertificate, issued.issue),
         _on(calls.ReissueCertificate, reissue.reissue),
         _on(calls.ListCertificates, issued.listed),
         _on(calls.RevokeCertificate, issued.revoke),
+        _on(calls.FetchCertificate, issued.fetch),
+        _on(calls.CreateIssuer, hierarchies.create),
+        _on(calls.ImportIssuer, imports.take_in),
         _on(calls.ListAnchors, anchors.listed),
         _on(calls.AddAnchor, anchors.add),
         _on(calls.RemoveAnchor, anchors.remove),

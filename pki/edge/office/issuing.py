@@ -13,9 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
 
 from pki import issue as signing
 from pki import lint
@@ -25,11 +23,13 @@ from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key
 from pki.edge.ledger import certificates, stations
 from pki.edge.office.desk import OwnCertificate, sha256
-from pki.errors import BollardError, ConflictError
+from pki.errors import BollardError, ConflictError, RefusedError
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from pki import audit
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
@@ -70,7 +70,7 @@ def draw_serial() -> CertificateSerial:
 async def issue(desk: Desk, order: Order, who: str) -> Sealed:
     """Record, sign, record; what is returned may be handed out."""
     reach("issue.planned")
-    approved = lint.approve(order.plan, throwaway_key(order.key.public_key()))
+    approved = lint.approve(order.plan, throwaway_key(order.key.public_key()), clock.now())
     row = _row(order)
     number = await desk.ledger.write(partial(_intend, desk, order, row, approved.tbs, who))
     reach("issue.intended")
@@ -97,7 +97,7 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
     if order.station:
         _refuse_disabled(stations.plain(tx.database, order.station))
     number = certificates.intend(tx.database, row, tbs)
-    desk.record(tx, "certificate.intended", who, {**_what(row), **_proof(row), "tbs_sha256": sha256(tbs)})
+    desk.record(tx, "certificate.intended", who, {**what_of(row), **proof_of(row), "tbs_sha256": sha256(tbs)})
     reach("issue.intending")
     return number
 
@@ -109,9 +109,9 @@ def _seal(
     certificates.seal(tx.database, number, der)
     held: dict[str, audit.Json] = {}
     if order.holds:
-        held = _held(order.holds, certificates.hold(tx.database, order.holds, number))
+        held = held_of(order.holds, certificates.hold(tx.database, order.holds, number))
         tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, certificate)))
-    index = desk.record(tx, "certificate.issued", who, {**_what(row), **held, "der_sha256": sha256(der)})
+    index = desk.record(tx, "certificate.issued", who, {**what_of(row), **held, "der_sha256": sha256(der)})
     reach("issue.sealing")
     if order.station:
         desk.tell_of_station(tx, order.station)
@@ -119,7 +119,7 @@ def _seal(
 
 
 def _row(order: Order) -> calls.CertificateRow:
-    plan, subject = order.plan, _subject(order.plan)
+    plan, subject = order.plan, order.plan.subject_name.rfc4514_string()
     return calls.CertificateRow(
         serial=plan.serial.hex,
         subject=subject,
@@ -133,14 +133,8 @@ def _row(order: Order) -> calls.CertificateRow:
     )
 
 
-def _subject(plan: Plan) -> str:
-    names = [x509.NameAttribute(NameOID.COMMON_NAME, plan.subject.common_name)]
-    if plan.profile.organisation:
-        names.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, plan.subject.organisation.text))
-    return x509.Name(names).rfc4514_string()
-
-
-def _what(row: calls.CertificateRow) -> dict[str, audit.Json]:
+def what_of(row: calls.CertificateRow) -> dict[str, audit.Json]:
+    """Say which certificate it is, in the log."""
     return {
         "serial": row.serial,
         "subject": row.subject,
@@ -150,8 +144,8 @@ def _what(row: calls.CertificateRow) -> dict[str, audit.Json]:
     }
 
 
-def _proof(row: calls.CertificateRow) -> dict[str, audit.Json]:
-    """What else the log must tell, so that the row can be held against it (pki/replay.py)."""
+def proof_of(row: calls.CertificateRow) -> dict[str, audit.Json]:
+    """Say what else the log must tell, so that the row can be held against it (pki/replay.py)."""
     return {
         "issuer_key_id": row.issuer_key_id.hex(),
         "not_before": clock.stamp(row.not_before),
@@ -159,7 +153,8 @@ def _proof(row: calls.CertificateRow) -> dict[str, audit.Json]:
     }
 
 
-def _held(holding: Holding, replaces: str) -> dict[str, audit.Json]:
+def held_of(holding: Holding, replaces: str) -> dict[str, audit.Json]:
+    """Say what a key of ours is for, in the log."""
     return {
         "holds": holding.name,
         "slot": holding.slot,
@@ -168,6 +163,12 @@ def _held(holding: Holding, replaces: str) -> dict[str, audit.Json]:
         "keeper": holding.keeper.value,
         "replaces": replaces,
     }
+
+
+def refuse(desk: Desk, identity: str, refused: RefusedError, who: str, tx: Tx) -> None:
+    """Record that a request was refused, and why, with nothing of its own words."""
+    codes = sorted({finding.code for finding in refused.findings})
+    desk.record(tx, "certificate.refused", who, {"station": identity, "code": refused.code, "findings": codes})
 
 
 def _refuse_disabled(station: calls.StationRow) -> None:

@@ -16,7 +16,7 @@ from pki.certificate import to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import certificates, stations
 from pki.edge.office import issuing
-from pki.edge.office.certificates import profile
+from pki.edge.office.certificates import version_of
 from pki.errors import ConflictError
 from pki.names import CertificateSerial
 from pki.plan import Subject, plan
@@ -55,7 +55,7 @@ def _look(database: Database, serial: str) -> tuple[calls.StationRow, x509.Certi
 
 def _order(desk: Desk, issuer: OwnCertificate, station: calls.StationRow, former: x509.Certificate) -> issuing.Order:
     planned = plan(
-        profile("station"),
+        desk.profile("station", version_of(station)),
         Subject(station.serial, desk.settings.organisation),
         former.public_key(),
         desk.issuer(issuer.name),

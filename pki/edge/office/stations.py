@@ -14,7 +14,7 @@ from pki.edge import calls, clock
 from pki.edge.ledger import stations
 from pki.edge.office.desk import sha256
 from pki.errors import InputError
-from pki.names import StationIdentity, StationSerial
+from pki.names import ProtocolVersion, StationIdentity, StationSerial
 from pki.station import PasswordForm, SecurityProfile, StationStatus
 
 if TYPE_CHECKING:
@@ -122,11 +122,30 @@ async def report_boot(desk: Desk, call: calls.ReportBoot, who: str) -> calls.Don
 def _report_boot(desk: Desk, call: calls.ReportBoot, who: str, tx: Tx) -> calls.Done:
     row = stations.plain(tx.database, call.identity)
     said = {"vendor": call.vendor, "model": call.model, "firmware_version": call.firmware_version}
+    said["protocol"] = _sharper(row.protocol, call.protocol)
     stations.set_boot(tx.database, msgspec.structs.replace(row, **said), clock.stamp(clock.now()))
-    if (row.vendor, row.model, row.firmware_version) == tuple(said.values()):
+    if (row.vendor, row.model, row.firmware_version, row.protocol) == tuple(said.values()):
         return calls.Done(desk.newest_index(tx))
     desk.tell_of_station(tx, call.identity)
     return calls.Done(desk.record(tx, "station.described", who, {"station": call.identity, **said}))
+
+
+async def set_protocol(desk: Desk, call: calls.SetStationProtocol, who: str) -> calls.Done:
+    """Note which version and edition of OCPP a station speaks; it does not say the edition itself."""
+    protocol = str(ProtocolVersion.parse(call.protocol))
+    return await desk.ledger.write(partial(_set_protocol, desk, call.identity, protocol, who))
+
+
+def _set_protocol(desk: Desk, identity: str, protocol: str, who: str, tx: Tx) -> calls.Done:
+    stations.set_protocol(tx.database, identity, protocol)
+    index = desk.record(tx, "station.protocol_set", who, {"station": identity, "protocol": protocol})
+    desk.tell_of_station(tx, identity)
+    return calls.Done(index)
+
+
+def _sharper(known: str, seen: str) -> str:
+    """A proxy sees the version alone: the edition that an operator noted stays while it fits."""
+    return known if not seen or known.startswith(f"{seen}/") else str(ProtocolVersion.parse(seen))
 
 
 def _parse(seed: calls.StationSeed) -> calls.StationRow:

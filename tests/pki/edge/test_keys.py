@@ -168,3 +168,23 @@ def test_trouble_with_the_token_is_told_before_it_is_needed(
     trouble = with_token(folder, token).trouble_with_token()
     assert isinstance(trouble, BollardError)
     assert trouble.code == "hsm.pin_missing"
+
+
+def test_a_key_that_others_made_is_kept_like_our_own(folder: Path) -> None:
+    """Encrypted, under a name that is free, and the same key when the ring is opened anew."""
+    ring, made = Keyring(folder, SECRET), keys.make(KeyKind.EC_P256)
+    assert not ring.has("theirs")
+    ring.take("theirs", made)
+
+    again = Keyring(folder, SECRET)
+    assert again.key("theirs").public_key() == made.public_key()
+    assert again.describe("theirs") == KeyFacts(KeyKind.EC_P256, Store.FILE, Padding.PKCS1)
+    assert "ENCRYPTED" in (folder / "theirs.pem").read_text()
+    with pytest.raises(ForbiddenError, match=r"key\.exists"):
+        ring.take("theirs", made)
+
+
+def test_a_kind_under_trial_is_taken_from_nobody(folder: Path) -> None:
+    """Without the switch, as when it is made here."""
+    with pytest.raises(InputError, match=r"key\.experimental"):
+        Keyring(folder, SECRET).take("theirs", keys.make(KeyKind.ML_DSA_44))

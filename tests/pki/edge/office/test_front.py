@@ -74,9 +74,9 @@ def test_every_call_but_watch_has_an_act(home: Home) -> None:
 
 
 def _blank(kind: type[calls.Call]) -> calls.Call:
-    fields = [name for name in kind.__struct_fields__ if name not in kind.__struct_defaults__]
+    fields = kind.__struct_fields__
     required = fields[: len(fields) - len(kind.__struct_defaults__)]
-    blanks = {"int": 0, "bool": False, "str": ""}
+    blanks: dict[str, object] = {"int": 0, "bool": False, "str": "", "dict[str, bytes]": {}}
     return kind(*(blanks.get(str(kind.__annotations__[name]), ()) for name in required))
 
 

@@ -120,6 +120,8 @@ def test_many_stations_are_added_all_or_none(home: Home) -> None:
         (calls.ReportBoot("CP-1", "V", "M", "S", "1"), "station.unknown"),
         (calls.ReportBoot("CP-1", "V" * 51, "M", "S", "1"), "station.boot"),
         (calls.ReportBoot("CP-1", "V", "M\x00", "S", "1"), "station.boot"),
+        (calls.SetStationProtocol("CP-1", "ocpp2.0.1"), "station.unknown"),
+        (calls.SetStationProtocol("CP-1", "http/1.1"), "name.protocol"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name_and_changes_nothing(home: Home, call: calls.Call, code: str) -> None:
@@ -185,3 +187,23 @@ def test_a_registered_station_cannot_be_registered_again(home: Home) -> None:
 
     with pytest.raises(ConflictError, match=r"station\.exists"):
         at_the_desk(home, story)
+
+
+def test_the_version_a_station_speaks_is_learnt_and_sharpened(home: Home) -> None:
+    """A proxy sees the version; an operator adds the edition, which stays until the version changes."""
+
+    async def story(desk: Desk) -> list[str]:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        seen = []
+        for act in (
+            calls.ReportBoot("CP-001", "V", "M", "S", "1", "ocpp2.0.1"),
+            calls.SetStationProtocol("CP-001", "ocpp2.0.1/3"),
+            calls.ReportBoot("CP-001", "V", "M", "S", "1", "ocpp2.0.1"),
+            calls.ReportBoot("CP-001", "V", "M", "S", "1"),
+            calls.ReportBoot("CP-001", "V", "M", "S", "1", "ocpp2.1"),
+        ):
+            await desk.ask(act, calls.Done)
+            seen.append((await desk.ask(calls.ListStations("CP-001"), calls.Stations)).stations[0].protocol)
+        return seen
+
+    assert at_the_desk(home, story) == ["ocpp2.0.1", "ocpp2.0.1/3", "ocpp2.0.1/3", "ocpp2.0.1/3", "ocpp2.1"]

@@ -1,0 +1,54 @@
+"""Reads from a certificate's bytes how its parts are written, which the library, having understood them, does not say.
+
+Nothing is judged here. A certificate that the library could read has this shape; where it has not, ``ValueError``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.der import Box, read_box
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+_VERSION: Final = 0xA0  # the explicit tag of a version, which stands first where it stands at all
+
+
+@dataclass(frozen=True, slots=True)
+class RawForm:
+    """How a certificate is written."""
+
+    inner_algorithm: bytes
+    """The signature's algorithm as it stands in what is signed ..."""
+    outer_algorithm: bytes
+    """... and beside the signature."""
+    times: tuple[int, ...]
+    """The tags of beginning and end."""
+    names: tuple[Box, ...]
+    """The value of every attribute of issuer and subject."""
+
+
+@lru_cache(maxsize=4)  # the rules for the form ask of one certificate in a row
+def read_form(certificate: x509.Certificate) -> RawForm:
+    """Read how a certificate is written."""
+    body, outer, _ = read_box(certificate.public_bytes(Encoding.DER)).boxes()
+    parts = body.boxes()
+    if parts[0].tag == _VERSION:
+        parts = parts[1:]
+    _, inner, issuer, validity, subject, *_ = parts
+    return RawForm(
+        inner_algorithm=inner.raw,
+        outer_algorithm=outer.raw,
+        times=tuple(time.tag for time in validity.boxes()),
+        names=(*_attributes(issuer), *_attributes(subject)),
+    )
+
+
+def _attributes(name: Box) -> list[Box]:
+    """A name is a sequence of sets of attributes, each an identifier and a value (RFC 5280 4.1.2.4)."""
+    return [attribute.boxes()[1] for group in name.boxes() for attribute in group.boxes()]
