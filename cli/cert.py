@@ -1,4 +1,5 @@
-"""Certificates of stations and others: issue, look up, revoke; ``verify`` and ``lint`` judge anybody's."""
+"""Certificates of stations and others: issue, look up, revoke, put on hold and release; ``verify`` and ``lint`` judge
+anybody's."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ COLUMNS = ("serial", "status", "station", "purpose", "not_after", "subject")
 
 @click.group()
 def cert() -> None:
-    """Issue, list, revoke and verify certificates."""
+    """Issue, list, revoke, hold, release and verify certificates."""
 
 
 cert.add_command(verify)
@@ -108,7 +109,9 @@ def show(asked: Asked, serial: CertificateSerial, out: str | None, *, pem: bool)
 @click.argument("serial", type=CERTIFICATE_SERIAL, required=False)
 @click.option("--station", type=IDENTITY, help="Revoke every valid certificate of this station instead.")
 @click.option(
-    "--reason", default="unspecified", help="Why, in the words of RFC 5280 5.3.1, for example key_compromise."
+    "--reason",
+    default="unspecified",
+    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise; 'hold' can be lifted again.",
 )
 @pass_asked
 def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdentity | None, reason: str) -> None:
@@ -116,12 +119,21 @@ def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdent
     from pki.revocation import Reason
 
     why = Reason.parse(reason)
-    asked.confirm(f"Revoke for good: {serial or station}?")
+    asked.confirm(f"{'Put on hold' if why.is_hold else 'Revoke for good'}: {serial or station}?")
     serials = [str(serial)] if serial else _valid_of(asked, station)
     if asked.dry_run:
         asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value})
     indexes = _revoke_each(asked, serials, why.value)
-    asked.done(indexes[-1], {"revoked": [*serials]})
+    asked.done(indexes[-1], {"held" if why.is_hold else "revoked": [*serials]})
+
+
+@cert.command()
+@click.argument("serial", type=CERTIFICATE_SERIAL)
+@pass_asked
+def release(asked: Asked, serial: CertificateSerial) -> None:
+    """Lift the hold on a certificate: it is valid again."""
+    done = asked.change(calls.ReleaseCertificate(str(serial)), calls.Done)
+    asked.done(done.audit_index, {"released": str(serial)})
 
 
 cert.add_command(reissue)

@@ -96,6 +96,19 @@ def write_out(path: Path, text: str, *, replace: bool) -> None:
         out.write(text)
 
 
+def write_bytes(path: Path, data: bytes, *, replace: bool) -> None:
+    """Write an output file of bytes, which whoever reads it meanwhile sees whole: as it was, or as it is now."""
+    sibling = path.with_name(f".{path.name}.{os.getpid()}")
+    sibling.write_bytes(data)
+    try:
+        if replace:
+            sibling.replace(path)
+        else:
+            path.hardlink_to(sibling)
+    finally:
+        sibling.unlink(missing_ok=True)
+
+
 def new_folder(path: Path) -> Path:
     """Make a folder for its owner alone; one that is there already is left alone."""
     try:

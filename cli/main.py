@@ -62,6 +62,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "cli.explain",
     "ca": "cli.ca",
     "cert": "cli.cert",
+    "crl": "cli.crl",
+    "ocsp": "cli.ocsp",
     "station": "cli.station",
     "event": "cli.event",
     "firmware": "cli.firmware",

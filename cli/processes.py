@@ -33,6 +33,7 @@ class Overrides(TypedDict, total=False):
     listen: Required[tuple[tuple[str, int], ...]]
     workers: Required[int | None]
     web: str | None
+    status: str | None
 
 
 def proxy_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -45,6 +46,7 @@ def proxy_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @proxy_options
 @click.option("--web", help="ADDRESS:PORT that firmware downloads are served at.")
+@click.option("--status", help="ADDRESS:PORT that the status of certificates is served at.")
 @click.pass_context
 @pass_asked
 def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> None:
@@ -82,7 +84,7 @@ def authority(asked: Asked) -> None:
 @click.command()
 @pass_asked
 def web(asked: Asked) -> None:
-    """Run the web process alone: firmware downloads."""
+    """Run the web process alone: firmware downloads, lists of revoked certificates, OCSP."""
     from secproxy.edge.web import run_web
 
     _dry(asked, "web")
@@ -106,14 +108,16 @@ def configured(asked: Asked, given: Overrides) -> Config:
 
     config = parse_config(read_settings(asked.home()))
     upstream, workers, web = given["upstream"], given["workers"], given.get("web")
+    asked_status = given.get("status")
     doors = [(*parse_address(address, "--listen"), SecurityProfile(profile)) for address, profile in given["listen"]]
     host, port = parse_address(web, "--web") if web else (config.web.host, config.web.port)
+    status = parse_address(asked_status, "--status") if asked_status else config.web.status
     return replace(
         config,
         upstream=parse_upstream(upstream) if upstream else config.upstream,
         listeners=tuple(ListenerConfig(*door) for door in doors) or config.listeners,
         workers=config.workers if workers is None else workers,
-        web=replace(config.web, host=host, port=port),
+        web=replace(config.web, host=host, port=port, status=status),
     )
 
 

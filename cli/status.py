@@ -38,7 +38,15 @@ def status(asked: Asked) -> None:
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
-    return asked.record({**shown, **counts, **ends, "server ends": _server_ends(certificates)})
+    lists = {"revocation lists end": _lists_end(asked)}
+    return asked.record({**shown, **counts, **ends, "server ends": _server_ends(certificates), **lists})
+
+
+def _lists_end(asked: Asked) -> Plain:
+    """When the first of our lists of revoked certificates ends; relying parties may refuse everything after it."""
+    found = asked.ask(calls.ListCrls(), calls.Crls).crls
+    soonest = min((each for each in found if each.shard >= 0), key=lambda each: each.next_update, default=None)
+    return row_of(soonest, ("next_update",))["next_update"] if soonest else None
 
 
 def _server_ends(certificates: Sequence[calls.CertificateRow]) -> Plain:

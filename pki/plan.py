@@ -18,12 +18,14 @@ from cryptography.x509.oid import NameOID
 from pki.certificate import extension
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CertificatePurpose, CountryRule, KeyUse, SanRule
+from pki.services import pointers
 from pki.strength import Padding, SigningKey, check_key, check_padding, name_key, signing_hash, signing_padding
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from pki.names import CertificateSerial, Organisation
+    from pki.services import Services
 
 COMMON_NAME_LENGTH: Final = 64  # characters; ub-common-name, RFC 5280 A.1
 CUT_MOST: Final = 0.10  # share of a lifetime that the issuer's end may take away before we refuse instead
@@ -85,8 +87,12 @@ def plan(
     serial: CertificateSerial,
     now: dt.datetime,
     days: int = 0,
+    services: Services | None = None,
 ) -> Plan:
-    """Plan a certificate below ``issuer``; ``days`` 0 takes the profile's. Raises ``RefusedError("plan.refused")``."""
+    """Plan a certificate below ``issuer``; ``days`` 0 takes the profile's. Raises ``RefusedError("plan.refused")``.
+
+    ``services`` are the issuer's: where to ask about the certificate is written into it, as far as the profile says so.
+    """
     wanted = _wanted(profile, now, days)
     end = issuer.certificate.not_valid_after_utc
     findings = refuse_errors(
@@ -104,7 +110,7 @@ def plan(
         "Ask for fewer days, or renew the issuing authority first.",
     )
     validity = max(wanted[0], issuer.certificate.not_valid_before_utc), min(wanted[1], end)
-    return _plan(profile, subject, public_key, issuer, serial, validity, findings, issuer.padding)
+    return _plan(profile, subject, public_key, issuer, serial, validity, findings, issuer.padding, services)
 
 
 def plan_root(
@@ -138,6 +144,7 @@ def _plan(
     validity: tuple[dt.datetime, dt.datetime],
     findings: tuple[Finding, ...],
     padding: Padding,
+    services: Services | None = None,
 ) -> Plan:
     name = _name(subject, profile)
     builder = (
@@ -151,6 +158,8 @@ def _plan(
     )
     for content, critical in _extensions(profile, subject, public_key, issuer):
         builder = builder.add_extension(content, critical)
+    for pointer in pointers(profile, services, serial) if services else ():
+        builder = builder.add_extension(pointer, critical=False)
     return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, builder)
 
 

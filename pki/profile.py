@@ -83,6 +83,10 @@ class CertificateProfile:
     """Characters of PEM that a leaf and the authorities above it, without the root, may take."""
     der_length: int = 0
     """Bytes of DER that one certificate may take; 0 for no bound of its own."""
+    crl: bool = False
+    """Whether it says where the list of revoked certificates lies."""
+    ocsp: bool = False
+    """Whether it says where to ask about its status."""
 
     @property
     def is_ca(self) -> bool:
@@ -262,6 +266,8 @@ def _make(name: str, raw: AsRead) -> CertificateProfile:
         pem_length=raw.pem_length,
         chain_length=raw.chain_length,
         der_length=raw.der_length,
+        crl=raw.crl,
+        ocsp=raw.ocsp,
     )
 
 

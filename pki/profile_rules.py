@@ -117,6 +117,8 @@ class AsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pem_length: int = PEM_LENGTH_MOST
     chain_length: int = CHAIN_LENGTH_MOST
     der_length: int = 0
+    crl: bool = False
+    ocsp: bool = False
 
 
 SAMPLE: Final[dict[str, object]] = {
@@ -224,6 +226,12 @@ def _country(raw: AsRead) -> str:
     return f"country = 'seccid' does not fit purpose {raw.purpose}, whose names are no SECCIDs"
 
 
+def _points(raw: AsRead) -> str:
+    if not (raw.crl or raw.ocsp) or not (raw.purpose.is_root or raw.purpose is CertificatePurpose.OCSP):
+        return ""
+    return f"crl and ocsp do not fit purpose {raw.purpose}: it is trusted as it is, and nobody asks about it"
+
+
 def _due_use(purpose: CertificatePurpose, use: str) -> Callable[[AsRead], str]:
     """Whoever is for one thing alone says so, and nothing else."""
 
@@ -261,6 +269,7 @@ RULES: Final[tuple[ProfileRule, ...]] = (
     ProfileRule(("path_length", "is_ca"), "RFC 5280 4.2.1.9", _path_length),
     ProfileRule(("san", "purpose"), "A00.FR.511", _san),
     ProfileRule(("country", "purpose"), "ISO 15118-2 F", _country),
+    ProfileRule(("crl", "ocsp", "purpose"), "RFC 6960 4.2.2.2.1", _points),
     ProfileRule(("eku", "purpose"), "RFC 6960 4.2.2.2", _due_use(CertificatePurpose.OCSP, "ocsp_signing")),
     ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.FIRMWARE_SIGNER, "code_signing")),
     ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.OPERATOR, "client_auth")),

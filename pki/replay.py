@@ -24,6 +24,9 @@ SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a cont
 WITHOUT_ROWS: Final = frozenset(
     {
         "certificate.refused",
+        "crl.abandoned",
+        "crl.intended",
+        "crl.issued",  # lists carry a proof of their own, their issuer's signature; their rows come and go
         "firmware.refused",
         "home.backed_up",
         "root.asked",
@@ -152,6 +155,20 @@ def _taken(what: Mapping[str, object]) -> tuple[Order, ...]:
     return (Put("certificate", _text(what, "serial"), said), *made_room, waited, Put("own_key", name, held))
 
 
+def _held(entry: Entry) -> tuple[Order, ...]:
+    said = _told(entry.what, "reason", "revoked_at")
+    return (Change("certificate", _text(entry.what, "serial"), {**said, "status": "held"}),)
+
+
+def _released(entry: Entry) -> tuple[Order, ...]:
+    back = {"status": "valid", "reason": "", "revoked_at": ""}
+    return (Change("certificate", _text(entry.what, "serial"), back),)
+
+
+def _retired(entry: Entry) -> tuple[Order, ...]:
+    return (Change("own_key", _text(entry.what, "name"), {"state": "retired"}),)
+
+
 def _founded(entry: Entry) -> tuple[Order, ...]:
     """Older homes tell which keys they have, yet not which certificate each of them got."""
     names = entry.what.get("keys")
@@ -208,6 +225,9 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "certificate.issued": _issued,
     "certificate.abandoned": _abandoned,
     "certificate.revoked": _revoked,
+    "certificate.held": _held,
+    "certificate.released": _released,
+    "key.retired": _retired,
     "home.founded": _founded,
     "issuer.imported": _taken_in,
     "ceremony.imported": _taken_in,

@@ -5,6 +5,7 @@ They stand in ``bollard.toml`` beside the proxy's, which ``secproxy.config`` rea
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 
 from pki.errors import InputError
 from pki.names import Host, Organisation
+from pki.services import URL_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,7 @@ TOKEN_LENGTH: Final = 32  # bytes; CK_TOKEN_INFO.label of PKCS#11
 SLOT_MOST: Final = 2**64 - 1  # CK_SLOT_ID is an unsigned long
 
 _ADVICE: Final = "Correct bollard.toml in the home folder."
+_STATUS_URL: Final = re.compile(r"http://(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Settings:
     csms_host: Host
     public_url: str
     """Where stations reach the web process: https, no path ending in a slash, no query."""
+    status_url: str = ""
+    """Where anybody finds lists of revoked certificates and OCSP answers: http, no path; empty: nowhere."""
     server_certificates: tuple[ServerCertificate, ...] = ()
     """What listeners present instead of our own certificates; empty: our own."""
     hsm: Hsm | None = None
@@ -78,6 +83,7 @@ def parse_settings(text: str) -> Settings:
         organisation=Organisation.parse(_text(tables, "organisation", "name")),
         csms_host=Host.parse(_text(tables, "csms", "host")),
         public_url=_public_url(_text(tables, "web", "public_url")),
+        status_url=_status_url(_text(tables, "web", "status_url", "")),
         server_certificates=tuple(_server_certificate(table) for table in _array(tables, "server_certificate")),
         hsm=_hsm(tables),
         unsafe_experimental_ml_dsa=_flag(tables, "keys", "unsafe_experimental_ml_dsa"),
@@ -121,14 +127,28 @@ def _server_certificate(table: object) -> ServerCertificate:
     )
 
 
-def _text(tables: Mapping[str, object], table: str, key: str) -> str:
+def _text(tables: Mapping[str, object], table: str, key: str, default: str | None = None) -> str:
     found = tables.get(table, {})
-    value = found.get(key) if isinstance(found, dict) else None
+    value = found.get(key, default) if isinstance(found, dict) else None
     if value is None:
         raise InputError("settings.missing", f"bollard.toml lacks [{table}] {key}", _ADVICE)
     if not isinstance(value, str):
         raise InputError("settings.type", f"[{table}] {key} is not text", _ADVICE)
     return value
+
+
+def _status_url(url: str) -> str:
+    """RFC 5280 8: status over https would need what it is to give; a host and a port, since it stands in certificates.
+
+    RFC 6960 A.1 says the same of OCSP.
+    """
+    if url and (not _STATUS_URL.fullmatch(url) or len(url) > URL_LENGTH):
+        raise InputError(
+            "settings.status_url",
+            f"[web] status_url = {url[:80]!r} is not of the form http://host:port (RFC 5280 8)",
+            "Write it like 'http://csms.example.org:8480', or leave it out.",
+        )
+    return url
 
 
 def _public_url(url: str) -> str:

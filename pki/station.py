@@ -32,10 +32,11 @@ class StationStatus(StrEnum):
 
 class CertificateStatus(StrEnum):
     """Where a certificate is in its life. ``INTENDED`` is recorded before the signature; ``ABANDONED`` was never signed
-    for anyone: a crash came between; it counts as revoked."""
+    for anyone: a crash came between; it counts as revoked. ``HELD`` is revoked until it is released."""
 
     INTENDED = "intended"
     VALID = "valid"
+    HELD = "held"
     REVOKED = "revoked"
     ABANDONED = "abandoned"
 

@@ -96,6 +96,8 @@ def _objection_to_content(certificate: ClientCertificate, station: Station, trus
     status = _status(certificate, station)
     if status in {CertificateStatus.REVOKED, CertificateStatus.ABANDONED}:  # A00.FR.705
         return "cert.revoked", {"clause": "A00.FR.705"}
+    if status is CertificateStatus.HELD:
+        return "cert.held", {"clause": "A00.FR.705"}
     if status is not CertificateStatus.VALID:
         return "cert.invalid", {"clause": "A00.FR.705", "ledger": status.value if status else "not listed"}
     return NO_OBJECTION

@@ -55,6 +55,13 @@ _CERTIFICATES: Final[Mapping[str, Kind]] = {
         "The station's certificate was revoked.",
         "If the station is yours and intact, issue a new certificate; else find out who holds the old key.",
     ),
+    "cert.held": Kind(
+        _CERTIFICATE,
+        _HIGH,
+        "A00.FR.705",
+        "The station's certificate is on hold.",
+        "Find out why it was put on hold; 'bollard cert release' lifts it, 'bollard cert revoke' makes it final.",
+    ),
     "cert.other_station": Kind(
         "bollard.IdentityMismatch",
         _CRITICAL,

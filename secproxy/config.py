@@ -30,7 +30,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "organisation": frozenset({"name"}),
     "csms": frozenset({"host", "upstream"}),
     "listener": frozenset({"address", "profile"}),
-    "web": frozenset({"address", "public_url"}),
+    "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
     "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
@@ -105,11 +105,14 @@ class UpstreamConfig:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """Where firmware downloads are served, and the URL under which stations reach that place."""
+    """Where firmware downloads are served, and the URL under which stations reach that place. ``status`` is where
+    anybody asks about certificates, ``status_url`` how they reach it; without it nobody is answered."""
 
     host: str
     port: int
     public_url: str
+    status: tuple[str, int] | None = None
+    status_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +249,11 @@ def _web(table: _Table) -> WebConfig:
     parts, _ = _split(url, "web.public_url")
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username is not None:
         raise _wrong("web.public_url", f"{_shown(parts)!r} is not of the form https://host:port")
-    return WebConfig(host, port, url.rstrip("/"))
+    place = table.text("status_address", "")
+    status = parse_address(place, "web.status_address") if place else None
+    if status and status[1] and status == (host, port):
+        raise _wrong("web.status_address", "it is web.address already")
+    return WebConfig(host, port, url.rstrip("/"), status, table.text("status_url", ""))
 
 
 def _split(url: str, key: str) -> tuple[SplitResult, int | None]:

@@ -56,9 +56,16 @@ def free_port() -> int:
         return port
 
 
-def make_home(folder: Path, host: str = HOST) -> Home:
-    """A finished home below ``folder``: a copy of one that ``bollard init`` made earlier in this run of the tests."""
-    return Home.at(shutil.copytree(_made_home(host).path, folder / "home"))
+def make_home(folder: Path, host: str = HOST, *, status: bool = False) -> Home:
+    """A finished home below ``folder``: a copy of one that ``bollard init`` made earlier in this run of the tests.
+
+    Unless ``status`` is asked for, it serves no status of certificates, so its authority does nothing by itself.
+    """
+    home = Home.at(shutil.copytree(_made_home(host).path, folder / "home"))
+    lines = home.settings.read_text().splitlines()
+    kept = [line for line in lines if status or not line.startswith("status_")]
+    home.settings.write_text("\n".join(kept).replace('"0.0.0.0:8480"', '"127.0.0.1:0"') + "\n")  # of two tests at once
+    return home
 
 
 @cache

@@ -98,7 +98,7 @@ def start_all(world: World) -> str:
     port = csms.wait_for("that it listens", lambda fact: "ready" in fact)["ready"]
     web = f"127.0.0.1:{world.ports['web']}"
     doors = [f"--listen=127.0.0.1:{world.ports[profile]}={profile}" for profile in (3, 2)]
-    words = ["up", f"--upstream=ws://127.0.0.1:{port}", *doors, f"--web={web}", "--workers=2"]
+    words = ["up", f"--upstream=ws://127.0.0.1:{port}", *doors, f"--web={web}", "--status=127.0.0.1:0", "--workers=2"]
     click.echo(f"       $ bollard {' '.join(words)}")
     up = world.start("up", sys.executable, "-m", "bollard", *words, hears_stderr=True)
     up.wait_for("bollard ready", lambda fact: "bollard ready" in str(fact.get("line")))

@@ -236,12 +236,20 @@ class FetchCertificate(Call, frozen=True):
 class RevokeCertificate(Call, frozen=True):
     """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``.
 
-    ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...).
+    ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...);
+    ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts.
     """
 
     Answer = Done
     serial: str
     reason: str = "unspecified"
+
+
+class ReleaseCertificate(Call, frozen=True):
+    """Lift the hold on a certificate. Not on hold: ``ConflictError``."""
+
+    Answer = Done
+    serial: str
 
 
 class AnchorRow(Row, frozen=True):
@@ -390,6 +398,99 @@ class ImportIssuer(Call, frozen=True):
 
     def __repr__(self) -> str:
         return f"ImportIssuer({self.name!r}, {self.purpose!r}, ...)"
+
+
+# -- status of certificates ----------------------------------------------------------------------------------------
+
+
+class CrlRow(Row, frozen=True):
+    """The newest list of one shard of an issuer's. ``shard`` -1 is one list of all; ``url`` empty: served nowhere."""
+
+    issuer: str
+    shard: int
+    number: int
+    this_update: dt.datetime
+    next_update: dt.datetime
+    entries: int
+    url: str = ""
+
+
+class Crls(Row, frozen=True):
+    """Lists of revoked certificates, by issuer and shard."""
+
+    crls: tuple[CrlRow, ...]
+
+
+class ListCrls(Call, frozen=True):
+    """List the newest list of each shard, of one issuer of ours (by name) or of all."""
+
+    Answer = Crls
+    issuer: str = ""
+
+
+class SignCrls(Call, frozen=True):
+    """Sign what is due; ``now``: every shard; ``whole``: one list of all certificates in place of shards."""
+
+    Answer = Crls
+    issuer: str = ""
+    now: bool = False
+    whole: bool = False
+
+
+class Crl(Row, frozen=True):
+    """One list with its DER."""
+
+    row: CrlRow
+    der: bytes
+
+
+class FetchCrl(Call, frozen=True):
+    """Fetch the newest list of one shard. None was signed: ``NotFoundError``."""
+
+    Answer = Crl
+    issuer: str
+    shard: int
+
+
+class OcspAnswer(Row, frozen=True):
+    """An OCSPResponse in DER. Where it serves everybody who asks the same, it may be kept until ``keep_until``, and
+    ``issuer_key_id`` and ``serial`` name the certificate whose ``StatusChanged`` ends that; else they are empty."""
+
+    der: bytes
+    this_update: dt.datetime | None = None
+    next_update: dt.datetime | None = None
+    keep_until: dt.datetime | None = None
+    issuer_key_id: bytes = b""
+    serial: str = ""
+
+
+class AnswerOcsp(Call, frozen=True):
+    """Answer an OCSPRequest (DER); what cannot be answered is answered so, too."""
+
+    Answer = OcspAnswer
+    request: bytes
+
+
+class SignerRow(Row, frozen=True):
+    """Who signs answers for an issuer, until when, and how many answers are kept."""
+
+    issuer: str
+    signer: str
+    not_after: dt.datetime | None
+    answers: int
+
+
+class Signers(Row, frozen=True):
+    """The signers of answers; ``url`` is where they are asked, empty: nowhere."""
+
+    signers: tuple[SignerRow, ...]
+    url: str = ""
+
+
+class ListSigners(Call, frozen=True):
+    """List the signers of OCSP answers."""
+
+    Answer = Signers
 
 
 # -- firmware ----------------------------------------------------------------------------------------------------
@@ -761,7 +862,21 @@ class CredentialsChanged(Row, frozen=True, tag="credentials", tag_field="news"):
     """The server certificates were renewed: fetch them again."""
 
 
-News = Snapshot | StationChanged | TrustChanged | ReleaseAdded | CredentialsChanged
+class StatusChanged(Row, frozen=True, tag="status", tag_field="news"):
+    """A certificate was revoked, put on hold or released: answers about it given before are no longer true."""
+
+    issuer_key_id: bytes
+    serial: str
+
+
+class CrlChanged(Row, frozen=True, tag="crl", tag_field="news"):
+    """A new list was signed for this shard of this issuer (by name)."""
+
+    issuer: str
+    shard: int
+
+
+News = Snapshot | StationChanged | TrustChanged | ReleaseAdded | CredentialsChanged | StatusChanged | CrlChanged
 
 
 class Failure(Row, frozen=True):

@@ -23,6 +23,22 @@ ISSUE_POINTS: Final = (
     "issue.sealed",
 )
 REVOKE_POINTS: Final = ("revoke.asked", "revoke.recording", "revoke.recorded")
+CRL_POINTS: Final = (
+    "crl.planned",
+    "crl.intending",
+    "crl.intended",
+    "crl.signed",
+    "crl.sealing",
+    "crl.sealed",
+)
+OCSP_POINTS: Final = (
+    "ocsp.asked",
+    "ocsp.intending",
+    "ocsp.intended",
+    "ocsp.signed",
+    "ocsp.sealing",
+    "ocsp.sealed",
+)
 INIT_POINTS: Final = ("init.marked", "init.keys", "init.root", "init.certificates", "init.exported", "init.settings")
 BACKUP_POINTS: Final = ("backup.recorded", "backup.copied", "backup.packed", "backup.written")
 RESTORE_POINTS: Final = ("restore.extracted", "restore.checked", "restore.recorded", "restore.aside", "restore.done")
@@ -40,6 +56,8 @@ POINTS: Final = frozenset(
     {
         *ISSUE_POINTS,
         *REVOKE_POINTS,
+        *CRL_POINTS,
+        *OCSP_POINTS,
         *INIT_POINTS,
         *BACKUP_POINTS,
         *RESTORE_POINTS,

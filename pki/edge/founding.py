@@ -96,6 +96,8 @@ profile = 2                         # TLS with password
 [web]
 address = "0.0.0.0:8440"
 public_url = {json.dumps(public_url)}
+status_address = "0.0.0.0:8480"     # plain HTTP: lists of revoked certificates, OCSP
+status_url = {json.dumps(f"http://{csms_host}:8480")}   # stands in every certificate, so choose it once
 
 [proxy]
 workers = 0                         # 0: one per core

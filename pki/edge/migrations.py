@@ -204,3 +204,90 @@ def ceremonies(database: Database) -> None:
 def protocols(database: Database) -> None:
     """The version of OCPP that a station speaks, since a certificate profile may differ by it; empty: not known yet."""
     database.execute("ALTER TABLE station ADD COLUMN protocol TEXT NOT NULL DEFAULT ''")
+
+
+@LEDGER()
+def holds(database: Database) -> None:
+    """A certificate may be on hold: revoked, but so that it can be undone.
+
+    Two checks of a table are widened, which changes no row; SQLite's documentation of ALTER TABLE gives this way, and
+    it leaves alone what other tables say of this one.
+    """
+    _replace_check(database, "('intended', 'valid', 'revoked', 'abandoned')", f"({STATUSES})")
+    _replace_check(database, "(status <> 'revoked')", "(status NOT IN ('revoked', 'held'))")
+
+
+@LEDGER()
+def revocation_lists(database: Database) -> None:
+    """Lists of revoked certificates: the row comes first, the signature second."""
+    database.execute("""
+        CREATE TABLE crl_scope (
+            issuer_key_id BLOB PRIMARY KEY CHECK (length(issuer_key_id) = 32),
+            shards INTEGER NOT NULL CHECK (shards IN (1, 2, 4, 8, 16, 32, 64, 128, 256))
+        ) STRICT""")
+    database.execute("CREATE TABLE crl_base (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE) STRICT")
+    database.execute("""
+        CREATE TABLE crl (
+            id INTEGER PRIMARY KEY,
+            issuer_key_id BLOB NOT NULL CHECK (length(issuer_key_id) = 32),
+            shard INTEGER NOT NULL CHECK (shard BETWEEN -1 AND 255),
+            number INTEGER NOT NULL CHECK (number > 0),
+            this_update TEXT NOT NULL,
+            next_update TEXT NOT NULL,
+            entries INTEGER NOT NULL,
+            tbs_digest BLOB NOT NULL CHECK (length(tbs_digest) = 32),
+            status TEXT NOT NULL CHECK (status IN ('intended', 'valid', 'superseded', 'abandoned')),
+            der BLOB,
+            UNIQUE (issuer_key_id, shard, number),
+            CHECK ((der IS NOT NULL) = (status = 'valid'))
+        ) STRICT""")
+    database.execute("CREATE UNIQUE INDEX crl_valid ON crl (issuer_key_id, shard) WHERE status = 'valid'")
+    database.execute("CREATE INDEX crl_intended ON crl (id) WHERE status = 'intended'")
+    database.execute("""
+        CREATE TABLE crl_change (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            issuer_key_id BLOB NOT NULL CHECK (length(issuer_key_id) = 32),
+            serial TEXT NOT NULL
+        ) STRICT""")
+    database.execute(
+        "CREATE INDEX certificate_revoked ON certificate (issuer_key_id, substr('0' || serial, -2))"
+        " WHERE status IN ('revoked', 'held', 'abandoned')"
+    )
+
+
+@LEDGER()
+def ocsp_answers(database: Database) -> None:
+    """Answers about single certificates, of the same kind."""
+    database.execute("""
+        CREATE TABLE ocsp_answer (
+            id INTEGER PRIMARY KEY,
+            issuer_key_id BLOB NOT NULL CHECK (length(issuer_key_id) = 32),
+            serial TEXT NOT NULL,
+            cert_id BLOB,
+            this_update TEXT NOT NULL,
+            next_update TEXT NOT NULL,
+            tbs_digest BLOB NOT NULL CHECK (length(tbs_digest) = 32),
+            status TEXT NOT NULL CHECK (status IN ('intended', 'valid', 'superseded', 'abandoned')),
+            der BLOB,
+            CHECK (der IS NULL OR status = 'valid')
+        ) STRICT""")
+    database.execute("CREATE UNIQUE INDEX ocsp_answer_kept ON ocsp_answer (cert_id) WHERE status = 'valid'")
+    database.execute("CREATE INDEX ocsp_answer_serial ON ocsp_answer (issuer_key_id, serial)")
+    database.execute("CREATE INDEX ocsp_answer_end ON ocsp_answer (next_update)")
+    database.execute("CREATE INDEX ocsp_answer_intended ON ocsp_answer (id) WHERE status = 'intended'")
+
+
+STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
+
+
+def _replace_check(database: Database, old: str, new: str) -> None:
+    """Widen a check of the table of certificates."""
+    found = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'certificate'").fetchone()[0]
+    if found.count(old) != 1:
+        raise RuntimeError("the ledger's table of certificates is not as this step knows it")
+    version = database.execute("PRAGMA schema_version").fetchone()[0]
+    database.execute("PRAGMA writable_schema = ON")
+    sql = "UPDATE sqlite_schema SET sql = replace(sql, :old, :new) WHERE name = 'certificate' AND type = 'table'"
+    database.execute(sql, {"old": old, "new": new})
+    database.execute(f"PRAGMA schema_version = {version + 1}")
+    database.execute("PRAGMA writable_schema = RESET")

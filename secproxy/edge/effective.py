@@ -56,7 +56,9 @@ def write_config(organisation: Organisation, config: Config) -> str:
             f"[csms]\nhost = {_text(config.csms_host.text)}\nupstream = {_text(upstream)}\n",
             *listeners,
             f"[web]\naddress = {_text(write_address(config.web.host, config.web.port))}",
-            f"public_url = {_text(config.web.public_url)}\n",
+            f"public_url = {_text(config.web.public_url)}",
+            f"status_address = {_text(write_address(*config.web.status) if config.web.status else '')}",
+            f"status_url = {_text(config.web.status_url)}\n",
             f"[proxy]\nworkers = {config.workers}\n",
         )
     )

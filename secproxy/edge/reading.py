@@ -46,7 +46,7 @@ def apply(view: View, news: calls.News) -> frozenset[str]:
         case calls.ReleaseAdded(row):
             view.releases = (*(known for known in view.releases if known.digest != row.digest), release(row))
             return frozenset()
-        case calls.CredentialsChanged():
+        case calls.CredentialsChanged() | calls.StatusChanged() | calls.CrlChanged():
             return frozenset()
         case _:
             assert_never(news)

@@ -195,7 +195,8 @@ def _allow_descriptors() -> None:
 def _refuse_taken(config: Config, *, web: bool) -> None:
     """Say so before anything starts: workers share their ports, so they would not notice another home's workers."""
     doors = [(door.host, door.port) for door in config.listeners]
-    for host, port in [*doors, *([(config.web.host, config.web.port)] if web else [])]:
+    pages = [(config.web.host, config.web.port), *([config.web.status] if config.web.status else [])]
+    for host, port in [*doors, *(pages if web else [])]:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -1,4 +1,4 @@
-"""The web process: firmware downloads over HTTPS, and the recorder that puts security events into their database.
+"""The web process: firmware downloads over HTTPS, the status of certificates over HTTP, and the recorder of events.
 
 * Keys come from the authority over its socket and live in memory; OpenSSL reads them from a file that has no name.
 * While the authority is away every download answers 503; when it is back, its certificates are fetched anew.
@@ -16,63 +16,76 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pki.edge import calls
 from pki.edge.http.downloads import downloads
 from pki.edge.vault import Vault
 from pki.errors import ConflictError, UnreachableError
-from secproxy.config import parse_address, parse_config, write_address
+from secproxy.config import parse_address, parse_config
 from secproxy.edge.authority_line import AuthorityLine
+from secproxy.edge.patience import HEAD_SECONDS, Patience
 from secproxy.edge.recorder import Recorder
+from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
 from secproxy.edge.tls import SUITES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from starlette.applications import Starlette
 
     from pki.edge.home import Home
+    from pki.edge.http.status import Status
     from pki.errors import BollardError
+    from secproxy.config import WebConfig
 
 CONNECTIONS_MOST: Final = 512  # at once; more are answered 503, which stations take as "try again"
 IDLE_SECONDS: Final = 5  # a kept-alive connection without a request
-HEAD_SECONDS: Final = 10.0  # from the connection, or the first byte of a further request, to the whole head
 FAREWELL_SECONDS: Final = 3  # for transfers under way at the end; less than the supervisor's grace of 5
 
 
 def run_web(home: Home, address: str = "") -> None:
     """Serve until SIGTERM or SIGINT. ``address`` (``127.0.0.1:8440``, port 0 for any) overrides the settings."""
-    asyncio.run(_run(home, _address(home, address)))
+    web = _config(home)
+    host, port = parse_address(address) if address else (web.host, web.port)
+    uvloop.run(_run(home, (host, port), web.status))
 
 
-def _address(home: Home, address: str) -> tuple[str, int]:
-    if address:
-        return parse_address(address)
+def _config(home: Home) -> WebConfig:
     effective = home.run / "config.toml"  # what the supervisor runs with; alone, the settings hold
-    config = parse_config((effective if effective.is_file() else home.settings).read_text(encoding="utf-8"))
-    return config.web.host, config.web.port
+    return parse_config((effective if effective.is_file() else home.settings).read_text(encoding="utf-8")).web
 
 
-async def _run(home: Home, address: tuple[str, int]) -> None:
-    line, context, sock = AuthorityLine(home), _context(), _bind(address)
-    server, ready = _server(_application(home, line), context), asyncio.Event()
+async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, int] | None) -> None:
+    line, context = AuthorityLine(home), _context()
+    status = status_application(line, _alarm)
+    socks = [_bind(address, "web.address"), *([_bind(status_address, "web.status_address")] if status_address else [])]
+    servers = [_server(_application(home, line), context), *(status_server(status) for _ in socks[1:])]
+    ready = asyncio.Event()
     tasks = [
-        asyncio.ensure_future(_present_always(line, context, ready)),
+        asyncio.ensure_future(_follow(line, context, ready, status)),
         asyncio.ensure_future(Recorder(home).run()),
-        asyncio.ensure_future(_serve(server, sock, ready)),
         asyncio.ensure_future(_asked_to_stop()),
     ]
-    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    if server.started:
-        server.should_exit = True
-        await asyncio.wait([tasks[2]])
-    for task in tasks:
+    serving = [asyncio.ensure_future(_serve(*each, ready)) for each in zip(servers, socks, strict=True)]
+    done, _ = await asyncio.wait([*tasks, *serving], return_when=asyncio.FIRST_COMPLETED)
+    await _stop(servers, serving)
+    for task in [*tasks, *serving]:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    sock.close()
+    await asyncio.gather(*tasks, *serving, return_exceptions=True)
+    for sock in socks:
+        sock.close()
     for task in done:
         task.result()
+
+
+async def _stop(servers: list[QuietServer], serving: Sequence[asyncio.Future[None]]) -> None:
+    """Let those that serve finish what is under way."""
+    for server, task in zip(servers, serving, strict=True):
+        if server.started:
+            server.should_exit = True
+            await asyncio.wait([task])
 
 
 async def _asked_to_stop() -> None:
@@ -82,9 +95,10 @@ async def _asked_to_stop() -> None:
     await stop.wait()
 
 
-async def _present_always(line: AuthorityLine, context: ssl.SSLContext, ready: asyncio.Event) -> None:
-    """Fetch the certificates at first, after every restart of the authority, and whenever they are renewed."""
+async def _follow(line: AuthorityLine, context: ssl.SSLContext, ready: asyncio.Event, status: Status) -> None:
+    """Take in the news. Our certificates are fetched at first, after every restart of the authority, when renewed."""
     async for news in line.news():
+        hear(status, news)
         if isinstance(news, calls.Snapshot | calls.CredentialsChanged):
             with contextlib.suppress(UnreachableError):  # gone again: its return is the next Snapshot
                 _present(context, await line.ask(calls.FetchCredentials(), calls.Credentials))
@@ -106,55 +120,32 @@ def _alarm(problem: BollardError) -> None:
 
 
 class _Protocol(H11Protocol):
-    """Uvicorn's own waits for ever for a request's head; here that ends, or a few strangers would fill the house."""
+    """Uvicorn's own protocol, with patience."""
 
-    _patience: asyncio.TimerHandle | None = None
+    _patience: Patience | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn itself
         """Part of asyncio's protocol."""
         super().connection_made(transport)
-        self._watch_head()
+        self._patience = Patience(self.loop, transport, HEAD_SECONDS)
+        self._patience.heard(0, busy=False)
 
     def data_received(self, data: bytes) -> None:
         """Part of asyncio's protocol."""
         super().data_received(data)
-        self._watch_head()
+        if self._patience is not None:
+            self._patience.heard(len(data), busy=self.cycle is not None and not self.cycle.response_complete)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio's protocol."""
-        self._rest()
+        if self._patience is not None:
+            self._patience.rest()
         super().connection_lost(exc)
 
-    def _watch_head(self) -> None:
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._rest()
-        elif self._patience is None:
-            self._patience = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
-    def _rest(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its own signal handling, because this process has one place for that; it says when it serves."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals alone."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say where."""
-        await super().startup(sockets)
-        for sock in sockets or ():
-            host, port = sock.getsockname()[:2]
-            print(f"web ready on {write_address(host, port)}", file=sys.stderr, flush=True)
-
-
-def _server(application: Starlette, context: ssl.SSLContext) -> _Server:
-    return _Server(
+def _server(application: Starlette, context: ssl.SSLContext) -> QuietServer:
+    return QuietServer(
+        "web",
         uvicorn.Config(
             application,
             http=_Protocol,
@@ -170,16 +161,16 @@ def _server(application: Starlette, context: ssl.SSLContext) -> _Server:
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=FAREWELL_SECONDS,
             ssl_context_factory=lambda _config, _default: context,
-        )
+        ),
     )
 
 
-async def _serve(server: _Server, sock: socket.socket, ready: asyncio.Event) -> None:
+async def _serve(server: QuietServer, sock: socket.socket, ready: asyncio.Event) -> None:
     await ready.wait()
     await server.serve(sockets=[sock])
 
 
-def _bind(address: tuple[str, int]) -> socket.socket:
+def _bind(address: tuple[str, int], key: str) -> socket.socket:
     host, port = address
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -188,7 +179,7 @@ def _bind(address: tuple[str, int]) -> socket.socket:
     except OSError as problem:
         sock.close()
         says = f"cannot listen on {host} port {port}: {problem.strerror}"
-        raise ConflictError("web.address", says, "Stop what uses it, or change [web].address.") from None
+        raise ConflictError("web.address", says, f"Stop what uses it, or change {key}.") from None
     return sock
 
 

@@ -126,7 +126,7 @@ def test_all_valid_certificates_of_a_station_are_revoked(bollard: Bollard, csr: 
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("abcdef", "--reason", "because"), ("abcdef", "--reason", "certificate_hold"), ("xyz",)]
+    "words", [(), ("abcdef", "--reason", "because"), ("abcdef", "--reason", "removeFromCRL"), ("xyz",)]
 )
 def test_a_revocation_needs_a_name_and_a_reason_of_the_standard(bollard: Bollard, words: tuple[str, ...]) -> None:
     """Usage, exit code 2 (RFC 5280 5.3.1)."""

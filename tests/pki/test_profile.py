@@ -88,6 +88,7 @@ def test_the_longest_lifetime_is_the_usual_one_unless_said() -> None:
         (("is_ca = false", "is_ca = true"), "RFC 5280 4.2.1.9"),
         (("eku = []", 'eku = ["everything"]'), "A00.FR.514"),
         (('san = "none"', 'san = "dns"'), "A00.FR.511"),
+        (('purpose = "station"\n', 'purpose = "ocsp"\n'), "RFC 6960 4.2.2.2"),
         (('san = "none"', 'san = "wildcard"'), "san"),
         (("is_ca = false", "is_ca = false\npath_length = 0"), "path_length"),
         (('purpose = "station"', 'purpose = "toaster"'), "purpose"),
@@ -235,3 +236,15 @@ def test_the_shapes_that_the_standards_name(
     found = profile(name)
 
     assert (found.key_usage, found.eku, found.path_length) == (uses, eku, path_length)
+
+
+@pytest.mark.parametrize("pointer", ["crl", "ocsp"])
+@pytest.mark.parametrize("name", ["root", "ocsp"])
+def test_what_nobody_asks_about_points_nowhere(name: str, pointer: str) -> None:
+    """A root is trusted as it is, a signer of answers is not to be checked (RFC 6960 4.2.2.2.1)."""
+    text = (POLICIES / f"{name}.toml").read_text()
+    assert not profile(name).crl
+    assert not profile(name).ocsp
+
+    with pytest.raises(InputError, match=r"RFC 6960 4\.2\.2\.2\.1"):
+        parse_profile(name, f"{text}\n{pointer} = true\n")

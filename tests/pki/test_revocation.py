@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
 from pki.errors import InputError
-from pki.revocation import Reason
+from pki.revocation import Reason, is_half_spent
 
 
 @pytest.mark.parametrize("reason", Reason)
@@ -25,10 +27,25 @@ def test_what_is_no_reason_is_refused_with_the_list(text: str) -> None:
     assert "key_compromise" in refusal.value.advice
 
 
-@pytest.mark.parametrize("text", ["certificateHold", "certificate_hold", "remove-from-crl"])
-def test_reasons_that_can_be_undone_are_refused_by_name(text: str) -> None:
-    """Revoking is final here; the way to pause a station is told."""
+@pytest.mark.parametrize("text", ["hold", "Hold", "certificateHold", "certificate_hold"])
+def test_a_hold_is_the_one_reason_that_can_be_undone(text: str) -> None:
+    """In the short word that people use, and in the standard's."""
+    assert [reason for reason in Reason if reason.is_hold] == [Reason.parse(text)]
+
+
+@pytest.mark.parametrize("text", ["removeFromCRL", "remove-from-crl"])
+def test_lifting_a_hold_is_no_reason_for_revoking(text: str) -> None:
+    """The way to do it is told."""
     with pytest.raises(InputError) as refusal:
         Reason.parse(text)
 
-    assert "isable the station" in refusal.value.advice
+    assert "cert release" in refusal.value.advice
+
+
+def test_half_a_life_is_over_at_its_middle() -> None:
+    """Not a second before."""
+    begins, ends = dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2026, 1, 3, tzinfo=dt.UTC)
+    middle = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
+
+    assert is_half_spent(begins, ends, middle)
+    assert not is_half_spent(begins, ends, middle - dt.timedelta(seconds=1))

@@ -121,3 +121,31 @@ def test_kinds_under_trial_are_off_unless_switched_on() -> None:
     """By a name that says what it is."""
     assert not parse_settings(GOOD).unsafe_experimental_ml_dsa
     assert parse_settings(GOOD + "[keys]\nunsafe_experimental_ml_dsa = true\n").unsafe_experimental_ml_dsa
+
+
+@pytest.mark.parametrize("url", ["", "http://csms.example.org:8480", "http://10.0.0.1", "http://[::1]:80"])
+def test_the_address_of_status_is_plain_http_or_none(url: str) -> None:
+    """Homes from before have none, and point nowhere."""
+    text = f'{GOOD.rstrip()}\nstatus_url = "{url}"\n' if url else GOOD
+
+    assert parse_settings(text).status_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://csms.example.org:8480",
+        "http://csms.example.org:8480/",
+        "http://csms.example.org:0",
+        "http://user@csms.example.org",
+        "http://csms.example.org?x",
+        "http://cafe\u0301.example.org",
+        "ldap://csms.example.org",
+        "http://",
+        "http://" + "c" * 200,
+    ],
+)
+def test_an_address_that_would_stand_wrong_in_every_certificate_is_refused(url: str) -> None:
+    """RFC 5280 8 and RFC 6960 A.1: not https, and nothing that two readers take differently."""
+    with pytest.raises(InputError, match=r"settings\.status_url.*RFC 5280 8"):
+        parse_settings(f'{GOOD.rstrip()}\nstatus_url = "{url}"\n')

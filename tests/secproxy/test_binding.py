@@ -103,11 +103,12 @@ def test_an_issuer_without_an_organisation_vouches_for_no_empty_one() -> None:
     [
         (CertificateStatus.REVOKED, "cert.revoked"),
         (CertificateStatus.ABANDONED, "cert.revoked"),
+        (CertificateStatus.HELD, "cert.held"),
         (CertificateStatus.INTENDED, "cert.invalid"),
     ],
 )
 def test_attack_11_only_a_valid_entry_of_the_ledger_counts(status: CertificateStatus, cause: str) -> None:
-    """A00.FR.705: what was revoked, abandoned or never finished is no certificate."""
+    """A00.FR.705: what was revoked, put on hold, abandoned or never finished is no certificate."""
     known = station(certificates=(fact(76), fact(77, status)))
     assert objection(certificate(), known, view(known), NOON)[0] == cause
 

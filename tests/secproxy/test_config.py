@@ -53,6 +53,16 @@ def test_the_file_that_init_writes_is_read() -> None:
     assert (config.workers, config.limits) == (2, Limits())
 
 
+def test_where_status_is_served_may_be_named_or_left_out() -> None:
+    """Homes from before have neither key; one socket cannot serve both pages."""
+    line = 'address = "0.0.0.0:8440"\n'
+    named = parse_config(GOOD.replace(line, f'{line}status_address = "[::1]:8480"\nstatus_url = "http://x:8480"\n')).web
+    assert (named.status, named.status_url) == (("::1", 8480), "http://x:8480")
+    assert parse_config(GOOD).web.status is None
+    with pytest.raises(InputError, match=r"web\.status_address"):
+        parse_config(GOOD.replace(line, f"{line}status_{line}"))
+
+
 def test_an_upstream_may_be_named_later() -> None:
     """A fresh home has none; the command line gives it."""
     assert parse_config(GOOD.replace("ws://127.0.0.1:9000/ocpp/", "")).upstream is None

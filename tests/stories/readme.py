@@ -25,7 +25,13 @@ class Reader:
     def __init__(self, readme: str, folder: Path) -> None:
         self._text = readme
         self._folder = folder
-        self._ports = {"9000": free_port(), "8443": free_port(), "8442": free_port(), "8440": free_port()}
+        self._ports = {
+            "9000": free_port(),
+            "8443": free_port(),
+            "8442": free_port(),
+            "8440": free_port(),
+            "8480": free_port(),
+        }
         self._running: list[subprocess.Popen[str]] = []
         commands = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self._environment = {**os.environ, "BOLLARD_HOME": str(folder / "home"), "PATH": commands}
@@ -101,6 +107,6 @@ class Reader:
         """Two tests at once must not want one port; a reader alone would leave the settings as they are."""
         settings = self._folder / "home" / "bollard.toml"
         text = settings.read_text().replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - the very text to be replaced
-        for port in ("8443", "8442", "8440"):
+        for port in ("8443", "8442", "8440", "8480"):
             text = text.replace(f":{port}", f":{self._ports[port]}")
         settings.write_text(text)

@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-_WAYS: Final[Mapping[CertificateStatus, CertificateStatus]] = {
-    CertificateStatus.VALID: CertificateStatus.INTENDED,
-    CertificateStatus.ABANDONED: CertificateStatus.INTENDED,
-    CertificateStatus.REVOKED: CertificateStatus.VALID,
+_WAYS: Final[Mapping[str, tuple[CertificateStatus, CertificateStatus]]] = {
+    "seal": (CertificateStatus.INTENDED, CertificateStatus.VALID),
+    "abandon": (CertificateStatus.INTENDED, CertificateStatus.ABANDONED),
+    "hold": (CertificateStatus.VALID, CertificateStatus.HELD),
+    "release": (CertificateStatus.HELD, CertificateStatus.VALID),
+    "revoke": (CertificateStatus.VALID, CertificateStatus.REVOKED),
+    "revoke held": (CertificateStatus.HELD, CertificateStatus.REVOKED),
 }
-"""Each state after the first, and the only state it is reached from."""
+"""Each step: the only state it starts from, and the state it leads to."""
 
 _COLUMNS: Final = (
     "serial, subject, issuer, issuer_key_id, not_before, not_after, status, purpose, coalesce(station, '') AS station"
@@ -59,6 +62,7 @@ class Identified(msgspec.Struct, frozen=True):
     serial: str
     status: str
     station: str
+    issuer_key_id: bytes = b""
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -102,7 +106,7 @@ def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
 
 def seal(database: Database, number: int, der: bytes) -> None:
     """Keep the signed certificate: from now on it is valid."""
-    _step(database, number, CertificateStatus.VALID, "der = :der", {"der": der})
+    _step(database, number, "seal", "der = :der", {"der": der})
 
 
 def take_in(database: Database, row: CertificateRow, der: bytes, tbs: bytes) -> int:
@@ -114,18 +118,24 @@ def take_in(database: Database, row: CertificateRow, der: bytes, tbs: bytes) -> 
 
 def abandon(database: Database, number: int) -> None:
     """Note that the intended certificate was never signed for anyone."""
-    _step(database, number, CertificateStatus.ABANDONED, "der = NULL", {})
+    _step(database, number, "abandon", "der = NULL", {})
 
 
-def revoke(database: Database, number: int, reason: str, moment: str) -> None:
-    """Revoke a valid certificate."""
-    _step(
-        database,
-        number,
-        CertificateStatus.REVOKED,
-        "reason = :reason, revoked_at = :moment",
-        {"reason": reason, "moment": moment},
-    )
+def revoke(database: Database, found: Identified, reason: Reason, moment: str) -> str:
+    """Revoke a certificate that is valid or on hold, or put a valid one on hold, as the reason says.
+
+    Return since when it is not to be trusted: one that was on hold, since then.
+    """
+    step = "hold" if reason.is_hold else "revoke held" if found.status == CertificateStatus.HELD else "revoke"
+    values = {"reason": reason.value, "moment": moment}
+    _step(database, found.id, step, "reason = :reason, revoked_at = coalesce(revoked_at, :moment)", values)
+    since = database.execute("SELECT revoked_at FROM certificate WHERE id = :id", {"id": found.id}).fetchone()
+    return str(since[0])
+
+
+def release(database: Database, number: int) -> None:
+    """Lift the hold on a certificate: it is as if there had been none."""
+    _step(database, number, "release", "reason = NULL, revoked_at = NULL", {})
 
 
 def intended(database: Database) -> list[Identified]:
@@ -133,7 +143,7 @@ def intended(database: Database) -> list[Identified]:
     return store.rows(
         database,
         Identified,
-        "SELECT id, serial, status, coalesce(station, '') AS station FROM certificate"
+        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id FROM certificate"
         " WHERE status = 'intended' ORDER BY id",
     )
 
@@ -143,7 +153,8 @@ def by_serial(database: Database, serial: str) -> Identified:
     found = store.rows(
         database,
         Identified,
-        "SELECT id, serial, status, coalesce(station, '') AS station FROM certificate WHERE serial = :serial",
+        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id FROM certificate"
+        " WHERE serial = :serial",
         {"serial": serial},
     )
     if not found:
@@ -292,17 +303,16 @@ def held(database: Database) -> list[Held]:
     )
 
 
-def _step(
-    database: Database, number: int, to: CertificateStatus, setting: str, values: Mapping[str, store.Value]
-) -> None:
+def _step(database: Database, number: int, step: str, setting: str, values: Mapping[str, store.Value]) -> None:
+    since, to = _WAYS[step]
     count = store.change(
         database,
         f"UPDATE certificate SET status = :to, {setting} WHERE id = :id AND status = :from",  # noqa: S608 - ours
-        {"id": number, "to": to.value, "from": _WAYS[to].value, **values},
+        {"id": number, "to": to.value, "from": since.value, **values},
     )
     if count != 1:
         raise ConflictError(
             "certificate.state",
-            f"the certificate is not {_WAYS[to].value}, so it cannot become {to.value}",
+            f"the certificate is not {since.value}, so it cannot become {to.value}",
             "See 'bollard cert list'.",
         )

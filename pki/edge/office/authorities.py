@@ -17,6 +17,7 @@ from pki.edge.keys import write_private
 from pki.edge.ledger import certificates
 from pki.edge.office import issuing
 from pki.edge.office.desk import sha256
+from pki.edge.office.services import services_of
 from pki.holding import Holding
 from pki.plan import Plan, Subject, plan, plan_root
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk, OwnCertificate
     from pki.names import Organisation
+    from pki.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Wanted:
 
 
 BELOW: Final = (
-    Wanted(Holding("ocsp", "ocsp", "ocsp"), "ocsp", "csms", "Bollard OCSP Signer"),
+    Wanted(Holding("ocsp", "ocsp-csms", "ocsp"), "ocsp", "csms", "Bollard OCSP Signer"),  # others when first needed
     Wanted(Holding("server-ecdsa", "server-ecdsa", "server"), "csms", "csms"),
     Wanted(Holding("server-rsa", "server-rsa", "server"), "csms", "csms"),
 )
@@ -55,7 +57,8 @@ BELOW: Final = (
 async def certify(desk: Desk, wanted: Wanted, who: str) -> issuing.Sealed:
     """Make the certificate of a key that the keyring has; what is returned is in the ledger and in ``desk.own``."""
     signer = wanted.issuer or wanted.holding.name
-    order = issuing.Order(plan=_plan(desk, wanted), key=desk.keys.key(signer), holds=wanted.holding)
+    services = await services_of(desk, desk.mine(wanted.issuer)) if wanted.issuer else None
+    order = issuing.Order(plan=_plan(desk, wanted, services), key=desk.keys.key(signer), holds=wanted.holding)
     return await issuing.issue(desk, order, who)
 
 
@@ -65,7 +68,7 @@ def export(desk: Desk) -> None:
         write_private(desk.home.ca / f"{own.name}.pem", to_pem([own.certificate]).encode())
 
 
-def _plan(desk: Desk, wanted: Wanted) -> Plan:
+def _plan(desk: Desk, wanted: Wanted, services: Services | None) -> Plan:
     owner = wanted.organisation or desk.settings.organisation
     subject = Subject(wanted.common_name or desk.settings.csms_host.text, owner)
     public_key = desk.keys.key(wanted.holding.name).public_key()
@@ -73,7 +76,7 @@ def _plan(desk: Desk, wanted: Wanted) -> Plan:
     if not wanted.issuer:
         padding = desk.keys.describe(wanted.holding.name).padding
         return plan_root(kind, subject, public_key, serial, now, wanted.days, padding)
-    return plan(kind, subject, public_key, desk.issuer(wanted.issuer), serial, now, wanted.days)
+    return plan(kind, subject, public_key, desk.issuer(wanted.issuer), serial, now, wanted.days, services)
 
 
 def keep(desk: Desk, own: OwnCertificate, row: calls.CertificateRow, tx: Tx) -> dict[str, Json]:

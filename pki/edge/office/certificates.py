@@ -1,4 +1,4 @@
-"""Issuing certificates to stations, listing them and revoking them."""
+"""Issuing certificates to stations, and listing them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pki import request as requests
 from pki.certificate import to_pem
 from pki.edge import calls, clock
-from pki.edge.crashpoints import reach
 from pki.edge.ledger import certificates, stations
 from pki.edge.office import issuing, leaves
+from pki.edge.office.services import services_of
 from pki.errors import ConflictError, InputError, RefusedError
 from pki.names import CertificateSerial, ProtocolVersion, StationIdentity, StationSerial
 from pki.plan import Subject, plan
 from pki.profile import CertificateProfile, CertificatePurpose
-from pki.revocation import Reason
 from pki.station import CertificateStatus, SecurityProfile, Station
 
 if TYPE_CHECKING:
-    from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk, OwnCertificate
+    from pki.services import Services
 
 
 async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.CertificateIssued:
@@ -57,7 +56,8 @@ async def _issue_station(
         spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
         admissible = requests.examine(request, _station(row), desk.settings.organisation, compromised=compromised)
-        order = _order(desk, issuer, profile, admissible, row.identity, call.days)
+        services = await services_of(desk, issuer)
+        order = _order(desk, issuer, profile, admissible, row.identity, call.days, services)
     except RefusedError as refused:
         await desk.ledger.write(partial(issuing.refuse, desk, row.identity, refused, who))
         raise
@@ -92,40 +92,6 @@ async def fetch(desk: Desk, call: calls.FetchCertificate, who: str) -> calls.Cer
     return calls.CertificateText(row, to_pem([x509.load_der_x509_certificate(found.der)]))
 
 
-async def revoke(desk: Desk, call: calls.RevokeCertificate, who: str) -> calls.Done:
-    """Revoke a certificate: recorded, then told to every proxy."""
-    serial, reason = CertificateSerial.parse(call.serial), Reason.parse(call.reason)
-    reach("revoke.asked")
-    done = await desk.ledger.write(partial(_revoke, desk, serial.hex, reason, who))
-    reach("revoke.recorded")
-    return done
-
-
-def _revoke(desk: Desk, serial: str, reason: Reason, who: str, tx: Tx) -> calls.Done:
-    found = certificates.by_serial(tx.database, serial)
-    _refuse_own(desk, serial)
-    if found.status != CertificateStatus.VALID:
-        raise ConflictError(
-            "certificate.state", f"the certificate {serial} is {found.status}, not valid", "There is nothing to revoke."
-        )
-    moment = clock.stamp(clock.now())
-    certificates.revoke(tx.database, found.id, reason.value, moment)
-    what = {"serial": serial, "station": found.station, "reason": reason.value, "revoked_at": moment}
-    index = desk.record(tx, "certificate.revoked", who, what)
-    if found.station:
-        desk.tell_of_station(tx, found.station)
-    reach("revoke.recording")
-    return calls.Done(index)
-
-
-def _refuse_own(desk: Desk, serial: str) -> None:
-    """Our own authorities and servers are replaced, not revoked: revoked alone, they would stop every station."""
-    if any(f"{own.certificate.serial_number:x}" == serial for own in desk.own.values()):
-        raise ConflictError(
-            "certificate.own", f"the certificate {serial} is in use by this home itself", "Renew it instead."
-        )
-
-
 def _station(row: calls.StationRow) -> Station:
     return Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
 
@@ -137,6 +103,7 @@ def _order(
     admissible: requests.Admissible,
     identity: str,
     days: int,
+    services: Services | None,
 ) -> issuing.Order:
     planned = plan(
         profile,
@@ -146,5 +113,6 @@ def _order(
         issuing.draw_serial(),
         clock.now(),
         days,
+        services,
     )
     return issuing.Order(planned, desk.keys.key(issuer.name), identity)

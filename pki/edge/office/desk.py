@@ -15,6 +15,7 @@ from pki.checkpoint import sign_checkpoint
 from pki.edge import calls, clock
 from pki.edge.ledger import audit as log
 from pki.edge.ledger import stations
+from pki.edge.office.memory import Memory
 from pki.edge.office.news import Board
 from pki.edge.policies import read_certificate_policy
 from pki.errors import BollardError, ConflictError, NotFoundError
@@ -70,6 +71,7 @@ class Desk:
     vault: Vault
     own: dict[str, OwnCertificate] = field(default_factory=dict)
     board: Board = field(default_factory=Board)
+    memory: Memory = field(default_factory=Memory)
     _profiles: dict[tuple[str, ProtocolVersion | None], CertificateProfile] = field(default_factory=dict, repr=False)
 
     @property

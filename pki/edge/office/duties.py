@@ -9,6 +9,9 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from pki.edge.office.answers import presign
+from pki.edge.office.crls import sign_due_crls
+from pki.edge.office.signers import renew_signers
 from pki.errors import BollardError
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 ROUND_SECONDS: Final = 30.0  # seconds between two rounds; nothing that is done by itself is due to the second
 
-DUTIES: Final[tuple[Duty, ...]] = ()
+DUTIES: Final[tuple[Duty, ...]] = (renew_signers, sign_due_crls, presign)
 """In the order in which they are done."""
 
 

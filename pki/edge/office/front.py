@@ -19,9 +19,11 @@ from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
 from pki.edge.office import (
     anchors,
+    answers,
     backups,
     ceremonies,
     credentials,
+    crls,
     duties,
     evidence,
     firmware,
@@ -31,6 +33,7 @@ from pki.edge.office import (
     issuing,
     records,
     reissue,
+    revoking,
     root_requests,
 )
 from pki.edge.office import certificates as issued
@@ -141,7 +144,8 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.IssueCertificate, issued.issue),
         _on(calls.ReissueCertificate, reissue.reissue),
         _on(calls.ListCertificates, issued.listed),
-        _on(calls.RevokeCertificate, issued.revoke),
+        _on(calls.RevokeCertificate, revoking.revoke),
+        _on(calls.ReleaseCertificate, revoking.release),
         _on(calls.FetchCertificate, issued.fetch),
         _on(calls.CreateIssuer, hierarchies.create),
         _on(calls.ImportIssuer, imports.take_in),
@@ -155,6 +159,11 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.GrantDownload, firmware.grant),
         _on(calls.RedeemDownload, firmware.redeem),
         _on(calls.RecordDownload, firmware.record_download),
+        _on(calls.ListCrls, crls.listed),
+        _on(calls.SignCrls, crls.sign),
+        _on(calls.FetchCrl, crls.fetch),
+        _on(calls.AnswerOcsp, answers.answer),
+        _on(calls.ListSigners, answers.listed),
         _on(calls.ListAudit, records.listed),
         _on(calls.VerifyAudit, records.verify),
         _on(calls.MakeCheckpoint, records.checkpoint),
@@ -183,6 +192,8 @@ def _own(database: Database) -> list[OwnCertificate]:
 def _sweep(desk: Desk, tx: Tx) -> None:
     for lost in certificates.intended(tx.database):
         issuing.abandon(desk, lost, SELF, tx)
+    crls.sweep(desk, tx)
+    answers.sweep(tx)
 
 
 def _join(desk: Desk, watcher: Watcher, tx: Tx) -> None:

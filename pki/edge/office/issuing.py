@@ -21,7 +21,7 @@ from pki.certificate import key_id
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key
-from pki.edge.ledger import certificates, stations
+from pki.edge.ledger import certificates, crls, stations
 from pki.edge.office.desk import OwnCertificate, sha256
 from pki.errors import BollardError, ConflictError, RefusedError
 from pki.names import CertificateSerial
@@ -79,7 +79,8 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
         reach("issue.signed")
         sealed = await desk.ledger.write(partial(_seal, desk, order, row, number, issued.certificate, who))
     except BollardError as problem:
-        await desk.ledger.write(partial(abandon, desk, certificates.Identified(number, row.serial, "", ""), who))
+        lost = certificates.Identified(number, row.serial, "", "", row.issuer_key_id)
+        await desk.ledger.write(partial(abandon, desk, lost, who))
         raise problem from None
     reach("issue.sealed")
     return sealed
@@ -88,6 +89,7 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
 def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None:
     """Record that an intended certificate was never handed out."""
     certificates.abandon(tx.database, lost.id)
+    crls.changed(tx.database, lost.issuer_key_id, lost.serial)
     desk.record(tx, "certificate.abandoned", who, {"serial": lost.serial})
     if lost.station:
         desk.tell_of_station(tx, lost.station)

@@ -17,6 +17,7 @@ from pki.edge import calls, clock
 from pki.edge.ledger import certificates, stations
 from pki.edge.office import issuing
 from pki.edge.office.certificates import version_of
+from pki.edge.office.services import services_of
 from pki.errors import ConflictError
 from pki.names import CertificateSerial
 from pki.plan import Subject, plan
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from pki.edge.office.desk import Desk, OwnCertificate
+    from pki.services import Services
 
 
 async def reissue(desk: Desk, call: calls.ReissueCertificate, who: str) -> calls.CertificateIssued:
     """Issue the successor of a certificate, by the certificate profile and the names of today."""
     issuer = desk.active("station")
     station, former = desk.ledger.glance(partial(_look, serial=CertificateSerial.parse(call.serial).hex))
-    order = _order(desk, issuer, station, former)
+    order = _order(desk, issuer, station, former, await services_of(desk, issuer))
     sealed = await issuing.issue(desk, order, who)
     chain = to_pem([sealed.certificate, *desk.chain(issuer)])
     return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
@@ -53,7 +55,13 @@ def _look(database: Database, serial: str) -> tuple[calls.StationRow, x509.Certi
     return stations.plain(database, found.station), former
 
 
-def _order(desk: Desk, issuer: OwnCertificate, station: calls.StationRow, former: x509.Certificate) -> issuing.Order:
+def _order(
+    desk: Desk,
+    issuer: OwnCertificate,
+    station: calls.StationRow,
+    former: x509.Certificate,
+    services: Services | None,
+) -> issuing.Order:
     planned = plan(
         desk.profile("station", version_of(station)),
         Subject(station.serial, desk.settings.organisation),
@@ -61,6 +69,7 @@ def _order(desk: Desk, issuer: OwnCertificate, station: calls.StationRow, former
         desk.issuer(issuer.name),
         issuing.draw_serial(),
         clock.now(),
+        services=services,
     )
     return issuing.Order(planned, desk.keys.key(issuer.name), station.identity)
 

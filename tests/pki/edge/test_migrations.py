@@ -54,6 +54,7 @@ def test_applying_the_steps_again_changes_nothing(database: Database) -> None:
         pytest.param({"status": "valid"}, id="valid without the signed bytes"),
         pytest.param({"der": b"der"}, id="signed bytes while only intended"),
         pytest.param({"status": "revoked", "der": b"der"}, id="revoked without a time"),
+        pytest.param({"status": "held", "der": b"der"}, id="on hold without a time"),
         pytest.param({"revoked_at": "2026-01-01T00:00:00Z"}, id="a time of revocation without one"),
         pytest.param({"status": "perhaps"}, id="an unknown status"),
         pytest.param({"issuer_key_id": b"short"}, id="an issuer that is no key id"),
@@ -85,6 +86,27 @@ def test_keys_of_an_older_home_fill_the_slots_of_their_names(tmp_path: Path) -> 
     with closing(store.open_writer(tmp_path / "ledger.db")) as newer:
         found = newer.execute("SELECT name, slot, purpose, state, keeper, certificate FROM own_key").fetchall()
     assert found == [("csms", "csms", "csms", "active", "here", 1)]
+
+
+def test_a_ledger_from_before_takes_holds_and_keeps_what_it_has(tmp_path: Path) -> None:
+    """The widened checks hold at once, the old ones still, and so does what other tables say of certificates."""
+    with closing(Database(sqlite3.connect(tmp_path / "ledger.db"))) as older:
+        LEDGER.apply(older, stop_before="holds")
+        insert(older, status="valid", der=b"der")
+        older.execute("INSERT INTO own_key VALUES ('ocsp', 'ocsp', 'ocsp', 'active', 'here', 1)")
+        older.conn.commit()
+        with pytest.raises(sqlite3.IntegrityError):
+            insert(older, serial="1b", status="held", der=b"der", revoked_at="2026-01-01T00:00:00Z")
+        older.conn.rollback()
+    with closing(store.open_writer(tmp_path / "ledger.db")) as newer:
+        insert(newer, serial="1b", status="held", der=b"der", revoked_at="2026-01-01T00:00:00Z")
+        with pytest.raises(sqlite3.IntegrityError):
+            insert(newer, serial="1c", status="held", der=b"der")
+        with pytest.raises(sqlite3.IntegrityError):
+            newer.execute("DELETE FROM certificate WHERE serial = '1a'")
+        assert newer.execute("SELECT name, certificate FROM own_key").fetchall() == [("ocsp", 1)]
+        assert newer.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert newer.execute("PRAGMA foreign_key_check").fetchall() == []
 
 
 def test_a_slot_has_one_key_in_use(database: Database) -> None:

@@ -23,7 +23,7 @@ CONFIG = Config(
     Host("csms.example.org"),
     UpstreamConfig("::1", 9000, "/ocpp", secure=True),
     (ListenerConfig("127.0.0.1", 8443, SecurityProfile(3)), ListenerConfig("::", 8442, SecurityProfile(2))),
-    WebConfig("127.0.0.1", 8440, "https://csms.example.org:8440"),
+    WebConfig("127.0.0.1", 8440, "https://csms.example.org:8440", ("::1", 8480), "http://csms.example.org:8480"),
     workers=2,
 )
 

@@ -69,7 +69,14 @@ class Up:
 def up_words(*doors: int) -> list[str]:
     """Say ``up`` for two workers at these ports: stations with certificates, web, stations with passwords."""
     listen = [f"--listen=127.0.0.1:{doors[0]}=3", f"--listen=127.0.0.1:{doors[2]}=2"]
-    return ["up", "--upstream=ws://127.0.0.1:9", "--workers=2", *listen, f"--web=127.0.0.1:{doors[1]}"]
+    return [
+        "up",
+        "--upstream=ws://127.0.0.1:9",
+        "--workers=2",
+        *listen,
+        f"--web=127.0.0.1:{doors[1]}",
+        "--status=127.0.0.1:0",
+    ]
 
 
 @contextlib.contextmanager

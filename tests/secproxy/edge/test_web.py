@@ -44,6 +44,7 @@ class Web:
     process: subprocess.Popen[str]
     port: int
     home: Home
+    status_port: int
 
     def ask(self, path: str, ciphers: str = "") -> tuple[int, bytes]:
         """Fetch something as a station would, trusting the operator's root alone."""
@@ -83,9 +84,10 @@ def running_web(home: Home) -> Iterator[Web]:
     )
     assert process.stderr is not None
     try:
-        line = process.stderr.readline()
-        assert line.startswith("web ready on 127.0.0.1:"), line + process.stderr.read()
-        yield Web(process, int(line.rpartition(":")[2]), home)
+        count = 2 if "status_address" in home.settings.read_text() else 1
+        status, web = ["", *sorted(process.stderr.readline() for _ in range(count))][-2:]
+        assert web.startswith("web ready on 127.0.0.1:"), status + web + process.stderr.read()
+        yield Web(process, int(web.rpartition(":")[2]), home, int(status.rpartition(":")[2] or 0))
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

@@ -11,6 +11,7 @@ import pytest
 from pki.edge.ledger import certificates
 from pki.errors import ConflictError, NotFoundError
 from pki.holding import Holding, Keeper, KeyState
+from pki.revocation import Reason
 from tests.pki.edge.ledger.ledgers import LATER, THEN, certificate, empty_ledger
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from sqlite_utils import Database
 
-STEPS = ("seal", "abandon", "revoke")
+STEPS = ("seal", "abandon", "hold", "release", "revoke")
 
 
 def step(ledger: Database, name: str, number: int) -> None:
@@ -27,19 +28,32 @@ def step(ledger: Database, name: str, number: int) -> None:
         certificates.seal(ledger, number, b"der")
     elif name == "abandon":
         certificates.abandon(ledger, number)
+    elif name == "release":
+        certificates.release(ledger, number)
     else:
-        certificates.revoke(ledger, number, "superseded", "2026-02-01T00:00:00Z")
+        reason = Reason.CERTIFICATE_HOLD if name == "hold" else Reason.SUPERSEDED
+        certificates.revoke(ledger, certificates.by_serial(ledger, "1a"), reason, "2026-02-01T00:00:00Z")
 
 
 @pytest.mark.parametrize(
     ("way", "end"),
-    [((), "intended"), (("seal",), "valid"), (("abandon",), "abandoned"), (("seal", "revoke"), "revoked")],
+    [
+        ((), "intended"),
+        (("seal",), "valid"),
+        (("abandon",), "abandoned"),
+        (("seal", "hold"), "held"),
+        (("seal", "hold", "release"), "valid"),
+        (("seal", "hold", "revoke"), "revoked"),
+        (("seal", "revoke"), "revoked"),
+    ],
 )
 def test_each_way_that_is_allowed_ends_in_its_state_and_only_its_next_step_goes_on(
     tmp_path: Path, way: tuple[str, ...], end: str
 ) -> None:
     """The table of ways, walked: every other step from there is refused and changes nothing."""
-    onward = {"intended": {"seal", "abandon"}, "valid": {"revoke"}}.get(end, set())
+    onward = {"intended": {"seal", "abandon"}, "valid": {"hold", "revoke"}, "held": {"release", "revoke"}}.get(
+        end, set()
+    )
     with empty_ledger(tmp_path) as ledger:
         number = certificates.intend(ledger, certificate(), b"tbs")
         for name in way:

@@ -182,7 +182,7 @@ def test_lists_filter_by_station_and_by_what_ends_soon(home: Home) -> None:
         mine = await desk.ask(calls.ListCertificates(station="CP-002"), calls.Certificates)
         soon = clock.now() + dt.timedelta(days=30)
         ending = await desk.ask(calls.ListCertificates(expiring_before=soon), calls.Certificates)
-        return [row.station for row in mine.certificates], len(ending.certificates)
+        return [row.station for row in mine.certificates], len([row for row in ending.certificates if row.station])
 
     assert at_the_desk(home, story) == (["CP-002"], 0)
 

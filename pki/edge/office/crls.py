@@ -1,0 +1,227 @@
+"""Signing lists of revoked certificates: when one is due, how it comes to be, and who may have it.
+
+* Record before sign, as for certificates: the row with number and digest of the very bytes is on the disk before the
+  key is used, the signed list before anybody sees it, each with an audit entry.
+* A list is due when there is none, when half its life is over, or when something on it changed; the round of duties
+  bounds how often, so a thousand revocations in one round cost one signature a shard.
+* Entries are read and written in a thread on a connection of its own: a million of them hold nobody up.
+* Numbers are milliseconds of the clock or one more than the last, whichever is higher: they grow through restarts and
+  jump ahead when an older ledger is restored (RFC 5280 5.2.3).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+
+from pki import listing
+from pki.certificate import is_self_issued, key_id
+from pki.edge import calls, clock
+from pki.edge.crashpoints import reach
+from pki.edge.ledger import ceremonies, crls, restores
+from pki.edge.office.services import answering, shards_of
+from pki.errors import ConflictError, NotFoundError
+from pki.holding import Keeper
+from pki.revocation import is_half_spent
+from pki.services import Services
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from pki import audit
+    from pki.edge.commit import Tx
+    from pki.edge.office.desk import Desk, OwnCertificate
+    from pki.strength import Padding, SigningKey
+
+LIFE: Final = dt.timedelta(hours=24)  # of a list; a relying party that keeps it is a day behind at most
+ROOT_LIFE: Final = dt.timedelta(days=7)  # of a root's, whose key is to rest
+AT_ONCE: Final = 8  # lists recorded in one transaction; at a million entries in 32 shards about 13 MB
+SELF: Final = "authority"  # who acts, in the audit log
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Lists of one issuer that are to be signed. ``shards`` is into how many the whole is cut."""
+
+    issuer: OwnCertificate
+    which: tuple[int, ...]
+    shards: int
+    padding: Padding
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A list that was drafted, recorded and signed."""
+
+    row: int
+    draft: crls.Draft
+    der: bytes
+
+
+async def sign_due_crls(desk: Desk) -> int:
+    """Sign every list that is due; return how many that were. Where no address is set, none is ever due."""
+    if not desk.settings.status_url:
+        return 0
+    count = 0
+    for issuer in answering(desk):
+        shards = await shards_of(desk, issuer)
+        which = await desk.ledger.read(partial(_due, issuer=issuer, shards=shards))
+        count += len(await _sign(desk, Due(issuer, which, shards, desk.issuer(issuer.name).padding), SELF))
+    return count
+
+
+async def sign(desk: Desk, call: calls.SignCrls, who: str) -> calls.Crls:
+    """Sign lists that are asked for: what is due, or all now; in shards, or one list of all.
+
+    Where no address is set there is one list of all: a shard has to say of itself where it lies.
+    """
+    whole = call.whole or not desk.settings.status_url
+    for issuer in _named(desk, call.issuer):
+        shards = await shards_of(desk, issuer)
+        which = (crls.ALL,) if whole else tuple(range(shards))
+        if not whole and not call.now:
+            which = await desk.ledger.read(partial(_due, issuer=issuer, shards=shards))
+        await _sign(desk, Due(issuer, which, shards, desk.issuer(issuer.name).padding), who)
+    found = await listed(desk, calls.ListCrls(issuer=call.issuer), who)
+    return calls.Crls(tuple(row for row in found.crls if (row.shard == crls.ALL) is whole))
+
+
+def _named(desk: Desk, name: str) -> list[OwnCertificate]:
+    found = [own for own in answering(desk) if name in {"", own.name}]
+    if not found:
+        desk.mine(name)
+        cause = f"{name[:40]!r} signs no list here: its key lies elsewhere, or it is no authority that counts"
+        raise ConflictError("crl.elsewhere", cause, "Whoever holds its key signs its list; see 'bollard ca list'.")
+    return found
+
+
+async def listed(desk: Desk, call: calls.ListCrls, who: str) -> calls.Crls:  # noqa: ARG001 - one shape for all acts
+    """List the newest list of each shard, by issuer and shard."""
+    names = {key_id(own.certificate): own.name for own in desk.own.values()}
+    if call.issuer and call.issuer not in names.values():
+        desk.mine(call.issuer)
+    rows = [row for row in await desk.ledger.read(crls.valid) if names.get(row.issuer_key_id)]
+    found = (_row(desk, names[row.issuer_key_id], row) for row in rows if call.issuer in {"", names[row.issuer_key_id]})
+    return calls.Crls(tuple(sorted(found, key=lambda row: (row.issuer, row.shard))))
+
+
+async def fetch(desk: Desk, call: calls.FetchCrl, who: str) -> calls.Crl:  # noqa: ARG001 - one shape for all acts
+    """Return one list with its bytes."""
+    own = desk.own.get(call.issuer)
+    if own is None:
+        raise NotFoundError("crl.none", "no such list was signed", "'bollard crl show' lists those there are.")
+    if own.holding.keeper is Keeper.ELSEWHERE and call.shard == 0:
+        return await _from_elsewhere(desk, own)
+    look = partial(crls.body, issuer_key_id=key_id(own.certificate), shard=call.shard)
+    row, der = await desk.ledger.read(look)
+    return calls.Crl(_row(desk, own.name, row), der)
+
+
+async def _from_elsewhere(desk: Desk, own: OwnCertificate) -> calls.Crl:
+    """Return the newest list that came with a ceremony of an offline root."""
+    der = await desk.ledger.read(partial(ceremonies.newest_list, root_key_id=key_id(own.certificate)))
+    if der is None:
+        raise NotFoundError("crl.none", f"no list of {own.name!r} was imported", "Import the result of a ceremony.")
+    found = x509.load_der_x509_crl(der)
+    number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    begins, ends = found.last_update_utc, found.next_update_utc or found.last_update_utc
+    row = crls.Listed(0, key_id(own.certificate), 0, number, begins, ends, len(found))
+    return calls.Crl(_row(desk, own.name, row), der)
+
+
+def sweep(desk: Desk, tx: Tx) -> None:
+    """Give up what a crash left between two records."""
+    lost = crls.intended(tx.database)
+    for row in lost:
+        crls.abandon(tx.database, row.id)
+    if lost:
+        desk.record(tx, "crl.abandoned", SELF, {"lists": [[row.shard, row.number] for row in lost]})
+
+
+def _due(database: Database, issuer: OwnCertificate, shards: int) -> tuple[int, ...]:
+    key, now = key_id(issuer.certificate), clock.now()
+    back = max((each.moment for each in restores.every(database)), default=dt.datetime.min.replace(tzinfo=dt.UTC))
+    _, ends = crls.changes(database, key)
+    fresh = {
+        row.shard
+        for row in crls.valid(database)
+        if row.issuer_key_id == key
+        and not is_half_spent(row.this_update, row.next_update, now)
+        and row.this_update > back  # what came back from a backup may be older than what others have seen
+    }
+    return tuple(shard for shard in range(shards) if shard not in fresh or any(end % shards == shard for end in ends))
+
+
+async def _sign(desk: Desk, due: Due, who: str) -> list[Signed]:
+    """Draft, record, sign, record; what is returned may be handed out."""
+    signed: list[Signed] = []
+    key = desk.keys.key(due.issuer.name) if due.which else None
+    for which in (due.which[first : first + AT_ONCE] for first in range(0, len(due.which), AT_ONCE)):
+        reach("crl.planned")
+        drafts = await desk.ledger.read_apart(partial(_draft, due=due, which=which))
+        rows = await desk.ledger.write(partial(_intend, desk, due, drafts, who))
+        reach("crl.intended")
+        assert key is not None  # noqa: S101 - there is something to sign
+        ders = await asyncio.to_thread(_seal_each, drafts, due, key)
+        reach("crl.signed")
+        done = [Signed(*each) for each in zip(rows, drafts, ders, strict=True)]
+        await desk.ledger.write(partial(_seal, desk, due, done, who))
+        reach("crl.sealed")
+        signed += done
+    return signed
+
+
+def _draft(database: Database, due: Due, which: tuple[int, ...]) -> list[crls.Draft]:
+    key, now = key_id(due.issuer.certificate), clock.now()
+    seen, _ = crls.changes(database, key)
+    bases = crls.bases(database)
+    found = []
+    for shard in which:
+        last, since = crls.last(database, key, shard)
+        # A list of everything names no place: who checks the root itself, which points nowhere, would take no other.
+        whole = shard == crls.ALL or due.shards == 1
+        urls = () if whole else tuple(Services(base, due.issuer.name).crl(shard) for base in bases)
+        life = ROOT_LIFE if is_self_issued(due.issuer.certificate) else LIFE
+        frame = listing.Frame(due.issuer.certificate, _number(last), now, now + life, urls, due.padding)
+        tbs, entries = listing.write_tbs(frame, crls.entries(database, key, shard, due.shards, since))
+        digest = hashlib.sha256(tbs).digest()
+        found.append(crls.Draft(key, shard, frame.number, now, now + life, entries, digest, tbs, seen))
+    return found
+
+
+def _number(last: int) -> int:
+    return max(last + 1, int(clock.now().timestamp() * 1000))
+
+
+def _intend(desk: Desk, due: Due, drafts: list[crls.Draft], who: str, tx: Tx) -> list[int]:
+    rows = [crls.intend(tx.database, draft) for draft in drafts]
+    lists: audit.Json = [[draft.shard, draft.number, draft.entries, draft.digest.hex()] for draft in drafts]
+    desk.record(tx, "crl.intended", who, {"issuer": due.issuer.name, "lists": lists})
+    reach("crl.intending")
+    return rows
+
+
+def _seal_each(drafts: list[crls.Draft], due: Due, key: SigningKey) -> list[bytes]:
+    return [listing.seal(draft.tbs, due.issuer.certificate, key, due.padding) for draft in drafts]
+
+
+def _seal(desk: Desk, due: Due, signed: list[Signed], who: str, tx: Tx) -> None:
+    for each in signed:
+        crls.seal(tx.database, each.row, each.draft, due.shards, each.der)
+        news = calls.CrlChanged(due.issuer.name, each.draft.shard)
+        tx.after.append(partial(desk.board.publish, news))
+    lists: audit.Json = [[each.draft.shard, each.draft.number] for each in signed]
+    desk.record(tx, "crl.issued", who, {"issuer": due.issuer.name, "lists": lists})
+    reach("crl.sealing")
+
+
+def _row(desk: Desk, issuer: str, row: crls.Listed) -> calls.CrlRow:
+    base = desk.settings.status_url
+    url = "" if row.shard == crls.ALL or not base else Services(base, issuer).crl(row.shard)
+    return calls.CrlRow(issuer, row.shard, row.number, row.this_update, row.next_update, row.entries, url)

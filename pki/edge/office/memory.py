@@ -1,0 +1,37 @@
+"""What the authority remembers between two questions and could forget: all of it follows from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+LIVE_PER_SECOND: Final = 200.0  # answers signed for one asker alone, on average: about 5 % of a core
+LIVE_BURST: Final = 400.0  # and at once
+
+
+@dataclass(slots=True)
+class Budget:
+    """A token bucket; ``take`` says whether there is one left."""
+
+    rate: float = LIVE_PER_SECOND
+    burst: float = LIVE_BURST
+    _level: float = LIVE_BURST
+    _since: float = 0.0
+
+    def take(self, now: float) -> bool:
+        """Take one at a moment of a clock that only goes forward, in seconds."""
+        self._level = min(self.burst, self._level + (now - self._since) * self.rate)
+        self._since = now
+        if self._level < 1:
+            return False
+        self._level -= 1
+        return True
+
+
+@dataclass(slots=True)
+class Memory:
+    """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand."""
+
+    shards: dict[bytes, int] = field(default_factory=dict)
+    cursors: dict[bytes, int] = field(default_factory=dict)
+    live: Budget = field(default_factory=Budget)

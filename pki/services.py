@@ -1,0 +1,74 @@
+"""Where anybody can ask about a certificate of ours: the addresses that stand in it.
+
+* Status travels over plain HTTP: what is asked there is signed, and to check a TLS certificate before one may ask about
+  certificates would chase its own tail (RFC 5280 8, RFC 6960 A.1).
+* A CRL is cut into shards by serial number. How many is fixed for an issuer with its first certificate, since the
+  address of the shard stands in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID
+
+if TYPE_CHECKING:
+    from pki.names import CertificateSerial
+    from pki.profile import CertificateProfile
+
+SHARDS: Final = (
+    32  # per issuing CA; an entry has about 53 bytes: all of a million certificates revoked is 1.7 MB a shard
+)
+ROOT_SHARDS: Final = 1  # a root signs a handful of certificates
+SHARDS_MOST: Final = 256  # one byte of the serial chooses among them
+URL_LENGTH: Final = 200  # characters of the address that the others begin with
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The addresses of one issuer's services. ``base`` is ``http://HOST:PORT``, ``issuer`` the name of its key."""
+
+    base: str
+    issuer: str
+    shards: int = SHARDS
+
+    @property
+    def ocsp(self) -> str:
+        """Where OCSP is answered, for all issuers."""
+        return f"{self.base}/ocsp"
+
+    @property
+    def certificate(self) -> str:
+        """Where the issuer's own certificate lies."""
+        return f"{self.base}/ca/{self.issuer}.crt"
+
+    def crl(self, shard: int) -> str:
+        """Where one shard of its CRL lies."""
+        return f"{self.base}/crl/{self.issuer}/{shard}.crl"
+
+
+def shard_of(serial: CertificateSerial, shards: int) -> int:
+    """Return the shard that a certificate is listed in: its serial modulo their number."""
+    return serial.number % shards
+
+
+def pointers(profile: CertificateProfile, services: Services, serial: CertificateSerial) -> list[x509.ExtensionType]:
+    """Return what a certificate of this profile says of status services; never critical (RFC 5280 4.2.1.13, 4.2.2.1).
+
+    The place of the issuer's certificate comes with either of the two.
+    """
+    found: list[x509.ExtensionType] = []
+    if profile.crl:
+        place = x509.UniformResourceIdentifier(services.crl(shard_of(serial, services.shards)))
+        found.append(x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]))
+    if profile.crl or profile.ocsp:
+        asked = [(AuthorityInformationAccessOID.OCSP, services.ocsp)] if profile.ocsp else []
+        asked.append((AuthorityInformationAccessOID.CA_ISSUERS, services.certificate))
+        found.append(
+            x509.AuthorityInformationAccess(
+                [x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for kind, url in asked]
+            )
+        )
+    return found

@@ -1,0 +1,110 @@
+"""Signs CRLs and OCSP answers: the raw signature, and the words that name its algorithm.
+
+Certificates are signed elsewhere (``pki.issue``), through a token that only the lint gives. Here as there, a signature
+is verified before anybody sees it: a fault in the machine can spoil one, and a spoilt one can give the key away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+from pki import encode
+from pki.der import NULL
+from pki.errors import RefusedError
+from pki.strength import KeyKind, Padding, kind_of, signing_hash, signing_padding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+    from pki.strength import SigningHash, SigningKey
+
+_NAMES: Final[Mapping[KeyKind, str]] = {
+    KeyKind.EC_P256: "1.2.840.10045.4.3.2",
+    KeyKind.EC_P384: "1.2.840.10045.4.3.3",
+    KeyKind.EC_P521: "1.2.840.10045.4.3.4",
+    KeyKind.ED25519: "1.3.101.112",
+    KeyKind.ED448: "1.3.101.113",
+    KeyKind.ML_DSA_44: "2.16.840.1.101.3.4.3.17",
+    KeyKind.ML_DSA_65: "2.16.840.1.101.3.4.3.18",
+    KeyKind.ML_DSA_87: "2.16.840.1.101.3.4.3.19",
+}
+"""What signatures of these kinds of key are called, each with its hash (RFC 5758 3.2, 8410 3, 9881 2)."""
+_RSA_SHA256, _RSA_PSS, _MGF1 = "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
+_SHA256: Final = encode.sequence(encode.oid("2.16.840.1.101.3.4.2.1"), encode.write(NULL))
+_SALT: Final = 32  # bytes; as long as the hash, RFC 4055 3.1
+
+
+def algorithm(key: CertificatePublicKeyTypes, padding: Padding = Padding.PKCS1) -> bytes:
+    """Return the AlgorithmIdentifier, in DER, of our signatures under this key (RFC 4055 3.1 and 5 for RSA)."""
+    if not isinstance(key, rsa.RSAPublicKey):
+        kind = kind_of(key)
+        if kind is None:
+            raise ValueError("no CRL or answer is signed with a key of this kind")
+        return encode.sequence(encode.oid(_NAMES[kind]))
+    if padding is Padding.PKCS1:
+        return encode.sequence(encode.oid(_RSA_SHA256), encode.write(NULL))
+    parameters = (
+        encode.explicit(0, _SHA256),
+        encode.explicit(1, encode.sequence(encode.oid(_MGF1), _SHA256)),
+        encode.explicit(2, encode.integer(_SALT)),
+    )
+    return encode.sequence(encode.oid(_RSA_PSS), encode.sequence(*parameters))
+
+
+def sign(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes:
+    """Sign these bytes, and verify the result. Raises ``RefusedError("signature.spoilt")``."""
+    using = signing_hash(key.public_key())
+    signature = _sign(key, tbs, using, padding)
+    try:
+        _verify(key.public_key(), signature, tbs, using, padding)
+    except InvalidSignature:
+        raise RefusedError(
+            "signature.spoilt",
+            "a new signature does not verify, so it was thrown away",
+            "Ask again; when it happens twice, suspect the machine or the token that holds the key.",
+        ) from None
+    return signature
+
+
+def _sign(key: SigningKey, tbs: bytes, using: SigningHash | None, padding: Padding) -> bytes:
+    match key:
+        case ec.EllipticCurvePrivateKey() if using is not None:
+            return key.sign(tbs, ec.ECDSA(using))
+        case rsa.RSAPrivateKey() if using is not None:
+            return key.sign(tbs, signing_padding(key.public_key(), padding) or PKCS1v15(), using)
+        case (
+            ed25519.Ed25519PrivateKey()
+            | ed448.Ed448PrivateKey()
+            | mldsa.MLDSA44PrivateKey()
+            | mldsa.MLDSA65PrivateKey()
+            | mldsa.MLDSA87PrivateKey()
+        ):
+            return key.sign(tbs)
+        case _:
+            raise ValueError("no CRL or answer is signed with a key of this kind")
+
+
+def _verify(
+    key: CertificatePublicKeyTypes, signature: bytes, tbs: bytes, using: SigningHash | None, padding: Padding
+) -> None:
+    match key:
+        case ec.EllipticCurvePublicKey() if using is not None:
+            key.verify(signature, tbs, ec.ECDSA(using))
+        case rsa.RSAPublicKey() if using is not None:
+            key.verify(signature, tbs, signing_padding(key, padding) or PKCS1v15(), using)
+        case (
+            ed25519.Ed25519PublicKey()
+            | ed448.Ed448PublicKey()
+            | mldsa.MLDSA44PublicKey()
+            | mldsa.MLDSA65PublicKey()
+            | mldsa.MLDSA87PublicKey()
+        ):
+            key.verify(signature, tbs)
+        case _:
+            raise ValueError("no CRL or answer is signed with a key of this kind")

@@ -1,0 +1,50 @@
+"""Lists of revoked certificates by command: seen, signed, and written out for others to serve."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Bollard
+
+
+def test_lists_are_signed_and_written_out(bollard: Bollard, tmp_path: Path) -> None:
+    """Each shard in a file; a second time only with ``--yes``, and numbers grow."""
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    told = bollard("-o", "json", "crl", "publish", "station", "--out", str(folder))
+    files = sorted(folder.iterdir())
+    lists = [x509.load_der_x509_crl(file.read_bytes()) for file in files]
+
+    assert told.code == 0
+    assert len(told.rows("crls")) == len(files) == 32
+    assert {crl.issuer.rfc4514_string() for crl in lists} == {"CN=Bollard Station CA,O=Test Charging"}
+    assert bollard("crl", "publish", "station", "--out", str(folder)).code == 7
+    assert bollard("--yes", "crl", "publish", "station", "--now", "--out", str(folder)).code == 0
+    numbers = {str(row["number"]) for row in bollard("-o", "json", "crl", "show", "station").rows("crls")}
+    assert not numbers & {str(row["number"]) for row in told.rows("crls")}
+
+
+def test_one_list_of_all_is_written_where_it_is_asked_for(bollard: Bollard, tmp_path: Path) -> None:
+    """OpenSSL reads it."""
+    assert bollard("crl", "publish", "csms", "--whole", "--out", str(tmp_path)).code == 0
+    argv = ["openssl", "crl", "-inform", "DER", "-in", str(tmp_path / "csms.crl"), "-noout", "-text"]
+    said = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+
+    assert "No Revoked Certificates" in said
+    assert "Issuing Distribution Point" not in said
+
+
+def test_what_is_not_there_is_said(bollard: Bollard) -> None:
+    """An empty table before the first, an error for an authority that is none, nothing done by a dry run."""
+    assert bollard("-o", "json", "crl", "show").rows("crls") == []
+    assert bollard("crl", "show", "nobody").code == 4
+    assert bollard("crl", "publish", "nobody").code == 4
+    assert "crl.elsewhere" in bollard("crl", "publish", "ocsp").err
+    assert bollard("--dry-run", "crl", "publish").code == 0
+    assert bollard("-o", "json", "crl", "show").rows("crls") == []

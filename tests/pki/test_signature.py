@@ -1,0 +1,56 @@
+"""Signatures of lists and answers: each kind of key under its own name, and none that does not verify."""
+
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from pki import signature
+from pki.der import read_box
+from pki.errors import RefusedError
+from pki.strength import Padding, signing_hash, signing_padding
+from tests.pki.papers import key
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448", "mldsa44"])
+def test_the_algorithm_is_named_as_the_library_names_it(kind: str) -> None:
+    """RFC 5758 3.2, 4055 5, 8410 3: parameters are absent, NULL for RSA alone."""
+    holder = key(kind)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    request = x509.CertificateSigningRequestBuilder(name).sign(holder, signing_hash(holder.public_key()))
+
+    assert read_box(request.public_bytes(Encoding.DER)).boxes()[1].raw == signature.algorithm(holder.public_key())
+    assert signature.sign(holder, b"to be signed")
+
+
+def test_rsa_with_pss_is_named_with_its_hash_its_mask_and_its_salt() -> None:
+    """RFC 4055 3.1, as the library writes it for an issuer that signs so."""
+    holder = key("rsa2048")
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    using = signing_padding(holder.public_key(), Padding.PSS)
+    request = x509.CertificateSigningRequestBuilder(name).sign(holder, hashes.SHA256(), rsa_padding=using)
+    parts = read_box(request.public_bytes(Encoding.DER)).boxes()
+
+    assert parts[1].raw == signature.algorithm(holder.public_key(), Padding.PSS)
+    assert signature.sign(holder, b"to be signed", Padding.PSS)
+
+
+def test_a_signature_that_does_not_verify_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a fault in memory would spoil it."""
+    other = key("p256", "other")
+    assert isinstance(other, ec.EllipticCurvePrivateKey)
+    foreign = other.sign(b"to be signed", ec.ECDSA(signing_hash(other.public_key())))  # type: ignore[arg-type]  # P-256 has a hash
+    monkeypatch.setattr(signature, "_sign", lambda *_: foreign)
+
+    with pytest.raises(RefusedError, match=r"signature\.spoilt"):
+        signature.sign(key("p256"), b"to be signed")
+
+
+def test_a_curve_that_nothing_is_signed_with_is_a_fault_of_ours() -> None:
+    """Such a key never becomes an authority's."""
+    with pytest.raises(ValueError, match="kind"):
+        signature.sign(key("p192"), b"x")
