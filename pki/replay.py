@@ -155,6 +155,12 @@ def _taken(what: Mapping[str, object]) -> tuple[Order, ...]:
     return (Put("certificate", _text(what, "serial"), said), *made_room, waited, Put("own_key", name, held))
 
 
+def _taken_over(entry: Entry) -> tuple[Order, ...]:
+    """From an offline root come certificates in the same way, and the ceremony itself."""
+    kept = _told(entry.what, "root_key_id", "crl_number", "crl_sha256", "imported")
+    return (*_taken_in(entry), Put("ceremony", _text(entry.what, "transcript"), kept))
+
+
 def _held(entry: Entry) -> tuple[Order, ...]:
     said = _told(entry.what, "reason", "revoked_at")
     return (Change("certificate", _text(entry.what, "serial"), {**said, "status": "held"}),)
@@ -230,7 +236,6 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "key.retired": _retired,
     "home.founded": _founded,
     "issuer.imported": _taken_in,
-    "ceremony.imported": _taken_in,
     "anchor.added": _anchor_added,
     "anchor.removed": _anchor_removed,
     "firmware.imported": _imported,
@@ -238,6 +243,7 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "download.started": _download("started"),
     "download.completed": _download("complete"),
     "home.restored": _restored,
+    "ceremony.imported": _taken_over,
 }
 """Each act that changes a row, and what it makes of it."""
 

@@ -31,7 +31,7 @@ class RootList:
     next_update: dt.datetime
     revoked: tuple[Revoked, ...]
 
-    def build_with(self, key: SigningKey) -> x509.CertificateRevocationList:
+    def signed_with(self, key: SigningKey) -> x509.CertificateRevocationList:
         """Sign it, with a throw-away key to see its bytes, or with the root's own."""
         builder = x509.CertificateRevocationListBuilder(self.issuer.subject, self.this_update, self.next_update)
         for each in self.revoked:

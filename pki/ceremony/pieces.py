@@ -86,7 +86,7 @@ class ListPiece:
 
     def sign(self, key: SigningKey) -> bytes:
         """Sign it and see that exactly the intended bytes were signed."""
-        made = self.intended.build_with(key)
+        made = self.intended.signed_with(key)
         if not hmac.compare_digest(made.tbs_certlist_bytes, self.tbs) or not made.is_signature_valid(
             self.intended.issuer.public_key()  # type: ignore[arg-type] # an authority's key, which the lint has seen
         ):
@@ -163,4 +163,4 @@ def _list(ceremony: Ceremony, root: x509.Certificate, twin: Twin) -> Piece:
         says = "the root has expired, so that no list of it would be valid"
         refuse_errors([error("ceremony.list", "RFC 5280 5.1.2.5", says)], "ceremony.refused", "the list", _ADVICE)
     intended = RootList(root, terms.number, start, end, terms.revoked)
-    return ListPiece(intended, intended.build_with(twin(root.public_key())).tbs_certlist_bytes)
+    return ListPiece(intended, intended.signed_with(twin(root.public_key())).tbs_certlist_bytes)

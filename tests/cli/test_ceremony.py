@@ -14,7 +14,7 @@ from cli.main import run
 from pki.ceremony.terms import Witness
 from pki.edge import networks
 from pki.errors import InputError
-from tests.ceremonies import Held, ceremony, requests_in
+from tests.ceremonies import Held, ceremony, requests_in, waiting_home
 from tests.cli.conftest import Told
 
 if TYPE_CHECKING:
@@ -185,6 +185,12 @@ def test_a_request_is_printed_for_the_next_ceremony(bollard: Bollard, home: Path
 
     assert told.out == (home / "ca" / "csms-2.csr").read_text()
     assert "recorded in the audit log at" in told.err
+
+
+def test_status_says_that_a_home_waits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the command that ends it; a whole home says nothing of the kind."""
+    assert run(["--home", str(waiting_home(tmp_path).path), "status"]) == 0
+    assert "bollard ca ceremony import" in capsys.readouterr().err
 
 
 def test_on_a_terminal_each_witness_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,9 @@ from pki import replay
 from pki.replay import Change, Drop, Entry, Order, Put, key_of, orders, read_entry
 
 HELD: dict[str, str | int | None] = dict.fromkeys(("role", "serial", "slot", "state", "keeper"))
+CAME: dict[str, str | int | None] = dict.fromkeys(
+    ("issuer_key_id", "subject", "issuer", "purpose", "not_before", "not_after", "tbs_sha256", "der_sha256")
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -54,6 +57,15 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
                 Change("own_key", "a", {"state": "old"}),
                 Drop("own_key", "b", must=False),
                 Put("own_key", "b", {**HELD, "serial": "1a", "state": "active"}),
+            ),
+        ),
+        (
+            entry("ceremony.imported", {"transcript": "d", "rows": [{"serial": "1a", "holds": "root"}, "nonsense"]}),
+            (
+                Put("certificate", "1a", {**CAME, "status": "valid", "station": "", "reason": "", "revoked_at": ""}),
+                Drop("own_key", "root", must=False),
+                Put("own_key", "root", {**HELD, "serial": "1a"}),
+                Put("ceremony", "d", dict.fromkeys(("root_key_id", "crl_number", "crl_sha256", "imported"))),
             ),
         ),
         (

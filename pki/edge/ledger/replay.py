@@ -54,6 +54,9 @@ TABLES: Final[Mapping[str, str]] = {
         SELECT station AS "key", digest, message_id, expires, lower(hex(token_hash)) AS token_sha256, size,
             served > 0 AS started, complete, audit_index
         FROM download""",
+    "ceremony": """
+        SELECT digest AS "key", lower(hex(root_key_id)) AS root_key_id, crl_number, sha256(crl) AS crl_sha256, imported
+        FROM ceremony""",
     "restore": """
         SELECT cast(audit_index AS TEXT) AS "key", moment, from_size, replaced_size FROM restore""",
 }

@@ -23,7 +23,7 @@ from pki.edge.keys import throwaway_key, write_private
 from pki.edge.ledger import anchors, ceremonies
 from pki.edge.office.anchors import our_issuers
 from pki.edge.office.authorities import BELOW, certify, export, keep
-from pki.edge.office.desk import OwnCertificate
+from pki.edge.office.desk import OwnCertificate, sha256
 from pki.edge.office.root_requests import SLOTS, key_names
 from pki.errors import BollardError, ConflictError, InputError, RefusedError
 from pki.findings import Finding, error, refuse_errors
@@ -118,21 +118,20 @@ def _adopt(desk: Desk, found: Replayed, who: str, tx: Tx) -> int:
     own = [OwnCertificate(_holding(desk, due), found.certificates[due.name]) for due in found.ceremony.certificates]
     root = _root(desk, found.root)
     taken = [keep(desk, each, _row(each, found.root), tx) for each in [*([root] if root else []), *own]]
-    terms = found.ceremony.crl
-    ceremonies.add(tx.database, found.digest, key_id(found.root), terms.number, found.crl, clock.now())
+    terms, now = found.ceremony.crl, clock.now()
+    ceremonies.add(tx.database, found.digest, key_id(found.root), terms.number, found.crl, now)
     tx.after.append(partial(_tell, desk, tuple(anchors.every(tx.database))))
     reach("import.adopting")
-    return desk.record(tx, "ceremony.imported", who, {**_what(found), "taken": taken})
+    return desk.record(tx, "ceremony.imported", who, {**_what(found), "taken": taken, "imported": clock.stamp(now)})
 
 
 def _what(found: Replayed) -> dict[str, Json]:
-    made = {name: f"{certificate.serial_number:x}" for name, certificate in found.certificates.items()}
     return {
         "transcript": found.digest,
         "file": found.ceremony.digest,
-        "root": found.history.root,
-        "certificates": made,
+        "root_key_id": key_id(found.root).hex(),
         "crl_number": found.ceremony.crl.number,
+        "crl_sha256": sha256(found.crl),
         "networks": found.networks,
     }
 

@@ -17,7 +17,7 @@ DAY = dt.timedelta(days=1)
 
 def made(*revoked: Revoked) -> x509.CertificateRevocationList:
     """A list of the root's."""
-    return RootList(root().certificate, 7, NOW, NOW + DAY, revoked).build_with(key("p384", "root"))
+    return RootList(root().certificate, 7, NOW, NOW + DAY, revoked).signed_with(key("p384", "root"))
 
 
 def test_an_empty_list_has_its_number_its_scope_and_its_issuer_s_key() -> None:

@@ -32,13 +32,14 @@ def test_every_question_travels_whole(kind: type[calls.Call]) -> None:
 
 
 def _example(kind: type[calls.Call]) -> calls.Call:
-    examples = {
+    examples: dict[str, object] = {
         "str": "text",
         "bytes": b"\x30\x00",
         "int": 3,
         "bool": True,
         "dt.datetime": dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
     }
+    examples["dict[str, bytes]"] = {"name": b"content"}
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         name = str(kind.__annotations__[field.name]).removesuffix(" | None")

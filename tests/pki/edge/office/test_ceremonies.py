@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -181,6 +183,27 @@ def test_watchers_are_told_whom_to_trust(tmp_path: Path) -> None:
     assert isinstance(trust, calls.TrustChanged)
     assert {row.name for row in trust.issuers} == {"root", "csms", "station"}
     assert isinstance(credentials, calls.CredentialsChanged)
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("UPDATE ceremony SET crl = x'00'", "ceremony"),
+        ("UPDATE ceremony SET crl_number = 0", "ceremony"),
+        ("DELETE FROM ceremony", "ceremony"),
+        ("UPDATE own_key SET keeper = 'here' WHERE name = 'root'", "own_key"),
+        ("UPDATE certificate SET tbs = x'00' WHERE purpose = 'root'", "certificate"),
+    ],
+)
+def test_what_was_taken_over_is_held_against_the_log(tmp_path: Path, sql: str, kind: str) -> None:
+    """Every row that came is told by the entry: an older list or another root cannot be slipped in."""
+    home = waiting_home(tmp_path)
+    take(home, ceremony_of(home, tmp_path / "c").call)
+    assert ask_once(home, calls.VerifyAudit(), calls.AuditVerified).rows_in_part == 0
+    with closing(sqlite3.connect(home.ledger)) as stranger, stranger:
+        stranger.execute(sql)
+    with pytest.raises(RefusedError, match=rf"audit\.rows.*{kind}"):
+        ask_once(home, calls.VerifyAudit(), calls.AuditVerified)
 
 
 def test_a_damaged_result_changes_nothing(tmp_path: Path) -> None:
