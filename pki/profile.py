@@ -240,11 +240,7 @@ def _read(given: _Keys) -> tuple[list[Finding], AsRead]:
 
 def _judge(given: _Keys, raw: AsRead, unsure: AbstractSet[str]) -> list[Finding]:
     judged = ((rule, rule.judge(raw)) for rule in RULES if unsure.isdisjoint(rule.keys))
-    return [
-        _mistake("profile.value", rule.clause, given, rule.keys[0], f"{says} ({rule.clause})")
-        for rule, says in judged
-        if says
-    ]
+    return [_mistake("profile.value", rule.clause, given, rule.keys[0], says) for rule, says in judged if says]
 
 
 def _make(name: str, raw: AsRead) -> CertificateProfile:
@@ -272,7 +268,7 @@ def _make(name: str, raw: AsRead) -> CertificateProfile:
 
 
 def _wrong(name: str, mistakes: Sequence[Finding]) -> InputError:
-    says = "; ".join(mistake.says for mistake in mistakes)
+    says = "; ".join(mistake.says + f" ({mistake.clause})" * bool(mistake.clause) for mistake in mistakes)
     return InputError(
         "profile.wrong",
         f"certificate profile {name[:64]!r}: {says[:2000]}",

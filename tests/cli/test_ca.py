@@ -195,7 +195,9 @@ def test_a_certificate_profile_is_checked_before_it_is_used(bollard: Bollard, tm
     assert told.code == 2
     assert "line 5: days = 0" in told.err
     assert "RFC 5280 4.1.2.5" in told.err
-    assert "line 12: 'colour'" in told.err
+    assert f"line {len(bad.read_text().splitlines())}: 'colour'" in told.err
+    assert told.err.count("outside 1..36525 (RFC 5280 4.1.2.5)") == 2  # in the cause, and as a finding of its own
+    assert "(RFC 5280 4.1.2.5) (RFC 5280 4.1.2.5)" not in told.err
 
 
 def test_a_home_with_a_wrong_profile_answers_nothing_else(bollard: Bollard, home: Path) -> None:

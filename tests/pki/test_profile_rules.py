@@ -31,6 +31,7 @@ BROKEN = [
     {"path_length": 0},
     {"san": SanRule.DNS},
     {"country": CountryRule.SECC_ID},
+    {"crl": True, "purpose": CertificatePurpose.ROOT, "is_ca": True, "key_usage": [KeyUse.KEY_CERT_SIGN]},
     {"purpose": OCSP},
     {"purpose": SIGNER},
     {"purpose": OPERATOR},
