@@ -60,9 +60,9 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
             ),
         ),
         (
-            entry("ceremony.imported", {"transcript": "d", "rows": [{"serial": "1a", "holds": "root"}, "nonsense"]}),
+            entry("ceremony.imported", {"transcript": "d", "taken": [{"serial": "1a", "holds": "root"}, "nonsense"]}),
             (
-                Put("certificate", "1a", {**CAME, "status": "valid", "station": "", "reason": "", "revoked_at": ""}),
+                Put("certificate", "1a", {**CAME, "station": None, "status": "valid", "reason": "", "revoked_at": ""}),
                 Drop("own_key", "root", must=False),
                 Put("own_key", "root", {**HELD, "serial": "1a"}),
                 Put("ceremony", "d", dict.fromkeys(("root_key_id", "crl_number", "crl_sha256", "imported"))),
