@@ -20,6 +20,7 @@ from pki.edge.office.backups import check_file
 from pki.edge.office.credentials import read_chain
 from pki.edge.office.records import proved
 from pki.errors import BollardError
+from pki.holding import KeyState
 from pki.replay import read_entry
 
 if TYPE_CHECKING:
@@ -101,7 +102,8 @@ def _newest(database: Database, size: int) -> dt.datetime:
 def _own(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
     given = bool(desk.settings.server_certificates)
     for own in desk.own.values():
-        if not (given and own.purpose == "server"):  # not presented while others are
+        unused = given and own.purpose == "server"  # not presented while others are
+        if not unused and own.holding.state is not KeyState.RETIRED:
             yield _row("our certificate", own.name, own.certificate, RENEWED_BY.get(own.purpose, SUCCESSOR))
 
 

@@ -29,6 +29,13 @@ def test_a_fresh_home_lists_all_that_ends_and_nothing_failed(tmp_path: Path) -> 
     assert told.audit_size == 13
 
 
+def test_a_key_that_was_retired_may_end(tmp_path: Path) -> None:
+    """Nothing rests on it any more, so nobody is warned of it."""
+    home = make_home(tmp_path)
+    tamper(home, "UPDATE own_key SET state = 'retired' WHERE name = 'ocsp'")
+    assert "ocsp" not in {row.name for row in at_the_desk(home, examine).expiring}
+
+
 def test_trust_in_others_ends_as_well(tmp_path: Path) -> None:
     """A manufacturer's root that runs out stops its updates."""
 
