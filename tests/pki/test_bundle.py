@@ -6,7 +6,7 @@ import contextlib
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pki.bundle import CERTIFICATE_BYTES_MOST, CERTIFICATES_MOST, LISTS_MOST, read_bundle, read_lists
@@ -120,6 +120,8 @@ def test_lists_are_read_in_the_same_way() -> None:
             read_lists(content)
 
 
+@pytest.mark.filterwarnings("ignore")  # of a library, about values that are strange by intention
+@settings(deadline=None)
 @given(st.integers(0, len(LEAF.der) - 1), st.integers(0, 255), st.integers(0, len(LEAF.der)))
 def test_any_bytes_are_a_bundle_or_refused(place: int, byte: int, end: int) -> None:
     """One kind of error, whatever is in the file."""

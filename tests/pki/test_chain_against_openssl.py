@@ -317,6 +317,7 @@ def _is_station_for_any_use(case: Case, ours: Chain) -> bool:
     return case.purpose is Purpose.STATION and any(any_use in each.public_bytes(Encoding.DER) for each in ours.path)
 
 
+@pytest.mark.filterwarnings("ignore")  # of a library, about values that are strange by intention
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(case=cases())
 def test_what_bollard_accepts_openssl_accepts(case: Case) -> None:
@@ -325,6 +326,7 @@ def test_what_bollard_accepts_openssl_accepts(case: Case) -> None:
 
 
 @pytest.mark.deep
+@pytest.mark.filterwarnings("ignore")  # of a library, about values that are strange by intention
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(case=cases())
 def test_what_bollard_accepts_openssl_accepts_thousands_of_times(case: Case) -> None:
