@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("name", "purpose", "state", "subject", "not_after", "key_id", "slot", "keeper")
 COLUMNS = ("name", "purpose", "state", "keeper", "subject", "not_after")
+STEP_FIELDS = ("number", "says", "done", "total", "command", "clause")
 PROFILE_COLUMNS = ("name", "purpose", "lifetime", "longest", "keys", "versions", "source")
 KEY_PASSWORD = "BOLLARD_KEY_PASSWORD"  # noqa: S105 - the name of the variable, not its content
 TRUST_FIELDS = ("purpose", "vendor", "subject", "not_after", "key_id")
@@ -164,6 +165,46 @@ def trust_remove(asked: Asked, keyid: str, purpose: str) -> None:
     """Trust a certificate no longer; KEYID as 'ca trust list' prints it, or its beginning."""
     asked.confirm(f"Trust {keyid} no longer for {purpose}?")
     asked.done(asked.change(calls.RemoveAnchor(keyid, purpose), calls.Done).audit_index)
+
+
+@ca.command()
+@click.argument("slot")
+@click.option("--plan", is_flag=True, help="Show the steps from here to the end, and how far each is; make nothing.")
+@click.option("--under", default="", help="Root that signs it; the one in use else.")
+@click.option("--name", default="", help="Its common name; the former's with a number else.")
+@click.option("--days", type=click.IntRange(1, 36500), help="Days it is valid; the certificate profile says else.")
+@pass_asked
+def rollover(asked: Asked, slot: str, *, plan: bool, under: str, name: str, days: int | None) -> None:
+    """Make the successor of the authority in SLOT (csms, station, root): trusted at once, in use once activated."""
+    if plan:
+        found = asked.ask(calls.ShowRollover(slot), calls.Rollover)
+        return asked.rows("steps", [row_of(each, STEP_FIELDS) for each in found.steps], STEP_FIELDS)
+    made = asked.change(calls.RollOver(slot, under, name, days or 0), calls.RolledOver)
+    note(f"made {made.issuer.name}; next: bollard ca rollover {slot} --plan")
+    record: dict[str, Plain] = {"issuer": row_of(made.issuer, FIELDS)}
+    if made.link:
+        record["link"] = row_of(made.link, FIELDS)
+    return asked.done(made.audit_index, record)
+
+
+@ca.command()
+@click.argument("name")
+@pass_asked
+def activate(asked: Asked, name: str) -> None:
+    """Take one of our authorities into use; the one in use before becomes old, and its certificates still count."""
+    done = asked.change(calls.ActivateIssuer(name), calls.Activated)
+    if done.unconfirmed:
+        note(f"{done.unconfirmed} stations are not known to trust its root; see 'bollard ca rollover root --plan'")
+    asked.done(done.audit_index, {"name": name, "unconfirmed": done.unconfirmed})
+
+
+@ca.command()
+@click.argument("name")
+@pass_asked
+def retire(asked: Asked, name: str) -> None:
+    """Trust one of our authorities no longer; refused while a certificate or a station still needs it."""
+    asked.confirm(f"Trust {name} no longer, for good?")
+    asked.done(asked.change(calls.RetireIssuer(name), calls.Done).audit_index, {"name": name})
 
 
 def _chain(asked: Asked, name: str) -> str:

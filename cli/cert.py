@@ -16,14 +16,16 @@ from cli.verify import verify
 from cli.words import CERTIFICATE_SERIAL, IDENTITY, SPAN
 from pki.edge import calls
 from pki.errors import BollardError, InputError, PartialError
+from pki.names import StationIdentity
 from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
     import datetime as dt
 
-    from pki.names import CertificateSerial, StationIdentity
+    from pki.names import CertificateSerial
 
 FIELDS = ("serial", "subject", "issuer", "not_before", "not_after", "status", "station", "purpose", "issuer_key_id")
+SUPERSEDED = "superseded"  # RFC 5280 5.3.1
 COLUMNS = ("serial", "status", "station", "purpose", "not_after", "subject")
 
 
@@ -49,18 +51,58 @@ cert.add_command(lint)
     "--days", type=click.IntRange(1, 36500), help="Days it is valid; the certificate profile says how many else."
 )
 @click.option("--out", help="File for the PEM chain, in place of stdout.")
+@click.option("--supersede", is_flag=True, help="Revoke the station's older certificates at once, not after a while.")
 @pass_asked
 def issue(
-    asked: Asked, /, station: StationIdentity | None, csr: str, days: int | None, out: str | None, **words: str
+    asked: Asked,
+    /,
+    station: StationIdentity | None,
+    csr: str,
+    days: int | None,
+    out: str | None,
+    *,
+    supersede: bool,
+    **words: str,
 ) -> None:
     """Issue a certificate for a CSR and print its PEM chain: for a station unless a profile is named."""
+    call = calls.IssueCertificate(str(station or ""), _request(csr), days or 0, **_names(words))
+    _issue(asked, call, out, supersede=supersede)
+
+
+@cert.command()
+@click.option("--station", type=IDENTITY, required=True, help="Identity of the station it is for.")
+@click.option("--csr", required=True, help="File with the station's new PEM request; - reads the input.")
+@click.option(
+    "--days", type=click.IntRange(1, 36500), help="Days it is valid; the certificate profile says how many else."
+)
+@click.option("--out", help="File for the PEM chain, in place of stdout.")
+@click.option("--supersede", is_flag=True, help="Revoke the station's older certificates at once, not after a while.")
+@pass_asked
+def renew(
+    asked: Asked, station: StationIdentity, csr: str, days: int | None, out: str | None, *, supersede: bool
+) -> None:
+    """Issue the successor of a station's certificate; the former is revoked once the new one was in use for a while."""
+    _valid_of(asked, station)
+    _issue(asked, calls.IssueCertificate(str(station), _request(csr), days or 0), out, supersede=supersede)
+
+
+def _request(csr: str) -> str:
+    """Read a request, so that a wrong file is told before anything is asked."""
     from pki.request import read_request
 
-    path = free_to_write(out, replace=asked.yes) if out else None
     text = read_text(csr)
     read_request(text)
-    call = calls.IssueCertificate(str(station or ""), text, days or 0, **_names(words))
+    return text
+
+
+def _issue(asked: Asked, call: calls.IssueCertificate, out: str | None, *, supersede: bool) -> None:
+    path = free_to_write(out, replace=asked.yes) if out else None
+    if supersede and not call.station:
+        raise InputError("usage", "only a station's older certificates are superseded", "Name it with --station.")
     issued = asked.change(call, calls.CertificateIssued)
+    if supersede:
+        former = _valid_of(asked, StationIdentity.parse(call.station))
+        _revoke_each(asked, [each for each in former if each != issued.certificate.serial], SUPERSEDED)
     if path:
         write_out(path, issued.chain, replace=asked.yes)
     elif asked.output is Output.TABLE:

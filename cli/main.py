@@ -59,6 +59,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "doctor": "cli.doctor",
     "backup": "cli.backup",
     "restore": "cli.backup",
+    "rotate": "cli.rotate",
     "explain": "cli.explain",
     "ca": "cli.ca",
     "cert": "cli.cert",

@@ -139,6 +139,17 @@ def enable(asked: Asked, identity: StationIdentity) -> None:
     _set_status(asked, identity, StationStatus.ACTIVE)
 
 
+@station.command()
+@click.argument("identities", type=IDENTITY, nargs=-1, required=True)
+@click.option("--root", required=True, help="Name of the root, as 'bollard ca list' prints it.")
+@pass_asked
+def confirm(asked: Asked, identities: tuple[StationIdentity, ...], root: str) -> None:
+    """Note that stations have a root of ours installed, so that the one before it may be retired."""
+    names = tuple(map(str, identities))
+    done = asked.change(calls.ConfirmTrust(names, root), calls.Done)
+    asked.done(done.audit_index, {"root": root, "stations": [*names]})
+
+
 def _set_status(asked: Asked, identity: StationIdentity, status: StationStatus) -> None:
     asked.done(asked.change(calls.SetStationStatus(str(identity), status.value), calls.Done).audit_index)
 

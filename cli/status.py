@@ -10,6 +10,7 @@ import click
 
 from cli.asked import Asked, pass_asked
 from cli.render import Output, note, row_of
+from cli.rotate import DUE_FIELDS, due_next
 from pki.edge import calls
 
 if TYPE_CHECKING:
@@ -33,13 +34,16 @@ def status(asked: Asked) -> None:
     if not found:
         note("this home waits for its offline root: bollard ca ceremony import FOLDER --digest DIGEST")
     issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
+    rotation = asked.ask(calls.ShowRotation(), calls.Rotation)
+    due: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotation.due]
     if asked.output is not Output.TABLE:
-        return asked.record({"home": str(home.path), "processes": processes, "counts": counts, "issuers": issuers})
+        machine: dict[str, Plain] = {"processes": processes, "counts": counts, "issuers": issuers, "due": due}
+        return asked.record({"home": str(home.path), **machine})
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
-    lists = {"revocation lists end": _lists_end(asked)}
-    return asked.record({**shown, **counts, **ends, "server ends": _server_ends(certificates), **lists})
+    ends |= {"server ends": _server_ends(certificates), "revocation lists end": _lists_end(asked)}
+    return asked.record({**shown, **counts, **ends, "due next": due_next(rotation)})
 
 
 def _lists_end(asked: Asked) -> Plain:

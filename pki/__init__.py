@@ -9,7 +9,8 @@ the revoked) and ``ocsp`` (answers about one certificate); ``witness proof expor
 working; ``request`` (what a station asks for), ``plan`` (the exact certificate intended) and the rules of ``lint_rules
 lint_names lint_form lint_v2g lint_below`` and ``chain_rules`` feed ``lint`` (which alone approves), ``issue`` (which
 signs only what was approved) and ``chain`` (which judges the certificates of others). ``lint_request likely_purpose
-lint_file`` hold the papers of anybody against the same rules; ``hierarchy`` says which authorities there can be.
+lint_file`` hold the papers of anybody against the same rules; ``hierarchy`` says which authorities there can be;
+``rotation`` what is due for renewal, ``rollover`` how one authority follows another.
 ``firmware/`` is the pipeline's judgement, ``ceremony/`` that of an offline root.
 
 A chain is judged thus: ``der fields dn`` read the bytes, ``paper`` a certificate whole, ``signed`` its signature;

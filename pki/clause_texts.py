@@ -72,6 +72,7 @@ BOTH: Final = {
     "A02.FR.06": "The station checks a new certificate at its own clock, so validity begins in the past.",
     "A02.FR.07": "A certificate that does not hold is rejected, discarded and reported as a security event.",
     "A02.FR.08": "The station switches to the new certificate at once, so none is dated into the future.",
+    "A02.FR.10": "The station may drop its former certificate; some editions advise to keep it for a month.",
     "A02.FR.11": "A request that can be processed is answered Accepted.",
     "A02.FR.12": "A request that cannot be processed is answered Rejected.",
     "A02.FR.13": "The station puts the operator's name in the request (1.6), or says which certificate it wants (2.x).",

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CODES: Final[Mapping[str, str]] = {
+    # Renewal and rollover
+    "rollover.elsewhere": "The key that would have to sign is not kept here; what it signs needs a ceremony.",
+    "rollover.live": "Certificates that the authority signed still hold; renew or revoke them, or wait for their end.",
+    "rollover.needed": "Somebody still needs this authority, so it cannot be retired; the findings say who.",
+    "rollover.unconfirmed": "Stations are not known to trust the new root; confirm each, or disable those gone.",
     # Names, settings and other things that people hand over
     "clause.unknown": "No clause of the standard or of an RFC has this number here; copy it as it was printed.",
     "name.certificate_serial": "This is no serial number of a certificate; give it in hex, as a list has it.",
@@ -29,6 +34,7 @@ CODES: Final[Mapping[str, str]] = {
     "settings.hsm": "What names the hardware token is no absolute path, label or slot; the error says which.",
     "revocation.reason": "This is no reason for revoking; 'hold' is one that 'bollard cert release' can lift again.",
     "settings.missing": "bollard.toml lacks a value that has to be there; the error names its table and key.",
+    "settings.number": "A value in bollard.toml is no whole number within its bounds; the error names it and them.",
     "settings.public_url": "The address in [web] public_url is no plain https address that stations could fetch from.",
     "settings.status_url": "The address in [web] status_url is not http with host and port; it stands in certificates.",
     "settings.type": "A value in bollard.toml is of another kind than the key needs; the error names it.",

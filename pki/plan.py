@@ -86,7 +86,7 @@ def plan(
     issuer: Issuer,
     serial: CertificateSerial,
     now: dt.datetime,
-    days: int = 0,
+    days: float = 0,
     services: Services | None = None,
 ) -> Plan:
     """Plan a certificate below ``issuer``; ``days`` 0 takes the profile's. Raises ``RefusedError("plan.refused")``.
@@ -119,7 +119,7 @@ def plan_root(
     public_key: CertificatePublicKeyTypes,
     serial: CertificateSerial,
     now: dt.datetime,
-    days: int = 0,
+    days: float = 0,
     padding: Padding = Padding.PKCS1,
 ) -> Plan:
     """Plan a root, which signs itself. Raises ``RefusedError("plan.refused")``."""
@@ -163,7 +163,7 @@ def _plan(
     return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, builder)
 
 
-def _wanted(profile: CertificateProfile, now: dt.datetime, days: int) -> tuple[dt.datetime, dt.datetime]:
+def _wanted(profile: CertificateProfile, now: dt.datetime, days: float) -> tuple[dt.datetime, dt.datetime]:
     """X.509 counts whole seconds (RFC 5280 4.1.2.5); the beginning is backdated for slow clocks (A02.FR.06).
 
     Days out of bounds are refused by ``_examine_days``; here they must not leave the calendar.
@@ -180,7 +180,7 @@ def _examine_subject(subject: Subject) -> list[Finding]:
     return [error("plan.common_name", "RFC 5280 A.1", says)]
 
 
-def _examine_days(profile: CertificateProfile, days: int) -> list[Finding]:
+def _examine_days(profile: CertificateProfile, days: float) -> list[Finding]:
     if 0 <= days <= profile.longest_days:
         return []
     most = f"1 to {profile.longest_days}" if profile.longest_days else "hours alone"

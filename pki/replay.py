@@ -29,7 +29,9 @@ WITHOUT_ROWS: Final = frozenset(
         "crl.issued",  # lists carry a proof of their own, their issuer's signature; their rows come and go
         "firmware.refused",
         "home.backed_up",
+        "issuer.prepared",
         "root.asked",
+        "server.replaced",
     }
 )
 
@@ -171,10 +173,6 @@ def _released(entry: Entry) -> tuple[Order, ...]:
     return (Change("certificate", _text(entry.what, "serial"), back),)
 
 
-def _retired(entry: Entry) -> tuple[Order, ...]:
-    return (Change("own_key", _text(entry.what, "name"), {"state": "retired"}),)
-
-
 def _founded(entry: Entry) -> tuple[Order, ...]:
     """Older homes tell which keys they have, yet not which certificate each of them got."""
     names = entry.what.get("keys")
@@ -216,6 +214,27 @@ def _download(name: str) -> Callable[[Entry], tuple[Order, ...]]:
     return told
 
 
+def _retired(entry: Entry) -> tuple[Order, ...]:
+    """A root's links go with it."""
+    links = entry.what.get("links")
+    names = [entry.what.get("name"), *(links if isinstance(links, list) else [])]
+    return tuple(Change("own_key", str(name), {"state": "retired"}) for name in names)
+
+
+def _activated(entry: Entry) -> tuple[Order, ...]:
+    former = _text(entry.what, "replaces")
+    made_room = (Change("own_key", former, {"state": "old"}),) if former else ()
+    return (*made_room, Change("own_key", _text(entry.what, "name"), {"state": "active"}))
+
+
+def _confirmed(entry: Entry) -> tuple[Order, ...]:
+    """Only those that were not confirmed before are told."""
+    stations = entry.what.get("stations")
+    known = stations if isinstance(stations, list) else []
+    said = _told(entry.what, "moment", "how")
+    return tuple(Put("trust_confirmation", key_of(each, entry.what.get("key_id")), said) for each in known)
+
+
 def _restored(entry: Entry) -> tuple[Order, ...]:
     return (Put("restore", str(entry.index), _told(entry.what, "moment", "from_size", "replaced_size")),)
 
@@ -244,6 +263,9 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "download.completed": _download("complete"),
     "home.restored": _restored,
     "ceremony.imported": _taken_over,
+    "issuer.activated": _activated,
+    "issuer.retired": _retired,
+    "trust.confirmed": _confirmed,
 }
 """Each act that changes a row, and what it makes of it."""
 

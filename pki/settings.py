@@ -22,6 +22,9 @@ PUBLIC_URL_LENGTH: Final = 400  # characters; firmware.location has 512 in 1.6 a
 PATH_LENGTH: Final = 4_096  # characters; PATH_MAX of Linux
 TOKEN_LENGTH: Final = 32  # bytes; CK_TOKEN_INFO.label of PKCS#11
 SLOT_MOST: Final = 2**64 - 1  # CK_SLOT_ID is an unsigned long
+HOURS_LEAST: Final = 4  # hours; backdated by one, half of it gone when renewal is due, and an hour to notice a failure
+HOURS_MOST: Final = 398 * 24  # hours; as many as the certificate profile allows at most
+KEEP_OLD_DAYS_MOST: Final = 1096  # days; no station certificate lives longer
 
 _ADVICE: Final = "Correct bollard.toml in the home folder."
 _STATUS_URL: Final = re.compile(r"http://(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?")
@@ -43,6 +46,10 @@ class Settings:
     """The token that holds CA keys; ``None``: all keys are files."""
     unsafe_experimental_ml_dsa: bool = False
     """Whether authorities may have ML-DSA keys, which no station can verify yet."""
+    certificate_hours: int = 0
+    """How long our own server certificates live (A00.FR.701); 0 takes the certificate profile's days."""
+    keep_old_days: int = 30
+    """How long a station's former certificate stays valid after a newer one was seen in use (A02.FR.10)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +94,8 @@ def parse_settings(text: str) -> Settings:
         server_certificates=tuple(_server_certificate(table) for table in _array(tables, "server_certificate")),
         hsm=_hsm(tables),
         unsafe_experimental_ml_dsa=_flag(tables, "keys", "unsafe_experimental_ml_dsa"),
+        certificate_hours=_whole(tables, ("csms", "certificate_hours"), 0, range(HOURS_LEAST, HOURS_MOST + 1)),
+        keep_old_days=_whole(tables, ("issuing", "keep_old_days"), 30, range(KEEP_OLD_DAYS_MOST + 1)),
     )
 
 
@@ -149,6 +158,16 @@ def _status_url(url: str) -> str:
             "Write it like 'http://csms.example.org:8480', or leave it out.",
         )
     return url
+
+
+def _whole(tables: Mapping[str, object], key: tuple[str, str], default: int, bounds: range) -> int:
+    """Read a whole number that may be left out."""
+    found = tables.get(key[0], {})
+    value = found.get(key[1], default) if isinstance(found, dict) else default
+    if not isinstance(value, int) or isinstance(value, bool) or (value != default and value not in bounds):
+        says = f"[{key[0]}] {key[1]} is no whole number from {bounds[0]} to {bounds[-1]}"
+        raise InputError("settings.number", says, _ADVICE)
+    return value
 
 
 def _public_url(url: str) -> str:

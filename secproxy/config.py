@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "organisation": frozenset({"name"}),
-    "csms": frozenset({"host", "upstream"}),
+    "csms": frozenset({"host", "upstream", "certificate_hours"}),  # the last is the authority's (pki.settings)
     "listener": frozenset({"address", "profile"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
+    "issuing": frozenset({"keep_old_days"}),  # the authority's too
     "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these

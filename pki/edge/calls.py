@@ -159,6 +159,8 @@ class ReportBoot(Call, frozen=True):
     serial: str
     firmware_version: str
     protocol: str = ""
+    certificate: str = ""
+    """The serial (hex) of the certificate it came with; empty when it came with a password."""
 
 
 # -- certificates ------------------------------------------------------------------------------------------------
@@ -296,6 +298,9 @@ class IssuerRow(Row, frozen=True):
     """One of our own CAs. ``purpose`` is root, csms, station, ocsp, operator, manufacturer, v2g-root, v2g-sub1 or
     v2g-sub2; ``state`` one of ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of
     ``pki.holding.Keeper``."""
+
+    """One of our own CAs. ``purpose`` is root, csms, station, ocsp or link; ``state`` one of ``pki.holding.KeyState``,
+    of which one key in each ``slot`` is active."""
 
     name: str
     purpose: str
@@ -491,6 +496,137 @@ class ListSigners(Call, frozen=True):
     """List the signers of OCSP answers."""
 
     Answer = Signers
+
+
+# -- rotation ----------------------------------------------------------------------------------------------------
+
+
+class DueRow(Row, frozen=True):
+    """One renewal, as ``pki.rotation.Due`` has it; ``needs_person`` says that it will not come about without one."""
+
+    kind: str
+    name: str
+    when: dt.datetime
+    not_after: dt.datetime
+    by: str
+    clause: str
+    says: str
+    command: str
+    needs_person: bool = False
+
+
+class Rotation(Row, frozen=True):
+    """What is due at the moment asked for, and what comes next after it."""
+
+    due: tuple[DueRow, ...]
+    next: DueRow | None = None
+
+
+class ShowRotation(Call, frozen=True):
+    """Say what is due: now, or at a moment to come."""
+
+    Answer = Rotation
+    at: dt.datetime | None = None
+
+
+class Renewed(Row, frozen=True):
+    """A key of ours has a successor. ``former`` is the serial (hex) of the certificate that is presented no longer."""
+
+    name: str
+    kind: str
+    serial: str
+    former: str
+    not_after: dt.datetime
+    audit_index: int
+
+
+class Rotated(Row, frozen=True):
+    """What was renewed, and what is still due."""
+
+    renewed: tuple[Renewed, ...]
+    left: tuple[DueRow, ...]
+
+
+class Rotate(Call, frozen=True):
+    """Renew what is due and needs nobody else; ``now`` (server, ocsp) renews that whether or not it is due."""
+
+    Answer = Rotated
+    now: str = ""
+
+
+class RolloverStep(Row, frozen=True):
+    """One step of a rollover's plan, as ``pki.rollover.Step`` has it."""
+
+    number: int
+    says: str
+    command: str
+    clause: str
+    done: int
+    total: int
+
+
+class Rollover(Row, frozen=True):
+    """How a slot's rollover stands; ``former`` and ``successor`` are key names, empty when there is none."""
+
+    slot: str
+    former: str
+    successor: str
+    steps: tuple[RolloverStep, ...]
+
+
+class ShowRollover(Call, frozen=True):
+    """Say how a slot's rollover stands and what is to be done next."""
+
+    Answer = Rollover
+    slot: str
+
+
+class RolledOver(Row, frozen=True):
+    """The successor, trusted already and not in use yet; for a root also its certificate by the old root."""
+
+    issuer: IssuerRow
+    link: IssuerRow | None
+    audit_index: int
+
+
+class RollOver(Call, frozen=True):
+    """Make the successor of the authority in a slot. ``under`` names the root that signs it; empty: the active one."""
+
+    Answer = RolledOver
+    slot: str
+    under: str = ""
+    common_name: str = ""
+    days: int = 0
+
+
+class Activated(Row, frozen=True):
+    """It signs from now on. ``unconfirmed`` counts stations that are not known to trust the root above it."""
+
+    unconfirmed: int
+    audit_index: int
+
+
+class ActivateIssuer(Call, frozen=True):
+    """Take an authority of ours into use; who was in use becomes old."""
+
+    Answer = Activated
+    name: str
+
+
+class RetireIssuer(Call, frozen=True):
+    """Trust an authority of ours no longer. Whoever still needs it makes this a ``RefusedError``."""
+
+    Answer = Done
+    name: str
+
+
+class ConfirmTrust(Call, frozen=True):
+    """Note that these stations trust the root of ours with this name; ``how`` that is known goes into the record."""
+
+    Answer = Done
+    identities: tuple[str, ...]
+    name: str
+    how: str = "operator"
 
 
 # -- firmware ----------------------------------------------------------------------------------------------------

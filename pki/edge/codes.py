@@ -154,6 +154,14 @@ CODES: Final[Mapping[str, str]] = {
     "issuer.none": "No key of the home is in use for this duty; 'bollard ca list' shows what there is.",
     "issuer.refused": "The authority's certificate breaks a rule that stations and proxies rely on; see its findings.",
     "issuer.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
+    # Renewal and rollover
+    "confirm.how": "This is no way to know that a station trusts a root; the error lists those there are.",
+    "confirm.root": "Stations are given roots, so only for a root can it be noted that they have it.",
+    "confirm.stations": "Too many stations, or none, were named at once; name them in several commands.",
+    "rollover.authority": "This key signs no certificates of others, so it is neither activated nor retired by hand.",
+    "rollover.pending": "The slot has a successor already; take it into use or let it go before another is made.",
+    "rollover.slot": "This is no slot of an authority; the error lists those there are.",
+    "rotate.now": "This is nothing that can be renewed at once; the error lists what can.",
     # Firmware images and their downloads
     "download.budget": "One download link was used far too often; find out why, then send the update anew.",
     "download.message_id": "A download was asked for a message whose id is no OCPP message id.",

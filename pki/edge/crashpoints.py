@@ -40,6 +40,8 @@ OCSP_POINTS: Final = (
     "ocsp.sealed",
 )
 INIT_POINTS: Final = ("init.marked", "init.keys", "init.root", "init.certificates", "init.exported", "init.settings")
+RENEW_POINTS: Final = ("renew.key", "renew.certified", "renew.retiring", "renew.retired", "renew.cleared")
+ROLLOVER_POINTS: Final = ("rollover.key", "rollover.certified", "rollover.linked", "rollover.telling")
 BACKUP_POINTS: Final = ("backup.recorded", "backup.copied", "backup.packed", "backup.written")
 RESTORE_POINTS: Final = ("restore.extracted", "restore.checked", "restore.recorded", "restore.aside", "restore.done")
 CEREMONY_POINTS: Final = (
@@ -64,6 +66,8 @@ POINTS: Final = frozenset(
         *CEREMONY_POINTS,
         *IMPORT_POINTS,
         *TAKE_IN_POINTS,
+        *RENEW_POINTS,
+        *ROLLOVER_POINTS,
     }
 )
 

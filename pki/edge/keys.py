@@ -120,6 +120,12 @@ class Keyring:
         self._open[name] = save(self._file(name), key, self._lock), KeyFacts(kind, Store.FILE, Padding.PKCS1)
         return key
 
+    def discard(self, name: str) -> None:
+        """Delete a key file for good, from the disk and from memory; one that is gone already is no error."""
+        self._file(name).unlink(missing_ok=True)
+        flush_folder(self.folder)
+        self._open.pop(name, None)
+
     def close(self) -> None:
         """Let go of the token, if one was opened; asked again, it is opened again."""
         if self.token is not None:

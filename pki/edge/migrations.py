@@ -277,6 +277,25 @@ def ocsp_answers(database: Database) -> None:
     database.execute("CREATE INDEX ocsp_answer_intended ON ocsp_answer (id) WHERE status = 'intended'")
 
 
+@LEDGER()
+def successions(database: Database) -> None:
+    """Which station is known to trust which root, and which certificates of stations were seen in use."""
+    database.execute("""
+        CREATE TABLE trust_confirmation (
+            station TEXT NOT NULL REFERENCES station(identity),
+            key_id BLOB NOT NULL CHECK (length(key_id) = 32),
+            moment TEXT NOT NULL,
+            how TEXT NOT NULL,
+            PRIMARY KEY (station, key_id)
+        ) STRICT""")
+    database.execute("""
+        CREATE TABLE certificate_use (
+            certificate INTEGER PRIMARY KEY REFERENCES certificate(id),
+            first TEXT NOT NULL,
+            last TEXT NOT NULL
+        ) STRICT""")
+
+
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
 
 

@@ -337,7 +337,7 @@ def _present(context: SSL.Context, credentials: Credentials) -> None:
         context.use_certificate(chain[0])
         context.use_privatekey(_private_key(key))
         context.check_privatekey()
-    for certificate in {certificate for chain, _ in chains for certificate in chain[1:]}:
+    for certificate in dict.fromkeys(certificate for chain, _ in chains for certificate in chain[1:]):  # in order
         context.add_extra_chain_cert(certificate)
 
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
 import socket
@@ -22,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pki.edge import calls
 from pki.edge.http.downloads import downloads
 from pki.edge.vault import Vault
-from pki.errors import ConflictError, UnreachableError
+from pki.errors import BollardError, ConflictError, UnreachableError
 from secproxy.config import parse_address, parse_config
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.patience import HEAD_SECONDS, Patience
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from pki.edge.home import Home
     from pki.edge.http.status import Status
-    from pki.errors import BollardError
     from secproxy.config import WebConfig
 
 CONNECTIONS_MOST: Final = 512  # at once; more are answered 503, which stations take as "try again"
@@ -100,9 +98,15 @@ async def _follow(line: AuthorityLine, context: ssl.SSLContext, ready: asyncio.E
     async for news in line.news():
         hear(status, news)
         if isinstance(news, calls.Snapshot | calls.CredentialsChanged):
-            with contextlib.suppress(UnreachableError):  # gone again: its return is the next Snapshot
+            try:
                 _present(context, await line.ask(calls.FetchCredentials(), calls.Credentials))
                 ready.set()
+            except UnreachableError:
+                pass  # gone again: its return is the next Snapshot
+            except BollardError as problem:  # the ones at hand are presented on
+                if not ready.is_set():
+                    raise
+                _alarm(problem)
 
 
 def _application(home: Home, line: AuthorityLine) -> Starlette:

@@ -154,8 +154,9 @@ class Surroundings:
         self._start(self._learn(link, learned))
 
     async def _learn(self, link: Link, learned: Learn) -> None:
+        shown = link.admitted.certificate
         said = (learned.vendor, learned.model, learned.serial, learned.firmware_version, learned.protocol)
-        call = calls.ReportBoot(link.identity, *said)
+        call = calls.ReportBoot(link.identity, *said, certificate=shown.serial.hex if shown else "")
         try:
             await self.line.ask(call, calls.Done)
         except BollardError as failure:
@@ -199,11 +200,19 @@ class Worker:
             if isinstance(told, calls.Snapshot | calls.TrustChanged):
                 self._anchors = _station_anchors(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
-                with contextlib.suppress(UnreachableError):  # gone again: its return is the next Snapshot
-                    self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
+                await self._fetch_credentials()
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged):
                 for listener in self._listeners:
                     listener.context = self._context(listener.config)
+
+    async def _fetch_credentials(self) -> None:
+        """Whatever is wrong with new ones, the ones at hand are presented on."""
+        try:
+            self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
+        except UnreachableError:
+            pass  # gone again: its return is the next Snapshot
+        except BollardError as problem:
+            _tell_operator(f"{problem} {problem.advice}")
 
     def leave(self) -> None:
         """Accept no more and end what is open."""

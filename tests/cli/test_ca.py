@@ -209,3 +209,37 @@ def test_a_home_with_a_wrong_profile_answers_nothing_else(bollard: Bollard, home
 
     assert told.code == 2
     assert "mine.toml: purpose is missing" in told.err
+
+
+def test_an_authority_is_followed_by_its_successor(bollard: Bollard) -> None:
+    """Made, in use, the former let go; the plan tells the way."""
+    made = bollard("-o", "json", "ca", "rollover", "csms")
+    steps = bollard("-o", "json", "ca", "rollover", "csms", "--plan").rows("steps")
+
+    assert made.json()["issuer"]["name"] == "csms-2"  # type: ignore[index]  # JSON
+    assert [row["done"] for row in steps] == [1, 0, 0, 0]
+    assert bollard("ca", "retire", "csms").code == 7
+    assert bollard("-o", "json", "ca", "activate", "csms-2").json()["unconfirmed"] == 0
+    assert bollard("ca", "retire", "csms").code == 5
+    assert bollard("rotate").code == 0
+    assert bollard("ca", "retire", "csms").code == 0
+    names = [row["name"] for row in bollard("-o", "json", "ca", "list").rows("issuers")]
+    assert "csms-2" in names
+    assert "csms" not in names
+
+
+def test_a_new_root_comes_with_its_link_and_stations_are_confirmed(bollard: Bollard) -> None:
+    """Both can be exported for InstallCertificate; a dry run makes neither."""
+    assert bollard("--dry-run", "ca", "rollover", "root").code == 0
+    assert bollard("ca", "export", "root-2").code == 4
+    made = bollard("-o", "json", "ca", "rollover", "root", "--name", "Root of 2040").json()
+
+    assert made["link"]["subject"] == "CN=Root of 2040,O=Test Charging"  # type: ignore[index]  # JSON
+    assert bollard("ca", "export", "root-2-link").out.startswith("-----BEGIN")
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    assert "1 stations are not known" in bollard("ca", "activate", "root-2").err
+    assert bollard("ca", "retire", "root").code == 5
+    assert bollard("station", "confirm", "CP-1", "--root", "root-2").code == 0
+    assert bollard("station", "confirm", "CP-2", "--root", "root-2").code == 4
+    plan = {row["says"]: row["done"] for row in bollard("-o", "json", "ca", "rollover", "root", "--plan").rows("steps")}
+    assert plan["confirm each station that has it"] == 1

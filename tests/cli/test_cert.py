@@ -201,3 +201,25 @@ def test_a_home_s_own_profile_is_followed(bollard: Bollard, csr: str, home: Path
     assert days() == 50
     assert bollard("station", "set", "CP-1", "--protocol", "ocpp1.5").code == 2
     assert bollard("station", "set", "CP-1").code == 2
+
+
+def test_a_renewal_needs_something_to_renew(bollard: Bollard, csr: str) -> None:
+    """The first certificate is issued, not renewed."""
+    words = ("cert", "renew", "--station", "CP-1", "--csr", csr)
+
+    assert bollard(*words).code == 4
+    issue(bollard, csr)
+    assert bollard(*words).code == 0
+
+
+@pytest.mark.parametrize(("words", "valid"), [((), 2), (("--supersede",), 1)])
+def test_the_former_certificate_stays_until_the_new_one_is_in_use_unless_told_otherwise(
+    bollard: Bollard, csr: str, words: tuple[str, ...], valid: int
+) -> None:
+    """A02.FR.10: the station may need it to fall back on."""
+    issue(bollard, csr)
+    new = serial_of(bollard("-o", "json", "cert", "renew", "--station", "CP-1", "--csr", csr, *words))
+    rows = bollard("-o", "json", "cert", "list", "--station", "CP-1", "--status", "valid").rows("certificates")
+
+    assert len(rows) == valid
+    assert new in {row["serial"] for row in rows}

@@ -69,6 +69,19 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
             ),
         ),
         (
+            entry("issuer.activated", {"name": "b", "replaces": "a"}),
+            (Change("own_key", "a", {"state": "old"}), Change("own_key", "b", {"state": "active"})),
+        ),
+        (
+            entry("issuer.retired", {"name": "a", "links": ["b-link"]}),
+            (Change("own_key", "a", {"state": "retired"}), Change("own_key", "b-link", {"state": "retired"})),
+        ),
+        (entry("key.retired", {"name": "a"}), (Change("own_key", "a", {"state": "retired"}),)),
+        (
+            entry("trust.confirmed", {"key_id": "ab", "moment": "m", "how": "operator", "stations": ["CP-1"]}),
+            (Put("trust_confirmation", key_of("CP-1", "ab"), {"moment": "m", "how": "operator"}),),
+        ),
+        (
             entry("home.founded", {"keys": ["root"]}),
             (Put("own_key", "root", HELD, must=False),),
         ),

@@ -149,3 +149,28 @@ def test_an_address_that_would_stand_wrong_in_every_certificate_is_refused(url: 
     """RFC 5280 8 and RFC 6960 A.1: not https, and nothing that two readers take differently."""
     with pytest.raises(InputError, match=r"settings\.status_url.*RFC 5280 8"):
         parse_settings(f'{GOOD.rstrip()}\nstatus_url = "{url}"\n')
+
+
+def test_lengths_of_life_are_whole_numbers_within_bounds() -> None:
+    """Left out they are the defaults: the profile's life, and a month for what is old (A02.FR.10)."""
+    text = GOOD.replace("[csms]", "[csms]\ncertificate_hours = 20") + "[issuing]\nkeep_old_days = 0\n"
+    read, left_out = parse_settings(text), parse_settings(GOOD)
+
+    assert (read.certificate_hours, read.keep_old_days) == (20, 0)
+    assert (left_out.certificate_hours, left_out.keep_old_days) == (0, 30)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "certificate_hours = 3",
+        "certificate_hours = 9553",
+        "certificate_hours = 20.5",
+        "certificate_hours = true",
+        'certificate_hours = "20"',
+    ],
+)
+def test_a_life_that_no_renewal_could_keep_up_with_is_refused(line: str) -> None:
+    """Or that the certificate profile would refuse each time."""
+    with pytest.raises(InputError, match=r"settings\.number.*certificate_hours"):
+        parse_settings(GOOD.replace("[csms]", f"[csms]\n{line}"))

@@ -3,7 +3,8 @@
 * The rows as they must stand are gathered in a scratch database that SQLite keeps in memory while it is small and in an
   unnamed temporary file after that, so a million certificates take no more memory than ``SCRATCH_KIB`` and a page.
 * Both sides are read once. A row is compared field by field, in what the entries told; the others count as proved in
-  part. ``last_seen`` of a station and the bytes counted of a download are not acts, and are not held against the log.
+  part. When a station was seen and with which certificate, and the bytes counted of a download, are not acts, and are
+  not held against the log.
 * What is found is told row by row, ``FINDINGS_MOST`` of them at most.
 """
 
@@ -59,6 +60,8 @@ TABLES: Final[Mapping[str, str]] = {
         FROM ceremony""",
     "restore": """
         SELECT cast(audit_index AS TEXT) AS "key", moment, from_size, replaced_size FROM restore""",
+    "trust_confirmation": """
+        SELECT station || char(31) || lower(hex(key_id)) AS "key", moment, how FROM trust_confirmation""",
 }
 """Each kind of row, as entries speak of it: its key, and the fields that an entry can prove."""
 

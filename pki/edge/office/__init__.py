@@ -11,5 +11,9 @@
 * ``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed.
 * ``duties`` is what is done unasked; ``news`` tells watchers what changed, ``memory`` is what may be forgotten.
 
+``inventory`` gathers what ends, ``rotation`` says what is due and has it renewed, ``renewal`` replaces our own leaf
+keys, ``succession`` lets go of stations' former certificates; ``rollover`` leads from an authority to the next, with
+``confirmations`` of who trusts it.
+
 Every act that changes something writes one audit entry in its own transaction: no entry, no act.
 """

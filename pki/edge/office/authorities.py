@@ -5,7 +5,7 @@ They come to be in the one way of ``issuing``, and are taken into use as their h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -18,8 +18,9 @@ from pki.edge.ledger import certificates
 from pki.edge.office import issuing
 from pki.edge.office.desk import sha256
 from pki.edge.office.services import services_of
-from pki.holding import Holding
+from pki.holding import Holding, KeyState
 from pki.plan import Plan, Subject, plan, plan_root
+from pki.profile import CertificateProfile, CertificatePurpose
 
 if TYPE_CHECKING:
     from pki.audit import Json
@@ -29,21 +30,25 @@ if TYPE_CHECKING:
     from pki.names import Organisation
     from pki.services import Services
 
+LINK: Final = "link"  # the certificate profile of a new root's certificate by the old one; it follows from the root's
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A certificate for a key of ours, by which certificate profile, under whom.
 
     ``issuer`` names the key of ours that signs it; empty: it signs itself. An empty ``common_name`` is the CSMS host;
-    ``days`` 0 takes the certificate profile's. ``organisation`` is whose it is; ``None``: ours.
+    ``days`` 0 takes the certificate profile's. ``organisation`` is whose it is; ``None``: ours. ``key`` names the key
+    that is certified where it is not the holding's.
     """
 
     holding: Holding
     profile: str
     issuer: str
     common_name: str = ""
-    days: int = 0
+    days: float = 0
     organisation: Organisation | None = None
+    key: str = ""
 
 
 BELOW: Final = (
@@ -63,20 +68,31 @@ async def certify(desk: Desk, wanted: Wanted, who: str) -> issuing.Sealed:
 
 
 def export(desk: Desk) -> None:
-    """Lay our certificates out for people; the ledger, not these files, is what the program reads."""
+    """Lay our certificates out for people, and take away those of no more use; the program reads the ledger alone."""
     for own in desk.own.values():
-        write_private(desk.home.ca / f"{own.name}.pem", to_pem([own.certificate]).encode())
+        path, text = desk.home.ca / f"{own.name}.pem", to_pem([own.certificate]).encode()
+        if own.holding.state is KeyState.RETIRED:
+            path.unlink(missing_ok=True)
+        elif not path.exists() or path.read_bytes() != text:
+            write_private(path, text)
 
 
 def _plan(desk: Desk, wanted: Wanted, services: Services | None) -> Plan:
     owner = wanted.organisation or desk.settings.organisation
     subject = Subject(wanted.common_name or desk.settings.csms_host.text, owner)
-    public_key = desk.keys.key(wanted.holding.name).public_key()
-    kind, serial, now = desk.profile(wanted.profile), issuing.draw_serial(), clock.now()
+    public_key = desk.keys.key(wanted.key or wanted.holding.name).public_key()
+    kind, serial, now = _profile(desk, wanted.profile), issuing.draw_serial(), clock.now()
     if not wanted.issuer:
         padding = desk.keys.describe(wanted.holding.name).padding
         return plan_root(kind, subject, public_key, serial, now, wanted.days, padding)
     return plan(kind, subject, public_key, desk.issuer(wanted.issuer), serial, now, wanted.days, services)
+
+
+def _profile(desk: Desk, name: str) -> CertificateProfile:
+    """A link looks as the root does whose name and key it has, but stands below another (M05.FR.09)."""
+    if name != LINK:
+        return desk.profile(name)
+    return replace(desk.profile("root"), name=LINK, purpose=CertificatePurpose.ISSUING)
 
 
 def keep(desk: Desk, own: OwnCertificate, row: calls.CertificateRow, tx: Tx) -> dict[str, Json]:

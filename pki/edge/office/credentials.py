@@ -1,23 +1,30 @@
-"""Gives our own TLS listeners their certificates and keys, over the peer-checked socket and in memory alone."""
+"""Gives our own TLS listeners their certificates and keys, over the peer-checked socket and in memory alone.
+
+Files of others are read anew each time; while what lies there is unsound, what was last found sound is given.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from pki.certificate import read_certificates, to_pem
+from pki.certificate import names_issuer, read_certificates, to_pem
 from pki.edge import calls
 from pki.edge.keys import in_clear
 from pki.errors import InputError
+from pki.holding import KeyState
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
-    from pki.edge.office.desk import Desk
+    from pki.edge.commit import Tx
+    from pki.edge.office.desk import Desk, OwnCertificate
     from pki.settings import ServerCertificate
 
 FILE_BYTES: Final = 64 * 1024  # of a certificate chain or a key; a chain of ten certificates has a quarter of it
@@ -28,15 +35,62 @@ _ADVICE: Final = "Correct [[server_certificate]] in bollard.toml, or remove it t
 async def fetch(desk: Desk, call: calls.FetchCredentials, who: str) -> calls.Credentials:  # noqa: ARG001 - one shape
     """Return the server certificates with their keys: those given in the settings, else our own of the CSMS host, one
     ECDSA and one RSA (A00.FR.307, .308)."""
-    if desk.settings.server_certificates:
-        return _given(desk.settings.server_certificates)
+    if (others := await given(desk)) is not None:
+        return others
     ecdsa, rsa_ = desk.active("server-ecdsa"), desk.active("server-rsa")
     return calls.Credentials(
-        ecdsa_chain=to_pem(desk.chain(ecdsa)),
+        ecdsa_chain=to_pem(presented(desk, ecdsa)),
         ecdsa_key=in_clear(desk.keys.key(ecdsa.name)),
-        rsa_chain=to_pem(desk.chain(rsa_)),
+        rsa_chain=to_pem(presented(desk, rsa_)),
         rsa_key=in_clear(desk.keys.key(rsa_.name)),
     )
+
+
+def presented(desk: Desk, own: OwnCertificate) -> list[x509.Certificate]:
+    """Return the chain that a listener presents: while an old root is trusted by stations, the new root's certificate
+    by the old one follows, so that whoever knows either of them finds a path (M05.FR.09)."""
+    chain = desk.chain(own)
+    return [*chain, *_links(desk, chain[-1])]
+
+
+def _links(desk: Desk, last: x509.Certificate) -> list[x509.Certificate]:
+    alive = [each for each in desk.own.values() if each.holding.state is not KeyState.RETIRED]
+    for link in [each.certificate for each in alive if each.purpose == "link"]:
+        if names_issuer(last, link):
+            return [link, *_links(desk, link)]
+    return []
+
+
+async def given(desk: Desk) -> calls.Credentials | None:
+    """Return the server certificates that the settings name, if they name any."""
+    if not desk.settings.server_certificates:
+        return None
+    try:
+        found = await asyncio.to_thread(_given, desk.settings.server_certificates)
+    except InputError:
+        if not desk.given:
+            raise
+        return desk.given[0]
+    if not desk.given:
+        desk.given.append(found)
+    return found
+
+
+async def watch(desk: Desk, who: str) -> None:
+    """Tell listeners when the files named in the settings hold another certificate; raise when they are unsound."""
+    if not desk.settings.server_certificates:
+        return
+    found = await asyncio.to_thread(_given, desk.settings.server_certificates)
+    if desk.given and found != desk.given[0]:
+        await desk.ledger.write(partial(_tell, desk, found, who))
+    desk.given[:] = [found]
+
+
+def _tell(desk: Desk, found: calls.Credentials, who: str, tx: Tx) -> None:
+    chains = [chain for chain in (found.ecdsa_chain, found.rsa_chain) if chain]
+    serials = [f"{read_certificates(chain)[0].serial_number:x}" for chain in chains]
+    desk.record(tx, "server.replaced", who, {"serials": [*serials]})
+    tx.after.append(partial(desk.board.publish, calls.CredentialsChanged()))
 
 
 def _given(certificates: tuple[ServerCertificate, ...]) -> calls.Credentials:
@@ -54,7 +108,10 @@ def _given(certificates: tuple[ServerCertificate, ...]) -> calls.Credentials:
 
 def read_chain(path: str) -> list[x509.Certificate]:
     """Read a PEM chain that the settings name, leaf first."""
-    return read_certificates(_read(path))
+    try:
+        return read_certificates(_read(path))
+    except InputError as problem:
+        raise _wrong(f"{path!r}: {problem.cause}") from None
 
 
 def _without_root(chain: list[x509.Certificate]) -> list[x509.Certificate]:

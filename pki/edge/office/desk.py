@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -62,7 +63,8 @@ class OwnCertificate:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The authority at work. ``own`` maps key names to our certificates."""
+    """The authority at work. ``own`` maps key names to our certificates; ``given`` holds the server certificates of
+    others as they were last found sound; who holds ``renewing`` may replace keys of ours."""
 
     home: Home
     settings: Settings
@@ -73,6 +75,8 @@ class Desk:
     board: Board = field(default_factory=Board)
     memory: Memory = field(default_factory=Memory)
     _profiles: dict[tuple[str, ProtocolVersion | None], CertificateProfile] = field(default_factory=dict, repr=False)
+    given: list[calls.Credentials] = field(default_factory=list)
+    renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def origin(self) -> str:
@@ -114,7 +118,8 @@ class Desk:
         """Return a certificate of ours and those above it that are ours too, without the root."""
         if is_self_issued(own.certificate):
             return []
-        above = (each for each in self.own.values() if names_issuer(own.certificate, each.certificate))
+        roots = (each for each in self.own.values() if each.purpose != "link")  # links: see ``credentials``
+        above = (each for each in roots if names_issuer(own.certificate, each.certificate))
         return [own.certificate, *(certificate for each in islice(above, 1) for certificate in self.chain(each))]
 
     def adopt(self, own: OwnCertificate) -> None:
@@ -128,6 +133,11 @@ class Desk:
     def issuer(self, name: str) -> Issuer:
         """Return one of our authorities as a plan needs it: its certificate, and the padding of its key."""
         return Issuer(name, self.mine(name).certificate, self.keys.describe(name).padding)
+
+    def move(self, name: str, state: KeyState) -> None:
+        """Note that a key of ours is in another state, as the ledger has it by now."""
+        own = self.own[name]
+        self.adopt(replace(own, holding=replace(own.holding, state=state)))
 
     def record(self, tx: Tx, act: str, who: str, what: Mapping[str, Json]) -> int:
         """Write the act's audit entry in the act's own transaction; return its index."""

@@ -9,6 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from pki.edge.office import rotation, succession
 from pki.edge.office.answers import presign
 from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
 
 ROUND_SECONDS: Final = 30.0  # seconds between two rounds; nothing that is done by itself is due to the second
 
-DUTIES: Final[tuple[Duty, ...]] = (renew_signers, sign_due_crls, presign)
+DUTIES: Final[tuple[Duty, ...]] = (
+    rotation.tend,
+    rotation.watch,
+    succession.supersede,
+    renew_signers,
+    sign_due_crls,
+    presign,
+)
 """In the order in which they are done."""
 
 

@@ -22,6 +22,7 @@ from pki.edge.office import (
     answers,
     backups,
     ceremonies,
+    confirmations,
     credentials,
     crls,
     duties,
@@ -34,7 +35,9 @@ from pki.edge.office import (
     records,
     reissue,
     revoking,
+    rollover,
     root_requests,
+    rotation,
 )
 from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
@@ -164,6 +167,13 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.FetchCrl, crls.fetch),
         _on(calls.AnswerOcsp, answers.answer),
         _on(calls.ListSigners, answers.listed),
+        _on(calls.ShowRotation, rotation.shown),
+        _on(calls.Rotate, rotation.rotate),
+        _on(calls.ShowRollover, rollover.shown),
+        _on(calls.RollOver, rollover.roll_over),
+        _on(calls.ActivateIssuer, rollover.activate),
+        _on(calls.RetireIssuer, rollover.retire),
+        _on(calls.ConfirmTrust, confirmations.confirm),
         _on(calls.ListAudit, records.listed),
         _on(calls.VerifyAudit, records.verify),
         _on(calls.MakeCheckpoint, records.checkpoint),

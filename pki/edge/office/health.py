@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
     Source = Callable[[Desk, Database], Iterable[calls.ExpiringRow]]
 
-SUCCESSOR: Final = "Make a home with new authorities ('bollard init') and move the stations there before that day."
 RENEWED_BY: Final[Mapping[str, str]] = {
-    "root": SUCCESSOR,
-    "csms": SUCCESSOR,
-    "station": SUCCESSOR,
-    "ocsp": "Nothing uses it yet; there is nothing to do.",
-    "server": "Name a new certificate with [[server_certificate]] in bollard.toml, then start 'bollard up' anew.",
+    "root": "bollard ca rollover root --plan",
+    "csms": "bollard ca rollover csms --plan",
+    "station": "bollard ca rollover station --plan",
+    "link": "It ends with the old root: bollard ca rollover root --plan",
+    "ocsp": "A running authority renews it; at once: bollard rotate --now ocsp",
+    "server": "A running authority renews it; at once: bollard rotate --now server",
 }
 """How our own certificates are renewed, by the role of their key."""
 
@@ -104,13 +104,15 @@ def _own(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
     for own in desk.own.values():
         unused = given and own.purpose == "server"  # not presented while others are
         if not unused and own.holding.state is not KeyState.RETIRED:
-            yield _row("our certificate", own.name, own.certificate, RENEWED_BY.get(own.purpose, SUCCESSOR))
+            yield _row(
+                "our certificate", own.name, own.certificate, RENEWED_BY.get(own.purpose, "bollard rotate --plan")
+            )
 
 
 def _given(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
     for given in desk.settings.server_certificates:
         leaf = read_chain(given.certificate)[0]
-        renewed_by = f"Put a renewed chain into {given.certificate}, then start 'bollard up' anew."
+        renewed_by = f"Put a renewed chain into {given.certificate}, and its key beside it."
         yield _row("server certificate", given.certificate, leaf, renewed_by)
 
 

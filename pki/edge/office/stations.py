@@ -11,10 +11,10 @@ import msgspec
 
 from pki import password as passwords
 from pki.edge import calls, clock
-from pki.edge.ledger import stations
+from pki.edge.ledger import stations, successions
 from pki.edge.office.desk import sha256
 from pki.errors import InputError
-from pki.names import ProtocolVersion, StationIdentity, StationSerial
+from pki.names import CertificateSerial, ProtocolVersion, StationIdentity, StationSerial
 from pki.station import PasswordForm, SecurityProfile, StationStatus
 
 if TYPE_CHECKING:
@@ -123,7 +123,10 @@ def _report_boot(desk: Desk, call: calls.ReportBoot, who: str, tx: Tx) -> calls.
     row = stations.plain(tx.database, call.identity)
     said = {"vendor": call.vendor, "model": call.model, "firmware_version": call.firmware_version}
     said["protocol"] = _sharper(row.protocol, call.protocol)
-    stations.set_boot(tx.database, msgspec.structs.replace(row, **said), clock.stamp(clock.now()))
+    moment = clock.stamp(clock.now())
+    stations.set_boot(tx.database, msgspec.structs.replace(row, **said), moment)
+    if call.certificate:
+        successions.note_use(tx.database, row.identity, CertificateSerial.parse(call.certificate).hex, moment)
     if (row.vendor, row.model, row.firmware_version, row.protocol) == tuple(said.values()):
         return calls.Done(desk.newest_index(tx))
     desk.tell_of_station(tx, call.identity)

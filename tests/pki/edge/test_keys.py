@@ -188,3 +188,14 @@ def test_a_kind_under_trial_is_taken_from_nobody(folder: Path) -> None:
     """Without the switch, as when it is made here."""
     with pytest.raises(InputError, match=r"key\.experimental"):
         Keyring(folder, SECRET).take("theirs", keys.make(KeyKind.ML_DSA_44))
+
+
+def test_a_discarded_key_is_gone_from_disk_and_memory(folder: Path) -> None:
+    """Another may then have its name; discarding twice is no error."""
+    keyring = Keyring(folder, SECRET)
+    first = keyring.make("server", KeyKind.EC_P256)
+    assert keyring.has("server")
+    keyring.discard("server")
+    keyring.discard("server")
+    assert not keyring.has("server")
+    assert keyring.make("server", KeyKind.EC_P256).public_key() != first.public_key()

@@ -40,6 +40,7 @@ def _example(kind: type[calls.Call]) -> calls.Call:
         "dt.datetime": dt.datetime(2026, 1, 2, tzinfo=dt.UTC),
     }
     examples["dict[str, bytes]"] = {"name": b"content"}
+    examples["tuple[str, ...]"] = ("CP-1", "CP-2")
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         name = str(kind.__annotations__[field.name]).removesuffix(" | None")

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import uvicorn
+from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.server import ServerState
 
 from pki.edge import calls
 from secproxy.edge import web
+from tests.certs import Party
 from tests.pki.firmware.makers import Signed, make_root, make_signer
 from tests.worlds import HOST, connected, make_home, running_authority
 
@@ -242,3 +244,23 @@ def test_attack_13_whoever_never_finishes_a_request_is_shown_out(
         return heard
 
     asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_new_certificates_that_are_unsound_leave_the_former_presented(home: Home, tmp_path: Path) -> None:
+    """An operator's file was spoilt while the authority was away: downloads go on, and the operator is told."""
+    given = Party.root("Public Root", "Somebody Else").issue(HOST, dns=HOST)
+    (tmp_path / "given.pem").write_text(given.pem)
+    (tmp_path / "given.key").write_text(given.key_pem)
+    table = f'[[server_certificate]]\ncertificate = "{tmp_path}/given.pem"\nkey = "{tmp_path}/given.key"\n'
+    home.settings.write_text(f"{home.settings.read_text()}\n{table}")
+    with contextlib.ExitStack() as stack:
+        with running_authority(home):
+            web = stack.enter_context(running_web(home))
+        (tmp_path / "given.pem").write_text("spoilt")
+        with running_authority(home):
+            assert web.process.stderr is not None
+            assert "settings.server_certificate" in web.process.stderr.readline()
+            context = web.context()
+            context.verify_mode = ssl.CERT_NONE
+            with web.handshake(context) as tls:
+                assert tls.getpeercert(binary_form=True) == given.certificate.public_bytes(Encoding.DER)

@@ -28,7 +28,7 @@ from secproxy.edge.effective import write_config
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.worker import Surroundings, Worker
-from tests.certs import key_pem
+from tests.certs import Party, key_pem
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
 from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
 
@@ -191,3 +191,41 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
                 await claims.close()
 
     asyncio.run(asyncio.wait_for(story(), 10))
+
+
+def test_new_credentials_that_are_unsound_leave_the_worker_presenting_those_it_has(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An operator's file was spoilt while the authority was away: nobody is cut off, and the operator is told."""
+    home = make_home(tmp_path)
+    given = Party.root("Public Root", "Somebody Else").issue("csms.example.org", dns="csms.example.org")
+    (tmp_path / "given.pem").write_text(given.pem)
+    (tmp_path / "given.key").write_text(given.key_pem)
+    table = f'[[server_certificate]]\ncertificate = "{tmp_path}/given.pem"\nkey = "{tmp_path}/given.key"\n'
+    home.settings.write_text(f"{home.settings.read_text()}\n{table}")
+
+    async def story() -> None:
+        first = contextlib.ExitStack()
+        first.enter_context(running_authority(home))
+        async with csms() as backend, working(home, backend) as (port, process, _ready):
+            async with connected(home) as authority:
+                context = await issue(authority, tmp_path)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            first.close()
+            (tmp_path / "given.pem").write_text("spoilt")
+            with running_authority(home):
+                async with connected(home) as authority:
+                    await authority.ask(Paper.of(2).add, calls.StationAdded)
+                await asyncio.to_thread(_until_said, capfd, "settings.server_certificate")
+                async with dial(port, context) as socket:
+                    await socket.send(HEARTBEAT)
+                    assert await backend.heard.get() == HEARTBEAT
+            assert process.poll() is None
+
+    asyncio.run(story())
+
+
+def _until_said(capfd: pytest.CaptureFixture[str], word: str) -> None:
+    """Wait until a process has said something on stderr."""
+    while word not in capfd.readouterr().err:
+        pass

@@ -109,3 +109,60 @@ def test_two_of_one_kind_and_missing_files_are_refused(tmp_path: Path) -> None:
     (home.path / "given.key").unlink()
     with pytest.raises(InputError, match="cannot be read"):
         at_the_desk(home, fetched)
+
+
+def put(home: Home, party: Party, key: str = "") -> None:
+    """Lay another certificate into the files that the settings name."""
+    (home.path / "given.pem").write_text(party.pem)
+    (home.path / "given.key").write_text(key or party.key_pem)
+
+
+def test_another_certificate_in_the_named_files_is_presented_without_a_restart(tmp_path: Path) -> None:
+    """Listeners are told once, and the audit log keeps its serial."""
+    home = named(make_home(tmp_path), GIVEN.pem, GIVEN.key_pem)
+    other = ROOT.issue("csms.example.org", dns="csms.example.org")
+
+    async def story(desk: Desk) -> str:
+        watcher = await desk.office.watch()
+        await watcher.next()
+        await desk.office.tend()
+        put(home, other)
+        await desk.office.tend()
+        assert isinstance(await watcher.next(), calls.CredentialsChanged)
+        await desk.office.tend()
+        assert (await fetched(desk)).ecdsa_chain == other.pem
+        return (await desk.ask(calls.ListAudit(), calls.AuditRows)).rows[-1].entry
+
+    entry = at_the_desk(home, story)
+    assert "server.replaced" in entry
+    assert f"{other.certificate.serial_number:x}" in entry
+
+
+def test_half_a_replacement_leaves_the_former_certificate_presented(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The certificate is there, its key is not yet: that is told, and nobody is left without a server."""
+    home = named(make_home(tmp_path), GIVEN.pem, GIVEN.key_pem)
+
+    async def story(desk: Desk) -> calls.Credentials:
+        await desk.office.tend()
+        put(home, ROOT.issue("csms.example.org", dns="csms.example.org"), GIVEN.key_pem)
+        await desk.office.tend()
+        return await fetched(desk)
+
+    assert at_the_desk(home, story).ecdsa_chain == GIVEN.pem
+    assert "settings.server_certificate" in capsys.readouterr().err
+
+
+def test_files_that_are_unsound_hold_up_no_renewal_of_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each duty is done for itself."""
+    home = named(make_home(tmp_path), GIVEN.pem, GIVEN.key_pem)
+    home.settings.write_text(home.settings.read_text().replace("[csms]", "[csms]\ncertificate_hours = 20"))
+    (home.path / "given.pem").write_text("spoilt")
+
+    async def story(desk: Desk) -> list[str]:
+        await desk.office.tend()
+        return [own.name for own in desk.office._desk.own.values() if own.purpose == "server"]
+
+    assert len(at_the_desk(home, story)) == 4
+    assert "settings.server_certificate" in capsys.readouterr().err

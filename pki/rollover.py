@@ -1,0 +1,139 @@
+"""The way from one authority to its successor: the steps in order, how far each is, and what still holds the former.
+
+* Nothing here is done or remembered: a step is done when the facts say so.
+* An authority is let go only when nobody needs it any more: no live certificate of its, and, for a root, no station
+  that has not confirmed the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pki.errors import RefusedError
+from pki.findings import Finding, error, refuse_errors
+from pki.holding import KeyState
+
+NAMED_MOST: Final = 20  # stations named in a refusal; the rest are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """How a slot stands. ``former`` is the key that leaves, ``successor`` the one that comes; each may be empty.
+
+    ``confirmed`` and ``stations`` count the stations that may connect, those who are known to trust the successor, and
+    all. ``below`` names the slots that are to have a key under the new root, with whether they do. ``leaves`` counts
+    the live certificates that end in the former: for a root, all that stand below it.
+    """
+
+    slot: str
+    is_root: bool
+    active: str
+    former: str = ""
+    successor: str = ""
+    state: KeyState | None = None
+    linked: str = ""
+    stations: int = 0
+    confirmed: int = 0
+    below: tuple[tuple[str, bool], ...] = ()
+    leaves: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: what is to be done, by which command, how much of it is done, and the clause it rests on."""
+
+    number: int
+    says: str
+    command: str
+    clause: str
+    done: int
+    total: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.done >= self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Who still needs an authority: live certificates directly below it, and stations that trust no other root yet."""
+
+    certificates: tuple[str, ...] = ()
+    stations: tuple[str, ...] = ()
+
+
+def steps(facts: Facts) -> tuple[Step, ...]:
+    """Return the plan, first step first."""
+    rows = _root_steps(facts) if facts.is_root else _issuing_steps(facts)
+    return tuple(Step(number, *row) for number, row in enumerate(rows, 1))
+
+
+def refuse_needed(name: str, needs: Needs) -> None:
+    """Raise ``RefusedError("rollover.needed")`` with everything that still needs an authority."""
+    found: list[Finding] = []
+    if needs.certificates:
+        says = f"{len(needs.certificates)} of its certificates still hold: {_names(needs.certificates)}"
+        found.append(error("rollover.live", "RFC 5280 6.1", says))
+    if needs.stations:
+        says = f"{len(needs.stations)} stations have not confirmed the new root: {_names(needs.stations)}"
+        found.append(error("rollover.unconfirmed", "M05.FR.16", says))
+    advice = "Renew or revoke what is named, 'bollard station confirm' what was seen to trust the new root, or wait."
+    refuse_errors(found, "rollover.needed", f"{name!r} cannot be retired", advice)
+
+
+def refuse_elsewhere(name: str) -> RefusedError:
+    """Say that a key is not here, so that what it must sign needs a ceremony."""
+    return RefusedError(
+        "rollover.elsewhere",
+        f"the key of {name!r} is not kept here, so it can sign nothing here",
+        "Use the ceremony where that key is: 'bollard ca ceremony --help'.",
+    )
+
+
+_Row = tuple[str, str, str, int, int]
+
+
+def _issuing_steps(facts: Facts) -> list[_Row]:
+    made, switched = int(bool(facts.successor)), int(facts.state is KeyState.ACTIVE)
+    new, old = facts.successor or "NAME", facts.former or facts.active
+    return [
+        ("make the successor; proxies trust it at once", f"bollard ca rollover {facts.slot}", "A00.FR.403", made, 1),
+        ("sign with it from now on", f"bollard ca activate {new}", "RFC 5280 6.1", switched, 1),
+        _leaves(facts, "renew the certificates of the former"),
+        ("trust the former no longer", f"bollard ca retire {old}", "RFC 5280 6.1.3", 0, 1),
+    ]
+
+
+def _root_steps(facts: Facts) -> list[_Row]:
+    made, switched = int(bool(facts.successor)), int(facts.state is KeyState.ACTIVE)
+    new, old = facts.successor or "NAME", facts.former or facts.active
+    link = facts.linked or f"{new}-link"
+    install = f"bollard ca export {link} (or {new}), then InstallCertificate as CSMSRootCertificate"
+    confirm = f"bollard station confirm IDENTITY --root {new}"
+    return [
+        ("make the new root, signed by the old one as well", "bollard ca rollover root", "M05.FR.09", made, 1),
+        ("install it in the stations", install, "M05.FR.09", facts.confirmed, facts.stations),
+        ("confirm each station that has it", confirm, "M05.FR.16", facts.confirmed, facts.stations),
+        ("let it sign from now on", f"bollard ca activate {new}", "RFC 5280 6.1", switched, 1),
+        *(_below(slot, new, is_done=is_done) for slot, is_done in facts.below),
+        _leaves(facts, "renew what stands below the old root"),
+        ("trust the old root no longer", f"bollard ca retire {old}", "M05.FR.16", 0, 1),
+    ]
+
+
+def _below(slot: str, root: str, *, is_done: bool) -> _Row:
+    command = f"bollard ca rollover {slot} --under {root}, then bollard ca activate"
+    return f"put the authority for {slot} under it", command, "A00.FR.601", int(is_done), 1
+
+
+def _leaves(facts: Facts, says: str) -> _Row:
+    """What is left is all that is known: how many there once were is not."""
+    command = "bollard rotate; bollard cert reissue --out FILE"
+    return says, command, "A03.FR.02", 0 if facts.leaves else 1, facts.leaves or 1
+
+
+def _names(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
+    return ", ".join(names[:NAMED_MOST]) + more
