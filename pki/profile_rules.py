@@ -36,6 +36,7 @@ class CertificatePurpose(StrEnum):
 
     ROOT = "root"
     ISSUING = "issuing"
+    LINK = "link"
     MANUFACTURER_ROOT = "manufacturer-root"
     V2G_ROOT_2 = "v2g-root-2"
     V2G_ROOT_20 = "v2g-root-20"
@@ -54,7 +55,7 @@ class CertificatePurpose(StrEnum):
     @property
     def is_ca(self) -> bool:
         """Whether certificates of this purpose sign others."""
-        return self.is_root or self is CertificatePurpose.ISSUING or self.value.startswith("v2g-sub")
+        return self.is_root or self.value in {"issuing", "link"} or self.value.startswith("v2g-sub")
 
     @property
     def is_root(self) -> bool:

@@ -27,6 +27,7 @@ P = CertificatePurpose
 FAMILY: Final[dict[P, tuple[P | None, str, str]]] = {
     P.ROOT: (None, "p384", "Example Root"),
     P.ISSUING: (P.ROOT, "p256", "Example Station CA"),
+    P.LINK: (P.ROOT, "p384", "Example Root 2"),
     P.MANUFACTURER_ROOT: (None, "p256", "Volta Root"),
     P.V2G_ROOT_2: (None, "p256", "V2G Root"),
     P.V2G_SUB1_2: (P.V2G_ROOT_2, "p256", "CPO Sub 1"),

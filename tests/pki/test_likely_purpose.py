@@ -13,6 +13,7 @@ from tests.pki.specimens import SECC_ID, specimen
 
 P = CertificatePurpose
 LOOKS_LIKE = {
+    P.LINK: P.ISSUING,
     P.MANUFACTURER_ROOT: P.ROOT,
     P.V2G_ROOT_2: P.ROOT,
     P.V2G_ROOT_20: P.ROOT,

@@ -117,7 +117,7 @@ def test_an_empty_profile_means_no() -> None:
 def test_purposes_know_whether_they_are_authorities() -> None:
     """Roots sign themselves; the rest are leaves."""
     roots = {"root", "manufacturer-root", "v2g-root-2", "v2g-root-20"}
-    below = {"issuing", "v2g-sub1-2", "v2g-sub1-20", "v2g-sub2-2", "v2g-sub2-20"}
+    below = {"issuing", "link", "v2g-sub1-2", "v2g-sub1-20", "v2g-sub2-2", "v2g-sub2-20"}
 
     assert {purpose for purpose in CertificatePurpose if purpose.is_root} == roots
     assert {purpose for purpose in CertificatePurpose if purpose.is_ca} == roots | below

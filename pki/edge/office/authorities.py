@@ -5,7 +5,7 @@ They come to be in the one way of ``issuing``, and are taken into use as their h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,6 @@ from pki.edge.office.desk import sha256
 from pki.edge.office.services import services_of
 from pki.holding import Holding, KeyState
 from pki.plan import Plan, Subject, plan, plan_root
-from pki.profile import CertificateProfile, CertificatePurpose
 
 if TYPE_CHECKING:
     from pki.audit import Json
@@ -81,18 +80,11 @@ def _plan(desk: Desk, wanted: Wanted, services: Services | None) -> Plan:
     owner = wanted.organisation or desk.settings.organisation
     subject = Subject(wanted.common_name or desk.settings.csms_host.text, owner)
     public_key = desk.keys.key(wanted.key or wanted.holding.name).public_key()
-    kind, serial, now = _profile(desk, wanted.profile), issuing.draw_serial(), clock.now()
+    kind, serial, now = desk.profile(wanted.profile), issuing.draw_serial(), clock.now()
     if not wanted.issuer:
         padding = desk.keys.describe(wanted.holding.name).padding
         return plan_root(kind, subject, public_key, serial, now, wanted.days, padding)
     return plan(kind, subject, public_key, desk.issuer(wanted.issuer), serial, now, wanted.days, services)
-
-
-def _profile(desk: Desk, name: str) -> CertificateProfile:
-    """A link looks as the root does whose name and key it has, but stands below another (M05.FR.09)."""
-    if name != LINK:
-        return desk.profile(name)
-    return replace(desk.profile("root"), name=LINK, purpose=CertificatePurpose.ISSUING)
 
 
 def keep(desk: Desk, own: OwnCertificate, row: calls.CertificateRow, tx: Tx) -> dict[str, Json]:

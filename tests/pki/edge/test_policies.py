@@ -35,7 +35,7 @@ def test_a_name_cannot_lead_out_of_the_folder(name: str, tmp_path: Path) -> None
     with pytest.raises(NotFoundError, match=r"policy\.unknown") as own_first:
         read_certificate_policy(tmp_path, name)
 
-    assert "issuing, manufacturer-root, ocsp" in shipped.value.advice
+    assert "issuing, link, manufacturer-root" in shipped.value.advice
     assert own_first.value.advice == shipped.value.advice
 
 

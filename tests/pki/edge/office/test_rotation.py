@@ -82,9 +82,9 @@ def test_an_ocsp_signer_is_renewed_by_the_authority_it_answers_for(tmp_path: Pat
 
     async def story(desk: Desk) -> None:
         mine = desk.office._desk
-        before = mine.active("ocsp")
+        before = mine.active("ocsp-csms")
         (row,) = (await desk.ask(calls.Rotate("ocsp"), calls.Rotated)).renewed
-        after = mine.active("ocsp")
+        after = mine.active("ocsp-csms")
         assert (after.name, before.name) == (row.name, "ocsp")
         assert after.certificate.subject == before.certificate.subject
         after.certificate.verify_directly_issued_by(mine.active("csms").certificate)

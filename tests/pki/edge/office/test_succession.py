@@ -35,7 +35,7 @@ def test_only_what_was_seen_ends_a_former_certificate(
         await desk.ask(Paper.of(1).add, calls.StationAdded)
         old, new = [await desk.ask(Paper.of(1).issue, calls.CertificateIssued) for _ in range(2)]
         serial = {"old": old.certificate.serial, "new": new.certificate.serial, "": ""}[used]
-        await desk.ask(calls.ReportBoot("CP-001", "Volta", "Wall", "SN-001", "1.0", serial), calls.Done)
+        await desk.ask(calls.ReportBoot("CP-001", "Volta", "Wall", "SN-001", "1.0", certificate=serial), calls.Done)
         await desk.office.tend()
         rows = (await desk.ask(calls.ListStations("CP-001"), calls.Stations)).stations[0].certificates
         return [row.status for row in rows]
