@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.asked import Asked, one, pass_asked
+from cli.enrolment import approve, deny, pending
 from cli.files import free_to_write, read_text, write_out
 from cli.lint import lint
 from cli.reissue import reissue
@@ -36,6 +37,10 @@ def cert() -> None:
 
 cert.add_command(verify)
 cert.add_command(lint)
+
+
+for command in (pending, approve, deny):
+    cert.add_command(command)
 
 
 @cert.command()

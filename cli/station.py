@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.asked import Asked, one, pass_asked
+from cli.enrolment import token
 from cli.files import LIST_BYTES, read_password, read_text
 from cli.render import Output, Plain, note, row_of, write
 from cli.seeds import read_seeds
@@ -34,6 +35,9 @@ form_option = click.option(
 @click.group()
 def station() -> None:
     """Register stations and decide which may connect."""
+
+
+station.add_command(token)
 
 
 @station.command()

@@ -33,6 +33,11 @@ def read_certificates(pem: str | bytes, longest: int = PEM_LENGTH) -> list[x509.
     return [_read_der(der) for der in blocks]
 
 
+def read_certificate(der: bytes) -> x509.Certificate:
+    """Read one certificate in DER, as TLS and EST carry them. Raises ``InputError("certificate.unreadable")``."""
+    return _read_der(der)
+
+
 def key_id(source: x509.Certificate | CertificatePublicKeyTypes) -> bytes:
     """Return the name of a key: SHA-256 over its SubjectPublicKeyInfo in DER, 32 bytes."""
     key = source.public_key() if isinstance(source, x509.Certificate) else source
@@ -114,7 +119,7 @@ def _read_der(der: bytes) -> x509.Certificate:
         certificate.subject.rfc4514_string()
         certificate.issuer.rfc4514_string()
     except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
-        raise _unreadable("it is PEM, but no X.509 certificate with a known kind of key inside") from None
+        raise _unreadable("it holds no X.509 certificate with a known kind of key inside") from None
     if not is_readable(certificate):
         raise _unreadable("its extensions or its times cannot be read")
     return certificate

@@ -263,6 +263,12 @@ RFCS: Final = {
     "RFC 6962 2.1": "A log's entries are the leaves of a tree of hashes whose root changes when any of them does.",
     "RFC 6979 3.2": "An ECDSA signature's nonce may follow from key and message, so that it comes out alike each time.",
     "RFC 8410 5": "Ed25519 and Ed448 keys sign; they do not agree on other keys.",
+    "RFC 7030 3.2.2": "EST answers below /.well-known/est, perhaps with a label behind it for one of several CAs.",
+    "RFC 7030 4.2.1": "Who enrols sends a PKCS#10 request, and proves itself by a certificate or by user and password.",
+    "RFC 7030 4.2.3": "An enrolment is answered with the certificate alone, or with when to ask again.",
+    "RFC 7030 4.2.2": "Who renews a certificate asks for the same subject again, with the old key or a new one.",
+    "RFC 7617 2": "A user name in HTTP Basic holds no colon.",
+    "RFC 8951 3.1": "Bodies of EST are DER in base64, with or without line ends, whatever a header says.",
     "RFC 9106 4": "Argon2id with 64 MiB, three passes and four lanes is the second recommended choice.",
     "RFC 9654 2.1": "A nonce of 1 to 128 octets is given back in the answer.",
 }

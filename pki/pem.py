@@ -3,6 +3,7 @@
 Tolerated, because stations and people really send it: CRLF line ends, a literal backslash-n in place of a line end,
 blanks at line ends, a missing last line end. Everything else that is not exactly the blocks asked for is refused: text
 before, between and after, other blocks (above all private keys), a byte order mark, bytes outside ASCII, loose base64.
+``read_base64`` reads the same base64 where no lines announce it, as EST carries it: in lines or in one (RFC 8951 3.1).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _BLOCK = re.compile(
     r"-----BEGIN ([A-Z0-9 ]{1,40})-----\n([A-Za-z0-9+/=\n]{1,262144})\n-----END ([A-Z0-9 ]{1,40})-----\n*"
 )
 _ADVICE: Final = "Give PEM: '-----BEGIN ...-----', base64 lines, '-----END ...-----', and nothing else."
+_BASE64_ADVICE: Final = "Send the base64 of the DER, without '-----BEGIN' lines: 'openssl base64 -in FILE.der'."
 
 
 def read_blocks(pem: str | bytes, labels: frozenset[str], code: str, longest: int = PEM_LENGTH) -> list[bytes]:
@@ -40,6 +42,20 @@ def read_blocks(pem: str | bytes, labels: frozenset[str], code: str, longest: in
     if not blocks:
         raise InputError(code, "there is no PEM block in it", _ADVICE)
     return blocks
+
+
+def read_base64(text: bytes, code: str, longest: int = PEM_LENGTH) -> bytes:
+    """Return the DER in base64 with or without line ends and blanks; ``longest`` bounds the text in bytes."""
+    if len(text) > longest:
+        raise InputError(code, f"{len(text)} bytes of base64; {longest} are the most", _BASE64_ADVICE)
+    packed = b"".join(text.split())
+    try:
+        der = base64.b64decode(packed, validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError(code, f"it is no base64 of DER: {text[:32]!r}", _BASE64_ADVICE) from None
+    if base64.b64encode(der) != packed:
+        raise InputError(code, "its base64 is not in the one canonical form", _BASE64_ADVICE)
+    return der
 
 
 def _ascii(pem: str | bytes, code: str) -> str:

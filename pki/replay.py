@@ -32,6 +32,7 @@ WITHOUT_ROWS: Final = frozenset(
         "issuer.prepared",
         "root.asked",
         "server.replaced",
+        "token.tried",
     }
 )
 
@@ -239,6 +240,54 @@ def _restored(entry: Entry) -> tuple[Order, ...]:
     return (Put("restore", str(entry.index), _told(entry.what, "moment", "from_size", "replaced_size")),)
 
 
+def _minted(entry: Entry) -> tuple[Order, ...]:
+    """A station has one token at most: a new one ends the older."""
+    station = _text(entry.what, "station")
+    return (Drop("token", station, must=False), Put("token", station, _told(entry.what, "token_sha256", "expires")))
+
+
+def _token_gone(entry: Entry) -> tuple[Order, ...]:
+    return (Drop("token", _text(entry.what, "station")),)
+
+
+def _waiting(entry: Entry) -> tuple[Order, ...]:
+    """A token lasts as long as the request that was made with it."""
+    said = _told(entry.what, "station", "key_id", "way", "issuer", "csr_sha256", "expires")
+    kept = Put("waiting", _number(entry.what), {**said, "state": "pending", "decided_by": "", "reason": ""})
+    until = _text(entry.what, "token_expires")
+    return (kept, *((Change("token", _text(entry.what, "station"), {"expires": until}),) if until else ()))
+
+
+def _decided(state: str) -> Callable[[Entry], tuple[Order, ...]]:
+    def told(entry: Entry) -> tuple[Order, ...]:
+        said = {**_told(entry.what, "reason", "expires"), "state": state, "decided_by": entry.who}
+        return (Change("waiting", _number(entry.what), said),)
+
+    return told
+
+
+def _answered(entry: Entry) -> tuple[Order, ...]:
+    return (Drop("waiting", _number(entry.what)),)
+
+
+def _tidied(entry: Entry) -> tuple[Order, ...]:
+    tokens, requests = entry.what.get("tokens"), entry.what.get("requests")
+    ended = [Drop("token", str(each)) for each in tokens] if isinstance(tokens, list) else []
+    given_up = [Drop("waiting", str(each)) for each in requests] if isinstance(requests, list) else []
+    return (*ended, *given_up)
+
+
+def _received(entry: Entry) -> tuple[Order, ...]:
+    """An authority of others answered: the row comes whole, and what had waited for it is gone."""
+    serial = _text(entry.what, "serial")
+    (intended,) = _intended(entry)
+    sealed = Change("certificate", serial, {**_told(entry.what, "der_sha256"), "status": "valid"})
+    chain = Put(
+        "external_chain", serial, {"issuer": _text(entry.what, "from"), **_told(entry.what, "key_id", "chain_sha256")}
+    )
+    return (intended, sealed, chain, Drop("waiting", _number(entry.what)))
+
+
 RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "station.added": _station_added,
     "stations.added": _stations_added,
@@ -266,6 +315,17 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "issuer.activated": _activated,
     "issuer.retired": _retired,
     "trust.confirmed": _confirmed,
+    "token.minted": _minted,
+    "token.revoked": _token_gone,
+    "token.spent": _token_gone,
+    "enrolment.waiting": _waiting,
+    "enrolment.approved": _decided("approved"),
+    "enrolment.denied": _decided("denied"),
+    "enrolment.answered": _answered,
+    "enrolment.refused": _answered,
+    "enrolment.tidied": _tidied,
+    "certificate.requested": _waiting,
+    "certificate.received": _received,
 }
 """Each act that changes a row, and what it makes of it."""
 
@@ -273,6 +333,10 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
 def _text(what: Mapping[str, object], name: str) -> str:
     found = what.get(name, "")
     return found if isinstance(found, str) else ""
+
+
+def _number(what: Mapping[str, object]) -> str:
+    return str(what.get("id", ""))
 
 
 def _told(what: Mapping[str, object], *names: str) -> dict[str, Value]:

@@ -11,22 +11,28 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.x509.oid import NameOID
 
 from pki.certificate import common_names, organisations
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.names import HolderName
-from pki.pem import read_blocks
+from pki.pem import read_base64, read_blocks
 from pki.strength import check_key, check_signature_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from pki.names import Organisation, StationSerial
     from pki.station import Station
 
 REQUEST_LENGTH: Final = 5_500  # characters; SignCertificate.csr in every edition's schema
+REQUEST_BYTES: Final = REQUEST_LENGTH // 4 * 3  # bytes of DER; base64 writes three of them in four characters
 
+_NAMES: Final = frozenset({NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME})
+_SEQUENCE: Final = b"\x30"  # how every request in DER begins; as a character, "0", it begins none in base64
 _LABELS: Final = frozenset({"CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"})
 
 
@@ -55,31 +61,53 @@ def read_request(text: str | bytes) -> SigningRequest:
     blocks = read_blocks(text, _LABELS, "csr.unreadable", REQUEST_LENGTH)
     if len(blocks) > 1:
         raise _unreadable("it holds more than one request")
+    return _read(blocks[0], "PEM")
+
+
+def read_request_der(body: bytes) -> SigningRequest:
+    """Read a request as EST carries it: DER in base64, with or without line ends (RFC 8951 3.1), or the bare DER.
+
+    The bounds are those of the same request in PEM. Raises ``InputError("csr.unreadable")``.
+    """
+    if body[:1] != _SEQUENCE:
+        return _read(read_base64(body, "csr.unreadable", REQUEST_LENGTH), "base64")
+    if len(body) > REQUEST_BYTES:
+        raise _unreadable(f"it has {len(body)} bytes; {REQUEST_BYTES} are the most")
+    return _read(body, "DER")
+
+
+def _read(der: bytes, form: str) -> SigningRequest:
     try:
-        csr = x509.load_der_x509_csr(blocks[0])
+        csr = x509.load_der_x509_csr(der)
         _ = csr.attributes  # parsed at the first touch, which must not be a later one
         found = SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
-        raise _unreadable("it is PEM, but no PKCS#10 request with a known kind of key inside") from None
-    if not blocks[0].endswith(b"\0" + csr.signature):
+        raise _unreadable(f"it is {form}, but no PKCS#10 request with a known kind of key inside") from None
+    if not der.endswith(b"\0" + csr.signature):
         raise _unreadable("its signature is not made of whole bytes, the one form it has (X.690 11.2)")
     return found
 
 
 def examine(
-    request: SigningRequest, station: Station, organisation: Organisation, *, compromised: bool = False
+    request: SigningRequest,
+    station: Station,
+    organisation: Organisation,
+    *,
+    compromised: bool = False,
+    also: Iterable[Finding] = (),
 ) -> Admissible:
     """Judge a request for one station. Raises ``RefusedError("csr.refused")`` with every finding.
 
-    ``compromised`` says that a certificate of this very key was revoked because others may hold the key.
+    ``compromised`` says that a certificate of this very key was revoked because others may hold the key; ``also`` is
+    what was found before and is to be told together with the rest.
     """
     findings = refuse_errors(
         [
-            *_examine_proof(request.csr),
-            *check_key(request.public_key),
-            *_examine_history(compromised=compromised),
+            *also,
+            *examine_key(request, compromised=compromised),
             *_examine_common_name(request.common_names, station),
             *_examine_organisation(request.organisations, organisation),
+            *_examine_other_names(request.csr.subject),
             *_examine_extensions(request.csr),
         ],
         "csr.refused",
@@ -99,9 +127,7 @@ def examine_named(
     """
     refuse_errors(
         [
-            *_examine_proof(request.csr),
-            *check_key(request.public_key),
-            *_examine_history(compromised=compromised),
+            *examine_key(request, compromised=compromised),
             *_examine_holder(request.common_names, name, clause),
             *_examine_organisation(request.organisations, organisation),
         ],
@@ -122,6 +148,14 @@ def _examine_holder(names: tuple[str, ...], due: str, clause: str) -> list[Findi
     except InputError as wrong:
         return [error("csr.common_name", clause, wrong.cause)]
     return []
+
+
+def examine_key(request: SigningRequest, *, compromised: bool = False) -> list[Finding]:
+    """Find what is wrong with the key alone: its strength, that it is held, that nobody else has it.
+
+    What is out of bounds is not computed with, so that no request costs more than an honest one.
+    """
+    return [*(check_key(request.public_key) or _examine_proof(request.csr)), *_examine_history(compromised=compromised)]
 
 
 def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:
@@ -164,6 +198,13 @@ def _examine_organisation(names: tuple[str, ...], organisation: Organisation) ->
         shown = ", ".join(repr(name[:72]) for name in names[:3])
         return [error("csr.organisation", "A00.FR.509", f"its organisation is {shown}, ours is {organisation.text!r}")]
     return []
+
+
+def _examine_other_names(subject: x509.Name) -> list[Finding]:
+    """Mail addresses, units, countries: the register knows none of them, so none goes into the certificate."""
+    if all(attribute.oid in _NAMES for attribute in subject):
+        return []
+    return [warning("csr.names", "A02.FR.04", "it names more than an organisation and a serial; that is left out")]
 
 
 def _examine_extensions(csr: x509.CertificateSigningRequest) -> list[Finding]:

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from pki.errors import InputError
+from pki.external import parse_external
 from pki.names import Host, Organisation
 from pki.services import URL_LENGTH
+from pki.waiting import parse_approval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pki.external import ExternalIssuer
+    from pki.waiting import Way
 
 PUBLIC_URL_LENGTH: Final = 400  # characters; firmware.location has 512 in 1.6 and 2.0.1, our path takes about 70
 PATH_LENGTH: Final = 4_096  # characters; PATH_MAX of Linux
@@ -50,6 +55,12 @@ class Settings:
     """How long our own server certificates live (A00.FR.701); 0 takes the certificate profile's days."""
     keep_old_days: int = 30
     """How long a station's former certificate stays valid after a newer one was seen in use (A02.FR.10)."""
+    est: bool = False
+    """Whether stations may ask for certificates over EST; off in a home from before it existed."""
+    approval: frozenset[Way] = frozenset()
+    """The ways of asking that wait for a person's yes."""
+    external_issuers: tuple[ExternalIssuer, ...] = ()
+    """Authorities of others that issue for us, each one certificate profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,32 @@ def parse_settings(text: str) -> Settings:
         unsafe_experimental_ml_dsa=_flag(tables, "keys", "unsafe_experimental_ml_dsa"),
         certificate_hours=_whole(tables, ("csms", "certificate_hours"), 0, range(HOURS_LEAST, HOURS_MOST + 1)),
         keep_old_days=_whole(tables, ("issuing", "keep_old_days"), 30, range(KEEP_OLD_DAYS_MOST + 1)),
+        est=_flag(tables, "est", "enabled"),
+        approval=parse_approval(_words(tables, "issuing", "approval")),
+        external_issuers=_external_issuers(_array(tables, "external_issuer")),
     )
+
+
+def _external_issuers(tables: list[object]) -> tuple[ExternalIssuer, ...]:
+    found = tuple(parse_external(table) for table in tables)
+    profiles = [issuer.certificate_profile for issuer in found]
+    if len(set(profiles)) < len(profiles):
+        raise InputError(
+            "settings.external_issuer", "two [[external_issuer]] are for one certificate_profile", "Keep one of them."
+        )
+    return found
+
+
+def _words(tables: Mapping[str, object], table: str, key: str) -> list[object]:
+    value = _value(tables, table, key)
+    if value is not None and not isinstance(value, list):
+        raise InputError("settings.type", f"[{table}] {key} is no list of words", _ADVICE)
+    return value or []
+
+
+def _value(tables: Mapping[str, object], table: str, key: str) -> object:
+    found = tables.get(table, {})
+    return found.get(key) if isinstance(found, dict) else None
 
 
 def _hsm(tables: Mapping[str, object]) -> Hsm | None:

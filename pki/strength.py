@@ -22,6 +22,7 @@ RSA_BITS_LEAST: Final = 2048  # bits; A00.FR.502
 RSA_BITS_MOST: Final = 4096  # bits; a signature of RSA-8192 does not fit OCPP's 800 base64 characters
 RSA_EXPONENT_LEAST: Final = 65537  # FIPS 186-5 A.1.1, BSI TR-02102-1
 RSA_EXPONENT: Final = 65537  # of the keys we make; the least allowed, and what every verifier knows
+RSA_EXPONENT_BITS: Final = 256  # bits; FIPS 186-5 A.1.1, and what checking a signature may cost
 EC_BITS_LEAST: Final = 224  # bits; A00.FR.503
 WEAK_HASHES: Final = frozenset({"md5", "sha1"})  # A00.FR.504 and .506
 
@@ -194,6 +195,9 @@ def _check_rsa(key: rsa.RSAPublicKey) -> list[Finding]:
     if key.public_numbers().e < RSA_EXPONENT_LEAST:
         says = f"an RSA key with a public exponent below {RSA_EXPONENT_LEAST}"
         found.append(error("alg.weak", "A00.FR.504", says))
+    if key.public_numbers().e.bit_length() > RSA_EXPONENT_BITS:
+        says = f"an RSA key with a public exponent of more than {RSA_EXPONENT_BITS} bits"
+        found.append(error("alg.unsupported", "A00.FR.504", says))
     return found
 
 

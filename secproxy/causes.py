@@ -62,6 +62,13 @@ _CERTIFICATES: Final[Mapping[str, Kind]] = {
         "The station's certificate is on hold.",
         "Find out why it was put on hold; 'bollard cert release' lifts it, 'bollard cert revoke' makes it final.",
     ),
+    "est.refused": Kind(
+        "bollard.EnrolmentRefused",
+        _MEDIUM,
+        "A00.FR.801",
+        "Somebody asked for a certificate over EST and was refused; the evidence has the code.",
+        "If the station is yours, make it a new token with 'bollard station token'; else look at the remote address.",
+    ),
     "cert.other_station": Kind(
         "bollard.IdentityMismatch",
         _CRITICAL,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import SplitResult, urlsplit
 
 from pki.errors import InputError
+from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host
 from pki.station import SecurityProfile
 from secproxy.target import encode_identity
@@ -32,13 +33,15 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "listener": frozenset({"address", "profile"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
-    "issuing": frozenset({"keep_old_days"}),  # the authority's too
+    "issuing": frozenset({"approval", "keep_old_days"}),  # and these
     "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
+    "est": frozenset({"enabled"}),  # and these
+    "external_issuer": EXTERNAL_KEYS,
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
-ARRAYS: Final = frozenset({"listener", "server_certificate"})  # tables that may stand many times
+ARRAYS: Final = frozenset({"listener", "server_certificate", "external_issuer"})  # tables that may stand many times
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")

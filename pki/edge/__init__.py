@@ -14,6 +14,7 @@
   ``exporting`` writes the audit log for others, ``whole`` writes files whole or not at all.
 * The offline root: ``ceremony`` is one at work, on a machine whose ``networks`` are none, ``result_folder`` what it
   leaves.
-* Serving: ``vault`` keeps firmware images, ``http/`` serves them.
+* Serving: ``vault`` keeps firmware images, ``http/`` serves them and takes requests; ``est_client`` asks an authority
+  of others.
 * ``crashpoints`` lets the tests end it where it hurts. ``codes`` explains what any of them says when it cannot.
 """

@@ -180,6 +180,9 @@ class IssueCertificate(Call, frozen=True):
     ``profile`` names the certificate profile; its purpose says what else is needed. For a station: ``station``. For
     what it shows to cars: ``station``, and ``name`` is its SECCID. For a firmware signer: ``vendor``. For an operator:
     ``name``. What is not needed stays empty. A ``name`` that is given must be the request's common name.
+
+    Where an external authority is named for the certificate profile, it is asked; while it has not decided,
+    ``ConflictError("external.pending")``: ask again with the same request.
     """
 
     Answer = CertificateIssued
@@ -723,6 +726,123 @@ class RecordDownload(Call, frozen=True):
     first: int
     last: int
     complete: bool
+
+
+# -- enrolment over EST ------------------------------------------------------------------------------------------
+
+
+class TokenMinted(Row, frozen=True):
+    """A one-time token, shown this once and stored nowhere; good until ``expires``."""
+
+    token: str
+    expires: dt.datetime
+    audit_index: int
+
+    def __repr__(self) -> str:
+        return "TokenMinted(...)"
+
+
+class MintToken(Call, frozen=True):
+    """Make a station's one-time token; an older one of the station's ends. ``hours`` 0 takes the usual time."""
+
+    Answer = TokenMinted
+    station: str
+    hours: int = 0
+
+
+class RevokeToken(Call, frozen=True):
+    """End a station's token before it is used."""
+
+    Answer = Done
+    station: str
+
+
+class Shown(Row, frozen=True):
+    """Who asks, as the web process saw it and did not judge it.
+
+    ``user`` and ``token`` are from the Basic header; ``chain`` is what the TLS client showed, DER, leaf first, and it
+    proved to hold the leaf's key. ``remote`` is its address, for the log.
+    """
+
+    user: str = ""
+    token: str = ""
+    chain: tuple[bytes, ...] = ()
+    remote: str = ""
+
+    def __repr__(self) -> str:
+        return f"Shown({self.remote!r}, ...)"
+
+
+class Enrolled(Row, frozen=True):
+    """``certificate`` is the issued one in DER; empty while the request waits, then ask again in ``retry`` seconds."""
+
+    certificate: bytes
+    retry: int
+    audit_index: int
+
+
+class Enroll(Call, frozen=True):
+    """A station asks for a certificate. ``csr`` is the body as received; ``renewal`` says by which of EST's two ways.
+
+    ``ForbiddenError("est.credentials")`` when nobody we know asks.
+    """
+
+    Answer = Enrolled
+    csr: bytes
+    shown: Shown
+    renewal: bool = False
+
+    def __repr__(self) -> str:
+        return "Enroll(...)"
+
+
+class CaCertificates(Row, frozen=True):
+    """Our authorities for stations and the roots above all, in DER."""
+
+    certificates: tuple[bytes, ...]
+
+
+class ListCaCertificates(Call, frozen=True):
+    """List what a station needs to trust us and to be trusted."""
+
+    Answer = CaCertificates
+
+
+class WaitingRow(Row, frozen=True):
+    """A request that waits, or was decided and not yet fetched. ``issuer`` is empty for us, else who was asked."""
+
+    id: int
+    station: str
+    way: str
+    state: str
+    key_id: bytes
+    subject: str
+    asked: dt.datetime
+    expires: dt.datetime
+    issuer: str = ""
+    decided_by: str = ""
+    reason: str = ""
+
+
+class Waiting(Row, frozen=True):
+    """The requests that wait, the oldest first."""
+
+    requests: tuple[WaitingRow, ...]
+
+
+class ListWaiting(Call, frozen=True):
+    """List the requests that wait for a decision or for an external authority."""
+
+    Answer = Waiting
+
+
+class DecideRequest(Call, frozen=True):
+    """Say yes or no to a request that waits; the answer reaches the station when it asks again."""
+
+    Answer = Done
+    id: int
+    approve: bool
+    reason: str = ""
 
 
 # -- audit log ---------------------------------------------------------------------------------------------------

@@ -101,6 +101,9 @@ status_url = {json.dumps(f"http://{csms_host}:8480")}   # stands in every certif
 
 [proxy]
 workers = 0                         # 0: one per core
+
+[est]
+enabled = true                      # stations with a one-time token, a maker's or our certificate may ask for one
 {_render_hsm(hsm)}"""
     parse_settings(text)
     return text

@@ -296,6 +296,42 @@ def successions(database: Database) -> None:
         ) STRICT""")
 
 
+@LEDGER()
+def enrolments(database: Database) -> None:
+    """Who may enrol by token, and whose request waits; of a token only its SHA-256 is kept."""
+    database.execute("""
+        CREATE TABLE token (
+            station TEXT PRIMARY KEY REFERENCES station(identity),
+            hash BLOB NOT NULL CHECK (length(hash) = 32),
+            expires TEXT NOT NULL,
+            tries INTEGER NOT NULL DEFAULT 0
+        ) STRICT""")
+    database.execute("""
+        CREATE TABLE waiting (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            station TEXT NOT NULL REFERENCES station(identity),
+            key_id BLOB NOT NULL CHECK (length(key_id) = 32),
+            subject TEXT NOT NULL,
+            way TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'denied')),
+            csr BLOB NOT NULL,
+            asked TEXT NOT NULL,
+            due TEXT NOT NULL,
+            expires TEXT NOT NULL,
+            decided_by TEXT NOT NULL DEFAULT '',
+            reason TEXT NOT NULL DEFAULT '',
+            UNIQUE (station, key_id, issuer)
+        ) STRICT""")
+    database.execute("""
+        CREATE TABLE external_chain (
+            certificate INTEGER PRIMARY KEY REFERENCES certificate(id),
+            issuer TEXT NOT NULL,
+            key_id BLOB NOT NULL CHECK (length(key_id) = 32),
+            chain TEXT NOT NULL
+        ) STRICT""")
+
+
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
 
 

@@ -82,7 +82,7 @@ class Doorway:
 
         ``begin`` says whether it did; the arrival may have gone while it waited.
         """
-        crowd = self._crowds.setdefault(_network(address), _Crowd())
+        crowd = self._crowds.setdefault(network_of(address), _Crowd())
         if crowd.under_way < self._each:
             crowd.under_way += 1
             if not begin():
@@ -98,7 +98,7 @@ class Doorway:
 
     def leave(self, address: str) -> None:
         """One that had begun was admitted, or has gone."""
-        network = _network(address)
+        network = network_of(address)
         crowd = self._crowds[network]
         while crowd.queue:
             if crowd.queue.popleft()():
@@ -184,7 +184,7 @@ class Listener:
         return True
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 one, all of which one host can have (RFC 4291 2.5.4)."""
     if ":" not in address:
         return address

@@ -177,6 +177,23 @@ class TlsLeg:
         finally:
             self.abort()
 
+    async def linger(self) -> None:
+        """Say goodbye to a peer that may still be sending, so that what it was answered arrives; then close."""
+        if not self._ended:
+            with contextlib.suppress(SSL.Error, OSError):  # the peer may be gone already
+                self._conn.shutdown()
+            self.on_end = _ignore_end
+            await self.farewell(b"")
+
+    def shown_chain(self) -> tuple[bytes, ...]:
+        """What the client showed, unjudged, DER, leaf first; that it holds the leaf's key is proved (RFC 8446 4.4.3).
+
+        OpenSSL leaves the leaf out of a server's list of the rest.
+        """
+        leaf, above = self._conn.get_peer_certificate(), self._conn.get_peer_cert_chain() or []
+        found = [crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in (leaf, *above) if each is not None]
+        return tuple(dict.fromkeys(found))
+
     # -- the WebSocket ---------------------------------------------------------------------------------------------
 
     def attach(

@@ -1,42 +1,50 @@
-"""The web process: firmware downloads over HTTPS, the status of certificates over HTTP, and the recorder of events.
+"""The web process: firmware downloads and EST over HTTPS, certificates' status over HTTP, and the recorder of events.
 
-* Keys come from the authority over its socket and live in memory; OpenSSL reads them from a file that has no name.
+* Keys come from the authority over its socket and live in memory.
 * While the authority is away every download answers 503; when it is back, its certificates are fetched anew.
+* Who asks for a certificate is told to the authority as it came; nothing is judged here.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import ssl
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pki.edge import calls
+from pki.edge.home import read_settings
 from pki.edge.http.downloads import downloads
+from pki.edge.http.est import est
 from pki.edge.vault import Vault
 from pki.errors import BollardError, ConflictError, UnreachableError
-from secproxy.config import parse_address, parse_config
+from pki.settings import parse_settings
+from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
+from secproxy.edge.doorkeeper import Doorkeeper
+from secproxy.edge.journal import Journal
 from secproxy.edge.patience import HEAD_SECONDS, Patience
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
-from secproxy.edge.tls import SUITES
+from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from OpenSSL import SSL
     from starlette.applications import Starlette
+    from uvicorn._types import ASGI3Application
 
     from pki.edge.home import Home
     from pki.edge.http.status import Status
     from secproxy.config import WebConfig
+    from secproxy.edge.web_door import Application
+    from secproxy.events import Note
 
 CONNECTIONS_MOST: Final = 512  # at once; more are answered 503, which stations take as "try again"
 IDLE_SECONDS: Final = 5  # a kept-alive connection without a request
@@ -56,22 +64,25 @@ def _config(home: Home) -> WebConfig:
 
 
 async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, int] | None) -> None:
-    line, context = AuthorityLine(home), _context()
+    _bind(address, "web.address").close()  # the door shares its port, so it would not notice who has it already
+    socks = [_bind(status_address, "web.status_address")] if status_address else []
+    line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
     status = status_application(line, _alarm)
-    socks = [_bind(address, "web.address"), *([_bind(status_address, "web.status_address")] if status_address else [])]
-    servers = [_server(_application(home, line), context), *(status_server(status) for _ in socks[1:])]
-    ready = asyncio.Event()
-    tasks = [
-        asyncio.ensure_future(_follow(line, context, ready, status)),
-        asyncio.ensure_future(Recorder(home).run()),
-        asyncio.ensure_future(_asked_to_stop()),
-    ]
-    serving = [asyncio.ensure_future(_serve(*each, ready)) for each in zip(servers, socks, strict=True)]
-    done, _ = await asyncio.wait([*tasks, *serving], return_when=asyncio.FIRST_COMPLETED)
-    await _stop(servers, serving)
-    for task in [*tasks, *serving]:
-        task.cancel()
-    await asyncio.gather(*tasks, *serving, return_exceptions=True)
+    with Journal(home.journal, "web") as journal:
+        door = _door(_application(home, line, journal, asks=asks), address)
+        servers: list[QuietServer] = [door, *(status_server(status) for _ in socks)]
+        tasks = [
+            asyncio.ensure_future(_follow(line, door, status, asks=asks)),
+            asyncio.ensure_future(Recorder(home).run()),
+            asyncio.ensure_future(_asked_to_stop()),
+        ]
+        given = [None, *([sock] for sock in socks)]
+        serving = [asyncio.ensure_future(_serve(*each, door.ready)) for each in zip(servers, given, strict=True)]
+        done, _ = await asyncio.wait([*tasks, *serving], return_when=asyncio.FIRST_COMPLETED)
+        await _stop(servers, serving)
+        for task in [*tasks, *serving]:
+            task.cancel()
+        await asyncio.gather(*tasks, *serving, return_exceptions=True)
     for sock in socks:
         sock.close()
     for task in done:
@@ -93,30 +104,38 @@ async def _asked_to_stop() -> None:
     await stop.wait()
 
 
-async def _follow(line: AuthorityLine, context: ssl.SSLContext, ready: asyncio.Event, status: Status) -> None:
+async def _follow(line: AuthorityLine, door: _Door, status: Status, *, asks: bool) -> None:
     """Take in the news. Our certificates are fetched at first, after every restart of the authority, when renewed."""
     async for news in line.news():
         hear(status, news)
         if isinstance(news, calls.Snapshot | calls.CredentialsChanged):
             try:
-                _present(context, await line.ask(calls.FetchCredentials(), calls.Credentials))
-                ready.set()
+                door.present(web_context(await line.ask(calls.FetchCredentials(), calls.Credentials), asks=asks))
             except UnreachableError:
                 pass  # gone again: its return is the next Snapshot
             except BollardError as problem:  # the ones at hand are presented on
-                if not ready.is_set():
+                if not door.ready.is_set():
                     raise
                 _alarm(problem)
 
 
-def _application(home: Home, line: AuthorityLine) -> Starlette:
+def _application(home: Home, line: AuthorityLine, journal: Journal, *, asks: bool) -> Starlette:
     async def redeem(token: str) -> calls.DownloadAllowed:
         return await line.ask(calls.RedeemDownload(token=token), calls.DownloadAllowed)
 
     async def record(served: calls.RecordDownload) -> None:
         await line.ask(served, calls.Done)
 
-    return downloads(redeem, record, Vault(home.vault), _alarm)
+    def write(note: Note) -> None:
+        try:
+            journal.write(note)
+        except BollardError as problem:
+            _alarm(problem)
+
+    application = downloads(redeem, record, Vault(home.vault), _alarm)
+    if asks:
+        application.mount("/.well-known/est", est(line.ask, Doorkeeper(write), _alarm))
+    return application
 
 
 def _alarm(problem: BollardError) -> None:
@@ -131,6 +150,8 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn itself
         """Part of asyncio's protocol."""
         super().connection_made(transport)
+        if isinstance(transport, TlsTransport) and (shown := transport.shown()):
+            self.app = cast("ASGI3Application", showing(cast("Application", self.app), shown))
         self._patience = Patience(self.loop, transport, HEAD_SECONDS)
         self._patience.heard(0, busy=False)
 
@@ -147,31 +168,58 @@ class _Protocol(H11Protocol):
         super().connection_lost(exc)
 
 
-def _server(application: Starlette, context: ssl.SSLContext) -> QuietServer:
-    return QuietServer(
-        "web",
-        uvicorn.Config(
-            application,
-            http=_Protocol,
-            ws="none",
-            loop="none",
-            lifespan="on",
-            log_config=None,
-            log_level="error",
-            access_log=False,  # links are secrets
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=CONNECTIONS_MOST,
-            timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=FAREWELL_SECONDS,
-            ssl_context_factory=lambda _config, _default: context,
-        ),
+class _Door(QuietServer):
+    """Uvicorn behind a door of our own, which opens when there are certificates to present."""
+
+    def __init__(self, config: uvicorn.Config, address: tuple[str, int]) -> None:
+        super().__init__("web", config)
+        self._address = address
+        self._context: SSL.Context | None = None
+        self._door: WebDoor | None = None
+        self.ready = asyncio.Event()
+
+    def present(self, context: SSL.Context) -> None:
+        """Use these certificates for connections from now on."""
+        self._context = context
+        if self._door is not None:
+            self._door.present(context)
+        self.ready.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
+        """Open the door, then say where it is."""
+        assert self._context is not None  # noqa: S101 - for the type; it is served when ready
+        await self.lifespan.startup()
+        self._door = WebDoor(*self._address, self._context, self._protocol)
+        self.servers = [cast("asyncio.Server", self._door)]  # uvicorn closes it and waits, no more
+        self.started = True
+        print(f"web ready on {write_address(self._address[0], self._door.port)}", file=sys.stderr, flush=True)
+
+    def _protocol(self) -> asyncio.Protocol:
+        return _Protocol(self.config, self.server_state, self.lifespan.state)
+
+
+def _door(application: Starlette, address: tuple[str, int]) -> _Door:
+    config = uvicorn.Config(
+        application,
+        http=_Protocol,
+        ws="none",
+        loop="none",
+        lifespan="on",
+        log_config=None,
+        log_level="error",
+        access_log=False,  # links are secrets
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONNECTIONS_MOST,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
+    return _Door(config, address)
 
 
-async def _serve(server: QuietServer, sock: socket.socket, ready: asyncio.Event) -> None:
+async def _serve(server: QuietServer, socks: list[socket.socket] | None, ready: asyncio.Event) -> None:
     await ready.wait()
-    await server.serve(sockets=[sock])
+    await server.serve(socks)
 
 
 def _bind(address: tuple[str, int], key: str) -> socket.socket:
@@ -185,22 +233,3 @@ def _bind(address: tuple[str, int], key: str) -> socket.socket:
         says = f"cannot listen on {host} port {port}: {problem.strerror}"
         raise ConflictError("web.address", says, f"Stop what uses it, or change {key}.") from None
     return sock
-
-
-def _context() -> ssl.SSLContext:
-    """TLS 1.2 and 1.3 with the standard's suites (A00.FR.313, .318); its certificates come later."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers(SUITES.decode("ascii"))
-    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    return context
-
-
-def _present(context: ssl.SSLContext, credentials: calls.Credentials) -> None:
-    """Load the certificates; connections made from now on see them."""
-    pairs = [(credentials.ecdsa_chain, credentials.ecdsa_key), (credentials.rsa_chain, credentials.rsa_key)]
-    for chain, key in [(chain, key) for chain, key in pairs if key]:
-        with os.fdopen(os.memfd_create("credentials", os.MFD_CLOEXEC), "w") as unnamed:
-            unnamed.write(key + "\n" + chain)
-            unnamed.flush()
-            context.load_cert_chain(f"/proc/self/fd/{unnamed.fileno()}")

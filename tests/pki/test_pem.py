@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.errors import InputError
-from pki.pem import read_blocks
+from pki.pem import read_base64, read_blocks
 
 LABELS = frozenset({"THING"})
 DER = bytes(range(100))
@@ -99,3 +99,16 @@ def test_no_input_ends_in_anything_but_an_input_error(text: str | bytes) -> None
     """A stranger cannot make it fail in a way that nobody planned."""
     with pytest.raises(InputError):
         read_blocks(text, LABELS, "code")
+
+
+@pytest.mark.parametrize("text", [b"AAEC", b"AA\nEC\n", b" AA EC\r\n"])
+def test_base64_without_its_lines_is_read(text: bytes) -> None:
+    """As EST carries it (RFC 8951 3.1)."""
+    assert read_base64(text, "csr.unreadable") == b"\0\1\2"
+
+
+@pytest.mark.parametrize("text", [b"A", b"AA=E", b"AB==", b"A*==", b"-----", "ü".encode(), b"A" * 9])
+def test_base64_that_is_none_is_refused(text: bytes) -> None:
+    """Neither loose nor too long."""
+    with pytest.raises(InputError, match=r"csr\.unreadable"):
+        read_base64(text, "csr.unreadable", 8)

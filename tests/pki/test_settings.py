@@ -6,6 +6,7 @@ import pytest
 
 from pki.errors import InputError
 from pki.settings import PUBLIC_URL_LENGTH, Hsm, ServerCertificate, parse_settings
+from pki.waiting import Way
 
 GOOD = """
 [organisation]
@@ -174,3 +175,44 @@ def test_a_life_that_no_renewal_could_keep_up_with_is_refused(line: str) -> None
     """Or that the certificate profile would refuse each time."""
     with pytest.raises(InputError, match=r"settings\.number.*certificate_hours"):
         parse_settings(GOOD.replace("[csms]", f"[csms]\n{line}"))
+
+
+EXTERNAL = """
+[[external_issuer]]
+name = "hubject"
+kind = "est"
+url = "https://est.example.org/.well-known/est"
+anchor = "tls.pem"
+user = "cpo"
+password_file = "cpo.password"
+certificate_profile = "v2g-secc-2"
+"""
+
+
+def test_enrolment_is_off_until_it_is_switched_on() -> None:
+    """A home from before EST stays as it was; nothing waits, nobody else issues."""
+    settings = parse_settings(GOOD)
+    assert (settings.est, settings.approval, settings.external_issuers) == (False, frozenset(), ())
+
+    settings = parse_settings(GOOD + '[est]\nenabled = true\n[issuing]\napproval = ["token"]\n' + EXTERNAL)
+    assert (settings.est, settings.approval) == (True, frozenset({Way.TOKEN}))
+    assert [issuer.name for issuer in settings.external_issuers] == ["hubject"]
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ('[est]\nenabled = "yes"\n', "settings.type"),
+        ("[est]\nenabled = 1\n", "settings.type"),
+        ('[issuing]\napproval = "est"\n', "settings.type"),
+        ('[issuing]\napproval = ["all"]\n', "settings.approval"),
+        ("[external_issuer]\n", "settings.type"),
+        (EXTERNAL.replace("user", "users"), "settings.external_issuer"),
+        (EXTERNAL + EXTERNAL.replace("hubject", "other"), "settings.external_issuer"),
+    ],
+)
+def test_a_switch_that_is_none_is_refused(more: str, code: str) -> None:
+    """Else a slip of the pen would open or close a door in silence."""
+    with pytest.raises(InputError) as refused:
+        parse_settings(GOOD + more)
+    assert refused.value.code == code

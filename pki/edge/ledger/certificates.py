@@ -258,6 +258,15 @@ def of_stations(database: Database, live_after: str) -> list[CertificateRow]:
     )
 
 
+def count_begun(database: Database, station: str, after: str) -> int:
+    """Count a station's certificates, whatever became of them, whose validity began after a moment."""
+    found = database.execute(
+        "SELECT count(*) FROM certificate WHERE station = :station AND not_before > :after",
+        {"station": station, "after": after},
+    )
+    return int(found.fetchone()[0])
+
+
 def hold(database: Database, holding: Holding, number: int) -> str:
     """Note that a key is ours and which certificate it has. What was in use in its slot makes room for it.
 

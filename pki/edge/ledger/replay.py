@@ -58,6 +58,16 @@ TABLES: Final[Mapping[str, str]] = {
     "ceremony": """
         SELECT digest AS "key", lower(hex(root_key_id)) AS root_key_id, crl_number, sha256(crl) AS crl_sha256, imported
         FROM ceremony""",
+    "token": """
+        SELECT station AS "key", lower(hex(hash)) AS token_sha256, expires FROM token""",
+    "waiting": """
+        SELECT cast(id AS TEXT) AS "key", station, lower(hex(key_id)) AS key_id, way, issuer, sha256(csr) AS csr_sha256,
+            expires, state, decided_by, reason
+        FROM waiting""",
+    "external_chain": """
+        SELECT serial AS "key", external_chain.issuer AS issuer, lower(hex(key_id)) AS key_id,
+            sha256(chain) AS chain_sha256
+        FROM external_chain JOIN certificate ON certificate.id = external_chain.certificate""",
     "restore": """
         SELECT cast(audit_index AS TEXT) AS "key", moment, from_size, replaced_size FROM restore""",
     "trust_confirmation": """

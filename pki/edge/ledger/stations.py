@@ -61,6 +61,17 @@ def plain(database: Database, identity: str) -> StationRow:
     return found[0]
 
 
+def by_serial(database: Database, serial: str) -> StationRow | None:
+    """Return the station with this serial number, without its certificates, if one is registered."""
+    found = store.rows(
+        database,
+        StationRow,
+        f"SELECT {_COLUMNS} FROM station WHERE serial = :serial",  # noqa: S608 - the columns are ours
+        {"serial": serial},
+    )
+    return found[0] if found else None
+
+
 def named(database: Database, identity: str, live_after: str = "") -> StationRow:
     """Return one station with its verifier and those of its certificates that end after ``live_after``."""
     held = tuple(certificates.of_station(database, identity, live_after))

@@ -8,6 +8,8 @@
   ``imports`` takes in those of others; ``reissue`` replaces a station's.
 * ``revoking`` ends a certificate or holds it; ``services`` says who answers for it where, ``crls`` signs lists of the
   revoked, ``answers`` those of OCSP, ``signers`` renews who signs them.
+* ``enrolment`` answers stations that ask over EST, ``tokens`` and ``approvals`` say who may, ``external`` asks an
+  authority of others.
 * ``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed.
 * ``duties`` is what is done unasked; ``news`` tells watchers what changed, ``memory`` is what may be forgotten.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,28 @@ from pki.profile import CertificateProfile, CertificatePurpose
 from pki.station import CertificateStatus, SecurityProfile, Station
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk, OwnCertificate
+    from pki.findings import Finding
     from pki.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a station of the register, as it reached us by whatever way.
+
+    ``findings`` are what that way found already, and ``with_it`` what it wants done in the transaction that records
+    the intention to sign: a token is spent exactly then.
+    """
+
+    station: calls.StationRow
+    request: requests.SigningRequest
+    profile: CertificateProfile
+    days: int = 0
+    findings: tuple[Finding, ...] = ()
+    with_it: Callable[[Tx], None] | None = None
 
 
 async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.CertificateIssued:
@@ -51,19 +72,30 @@ async def _issue_station(
 ) -> calls.CertificateIssued:
     """Issue a station its certificate; a refused request leaves an audit entry too."""
     issuer = desk.active("station")
-    try:
-        request = requests.read_request(call.csr)
-        spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
-        admissible = requests.examine(request, _station(row), desk.settings.organisation, compromised=compromised)
-        services = await services_of(desk, issuer)
-        order = _order(desk, issuer, profile, admissible, row.identity, call.days, services)
-    except RefusedError as refused:
-        await desk.ledger.write(partial(issuing.refuse, desk, row.identity, refused, who))
-        raise
-    sealed = await issuing.issue(desk, order, who)
+    sealed = await certify(desk, Asked(row, requests.read_request(call.csr), profile, call.days), who)
     chain = to_pem([sealed.certificate, *desk.chain(issuer)])
     return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
+
+
+async def examine(desk: Desk, asked: Asked, who: str) -> requests.Admissible:
+    """Judge a request without issuing; a refusal leaves an audit entry."""
+    try:
+        return _examine(desk, asked)
+    except RefusedError as refused:
+        await desk.ledger.write(partial(issuing.refuse, desk, asked.station.identity, refused, who))
+        raise
+
+
+async def certify(desk: Desk, asked: Asked, who: str) -> issuing.Sealed:
+    """Judge a request and issue; what is returned may be handed out. A refusal leaves an audit entry."""
+    issuer = desk.active("station")
+    try:
+        admissible = _examine(desk, asked)
+        order = _order(desk, issuer, asked, admissible, await services_of(desk, issuer))
+    except RefusedError as refused:
+        await desk.ledger.write(partial(issuing.refuse, desk, asked.station.identity, refused, who))
+        raise
+    return await issuing.issue(desk, order, who)
 
 
 async def listed(desk: Desk, call: calls.ListCertificates, who: str) -> calls.Certificates:  # noqa: ARG001 - one shape
@@ -92,27 +124,26 @@ async def fetch(desk: Desk, call: calls.FetchCertificate, who: str) -> calls.Cer
     return calls.CertificateText(row, to_pem([x509.load_der_x509_certificate(found.der)]))
 
 
-def _station(row: calls.StationRow) -> Station:
-    return Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
+def _examine(desk: Desk, asked: Asked) -> requests.Admissible:
+    row, key = asked.station, asked.request.public_key
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
+    station = Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
+    ours = desk.settings.organisation
+    return requests.examine(asked.request, station, ours, compromised=compromised, also=asked.findings)
 
 
 def _order(
-    desk: Desk,
-    issuer: OwnCertificate,
-    profile: CertificateProfile,
-    admissible: requests.Admissible,
-    identity: str,
-    days: int,
-    services: Services | None,
+    desk: Desk, issuer: OwnCertificate, asked: Asked, admissible: requests.Admissible, services: Services | None
 ) -> issuing.Order:
     planned = plan(
-        profile,
+        asked.profile,
         Subject(admissible.serial.text, admissible.organisation),
         admissible.public_key,
         desk.issuer(issuer.name),
         issuing.draw_serial(),
         clock.now(),
-        days,
+        asked.days,
         services,
     )
-    return issuing.Order(planned, desk.keys.key(issuer.name), identity)
+    return issuing.Order(planned, desk.keys.key(issuer.name), asked.station.identity, with_it=asked.with_it)

@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pki.edge.office import rotation, succession
+from pki.edge.office import approvals, external, rotation, succession
 from pki.edge.office.answers import presign
 from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers
@@ -31,6 +31,8 @@ DUTIES: Final[tuple[Duty, ...]] = (
     renew_signers,
     sign_due_crls,
     presign,
+    approvals.tidy,
+    external.send_due,
 )
 """In the order in which they are done."""
 

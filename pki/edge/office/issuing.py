@@ -28,6 +28,8 @@ from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography import x509
 
     from pki import audit
@@ -45,12 +47,14 @@ class Order:
     """A certificate to be made: what it will say, and the key of ours that signs it.
 
     ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one.
+    ``with_it`` runs in the transaction that records the intention; what it raises undoes that, and nothing is signed.
     """
 
     plan: Plan
     key: SigningKey
     station: str = ""
     holds: Holding | None = None
+    with_it: Callable[[Tx], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None
 def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who: str, tx: Tx) -> int:
     if order.station:
         _refuse_disabled(stations.plain(tx.database, order.station))
+    if order.with_it:
+        order.with_it(tx)
     number = certificates.intend(tx.database, row, tbs)
     desk.record(tx, "certificate.intended", who, {**what_of(row), **proof_of(row), "tbs_sha256": sha256(tbs)})
     reach("issue.intending")

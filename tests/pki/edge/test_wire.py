@@ -33,6 +33,7 @@ def test_every_question_travels_whole(kind: type[calls.Call]) -> None:
 
 def _example(kind: type[calls.Call]) -> calls.Call:
     examples: dict[str, object] = {
+        "Shown": calls.Shown("CP-1", "token", (b"der",)),
         "str": "text",
         "bytes": b"\x30\x00",
         "int": 3,

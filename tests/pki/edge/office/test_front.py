@@ -74,9 +74,15 @@ def test_every_call_but_watch_has_an_act(home: Home) -> None:
 
 
 def _blank(kind: type[calls.Call]) -> calls.Call:
-    fields = kind.__struct_fields__
-    required = fields[: len(fields) - len(kind.__struct_defaults__)]
-    blanks: dict[str, object] = {"int": 0, "bool": False, "str": "", "dict[str, bytes]": {}}
+    required = kind.__struct_fields__[: len(kind.__struct_fields__) - len(kind.__struct_defaults__)]
+    blanks: dict[str, object] = {
+        "int": 0,
+        "bool": False,
+        "str": "",
+        "bytes": b"",
+        "dict[str, bytes]": {},
+        "Shown": calls.Shown(),
+    }
     return kind(*(blanks.get(str(kind.__annotations__[name]), ()) for name in required))
 
 

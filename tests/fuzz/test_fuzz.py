@@ -1,0 +1,44 @@
+"""Runs the fuzzers for a while, where atheris is installed: ``pytest -m deep tests/fuzz``; longer by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pki.errors import RefusedError
+from tests.fuzz import fuzz_est, fuzz_request, seeds
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = os.environ.get("FUZZ_SECONDS", "120")
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ["fuzz_request", "fuzz_est"])
+def test_no_bytes_are_found_that_break_a_promise(name: str, tmp_path: Path) -> None:
+    """From the seeds on, as far as the time allows."""
+    pytest.importorskip("atheris", reason="pip install -e '.[fuzz]'")
+    command = [sys.executable, "-W", "ignore", "-m", f"tests.fuzz.{name}", str(tmp_path / "corpus")]
+    limits = [f"-max_total_time={SECONDS}", "-max_len=6000", f"-artifact_prefix={tmp_path}/"]
+    ran = subprocess.run([*command, *limits], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+def test_the_seeds_themselves_keep_every_promise(tmp_path: Path) -> None:
+    """Also where there is no fuzzer: each is tried once, and enough of them are good for something."""
+    written = seeds.write(tmp_path / "corpus", (*seeds.requests(), *seeds.parts(), *seeds.bags()))
+    for seed in sorted(written.iterdir()):
+        fuzz_request.try_one(seed.read_bytes())
+        fuzz_est.try_one(seed.read_bytes())
+    good = 0
+    for bag in seeds.bags():
+        with contextlib.suppress(RefusedError):
+            fuzz_est.judge(bag)
+            good += 1
+
+    assert good >= 3

@@ -1,0 +1,285 @@
+"""What an authority of others issues is judged twice and recorded twice; nothing that was asked for is lost."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from pki.certificate import read_certificates
+from pki.edge import calls
+from pki.errors import BollardError, ConflictError
+from tests.certs import Party, request
+from tests.pki.edge.est_world import ROOT, SECC_ID, SUB_1, SUB_2, elsewhere, settings
+from tests.pki.edge.office.enrolments import home_with
+from tests.worlds import at_the_desk, free_port, station_key
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pki.edge.home import Home
+    from tests.pki.edge.est_world import Elsewhere
+    from tests.worlds import Desk
+
+CALL = calls.IssueCertificate("CP-001", request(station_key(), SECC_ID, "CPO"), profile="v2g-secc-2")
+
+
+async def registered(desk: Desk) -> None:
+    """The station is in the register."""
+    await desk.ask(calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
+
+
+async def refusal(desk: Desk, call: calls.Call = CALL) -> str:
+    """Ask and be refused with this code."""
+    with pytest.raises(BollardError) as refused:
+        await desk.ask(call, calls.Row)
+    return refused.value.code
+
+
+async def acts(desk: Desk) -> list[str]:
+    """What the log says was done, since the home was made."""
+    rows = (await desk.ask(calls.ListAudit(first=0, limit=1000), calls.AuditRows)).rows
+    told = [json.loads(row.entry)["act"] for row in rows]
+    return told[told.index("station.added") + 1 :]
+
+
+async def states(desk: Desk) -> list[str]:
+    """The states of what waits."""
+    return [row.state for row in (await desk.ask(calls.ListWaiting(), calls.Waiting)).requests]
+
+
+def make_due(home: Home) -> None:
+    """Let the time pass until what was put off is due."""
+    ledger = sqlite3.connect(home.ledger)
+    ledger.execute("UPDATE waiting SET due = asked")
+    ledger.commit()
+    ledger.close()
+
+
+def test_the_chain_is_handed_out_in_order_and_the_ledger_has_it(tmp_path: Path) -> None:
+    """Leaf, Sub 2, Sub 1, no root; the certificate is listed as the station's, its issuer's key by its id."""
+    with elsewhere(tmp_path) as world:
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+
+        async def story(desk: Desk) -> calls.CertificateIssued:
+            await registered(desk)
+            issued = await desk.ask(CALL, calls.CertificateIssued)
+            assert await acts(desk) == ["certificate.requested", "certificate.received"]
+            await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+            row = (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates[0]
+            assert row == issued.certificate
+            assert (row.status, row.purpose, row.subject) == ("valid", "v2g-secc-2", f"CN={SECC_ID},O=CPO")
+            return issued
+
+        issued = at_the_desk(home, story)
+    leaf, *above = read_certificates(issued.chain)
+    assert leaf.public_key() == station_key().public_key()
+    assert above == [SUB_2.certificate, SUB_1.certificate]
+    ledger = sqlite3.connect(home.ledger)
+    kept = ledger.execute("SELECT tbs, der FROM certificate WHERE station = 'CP-001'").fetchall()
+    ledger.close()
+    assert kept == [(leaf.tbs_certificate_bytes, leaf.public_bytes(Encoding.DER))]
+
+
+def test_asking_again_for_the_same_key_gives_what_is_there(tmp_path: Path) -> None:
+    """Whoever lost the answer asks again; the authority is not asked twice."""
+    with elsewhere(tmp_path) as world:
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            first = await desk.ask(CALL, calls.CertificateIssued)
+            again = await desk.ask(CALL, calls.CertificateIssued)
+            assert (again.certificate, again.chain) == (first.certificate, first.chain)
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+        assert len(world.asked) == 2
+
+
+def test_an_authority_that_takes_its_time_is_asked_again_by_a_duty(tmp_path: Path) -> None:
+    """RFC 7030 4.2.3: 202; not before the time it named, and then the same command has the certificate."""
+    with elsewhere(tmp_path, 202, 200) as world:
+        world.headers["Retry-After"] = "3600"
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == "external.pending"
+            assert await refusal(desk) == "external.pending"
+            await desk.office.tend()
+            assert len(world.asked) == 1
+            assert await states(desk) == ["pending"]
+            make_due(home)
+            await desk.office.tend()
+            assert await states(desk) == []
+            assert (await desk.ask(CALL, calls.CertificateIssued)).chain
+            assert await acts(desk) == ["certificate.requested", "certificate.received"]
+
+        at_the_desk(home, story)
+
+
+def test_a_network_that_fails_loses_nothing(tmp_path: Path) -> None:
+    """The request is in the ledger before it is sent; when the authority answers again, so does the duty."""
+    port = free_port()
+    with elsewhere(tmp_path) as world:
+        home = home_with(tmp_path, settings(tmp_path, f"https://localhost:{port}/.well-known/est"))
+
+        async def away(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == "external.unreachable"
+            assert await states(desk) == ["pending"]
+
+        at_the_desk(home, away)
+        home.settings.write_text(home.settings.read_text().replace(f":{port}/", f":{world.port}/"))
+        make_due(home)
+
+        async def back(desk: Desk) -> None:
+            await desk.office.tend()
+            assert (await desk.ask(CALL, calls.CertificateIssued)).certificate.status == "valid"
+
+        at_the_desk(home, back)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [(403, "external.refused"), (b"garbage", "external.answer")], ids=["a no", "garbage"]
+)
+def test_a_no_and_what_is_no_answer_end_the_request_with_an_entry(
+    tmp_path: Path, answer: int | bytes, code: str
+) -> None:
+    """Nothing waits any more, nothing was taken over."""
+    with elsewhere(tmp_path, answer) as world:
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == code
+            assert await states(desk) == []
+            assert await acts(desk) == ["certificate.requested", "enrolment.refused"]
+            await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+            assert (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates == ()
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+
+
+def bag_of(world: Elsewhere, *parties: Party) -> bytes:
+    """What the authority would send for somebody else."""
+    return world.bag(*(party.pem for party in parties))
+
+
+@pytest.mark.parametrize(
+    ("parties", "code"),
+    [
+        pytest.param((SUB_2.issue(SECC_ID, "CPO"),), "est.other_key", id="a certificate for another key"),
+        pytest.param((Party.root("Evil").issue(SECC_ID, key=station_key()),), "chain.refused", id="from another root"),
+        pytest.param((ROOT, SUB_1), "est.other_key", id="authorities alone"),
+    ],
+)
+def test_what_cannot_be_verified_is_never_handed_out(tmp_path: Path, parties: tuple[Party, ...], code: str) -> None:
+    """TLS says whom we spoke to, not what they may issue."""
+    with elsewhere(tmp_path) as world:
+        world.answers = [bag_of(world, *parties)]
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == code
+            assert (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates == ()
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        pytest.param(
+            calls.IssueCertificate("CP-001", request(station_key(), "SN-001", "CPO"), profile="v2g-secc-2"),
+            "csr.refused",
+            id="no SECCID",
+        ),
+        pytest.param(calls.IssueCertificate("CP-001", "nonsense", profile="v2g-secc-2"), "csr.unreadable", id="no CSR"),
+        pytest.param(calls.IssueCertificate("CP-009", CALL.csr, profile="v2g-secc-2"), "station.unknown", id="nobody"),
+        pytest.param(calls.IssueCertificate("CP-001", CALL.csr, profile="other"), "policy.unknown", id="no issuer"),
+        pytest.param(msgspec.structs.replace(CALL, name=SECC_ID[:-1]), "issue.words", id="a name it does not have"),
+        pytest.param(msgspec.structs.replace(CALL, vendor="Volta"), "issue.words", id="a vendor"),
+    ],
+)
+def test_what_would_come_back_useless_is_never_sent(tmp_path: Path, call: calls.Call, code: str) -> None:
+    """We judge first."""
+    with elsewhere(tmp_path) as world:
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk, call) == code
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+        assert world.asked == []
+
+
+def test_a_request_can_be_given_up_but_not_approved_here(tmp_path: Path) -> None:
+    """The yes is the other authority's; the no stops the asking."""
+    with elsewhere(tmp_path, 202) as world:
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == "external.pending"
+            assert await refusal(desk, calls.DecideRequest(1, True)) == "enrolment.elsewhere"
+            await desk.ask(calls.DecideRequest(1, False), calls.Done)
+            make_due(home)
+            await desk.office.tend()
+            assert await refusal(desk) == "enrolment.decided"
+
+        at_the_desk(home, story)
+        assert len(world.asked) == 1
+
+
+def test_two_at_once_send_one_request(tmp_path: Path) -> None:
+    """The one who is later is told that it is under way."""
+    import asyncio
+
+    with elsewhere(tmp_path) as world:
+
+        async def story(desk: Desk) -> list[object]:
+            await registered(desk)
+            asked = (desk.ask(CALL, calls.CertificateIssued) for _ in range(5))
+            return list(await asyncio.gather(*asked, return_exceptions=True))
+
+        answers = at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+        assert sum(isinstance(each, calls.CertificateIssued) for each in answers) == 1
+        assert sum(isinstance(each, ConflictError) for each in answers) == 4
+        assert [path for path, _, _ in world.asked].count("/.well-known/est/simpleenroll") == 1
+
+
+def test_a_request_whose_issuer_is_named_no_more_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By the duty, on stderr, until somebody gives it up; nothing else is kept from being done."""
+    with elsewhere(tmp_path, 202) as world:
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+
+        async def ask(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == "external.pending"
+
+        at_the_desk(home, ask)
+    home.settings.write_text(home.settings.read_text().partition("[[external_issuer]]")[0])
+    make_due(home)
+
+    async def tend(desk: Desk) -> None:
+        await desk.office.tend()
+
+    at_the_desk(home, tend)
+    assert "external.file: request 1 waits for hubject" in capsys.readouterr().err
+
+
+def test_the_station_profile_stays_ours(tmp_path: Path) -> None:
+    """An external authority for one kind of certificate changes nothing for the others."""
+    with elsewhere(tmp_path) as world:
+
+        async def story(desk: Desk) -> calls.CertificateIssued:
+            await registered(desk)
+            csr = request(station_key(), "SN-001")
+            return await desk.ask(calls.IssueCertificate("CP-001", csr), calls.CertificateIssued)
+
+        issued = at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+        assert "Bollard Station CA" in issued.certificate.issuer
+        assert world.asked == []
