@@ -105,6 +105,8 @@ def test_a_change_is_on_its_list_after_the_next_round_and_no_other_list_is_touch
             seen.append((entry and entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.name, number))
         assert [reason for reason, _ in seen] == ["certificate_hold", None, "key_compromise"]
         assert sorted({number for _, number in seen}) == [number for _, number in seen]
+        await desk.ask(calls.SignCrls("station", now=True), calls.Crls)
+        assert (await listed(desk, leaf))[0] is not None  # it stays
 
     at_the_desk(home, story)
 
