@@ -42,15 +42,17 @@ __all__ = [
     "verify_inclusion",
 ]
 
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 """What an entry may tell: no floats, whose text is not canonical."""
 
 
 def entry(index: int, at: dt.datetime, act: str, who: str, what: Mapping[str, Json]) -> bytes:
     """Write one entry as canonical JSON in ASCII: sorted keys, no blanks, time in UTC with whole microseconds."""
-    when = at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    when = at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     fields = {"index": index, "at": when, "act": act, "who": who, "what": what}
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+    return _CANONICAL.encode(fields).encode("ascii")
 
 
 def leaf_hash(entry: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 CERTIFICATES_MOST: Final = 64  # certificates in one text; far above any honest bundle
 
 _LABELS: Final = frozenset({"CERTIFICATE"})
+_PEM_BEGIN: Final = "-----BEGIN CERTIFICATE-----\n"
+_PEM_END: Final = "-----END CERTIFICATE-----\n"
+_PEM_LINE: Final = 64  # characters of base64 in a line, RFC 7468 2
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
@@ -46,10 +50,10 @@ def key_id(source: x509.Certificate | CertificatePublicKeyTypes) -> bytes:
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:
     """Return the extension of this kind, or ``None``. The certificate's extensions must be readable."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
+    for found in certificate.extensions:
+        if found.oid == kind.oid:  # one oid, one class; asking for the class costs far more, and rules ask often
+            return cast("x509.Extension[_Extension]", found)
+    return None
 
 
 def common_names(name: x509.Name) -> tuple[str, ...]:
@@ -106,6 +110,19 @@ def hash_of_signature(certificate: x509.Certificate) -> hashes.HashAlgorithm | N
 def to_pem(certificates: Iterable[x509.Certificate]) -> str:
     """Write certificates as PEM with plain LF, in the order given (OCPP wants the leaf first)."""
     return "".join(certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in certificates)
+
+
+def der_to_pem(der: bytes) -> str:
+    """Write one certificate in DER as ``to_pem`` does."""
+    text = base64.b64encode(der).decode("ascii")
+    lines = "\n".join(text[at : at + _PEM_LINE] for at in range(0, len(text), _PEM_LINE))
+    return f"{_PEM_BEGIN}{lines}\n{_PEM_END}"
+
+
+def pem_length(der_length: int) -> int:
+    """Return how many characters ``to_pem`` makes of a certificate of so many bytes (RFC 7468 2)."""
+    characters = -(-der_length // 3) * 4
+    return len(_PEM_BEGIN + _PEM_END) + characters + -(-characters // _PEM_LINE)
 
 
 def _texts(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:

@@ -46,18 +46,19 @@ class Box(NamedTuple):
 
 def read_box(der: bytes) -> Box:
     """Read exactly one box, with nothing after it. Raises ``ValueError``."""
-    box, end = _next(der, 0)
+    begin, end = header(der, 0)
     if end != len(der):
         raise ValueError("bytes follow where none are due")
-    return box
+    return Box(der[0], der[begin:end], der)
 
 
 def read_boxes(content: bytes) -> list[Box]:
     """Read boxes until the end. Raises ``ValueError``."""
-    found, at = [], 0
-    while at < len(content):
-        box, at = _next(content, at)
-        found.append(box)
+    found, at, end = [], 0, len(content)
+    while at < end:
+        begin, after = header(content, at)
+        found.append(Box(content[at], content[begin:after], content[at:after]))
+        at = after
     return found
 
 
@@ -82,16 +83,16 @@ def header(der: bytes, at: int) -> tuple[int, int]:
         raise ValueError("no box begins here")
     begin, length = at + 2, der[at + 1]
     if length >= 0x80:
-        count = length & 0x7F
-        begin += count
-        length = int.from_bytes(der[at + 2 : begin])
-        if not 1 <= count <= _LENGTH_BYTES_MOST or length < max(0x80, 1 << 8 * (count - 1)):
-            raise ValueError("a length that is not in its shortest form")
+        begin, length = _long(der, begin, length & 0x7F)
     if begin + length > len(der):
         raise ValueError("a box is longer than what holds it")
     return begin, begin + length
 
 
-def _next(der: bytes, at: int) -> tuple[Box, int]:
-    begin, end = header(der, at)
-    return Box(der[at], der[begin:end], der[at:end]), end
+def _long(der: bytes, at: int, count: int) -> tuple[int, int]:
+    """Read a length in the long form, of so many bytes; return where the content begins, and the length."""
+    begin = at + count
+    length = int.from_bytes(der[at:begin])
+    if not 1 <= count <= _LENGTH_BYTES_MOST or length < max(0x80, 1 << 8 * (count - 1)):
+        raise ValueError("a length that is not in its shortest form")
+    return begin, length

@@ -6,14 +6,13 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki import encode, signature
 from pki.errors import RefusedError
 
 if TYPE_CHECKING:
-    from cryptography import x509
-
     from pki.lint import Approved
     from pki.names import CertificateSerial
     from pki.plan import Plan
@@ -32,19 +31,22 @@ class Issued:
 
 
 def sign(approved: Approved, issuer_key: SigningKey) -> Issued:
-    """Sign an approved plan: ECDSA with the hash of its curve, RSA with the padding of its issuer (A00.FR.505).
+    """Sign the very bytes that were linted: ECDSA with the hash of its curve, RSA with its issuer's padding.
 
-    The permission is spent whatever happens next. A second use raises ``ConflictError("issue.spent")``; a key that is
-    not the issuer's, or a result that is not what was approved, raises ``RefusedError``.
+    A00.FR.505 is about that padding. The permission is spent whatever happens next. A second use raises
+    ``ConflictError("issue.spent")``; a key that is not the issuer's, or a result that is not what was recorded, raises
+    ``RefusedError``.
     """
-    plan = approved.redeem()
+    linted, plan = approved.redeem(), approved.plan
     if issuer_key.public_key() != plan.issuer_public_key:
         raise RefusedError("issue.key", "the key at hand is not the one in the issuer's certificate", _ADVICE)
-    certificate = plan.build_with(issuer_key)
+    made = signature.make(issuer_key, linted.tbs, plan.padding)
+    der = encode.sequence(linted.tbs, linted.algorithm, encode.bits(made))
+    certificate = x509.load_der_x509_certificate(der)
     if not hmac.compare_digest(certificate.tbs_certificate_bytes, approved.tbs):
         raise RefusedError("issue.bytes", "what was signed is not what was approved", _ADVICE)
     _verify(certificate, plan)
-    return Issued(certificate.public_bytes(Encoding.DER), certificate, plan.serial)
+    return Issued(der, certificate, plan.serial)
 
 
 def _verify(certificate: x509.Certificate, plan: Plan) -> None:

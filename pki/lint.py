@@ -7,16 +7,17 @@ judge certificates of others through ``lint_certificate``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.certificate import is_self_issued, to_pem
+from pki.certificate import is_self_issued, pem_length
 from pki.errors import ConflictError
 from pki.findings import Finding, error, refuse_errors
 from pki.lint_below import BELOW
 from pki.lint_rules import PEM_LENGTH_MOST, RULES
+from pki.raw_form import read_form
 from pki.strength import signing_hash
 
 if TYPE_CHECKING:
@@ -27,7 +28,15 @@ if TYPE_CHECKING:
     from pki.profile import CertificatePurpose
     from pki.strength import SigningKey
 
-_OnePlan: TypeAlias = "list[Plan]"
+_OneTwin: TypeAlias = "list[Linted]"
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """What the lint saw of a twin and found good, in DER: the bytes to be signed, and how their signature is named."""
+
+    tbs: bytes
+    algorithm: bytes
 
 
 class Approved:
@@ -40,7 +49,7 @@ class Approved:
     plan: Plan
     tbs: bytes
     """The bytes to be signed, in DER: the record to keep before signing."""
-    _unspent: _OnePlan
+    _unspent: _OneTwin
 
     def __init__(self) -> None:
         raise TypeError("an Approved comes from pki.lint.approve alone")
@@ -48,8 +57,8 @@ class Approved:
     def __repr__(self) -> str:
         return f"Approved({self.plan.serial}, {'unspent' if self._unspent else 'spent'})"
 
-    def redeem(self) -> Plan:
-        """Give the plan out for signing. The second call raises ``ConflictError("issue.spent")``."""
+    def redeem(self) -> Linted:
+        """Give out what is to be signed. The second call raises ``ConflictError("issue.spent")``."""
         try:
             return self._unspent.pop()
         except IndexError:
@@ -73,7 +82,7 @@ def approve(plan: Plan, twin_key: SigningKey, now: dt.datetime | None = None) ->
     )
     approved = object.__new__(Approved)
     approved.plan, approved.tbs, approved.findings = plan, twin.tbs_certificate_bytes, findings
-    approved._unspent = [plan]
+    approved._unspent = [Linted(approved.tbs, read_form(twin).outer_algorithm)]
     return approved
 
 
@@ -104,7 +113,8 @@ def _twin(plan: Plan, key: SigningKey) -> x509.Certificate:
 
 def _lint_sizes(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
     """What the certificate profile allows may be less than what the standard does: some stations have little room."""
-    profile, der, pem = plan.profile, len(twin.public_bytes(Encoding.DER)), len(to_pem([twin]))
+    profile, der = plan.profile, read_form(twin).length
+    pem = pem_length(der)
     if profile.der_length and der > profile.der_length:
         says = f"it takes {der} bytes of DER; its certificate profile allows {profile.der_length}"
         yield error("lint.profile_length", "A00.FR.507", says)
@@ -121,6 +131,6 @@ def _lint_below(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
     for rule in BELOW:
         yield from rule(twin, issuer)
     chain = [twin] if is_self_issued(issuer) else [twin, issuer]
-    if (length := len(to_pem(chain))) > plan.profile.chain_length:
+    if (length := sum(pem_length(read_form(each).length) for each in chain)) > plan.profile.chain_length:
         says = f"its chain takes {length} characters of PEM; stations take {plan.profile.chain_length}"
         yield error("lint.chain_length", "A02.FR.16", says)

@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAlgorithmOID
 
-from pki.certificate import common_names, extension, hash_of_signature, is_self_issued, to_pem
+from pki.certificate import common_names, extension, hash_of_signature, is_self_issued, pem_length
 from pki.errors import InputError
 from pki.findings import Finding, error, info, warning
 from pki.lint_form import FORM_RULES
@@ -22,6 +22,7 @@ from pki.lint_names import NAME_RULES
 from pki.lint_v2g import V2G_RULES
 from pki.names import CERTIFICATE_SERIAL_BITS
 from pki.profile import STATION_DAYS_LEAST, CertificatePurpose
+from pki.raw_form import read_form
 from pki.strength import check_key, check_pss, check_signature_hash
 
 Rule: TypeAlias = Callable[[x509.Certificate, CertificatePurpose], Iterator[Finding]]
@@ -204,7 +205,7 @@ def _validity(certificate: x509.Certificate, purpose: CertificatePurpose) -> Ite
 
 def _length(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Finding]:
     """A00.FR.507 and the schemas' limit on one certificate."""
-    if (length := len(to_pem([certificate]))) > PEM_LENGTH_MOST:
+    if (length := pem_length(read_form(certificate).length)) > PEM_LENGTH_MOST:
         yield error("lint.length", "A00.FR.507", f"it takes {length} characters of PEM; {PEM_LENGTH_MOST} are the most")
 
 

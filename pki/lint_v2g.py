@@ -10,12 +10,12 @@ from typing import Final, TypeAlias
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from pki.certificate import extension
 from pki.findings import Finding, error
 from pki.profile import CertificatePurpose
+from pki.raw_form import read_form
 from pki.strength import name_key
 from pki.v2g import RULES, V2gEdition
 
@@ -56,7 +56,7 @@ def _v2g_length(certificate: x509.Certificate, purpose: CertificatePurpose) -> I
     """V2G2-010 for ISO 15118-2: a car keeps no more room for one certificate."""
     if purpose.edition is None:
         return
-    rules, length = RULES[purpose.edition], len(certificate.public_bytes(Encoding.DER))
+    rules, length = RULES[purpose.edition], read_form(certificate).length
     if length > rules.length_most:
         says = f"it takes {length} bytes of DER; {rules.length_most} are the most"
         yield error("lint.v2g_length", rules.length_clause, says)

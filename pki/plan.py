@@ -1,8 +1,8 @@
 """Decides, down to the last byte but the signature, what a certificate will say.
 
 ``plan`` brings together a certificate profile, the subject, the key, the issuer, the serial and the time. Nothing is
-signed here. What comes out is judged by ``pki.lint`` and signed by ``pki.issue``, and by no other way: only those two
-may call ``assemble``.
+signed here. What comes out is judged by ``pki.lint``, which alone may build it, with a throw-away key; ``pki.issue``
+signs the bytes that were judged.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from pki.certificate import extension
+from pki.certificate import extension, key_id
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CertificatePurpose, CountryRule, KeyUse, SanRule
 from pki.services import pointers
@@ -46,6 +46,14 @@ class Issuer:
     name: str
     certificate: x509.Certificate
     padding: Padding = Padding.PKCS1
+    subject: str = field(init=False, repr=False, compare=False)
+    """Its name, as RFC 4514 writes it."""
+    key_id: bytes = field(init=False, repr=False, compare=False)
+    """The name of its key, as ``pki.certificate.key_id`` makes it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "subject", self.certificate.subject.rfc4514_string())
+        object.__setattr__(self, "key_id", key_id(self.certificate))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +69,9 @@ class Plan:
     not_after: dt.datetime
     findings: tuple[Finding, ...]
     padding: Padding
+    subject_name: x509.Name = field(repr=False, compare=False)
+    """The subject, to the byte."""
     _builder: x509.CertificateBuilder = field(repr=False, compare=False)
-
-    @property
-    def subject_name(self) -> x509.Name:
-        """The subject, to the byte."""
-        return _name(self.subject, self.profile)
 
     @property
     def issuer_public_key(self) -> CertificatePublicKeyTypes:
@@ -74,7 +79,7 @@ class Plan:
         return self.public_key if self.issuer is None else self.issuer.certificate.public_key()
 
     def build_with(self, key: SigningKey) -> x509.Certificate:
-        """Sign what is planned. For ``pki.lint`` (throw-away key) and ``pki.issue`` (approved) alone."""
+        """Write what is planned, and sign it. For ``pki.lint`` alone, with its throw-away key."""
         public = key.public_key()
         return self._builder.sign(key, signing_hash(public), rsa_padding=signing_padding(public, self.padding))
 
@@ -160,7 +165,7 @@ def _plan(
         builder = builder.add_extension(content, critical)
     for pointer in pointers(profile, services, serial) if services else ():
         builder = builder.add_extension(pointer, critical=False)
-    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, builder)
+    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, name, builder)
 
 
 def _wanted(profile: CertificateProfile, now: dt.datetime, days: float) -> tuple[dt.datetime, dt.datetime]:

@@ -31,12 +31,15 @@ class RawForm:
     """The tags of beginning and end."""
     names: tuple[Box, ...]
     """The value of every attribute of issuer and subject."""
+    length: int
+    """How many bytes the whole of it takes in DER."""
 
 
 @lru_cache(maxsize=4)  # the rules for the form ask of one certificate in a row
 def read_form(certificate: x509.Certificate) -> RawForm:
     """Read how a certificate is written."""
-    body, outer, _ = read_box(certificate.public_bytes(Encoding.DER)).boxes()
+    der = certificate.public_bytes(Encoding.DER)
+    body, outer, _ = read_box(der).boxes()
     parts = body.boxes()
     if parts[0].tag == _VERSION:
         parts = parts[1:]
@@ -45,10 +48,12 @@ def read_form(certificate: x509.Certificate) -> RawForm:
         inner_algorithm=inner.raw,
         outer_algorithm=outer.raw,
         times=tuple(time.tag for time in validity.boxes()),
-        names=(*_attributes(issuer), *_attributes(subject)),
+        names=(*_attributes(issuer.raw), *_attributes(subject.raw)),
+        length=len(der),
     )
 
 
-def _attributes(name: Box) -> list[Box]:
+@lru_cache(maxsize=64)  # an authority's name stands in every certificate below it
+def _attributes(name: bytes) -> tuple[Box, ...]:
     """A name is a sequence of sets of attributes, each an identifier and a value (RFC 5280 4.1.2.4)."""
-    return [attribute.boxes()[1] for group in name.boxes() for attribute in group.boxes()]
+    return tuple(attribute.boxes()[1] for group in read_box(name).boxes() for attribute in group.boxes())

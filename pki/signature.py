@@ -1,7 +1,8 @@
 """Signs CRLs and OCSP answers: the raw signature, and the words that name its algorithm.
 
-Certificates are signed elsewhere (``pki.issue``), through a token that only the lint gives. Here as there, a signature
-is verified before anybody sees it: a fault in the machine can spoil one, and a spoilt one can give the key away.
+Certificates are signed by ``pki.issue``, through a token that only the lint gives; the raw signature is made here
+(``make``). There as here, one is verified before anybody sees it: a fault in the machine can spoil a signature, and a
+spoilt one can give the key away.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def algorithm(key: CertificatePublicKeyTypes, padding: Padding = Padding.PKCS1) 
 def sign(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes:
     """Sign these bytes, and verify the result. Raises ``RefusedError("signature.spoilt")``."""
     using = signing_hash(key.public_key())
-    signature = _sign(key, tbs, using, padding)
+    signature = make(key, tbs, padding)
     try:
         _verify(key.public_key(), signature, tbs, using, padding)
     except InvalidSignature:
@@ -72,7 +73,9 @@ def sign(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
     return signature
 
 
-def _sign(key: SigningKey, tbs: bytes, using: SigningHash | None, padding: Padding) -> bytes:
+def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes:
+    """Make the raw signature of these bytes. Whoever asks has to verify it before anybody else sees it."""
+    using = signing_hash(key.public_key())
     match key:
         case ec.EllipticCurvePrivateKey() if using is not None:
             return key.sign(tbs, ec.ECDSA(using))

@@ -16,4 +16,4 @@ def now() -> dt.datetime:
 
 def stamp(moment: dt.datetime) -> str:
     """Write a moment as the ledger stores it: ``2026-11-22T17:47:53Z``, so that text order is time order."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -130,15 +130,16 @@ class GroupCommit:
 
     def _attempt(self, act: _Act) -> None:
         """Run one act in its savepoint. SQLite's error is raised on when it took the whole transaction with it."""
-        self._writer.execute("SAVEPOINT act")
+        connection = self._writer.conn
+        connection.execute("SAVEPOINT act")
         try:
             act.run(Tx(self._writer))
         except Exception as problem:  # whatever an act raises belongs to the one who asked for it
-            if not self._writer.conn.in_transaction and isinstance(problem, sqlite3.Error):
+            if not connection.in_transaction and isinstance(problem, sqlite3.Error):
                 raise
-            self._writer.execute("ROLLBACK TO act")
+            connection.execute("ROLLBACK TO act")
             act.lost(store.translate(problem) if isinstance(problem, sqlite3.Error) else problem)
-        self._writer.execute("RELEASE act")
+        connection.execute("RELEASE act")
 
 
 class _Act:
@@ -196,7 +197,7 @@ def _attempted(work: Callable[[A], object], argument: A) -> sqlite3.Error | None
 
 def _look(reader: Database, look: Callable[[Database], T]) -> T:
     try:
-        reader.execute("BEGIN")
+        reader.conn.execute("BEGIN")
         try:
             return look(reader)
         finally:

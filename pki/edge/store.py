@@ -44,14 +44,14 @@ def open_reader(path: Path) -> Database:
 
 def rows(database: Database, kind: type[T], sql: str, values: Mapping[str, Value] | None = None) -> list[T]:
     """Run a query and read each row into ``kind``; the column names are its field names."""
-    cursor = database.execute(sql, dict(values or {}))
+    cursor = database.conn.execute(sql, values or {})
     names = [column[0] for column in cursor.description]
     return [msgspec.convert(dict(zip(names, row, strict=True)), kind, strict=False) for row in cursor]
 
 
 def change(database: Database, sql: str, values: Mapping[str, Value]) -> int:
     """Run one writing statement; return how many rows it touched."""
-    return database.execute(sql, dict(values)).rowcount
+    return database.conn.execute(sql, values).rowcount
 
 
 def translate(problem: sqlite3.Error) -> BollardError:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pki.certificate import (
     CERTIFICATES_MOST,
     common_names,
+    der_to_pem,
     extension,
     hash_of_signature,
     is_readable,
@@ -19,6 +20,7 @@ from pki.certificate import (
     key_id,
     names_issuer,
     organisations,
+    pem_length,
     read_certificates,
     to_pem,
 )
@@ -46,6 +48,16 @@ def test_names_come_out_as_they_stand() -> None:
     subject = leaf().certificate.subject
 
     assert (common_names(subject), organisations(subject)) == (("SN-001",), ("Example Charging",))
+
+
+@pytest.mark.parametrize("more", range(50))
+def test_the_length_in_pem_follows_from_that_in_der(more: int) -> None:
+    """Whatever remains of the last three bytes and of the last line; and both ways of writing agree."""
+    certificate = leaf("station", "S" * (1 + more)).certificate
+    der = certificate.public_bytes(Encoding.DER)
+
+    assert der_to_pem(der) == to_pem([certificate])
+    assert pem_length(len(der)) == len(to_pem([certificate]))
 
 
 def test_an_extension_is_found_or_is_not() -> None:

@@ -44,7 +44,7 @@ def test_a_signature_that_does_not_verify_is_thrown_away(monkeypatch: pytest.Mon
     other = key("p256", "other")
     assert isinstance(other, ec.EllipticCurvePrivateKey)
     foreign = other.sign(b"to be signed", ec.ECDSA(signing_hash(other.public_key())))  # type: ignore[arg-type]  # P-256 has a hash
-    monkeypatch.setattr(signature, "_sign", lambda *_: foreign)
+    monkeypatch.setattr(signature, "make", lambda *_: foreign)
 
     with pytest.raises(RefusedError, match=r"signature\.spoilt"):
         signature.sign(key("p256"), b"to be signed")

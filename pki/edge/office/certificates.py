@@ -73,8 +73,7 @@ async def _issue_station(
     """Issue a station its certificate; a refused request leaves an audit entry too."""
     issuer = desk.active("station")
     sealed = await certify(desk, Asked(row, requests.read_request(call.csr), profile, call.days), who)
-    chain = to_pem([sealed.certificate, *desk.chain(issuer)])
-    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
+    return calls.CertificateIssued(sealed.row, sealed.pem + desk.chain_pem(issuer), sealed.audit_index)
 
 
 async def examine(desk: Desk, asked: Asked, who: str) -> requests.Admissible:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pki.certificate import is_self_issued, names_issuer
+from pki.certificate import is_self_issued, names_issuer, to_pem
 from pki.checkpoint import sign_checkpoint
 from pki.edge import calls, clock
 from pki.edge.ledger import audit as log
@@ -122,6 +122,12 @@ class Desk:
         above = (each for each in roots if names_issuer(own.certificate, each.certificate))
         return [own.certificate, *(certificate for each in islice(above, 1) for certificate in self.chain(each))]
 
+    def chain_pem(self, own: OwnCertificate) -> str:
+        """Return the same in PEM, the root left out; asked for with every certificate, so written once."""
+        if own.name not in self.memory.chains:
+            self.memory.chains[own.name] = to_pem(self.chain(own))
+        return self.memory.chains[own.name]
+
     def adopt(self, own: OwnCertificate) -> None:
         """Take a certificate of ours into use, as the ledger has it by now: who filled its slot becomes old."""
         if own.holding.state is KeyState.ACTIVE:
@@ -129,10 +135,14 @@ class Desk:
                 if other.holding.state is KeyState.ACTIVE:
                     self.own[other.name] = replace(other, holding=replace(other.holding, state=KeyState.OLD))
         self.own[own.name] = own
+        self.memory.issuers.clear()
+        self.memory.chains.clear()
 
     def issuer(self, name: str) -> Issuer:
         """Return one of our authorities as a plan needs it: its certificate, and the padding of its key."""
-        return Issuer(name, self.mine(name).certificate, self.keys.describe(name).padding)
+        if name not in self.memory.issuers:
+            self.memory.issuers[name] = Issuer(name, self.mine(name).certificate, self.keys.describe(name).padding)
+        return self.memory.issuers[name]
 
     def move(self, name: str, state: KeyState) -> None:
         """Note that a key of ours is in another state, as the ledger has it by now."""

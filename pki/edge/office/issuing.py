@@ -13,11 +13,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import issue as signing
 from pki import lint
-from pki.certificate import key_id
+from pki.certificate import der_to_pem, key_id
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key
@@ -62,8 +61,18 @@ class Sealed:
     """A certificate that is in the ledger as valid, and the audit entry that says so."""
 
     row: calls.CertificateRow
-    certificate: x509.Certificate
+    issued: signing.Issued
     audit_index: int
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate."""
+        return self.issued.certificate
+
+    @property
+    def pem(self) -> str:
+        """The certificate in PEM."""
+        return der_to_pem(self.issued.der)
 
 
 def draw_serial() -> CertificateSerial:
@@ -81,7 +90,7 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
     try:
         issued = signing.sign(approved, order.key)
         reach("issue.signed")
-        sealed = await desk.ledger.write(partial(_seal, desk, order, row, number, issued.certificate, who))
+        sealed = await desk.ledger.write(partial(_seal, desk, order, row, number, issued, who))
     except BollardError as problem:
         lost = certificates.Identified(number, row.serial, "", "", row.issuer_key_id)
         await desk.ledger.write(partial(abandon, desk, lost, who))
@@ -111,28 +120,28 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
 
 
 def _seal(
-    desk: Desk, order: Order, row: calls.CertificateRow, number: int, certificate: x509.Certificate, who: str, tx: Tx
+    desk: Desk, order: Order, row: calls.CertificateRow, number: int, issued: signing.Issued, who: str, tx: Tx
 ) -> Sealed:
-    der = certificate.public_bytes(Encoding.DER)
-    certificates.seal(tx.database, number, der)
+    certificates.seal(tx.database, number, issued.der)
     held: dict[str, audit.Json] = {}
     if order.holds:
         held = held_of(order.holds, certificates.hold(tx.database, order.holds, number))
-        tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, certificate)))
-    index = desk.record(tx, "certificate.issued", who, {**what_of(row), **held, "der_sha256": sha256(der)})
+        tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, issued.certificate)))
+    index = desk.record(tx, "certificate.issued", who, {**what_of(row), **held, "der_sha256": sha256(issued.der)})
     reach("issue.sealing")
     if order.station:
         desk.tell_of_station(tx, order.station)
-    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), certificate, index)
+    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index)
 
 
 def _row(order: Order) -> calls.CertificateRow:
     plan, subject = order.plan, order.plan.subject_name.rfc4514_string()
+    issuer = plan.issuer
     return calls.CertificateRow(
         serial=plan.serial.hex,
         subject=subject,
-        issuer=subject if plan.issuer is None else plan.issuer.certificate.subject.rfc4514_string(),
-        issuer_key_id=key_id(plan.issuer_public_key),
+        issuer=subject if issuer is None else issuer.subject,
+        issuer_key_id=key_id(plan.public_key) if issuer is None else issuer.key_id,
         not_before=plan.not_before,
         not_after=plan.not_after,
         status=CertificateStatus.INTENDED.value,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from pki.plan import Issuer
 
 LIVE_PER_SECOND: Final = 200.0  # answers signed for one asker alone, on average: about 5 % of a core
 LIVE_BURST: Final = 400.0  # and at once
@@ -30,8 +33,13 @@ class Budget:
 
 @dataclass(slots=True)
 class Memory:
-    """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand."""
+    """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
+
+    ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes.
+    """
 
     shards: dict[bytes, int] = field(default_factory=dict)
     cursors: dict[bytes, int] = field(default_factory=dict)
+    issuers: dict[str, Issuer] = field(default_factory=dict)
+    chains: dict[str, str] = field(default_factory=dict)
     live: Budget = field(default_factory=Budget)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.certificate import to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import certificates, stations
 from pki.edge.office import issuing
@@ -37,7 +36,7 @@ async def reissue(desk: Desk, call: calls.ReissueCertificate, who: str) -> calls
     station, former = desk.ledger.glance(partial(_look, serial=CertificateSerial.parse(call.serial).hex))
     order = _order(desk, issuer, station, former, await services_of(desk, issuer))
     sealed = await issuing.issue(desk, order, who)
-    chain = to_pem([sealed.certificate, *desk.chain(issuer)])
+    chain = sealed.pem + desk.chain_pem(issuer)
     return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
 
 
