@@ -76,9 +76,12 @@ CODES: Final[Mapping[str, str]] = {
     "file.unwritten": "A file could not be written, and nothing of it was left; check the space on that disk.",
     "ledger.closed": "The authority was stopping while it was asked; start it, then ask again.",
     "ledger.damaged": "The ledger is no sound database any more; stop Bollard and restore it from a backup.",
+    "ledger.exists": "A new home was to get a ledger where one lies already; a ledger is never written over.",
     "ledger.failed": "The database gave an error that is not known here; look at the disk, then try again.",
-    "ledger.full": "The disk is full, so nothing was recorded, and what cannot be recorded is not done.",
+    "ledger.full": "The disk is full, so the ledger cannot grow, and what cannot be recorded is not handed out.",
+    "ledger.forbidden": "The ledger belongs to another user; run it as that one, or give the files back.",
     "ledger.locked": "Another program holds the ledger open; close it, as only the authority may write there.",
+    "ledger.missing": "The home's ledger is gone or empty; restore the home from a backup, for none is made anew.",
     # The authority, and the way to it
     "authority.busy": "Too many programs speak to the authority at once; try again later.",
     "authority.internal": "The authority met an error of its own; its log has the details under the number told.",

@@ -72,11 +72,11 @@ class GroupCommit:
 
     def glance(self, look: Callable[[Database], T]) -> T:
         """Look at a row or two at once, on the event loop: a thread's turn would cost more than the look itself."""
-        return _look(self._near, look)
+        return self._look(self._near, look)
 
     async def read(self, look: Callable[[Database], T]) -> T:
         """Look at one consistent state of the ledger, at least as new as every write already answered."""
-        return await self._loop.run_in_executor(self._reading, _look, self._reader, look)
+        return await self._loop.run_in_executor(self._reading, self._look, self._reader, look)
 
     async def read_apart(self, look: Callable[[Database], T]) -> T:
         """Look for as long as it takes, on a connection of its own, while everybody else goes on."""
@@ -97,9 +97,19 @@ class GroupCommit:
     def _look_apart(self, look: Callable[[Database], T]) -> T:
         reader = store.open_reader(self._path)
         try:
-            return _look(reader, look)
+            return self._look(reader, look)
         finally:
             reader.close()
+
+    def _look(self, reader: Database, look: Callable[[Database], T]) -> T:
+        try:
+            reader.conn.execute("BEGIN")
+            try:
+                return look(reader)
+            finally:
+                reader.rollback()
+        except sqlite3.Error as problem:
+            raise store.translate(problem, self._path) from problem
 
     async def _flush(self) -> None:
         """Commit what waits, batch by batch, until nothing does: what comes while the disk is busy shares the next."""
@@ -111,7 +121,7 @@ class GroupCommit:
                 self._writer.rollback()
             for act in batch:
                 if problem is not None:
-                    act.lost(store.translate(problem))
+                    act.lost(store.translate(problem, self._path))
                 act.settle()
 
     async def _on_disk(self, statement: str) -> sqlite3.Error | None:
@@ -138,7 +148,7 @@ class GroupCommit:
             if not connection.in_transaction and isinstance(problem, sqlite3.Error):
                 raise
             connection.execute("ROLLBACK TO act")
-            act.lost(store.translate(problem) if isinstance(problem, sqlite3.Error) else problem)
+            act.lost(store.translate(problem, self._path) if isinstance(problem, sqlite3.Error) else problem)
         connection.execute("RELEASE act")
 
 
@@ -193,14 +203,3 @@ def _attempted(work: Callable[[A], object], argument: A) -> sqlite3.Error | None
     except sqlite3.Error as problem:
         return problem
     return None
-
-
-def _look(reader: Database, look: Callable[[Database], T]) -> T:
-    try:
-        reader.conn.execute("BEGIN")
-        try:
-            return look(reader)
-        finally:
-            reader.rollback()
-    except sqlite3.Error as problem:
-        raise store.translate(problem) from problem

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.edge import keys
+from pki.edge import keys, store
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
 from pki.edge.keys import KeyKind, Padding, Store
@@ -128,6 +128,7 @@ async def found(
     With an offline root there are no certificates yet: the authorities' requests are laid out for a ceremony.
     """
     read = parse_settings(settings)
+    store.create(home.ledger)
     desk = Desk(home, read, GroupCommit(home.ledger), keys.open_keyring(home.keys, passphrase, read), Vault(home.vault))
     try:
         for name in _names(offline_root=offline_root):

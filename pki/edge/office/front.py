@@ -15,6 +15,7 @@ from cryptography import x509
 from pki.edge import calls, clock, keys, store
 from pki.edge.commit import GroupCommit
 from pki.edge.home import read_settings
+from pki.edge.ledger import audit as log
 from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
 from pki.edge.office import (
@@ -86,6 +87,7 @@ class Office:
         keyring.key("audit")
         desk = Desk(home, settings, GroupCommit(home.ledger), keyring, Vault(home.vault))
         try:
+            desk.ledger.glance(_refuse_blank)
             desk.own.update({own.name: own for own in await desk.ledger.read(_own)})
             await desk.ledger.write(partial(_sweep, desk))
             await desk.ledger.write(desk.checkpoint)
@@ -197,6 +199,12 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.ImportCeremony, ceremonies.take),
     )
 )
+
+
+def _refuse_blank(database: Database) -> None:
+    """A home's log begins with its founding; one without any entry is not the ledger this home had."""
+    if log.edge(database).size == 0:
+        raise store.missing("its audit log has no entry")
 
 
 def _own(database: Database) -> list[OwnCertificate]:

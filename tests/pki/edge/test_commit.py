@@ -27,6 +27,7 @@ T = TypeVar("T")
 @contextlib.asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[GroupCommit]:
     """A ledger with a table for the test."""
+    store.create(folder / "ledger.db")
     ledger = GroupCommit(folder / "ledger.db")
     await ledger.write(lambda tx: tx.database.execute("CREATE TABLE mark (name TEXT PRIMARY KEY, size BLOB)"))
     try:

@@ -27,6 +27,7 @@ ROW = {
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty ledger."""
+    store.create(tmp_path / "ledger.db")
     opened = store.open_writer(tmp_path / "ledger.db")
     yield opened
     opened.close()
