@@ -2,11 +2,16 @@
 
 A checkpoint is a witness: whoever rewrites entries cannot rewrite what was signed over them, least of all a checkpoint
 that lies elsewhere. Every witness must be met on the way, and met with the root it states.
+
+Nor can they be taken away: each entry tells how many were signed before it, and there is one in every thousand entries.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from pki.errors import RefusedError
 
@@ -14,6 +19,41 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pki.audit import Frontier
+
+CHECKPOINT_EVERY: Final = 1_000  # entries; so that an auditor who holds a checkpoint is never far behind
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    """What an entry tells of checkpoints; those of older versions tell nothing."""
+
+    checkpoints: int | None = None
+
+
+class Due:
+    """The checkpoints that a log must have: ``sizes`` are those it has, in the order in which they were signed."""
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self._sizes = list(sizes)
+
+    def heed(self, index: int, entry: str) -> None:
+        """Compare with what an entry tells; ``RefusedError("audit.broken")`` when one of them is gone, or is new."""
+        try:
+            told = _COUNTED.decode(entry).checkpoints
+        except (msgspec.DecodeError, ValueError):
+            return  # no entry at all, which whoever reads them tells
+        there = bisect_right(self._sizes, index)
+        if told is not None and told != there:
+            raise broken(f"entry {index} tells of {told} checkpoints signed before it, yet {there} are there")
+
+    def end(self, size: int) -> None:
+        """Find the stretch that nothing was signed over, though it is longer than any may be."""
+        begins = [0, *self._sizes]
+        for begin, end in zip(begins, [*self._sizes, size], strict=True):
+            if end - begin > CHECKPOINT_EVERY:
+                raise broken(f"no checkpoint was signed over the entries from {begin} to {end - 1}")
+
+
+_COUNTED: Final = msgspec.json.Decoder(_Counted)
 
 
 class Witnesses:

@@ -23,6 +23,7 @@ from pki.errors import BollardError, ConflictError, NotFoundError
 from pki.holding import Holding, KeyState
 from pki.plan import Issuer
 from pki.profile import CertificateProfile, parse_profile
+from pki.witness import CHECKPOINT_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 FOUNDED: Final = frozenset({"root", "csms", "station", "server-ecdsa", "server-rsa"})
 """Duties that some key of every home fills, once it has its certificates."""
-CHECKPOINT_EVERY: Final = 1_000  # entries; so that an auditor who holds a checkpoint is never far behind
 
 
 @dataclass(frozen=True, slots=True)
