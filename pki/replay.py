@@ -24,9 +24,6 @@ SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a cont
 WITHOUT_ROWS: Final = frozenset(
     {
         "certificate.refused",
-        "crl.abandoned",
-        "crl.intended",
-        "crl.issued",  # lists carry a proof of their own, their issuer's signature; their rows come and go
         "firmware.refused",
         "home.backed_up",
         "issuer.prepared",
@@ -288,6 +285,37 @@ def _received(entry: Entry) -> tuple[Order, ...]:
     return (intended, sealed, chain, Drop("waiting", _number(entry.what)))
 
 
+def _lists_intended(entry: Entry) -> tuple[Order, ...]:
+    """Older entries tell neither when a list counts nor, later, that it was given up."""
+    told = _told(entry.what, "issuer_key_id", "this_update", "next_update")
+    status = None if told["issuer_key_id"] is None else "intended"
+    orders = []
+    for shard, number, entries, digest in _rows(entry.what, "lists", 4, 4):
+        said = {**told, "entries": _value(entries), "tbs_sha256": _value(digest), "status": status}
+        orders.append(Put("crl", key_of(entry.what.get("issuer"), shard, number), said))
+    return tuple(orders)
+
+
+def _lists_issued(entry: Entry) -> tuple[Order, ...]:
+    """Of a shard's lists the newest is kept whole."""
+    found: list[Order] = []
+    for shard, number, *digest in _rows(entry.what, "lists", 2, 3):
+        place = key_of(entry.what.get("issuer"), shard)
+        der = _value(digest[0]) if digest else None
+        found += [
+            Change("crl", key_of(place, number), {"status": "signed"}),
+            Drop("newest_crl", place, must=False),
+            Put("newest_crl", place, {"number": _value(number), "der_sha256": der}),
+        ]
+    return tuple(found)
+
+
+def _lists_abandoned(entry: Entry) -> tuple[Order, ...]:
+    """Older entries do not tell whose lists they were."""
+    lists = _rows(entry.what, "lists", 3, 3)
+    return tuple(Change("crl", key_of(whose, shard, number), {"status": "abandoned"}) for shard, number, whose in lists)
+
+
 RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "station.added": _station_added,
     "stations.added": _stations_added,
@@ -326,6 +354,9 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "enrolment.tidied": _tidied,
     "certificate.requested": _waiting,
     "certificate.received": _received,
+    "crl.intended": _lists_intended,
+    "crl.issued": _lists_issued,
+    "crl.abandoned": _lists_abandoned,
 }
 """Each act that changes a row, and what it makes of it."""
 
@@ -339,10 +370,20 @@ def _number(what: Mapping[str, object]) -> str:
     return str(what.get("id", ""))
 
 
+def _rows(what: Mapping[str, object], name: str, least: int, most: int) -> list[list[object]]:
+    """Pick a table that an entry tells; rows with fewer fields tell nothing."""
+    found = what.get(name)
+    rows = found if isinstance(found, list) else []
+    return [row[:most] for row in rows if isinstance(row, list) and len(row) >= least]
+
+
+def _value(told: object) -> Value:
+    return told if isinstance(told, str | int) else None
+
+
 def _told(what: Mapping[str, object], *names: str) -> dict[str, Value]:
     """Pick these fields; one that the entry does not tell is not known."""
-    found = {name: what.get(name) for name in names}
-    return {name: value if isinstance(value, str | int) else None for name, value in found.items()}
+    return {name: _value(what.get(name)) for name in names}
 
 
 _ENTRY: Final = msgspec.json.Decoder(Entry)

@@ -69,6 +69,7 @@ CODES: Final[Mapping[str, str]] = {
     "issuer.slot": "This is no duty of an authority below the root; the error lists those there are.",
     # The ledger and the audit log in it
     "audit.entry": "An entry of the audit log cannot follow from those before it; keep all files and ask for help.",
+    "audit.list": "A signed list, or a kept OCSP answer, says something else of a certificate than the ledger's rows.",
     "audit.row_added": "A row of the ledger was put there by somebody else: no entry of the audit log tells of it.",
     "audit.row_changed": "A row of the ledger says something else than the audit log; the finding names what differs.",
     "audit.row_missing": "A row of the ledger is gone, and no entry of the audit log tells of that.",

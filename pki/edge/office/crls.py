@@ -25,6 +25,7 @@ from pki.certificate import is_self_issued, key_id
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import ceremonies, crls, restores
+from pki.edge.office.desk import sha256
 from pki.edge.office.services import answering, shards_of
 from pki.errors import ConflictError, NotFoundError
 from pki.holding import Keeper
@@ -138,10 +139,12 @@ async def _from_elsewhere(desk: Desk, own: OwnCertificate) -> calls.Crl:
 def sweep(desk: Desk, tx: Tx) -> None:
     """Give up what a crash left between two records."""
     lost = crls.intended(tx.database)
+    names = {key_id(own.certificate): own.name for own in desk.own.values() if own.purpose != "link"}
     for row in lost:
         crls.abandon(tx.database, row.id)
     if lost:
-        desk.record(tx, "crl.abandoned", SELF, {"lists": [[row.shard, row.number] for row in lost]})
+        lists: audit.Json = [[row.shard, row.number, names.get(row.issuer_key_id, "")] for row in lost]
+        desk.record(tx, "crl.abandoned", SELF, {"lists": lists})
 
 
 def _due(database: Database, issuer: OwnCertificate, shards: int) -> tuple[int, ...]:
@@ -202,9 +205,18 @@ def _number(last: int) -> int:
 def _intend(desk: Desk, due: Due, drafts: list[crls.Draft], who: str, tx: Tx) -> list[int]:
     rows = [crls.intend(tx.database, draft) for draft in drafts]
     lists: audit.Json = [[draft.shard, draft.number, draft.entries, draft.digest.hex()] for draft in drafts]
-    desk.record(tx, "crl.intended", who, {"issuer": due.issuer.name, "lists": lists})
+    desk.record(tx, "crl.intended", who, {"issuer": due.issuer.name, "lists": lists, **_times(drafts[0])})
     reach("crl.intending")
     return rows
+
+
+def _times(draft: crls.Draft) -> dict[str, audit.Json]:
+    """Say what the lists of one turn have in common (pki/replay.py)."""
+    return {
+        "issuer_key_id": draft.issuer_key_id.hex(),
+        "this_update": clock.stamp(draft.this_update),
+        "next_update": clock.stamp(draft.next_update),
+    }
 
 
 def _seal_each(drafts: list[crls.Draft], due: Due, key: SigningKey) -> list[bytes]:
@@ -216,7 +228,7 @@ def _seal(desk: Desk, due: Due, signed: list[Signed], who: str, tx: Tx) -> None:
         crls.seal(tx.database, each.row, each.draft, due.shards, each.der)
         news = calls.CrlChanged(due.issuer.name, each.draft.shard)
         tx.after.append(partial(desk.board.publish, news))
-    lists: audit.Json = [[each.draft.shard, each.draft.number] for each in signed]
+    lists: audit.Json = [[each.draft.shard, each.draft.number, sha256(each.der)] for each in signed]
     desk.record(tx, "crl.issued", who, {"issuer": due.issuer.name, "lists": lists})
     reach("crl.sealing")
 
