@@ -118,7 +118,9 @@ class GroupCommit:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             problem = problem or await self._run(batch) or await self._on_disk("COMMIT")
             if problem is not None:
-                self._writer.rollback()
+                _attempted(
+                    lambda _: self._writer.rollback(), None
+                )  # should that fail as well, the next one begins with it
             for act in batch:
                 if problem is not None:
                     act.lost(store.translate(problem, self._path))

@@ -27,6 +27,7 @@ from pki.edge.crashpoints import reach
 from pki.edge.ledger import ceremonies, crls, restores
 from pki.edge.office.desk import sha256
 from pki.edge.office.services import answering, shards_of
+from pki.edge.office.settling import give_up
 from pki.errors import ConflictError, NotFoundError
 from pki.holding import Keeper
 from pki.revocation import is_half_spent
@@ -138,7 +139,11 @@ async def _from_elsewhere(desk: Desk, own: OwnCertificate) -> calls.Crl:
 
 def sweep(desk: Desk, tx: Tx) -> None:
     """Give up what a crash left between two records."""
-    lost = crls.intended(tx.database)
+    _abandon(desk, frozenset(row.id for row in crls.intended(tx.database)), tx)
+
+
+def _abandon(desk: Desk, rows: frozenset[int], tx: Tx) -> None:
+    lost = [row for row in crls.intended(tx.database) if row.id in rows]
     names = {key_id(own.certificate): own.name for own in desk.own.values() if own.purpose != "link"}
     for row in lost:
         crls.abandon(tx.database, row.id)
@@ -171,10 +176,14 @@ async def _sign(desk: Desk, due: Due, who: str) -> list[Signed]:
         rows = await desk.ledger.write(partial(_intend, desk, due, drafts, who))
         reach("crl.intended")
         assert key is not None  # noqa: S101 - there is something to sign
-        ders = await asyncio.to_thread(_seal_each, drafts, due, key)
-        reach("crl.signed")
-        done = [Signed(*each) for each in zip(rows, drafts, ders, strict=True)]
-        await desk.ledger.write(partial(_seal, desk, due, done, who))
+        try:
+            ders = await asyncio.to_thread(_seal_each, drafts, due, key)
+            reach("crl.signed")
+            done = [Signed(*each) for each in zip(rows, drafts, ders, strict=True)]
+            await desk.ledger.write(partial(_seal, desk, due, done, who))
+        except Exception:
+            await give_up(desk, partial(_abandon, desk, frozenset(rows)))
+            raise
         reach("crl.sealed")
         signed += done
     return signed

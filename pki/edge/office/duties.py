@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pki.edge.office import approvals, external, rotation, succession
+from pki.edge.office import approvals, external, rotation, settling, succession
 from pki.edge.office.answers import presign
 from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ROUND_SECONDS: Final = 30.0  # seconds between two rounds; nothing that is done by itself is due to the second
 
 DUTIES: Final[tuple[Duty, ...]] = (
+    settling.settle,
     rotation.tend,
     rotation.watch,
     succession.supersede,

@@ -22,6 +22,7 @@ from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key
 from pki.edge.ledger import certificates, crls, stations
 from pki.edge.office.desk import OwnCertificate, sha256
+from pki.edge.office.settling import give_up
 from pki.errors import BollardError, ConflictError, RefusedError
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
@@ -91,12 +92,20 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
         issued = signing.sign(approved, order.key)
         reach("issue.signed")
         sealed = await desk.ledger.write(partial(_seal, desk, order, row, number, issued, who))
-    except BollardError as problem:
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the intention is given up, and it is raised
         lost = certificates.Identified(number, row.serial, "", "", row.issuer_key_id)
-        await desk.ledger.write(partial(abandon, desk, lost, who))
-        raise problem from None
+        await give_up(desk, partial(abandon, desk, lost, who))
+        raise _only_intended(problem, row.serial) from None
     reach("issue.sealed")
     return sealed
+
+
+def _only_intended(problem: Exception, serial: str) -> Exception:
+    """Say what became of the intention where the ledger failed, for it does stand in the ledger."""
+    if not isinstance(problem, BollardError) or not problem.code.startswith("ledger."):
+        return problem
+    cause = f"{problem.cause}; the certificate {serial} stays intended until that can be recorded, then it is abandoned"
+    return type(problem)(problem.code, cause, problem.advice)
 
 
 def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None:

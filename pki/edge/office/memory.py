@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pki.edge.commit import Tx
     from pki.plan import Issuer
 
 LIVE_PER_SECOND: Final = 200.0  # answers signed for one asker alone, on average: about 5 % of a core
@@ -36,6 +39,7 @@ class Memory:
     """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
 
     ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes.
+    ``lost`` records what came to nothing while the ledger could not be written (``settling``).
     """
 
     shards: dict[bytes, int] = field(default_factory=dict)
@@ -43,3 +47,4 @@ class Memory:
     issuers: dict[str, Issuer] = field(default_factory=dict)
     chains: dict[str, str] = field(default_factory=dict)
     live: Budget = field(default_factory=Budget)
+    lost: list[Callable[[Tx], None]] = field(default_factory=list)

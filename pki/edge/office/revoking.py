@@ -36,7 +36,10 @@ async def revoke(desk: Desk, call: calls.RevokeCertificate, who: str) -> calls.D
 async def release(desk: Desk, call: calls.ReleaseCertificate, who: str) -> calls.Done:
     """Lift a hold: the certificate is valid again."""
     serial = CertificateSerial.parse(call.serial)
-    return await desk.ledger.write(partial(_release, desk, serial.hex, who))
+    reach("release.asked")
+    done = await desk.ledger.write(partial(_release, desk, serial.hex, who))
+    reach("release.recorded")
+    return done
 
 
 def _revoke(desk: Desk, serial: str, reason: Reason, who: str, tx: Tx) -> calls.Done:
@@ -65,6 +68,7 @@ def _release(desk: Desk, serial: str, who: str, tx: Tx) -> calls.Done:
     certificates.release(tx.database, found.id)
     index = desk.record(tx, "certificate.released", who, {"serial": serial, "station": found.station})
     _tell(desk, found, tx)
+    reach("release.recording")
     return calls.Done(index)
 
 
