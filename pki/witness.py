@@ -8,7 +8,6 @@ Nor can they be taken away: each entry tells how many were signed before it, and
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -34,16 +33,18 @@ class Due:
 
     def __init__(self, sizes: Iterable[int]) -> None:
         self._sizes = list(sizes)
+        self._before = 0  # how many of them were signed before the entry at hand
 
     def heed(self, index: int, entry: str) -> None:
-        """Compare with what an entry tells; ``RefusedError("audit.broken")`` when one of them is gone, or is new."""
+        """Take in the next entry; ``RefusedError("audit.broken")`` when it tells of more of them, or of fewer."""
         try:
             told = _COUNTED.decode(entry).checkpoints
         except (msgspec.DecodeError, ValueError):
             return  # no entry at all, which whoever reads them tells
-        there = bisect_right(self._sizes, index)
-        if told is not None and told != there:
-            raise broken(f"entry {index} tells of {told} checkpoints signed before it, yet {there} are there")
+        while self._before < len(self._sizes) and self._sizes[self._before] <= index:
+            self._before += 1
+        if told is not None and told != self._before:
+            raise broken(f"entry {index} tells of {told} checkpoints signed before it, yet {self._before} are there")
 
     def end(self, size: int) -> None:
         """Find the stretch that nothing was signed over, though it is longer than any may be."""
