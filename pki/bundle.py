@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.crl import RevocationList
 from pki.der import SEQUENCE, read_box
 from pki.errors import InputError
 from pki.fields import read_fields
 from pki.paper import Paper
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def _read_certificate(der: bytes) -> x509.Certificate | str:
             return "its serial number is not positive (RFC 5280 4.1.2.2)"
         certificate = x509.load_der_x509_certificate(der)
         Paper.read(certificate)
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as unreadable:
+    except UNREADABLE as unreadable:
         return _cut(unreadable)
     return certificate
 

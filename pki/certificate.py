@@ -7,12 +7,12 @@ import hashlib
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from pki.errors import InputError
 from pki.pem import PEM_LENGTH, read_blocks
+from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,15 +66,6 @@ def organisations(name: x509.Name) -> tuple[str, ...]:
     return _texts(name, NameOID.ORGANIZATION_NAME)
 
 
-def is_readable(certificate: x509.Certificate) -> bool:
-    """Tell whether extensions and times can be read: a stranger's may not parse, and would fail at any later touch."""
-    try:
-        _ = certificate.extensions, certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return False
-    return True
-
-
 def is_self_issued(certificate: x509.Certificate) -> bool:
     """Tell whether subject and issuer are the same name, as in a root; says nothing about trust."""
     return certificate.subject == certificate.issuer
@@ -103,7 +94,7 @@ def hash_of_signature(certificate: x509.Certificate) -> hashes.HashAlgorithm | N
     """Return the hash under a certificate's signature. Raises ``InputError`` for one not known here."""
     try:
         return certificate.signature_hash_algorithm
-    except (UnsupportedAlgorithm, ValueError):  # known, but with parameters that make no sense
+    except UNREADABLE:  # known, perhaps, but with parameters that make no sense
         raise _unreadable("it is signed with an algorithm not known here") from None
 
 
@@ -133,12 +124,12 @@ def _read_der(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
-        certificate.subject.rfc4514_string()
-        certificate.issuer.rfc4514_string()
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except UNREADABLE:
         raise _unreadable("it holds no X.509 certificate with a known kind of key inside") from None
-    if not is_readable(certificate):
-        raise _unreadable("its extensions or its times cannot be read")
+    try:
+        touch(certificate)
+    except UNREADABLE:
+        raise _unreadable("its names, its extensions or its times cannot be read") from None
     return certificate
 
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from cryptography import x509
-
 from pki.certificate import is_self_issued, pem_length
 from pki.errors import ConflictError
 from pki.findings import Finding, error, refuse_errors
@@ -19,10 +17,13 @@ from pki.lint_below import BELOW
 from pki.lint_rules import PEM_LENGTH_MOST, RULES
 from pki.raw_form import read_form
 from pki.strength import signing_hash
+from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterator
+
+    from cryptography import x509
 
     from pki.plan import Plan
     from pki.profile import CertificatePurpose
@@ -91,9 +92,9 @@ def lint_certificate(
 ) -> tuple[Finding, ...]:
     """Find everything wrong with a certificate of this purpose, and at this time where one is given."""
     try:
-        certificate.extensions  # noqa: B018 - parsing them is the question
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as problem:
-        says = f"its extensions cannot be read: {str(problem)[:120]!r}"
+        touch(certificate)
+    except UNREADABLE as problem:
+        says = f"it cannot be read: {str(problem)[:120]!r}"
         return (error("lint.extensions", "RFC 5280 4.2", says),)
     found = [finding for rule in RULES for finding in rule(certificate, purpose)]
     if now is not None and certificate.not_valid_before_utc > now:

@@ -20,6 +20,7 @@ from pki.lint import lint_certificate
 from pki.lint_request import lint_request
 from pki.pem import read_blocks
 from pki.profile import CertificatePurpose
+from pki.unreadable import UNREADABLE, touch, touch_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -94,16 +95,15 @@ def _trouble(paper: Paper) -> tuple[Finding, ...]:
     """What keeps the rules from being asked at all: a key, a name, times or extensions that cannot be read."""
     try:
         paper.public_key()
-        paper.subject.rfc4514_string()
+        touch_name(paper.subject)
     except UnsupportedAlgorithm:
         return (error("alg.unsupported", "A00.FR.504", "its key is of a kind that is not known here"),)
-    except (ValueError, TypeError) as problem:
+    except UNREADABLE as problem:
         return (error("lint.extensions", "RFC 5280 4.1", f"it cannot be read: {str(problem)[:120]!r}"),)
     try:
         _ = paper.extensions
-        if isinstance(paper, x509.Certificate):
-            _ = paper.issuer.rfc4514_string(), paper.not_valid_before_utc, paper.not_valid_after_utc
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as problem:
+        touch(paper)
+    except UNREADABLE as problem:
         return (error("lint.extensions", "RFC 5280 4.2", f"it cannot be read: {str(problem)[:120]!r}"),)
     return ()
 
@@ -111,7 +111,7 @@ def _trouble(paper: Paper) -> tuple[Finding, ...]:
 def _subject(paper: Paper) -> str:
     try:
         return paper.subject.rfc4514_string()[:400]
-    except ValueError:
+    except UNREADABLE:
         return ""
 
 
@@ -129,11 +129,11 @@ def _read(content: bytes) -> list[Paper]:
 def _read_der(der: bytes) -> Paper:
     try:
         return x509.load_der_x509_certificate(der)
-    except (ValueError, TypeError, x509.InvalidVersion):
+    except UNREADABLE:
         pass
     try:
         return x509.load_der_x509_csr(der)
-    except (ValueError, TypeError, x509.InvalidVersion):
+    except UNREADABLE:
         raise _unreadable("it is neither a certificate nor a request, or it is cut short") from None
 
 

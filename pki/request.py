@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from pki.certificate import common_names, organisations
@@ -19,6 +18,7 @@ from pki.findings import Finding, error, refuse_errors, warning
 from pki.names import HolderName
 from pki.pem import read_base64, read_blocks
 from pki.strength import check_key, check_signature_hash
+from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,9 +79,9 @@ def read_request_der(body: bytes) -> SigningRequest:
 def _read(der: bytes, form: str) -> SigningRequest:
     try:
         csr = x509.load_der_x509_csr(der)
-        _ = csr.attributes  # parsed at the first touch, which must not be a later one
+        touch(csr)
         found = SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except UNREADABLE:
         raise _unreadable(f"it is {form}, but no PKCS#10 request with a known kind of key inside") from None
     if not der.endswith(b"\0" + csr.signature):
         raise _unreadable("its signature is not made of whole bytes, the one form it has (X.690 11.2)")
@@ -164,7 +164,7 @@ def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:
         if weak := check_signature_hash(csr.signature_hash_algorithm):
             return weak
         proved = csr.is_signature_valid
-    except (UnsupportedAlgorithm, ValueError, TypeError):
+    except UNREADABLE:
         return [error("csr.proof", "RFC 2986 4.2", "its signature uses an algorithm that is not known here")]
     return [] if proved else [error("csr.proof", "RFC 2986 4.2", "its signature does not prove that the key is held")]
 
