@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from pki.certificate import extension, key_id
+from pki.certificate import extension, is_self_issued, key_id, pem_length
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CertificatePurpose, CountryRule, KeyUse, SanRule
 from pki.services import pointers
@@ -41,19 +42,29 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """One of our authorities: the name the ledger knows it by, its certificate, and how its key signs if it is RSA."""
+    """One of our authorities: the name the ledger knows it by, its certificate, and how its key signs if it is RSA.
+
+    ``above`` is what is handed out behind its certificate with everything it signs, without the root.
+    """
 
     name: str
     certificate: x509.Certificate
     padding: Padding = Padding.PKCS1
+    above: tuple[x509.Certificate, ...] = field(default=(), repr=False, compare=False)
     subject: str = field(init=False, repr=False, compare=False)
     """Its name, as RFC 4514 writes it."""
     key_id: bytes = field(init=False, repr=False, compare=False)
     """The name of its key, as ``pki.certificate.key_id`` makes it."""
+    chain_length: int = field(init=False, repr=False, compare=False)
+    """Characters of PEM that are handed out behind what it signs: its certificate and those above, without the root."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", self.certificate.subject.rfc4514_string())
         object.__setattr__(self, "key_id", key_id(self.certificate))
+        chain = () if is_self_issued(self.certificate) else (self.certificate, *self.above)
+        object.__setattr__(
+            self, "chain_length", sum(pem_length(len(each.public_bytes(Encoding.DER))) for each in chain)
+        )
 
 
 @dataclass(frozen=True, slots=True)
