@@ -7,9 +7,10 @@ import hashlib
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import NameOID
 
+from pki.der import SEQUENCE, read_box
 from pki.errors import InputError
 from pki.pem import PEM_LENGTH, read_blocks
 from pki.unreadable import UNREADABLE, touch
@@ -26,6 +27,21 @@ _LABELS: Final = frozenset({"CERTIFICATE"})
 _PEM_BEGIN: Final = "-----BEGIN CERTIFICATE-----\n"
 _PEM_END: Final = "-----END CERTIFICATE-----\n"
 _PEM_LINE: Final = 64  # characters of base64 in a line, RFC 7468 2
+_VERSION: Final = 0xA0  # the explicit tag of the version, which stands first (RFC 5280 4.1)
+_KEY_AT: Final = 6  # after the version: serial, algorithm, issuer, validity, subject, and then the key
+_CURVES: Final = frozenset(
+    bytes.fromhex(each)
+    for each in (
+        "301306072a8648ce3d020106082a8648ce3d030107",
+        "301006072a8648ce3d020106052b81040022",
+        "301006072a8648ce3d020106052b81040023",
+    )
+)
+_PLAIN: Final = _CURVES | frozenset(
+    bytes.fromhex(each) for each in ("300d06092a864886f70d0101010500", "300506032b6570", "300506032b6571")
+)
+"""P-256, P-384, P-521, RSA, Ed25519 and Ed448 in a SubjectPublicKeyInfo, as ``key_id`` has them written."""
+_UNCOMPRESSED: Final = b"\x04"  # how a point on a curve begins, RFC 5480 2.2
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
@@ -46,6 +62,24 @@ def key_id(source: x509.Certificate | CertificatePublicKeyTypes) -> bytes:
     """Return the name of a key: SHA-256 over its SubjectPublicKeyInfo in DER, 32 bytes."""
     key = source.public_key() if isinstance(source, x509.Certificate) else source
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+
+
+def key_in(tbs: bytes) -> bytes:
+    """Return the name of the key that a certificate of these to-be-signed bytes certifies. Raises ``ValueError``.
+
+    Keys are written in one way, as ``key_id`` has it, whatever way stands in the certificate.
+    """
+    version, *parts = read_box(tbs).held(SEQUENCE).boxes()
+    if len(parts) < _KEY_AT or version.tag != _VERSION:
+        raise ValueError("no certificate of version 3 will come of these bytes")
+    raw = parts[_KEY_AT - 1].raw
+    algorithm, bits = read_box(raw).held(SEQUENCE).boxes()
+    if algorithm.raw in _PLAIN and (algorithm.raw not in _CURVES or bits.content[1:2] == _UNCOMPRESSED):
+        return hashlib.sha256(raw).digest()
+    try:
+        return key_id(cast("CertificatePublicKeyTypes", load_der_public_key(raw)))
+    except UNREADABLE:
+        raise ValueError("the key in these bytes is of a kind that is not known here") from None
 
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:

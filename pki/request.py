@@ -94,17 +94,19 @@ def examine(
     organisation: Organisation,
     *,
     compromised: bool = False,
+    holder: str = "",
     also: Iterable[Finding] = (),
 ) -> Admissible:
     """Judge a request for one station. Raises ``RefusedError("csr.refused")`` with every finding.
 
-    ``compromised`` says that a certificate of this very key was revoked because others may hold the key; ``also`` is
-    what was found before and is to be told together with the rest.
+    ``compromised`` says that a certificate of this very key was revoked because others may hold the key; ``holder`` is
+    who else has a live certificate of it; ``also`` is what was found before and is to be told together with the rest.
     """
     findings = refuse_errors(
         [
             *also,
             *examine_key(request, compromised=compromised),
+            *examine_holder(holder),
             *_examine_common_name(request.common_names, station),
             *_examine_organisation(request.organisations, organisation),
             *_examine_other_names(request.csr.subject),
@@ -167,6 +169,21 @@ def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:
     except UNREADABLE:
         return [error("csr.proof", "RFC 2986 4.2", "its signature uses an algorithm that is not known here")]
     return [] if proved else [error("csr.proof", "RFC 2986 4.2", "its signature does not prove that the key is held")]
+
+
+def examine_holder(holder: str) -> list[Finding]:
+    """A00.FR.427: a key proves one identity, so it is certified for one; ``holder`` is who else has it, or nothing."""
+    if not holder:
+        return []
+    return [error("csr.key_taken", "A00.FR.427", f"its key is that of {holder}; a key of its own is due")]
+
+
+def examine_secc_id(secc_id: str, holder: str) -> list[Finding]:
+    """A00.FR.427: a SECCID names one station towards cars; ``holder`` is who else has it, or nothing."""
+    if not holder:
+        return []
+    says = f"the SECCID {secc_id!r} is that of the station {holder}; one of its own is due"
+    return [error("csr.secc_id_taken", "A00.FR.427", says)]
 
 
 def _examine_history(*, compromised: bool) -> list[Finding]:

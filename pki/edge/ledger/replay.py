@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
 from pki import replay
+from pki.edge.migrations import key_of_row
 from pki.findings import Finding, error, refuse_errors
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ TABLES: Final[Mapping[str, str]] = {
     "certificate": """
         SELECT serial AS "key", lower(hex(issuer_key_id)) AS issuer_key_id, subject, issuer, purpose,
             coalesce(station, '') AS station, not_before, not_after, status, sha256(tbs) AS tbs_sha256,
-            sha256(der) AS der_sha256, coalesce(reason, '') AS reason, coalesce(revoked_at, '') AS revoked_at
+            sha256(der) AS der_sha256, coalesce(reason, '') AS reason, coalesce(revoked_at, '') AS revoked_at,
+            certified_key IS key_of_row(tbs) AS key_follows
         FROM certificate ORDER BY id""",
     "own_key": """
         SELECT name AS "key", own_key.purpose AS role, coalesce(serial, '') AS serial, slot, state, keeper
@@ -144,6 +146,7 @@ class Replay:
     def prove(self, database: Database) -> Compared:
         """Compare every row; raises ``RefusedError("audit.rows")`` that names each one which differs."""
         database.conn.create_function("sha256", 1, _sha256, deterministic=True)
+        database.conn.create_function("key_of_row", 1, key_of_row, deterministic=True)
         self._flush()
         rows = in_part = 0
         for kind, sql in TABLES.items():
