@@ -127,7 +127,7 @@ class RevocationLists:
         asked = (number, issuer.fields.key)
         if asked not in self._signed:
             found = self._lists[number]
-            self._signed[asked] = is_signed(found.crl, found.fields, issuer.key)
+            self._signed[asked] = is_signed(found.crl, found.fields, issuer.key, issuer.fields.key)
         return self._signed[asked]
 
     def _faults(self, found: RevocationList, entries: Entries, paper: Paper, issuer: Paper) -> list[str]:
