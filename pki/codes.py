@@ -130,6 +130,7 @@ CODES: Final[Mapping[str, str]] = {
     "lint.country": "A certificate that is shown to cars names no country.",
     "lint.critical_form": "The certificate marks an extension as critical that never may be.",
     "lint.domain_component": "A certificate that is shown to cars does not say CPO, so cars would hang up.",
+    "lint.expired": "The certificate has expired; whoever is shown it refuses.",
     "lint.extended_key_usage": "The certificate names an extended use that does not fit; as a warning: one too many.",
     "lint.extensions": "The certificate's extensions cannot be read.",
     "lint.future": "The certificate does not hold yet; nothing is issued for later.",

@@ -102,6 +102,9 @@ def lint_certificate(
     if now is not None and certificate.not_valid_before_utc > now:
         says = f"it does not hold before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
         found.append(error("lint.future", "A02.FR.08", says))
+    if now is not None and certificate.not_valid_after_utc < now:
+        says = f"it expired {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+        found.append(error("lint.expired", "RFC 5280 6.1.3", says))
     return tuple(found)
 
 
