@@ -14,10 +14,11 @@ likely_purpose lint_file`` hold the papers of anybody against the same rules; ``
 can be; ``rotation`` what is due for renewal, ``rollover`` how one authority follows another. ``firmware/`` is the
 pipeline's judgement, ``ceremony/`` that of an offline root.
 
-A chain is judged thus: ``der fields dn`` read the bytes, ``paper`` a certificate whole, ``signed`` its signature;
-``question`` is what is asked of it, ``server_name`` whom it is for. ``path_search`` finds paths; ``form_rules
-name_constraints path_policies`` hold them against RFC 5280, ``crl`` and ``crl_scope`` against revocation lists, and
-``second_opinion`` asks another judge. ``bundle`` and ``verification`` do all that for files as people hand them over.
+A chain is judged thus: ``der fields dn`` read the bytes, ``unreadable`` says what cannot be, ``paper`` reads a
+certificate whole, ``signed`` its signature; ``question`` is what is asked of it, ``server_name`` whom it is for.
+``path_search`` finds paths; ``form_rules name_constraints path_policies`` hold them against RFC 5280, ``crl`` and
+``crl_scope`` against revocation lists, and ``second_opinion`` asks another judge. ``bundle`` and ``verification`` do
+all that for files as people hand them over.
 
 ``edge/`` is the only place that touches the world.
 """

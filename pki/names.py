@@ -165,7 +165,7 @@ class SeccId:
 
     @classmethod
     def parse(cls, text: str) -> SeccId:
-        """Read a SECCID: two letters, three letters or digits, ``S``, then at least 33 more, nothing between."""
+        """Read a SECCID: two letters, three letters or digits, ``S``, then 33 or more; it comes out in capitals."""
         if not _SECC_ID.fullmatch(text):
             raise InputError(
                 "name.secc_id",
@@ -173,12 +173,12 @@ class SeccId:
                 " (ISO 15118-2 F)",
                 "Take it from the contract with the V2G root, without blanks and stars.",
             )
-        return cls(text)
+        return cls(text.upper())  # capitals make no difference in it, so that two that differ in them would be one
 
     @property
     def country(self) -> str:
         """The country code it begins with, in capitals."""
-        return self.text[:2].upper()
+        return self.text[:2]
 
     def __str__(self) -> str:
         return self.text

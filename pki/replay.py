@@ -21,6 +21,8 @@ Value: TypeAlias = str | int | None
 """What a field must be; ``None``: nobody knows."""
 
 SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a control character
+_DERIVED: Final[Mapping[str, Value]] = {"key_follows": 1}
+"""What holds of every certificate's row: the key in it is that of the bytes that were to be signed, which are told."""
 WITHOUT_ROWS: Final = frozenset(
     {
         "certificate.refused",
@@ -112,7 +114,7 @@ def _station_changed(*names: str) -> Callable[[Entry], tuple[Order, ...]]:
 
 def _intended(entry: Entry) -> tuple[Order, ...]:
     named = ("issuer_key_id", "subject", "issuer", "purpose", "station", "not_before", "not_after", "tbs_sha256")
-    blank = {"der_sha256": "", "reason": "", "revoked_at": ""}
+    blank = {"der_sha256": "", "reason": "", "revoked_at": "", **_DERIVED}
     return (
         Put("certificate", _text(entry.what, "serial"), {**_told(entry.what, *named), "status": "intended", **blank}),
     )
@@ -147,7 +149,7 @@ def _taken_in(entry: Entry) -> tuple[Order, ...]:
 
 def _taken(what: Mapping[str, object]) -> tuple[Order, ...]:
     named = ("issuer_key_id", "subject", "issuer", "purpose", "station", "not_before", "not_after", "tbs_sha256")
-    said = {**_told(what, *named, "der_sha256"), "status": "valid", "reason": "", "revoked_at": ""}
+    said = {**_told(what, *named, "der_sha256"), "status": "valid", "reason": "", "revoked_at": "", **_DERIVED}
     held = _told(what, "role", "serial", "slot", "state", "keeper")
     name, former = _text(what, "holds"), _text(what, "replaces")
     made_room = (Change("own_key", former, {"state": "old"}),) if former else ()

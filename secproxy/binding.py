@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.certificate import common_names, organisations
 from pki.errors import InputError
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
+from pki.unreadable import UNREADABLE, touch_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -55,6 +55,7 @@ def read_certificate(der: bytes, issuer_key_id: bytes) -> ClientCertificate:
     """Read what admission needs of a certificate. Raises ``InputError`` when it cannot be read."""
     try:
         certificate = x509.load_der_x509_certificate(der)
+        touch_name(certificate.subject)
         subject = certificate.subject
         return ClientCertificate(
             subject=subject.rfc4514_string(),
@@ -65,7 +66,7 @@ def read_certificate(der: bytes, issuer_key_id: bytes) -> ClientCertificate:
             not_after=certificate.not_valid_after_utc,
             fingerprint=hashlib.sha256(der).hexdigest(),
         )
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as broken:
+    except UNREADABLE as broken:
         raise InputError("certificate.unreadable", f"the station's certificate: {str(broken)[:100]!r}") from None
 
 

@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import h11
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from pki.certificate import read_certificate
@@ -30,9 +28,12 @@ from pki.edge import clock
 from pki.errors import InputError, RefusedError, UnreachableError
 from pki.est import REQUEST_TYPE, wrap
 from pki.pem import read_base64
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cryptography import x509
 
     from pki.external import ExternalIssuer
 
@@ -100,7 +101,7 @@ def read_bag(body: bytes) -> list[x509.Certificate]:
                 raise _nonsense("a certificate whose serial number is not positive (RFC 5280 4.1.2.2)")
     except InputError as problem:
         raise _nonsense(problem.cause) from None
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except UNREADABLE:
         raise _nonsense("it holds no PKCS#7 with certificates") from None
     return read
 

@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
+from pki.unreadable import UNREADABLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -387,7 +389,7 @@ def _names(certificate: crypto.X509) -> tuple[str, str, str]:
     try:
         failed = certificate.to_cryptography()
         return failed.subject.rfc4514_string(), failed.issuer.rfc4514_string(), f"{failed.serial_number:x}"
-    except (ValueError, x509.InvalidVersion):
+    except UNREADABLE:
         return "unreadable", "unreadable", ""
 
 

@@ -13,6 +13,7 @@ import msgspec
 from pki.edge import store
 from pki.edge.calls import CertificateRow
 from pki.edge.clock import stamp
+from pki.edge.migrations import key_of_row
 from pki.errors import ConflictError, NotFoundError
 from pki.holding import Holding, Keeper, KeyState
 from pki.revocation import Reason
@@ -80,8 +81,8 @@ def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
     try:
         cursor = database.execute(
             "INSERT INTO certificate (issuer_key_id, serial, purpose, station, subject, issuer, not_before, not_after,"
-            " status, tbs) VALUES (:issuer_key_id, :serial, :purpose, :station, :subject, :issuer, :not_before,"
-            " :not_after, 'intended', :tbs)",
+            " status, tbs, certified_key) VALUES (:issuer_key_id, :serial, :purpose, :station, :subject, :issuer,"
+            " :not_before, :not_after, 'intended', :tbs, :key)",
             {
                 "issuer_key_id": row.issuer_key_id,
                 "serial": row.serial,
@@ -92,6 +93,7 @@ def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
                 "not_before": stamp(row.not_before),
                 "not_after": stamp(row.not_after),
                 "tbs": tbs,
+                "key": key_of_row(tbs),
             },
         )
     except sqlite3.IntegrityError:
@@ -180,14 +182,48 @@ def signed(database: Database, serial: str) -> Signed:
     )[0]
 
 
-def is_compromised(database: Database, spki: bytes) -> bool:
-    """Tell whether a certificate of this key (SubjectPublicKeyInfo in DER) was revoked for a compromise of the key."""
+def is_compromised(database: Database, key: bytes) -> bool:
+    """Tell whether a certificate of the key of this id was revoked for a compromise of the key."""
     found = database.execute(
-        # the reason stands in the text, so that the index over just these rows serves
-        f"SELECT 1 FROM certificate WHERE reason = '{Reason.KEY_COMPROMISE}' AND instr(der, :spki) > 0 LIMIT 1",  # noqa: S608 - ours
-        {"spki": spki},
+        "SELECT 1 FROM certificate WHERE certified_key = :key AND reason = :reason LIMIT 1",
+        {"key": key, "reason": Reason.KEY_COMPROMISE.value},
     )
     return found.fetchone() is not None
+
+
+def other_holder(
+    database: Database, key: bytes, now: str, *, station: str = "", purpose: str = "", subject: str = ""
+) -> str:
+    """Say who holds a live certificate of the key of this id, if it is not who asks; nothing where nobody does.
+
+    A station asks under its identity, whatever the certificate is to be for; anybody else under purpose and subject.
+    Keys of ours are never anybody else's, whatever became of their certificates.
+    """
+    found = database.execute(
+        "SELECT purpose, coalesce(station, ''), subject, id IN (SELECT certificate FROM own_key) AS ours"
+        " FROM certificate WHERE certified_key = :key AND (ours OR (status IN ('intended', 'valid', 'held')"
+        " AND not_after > :now AND NOT (coalesce(station, '') = :station"
+        " AND (:station <> '' OR (purpose = :purpose AND subject = :subject))))) LIMIT 1",
+        {"key": key, "now": now, "station": station, "purpose": purpose, "subject": subject},
+    ).fetchone()
+    if found is None:
+        return ""
+    if found[3]:
+        return "this home itself"
+    return f"the station {found[1]}" if found[1] else f"the {found[0]} {found[2]!r}"
+
+
+def secc_id_holder(database: Database, secc_id: str, station: str, now: str) -> str:
+    """Return another station with a live certificate for this SECCID, or nothing."""
+    found = database.execute(
+        # the purposes stand in the text, so that the index over just these rows serves; an RFC 4514 name begins with
+        # what is narrowest, the CN, and '-' is the character after ','
+        "SELECT station FROM certificate WHERE purpose IN ('v2g-secc-2', 'v2g-secc-20')"
+        " AND subject >= :from AND subject < :to AND status IN ('intended', 'valid', 'held') AND not_after > :now"
+        " AND coalesce(station, '') <> :station LIMIT 1",
+        {"from": f"CN={secc_id},", "to": f"CN={secc_id}-", "now": now, "station": station},
+    ).fetchone()
+    return str(found[0]) if found else ""
 
 
 def listed(

@@ -20,6 +20,7 @@ from cryptography import x509
 
 from pki import replay
 from pki.certificate import key_id
+from pki.edge.migrations import key_of_row
 from pki.findings import Finding, error, refuse_errors
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ TABLES: Final[Mapping[str, str]] = {
     "certificate": """
         SELECT serial AS "key", lower(hex(issuer_key_id)) AS issuer_key_id, subject, issuer, purpose,
             coalesce(station, '') AS station, not_before, not_after, status, sha256(tbs) AS tbs_sha256,
-            sha256(der) AS der_sha256, coalesce(reason, '') AS reason, coalesce(revoked_at, '') AS revoked_at
+            sha256(der) AS der_sha256, coalesce(reason, '') AS reason, coalesce(revoked_at, '') AS revoked_at,
+            certified_key IS key_of_row(tbs) AS key_follows
         FROM certificate ORDER BY id""",
     "own_key": """
         SELECT name AS "key", own_key.purpose AS role, coalesce(serial, '') AS serial, slot, state, keeper
@@ -243,6 +245,7 @@ def teach(database: Database) -> None:
     """Teach SQLite the digests that the table's queries ask for."""
     database.conn.create_function("sha256", 1, _sha256, deterministic=True)
     database.conn.create_function("key_id", 1, _key_id, deterministic=True)
+    database.conn.create_function("key_of_row", 1, key_of_row, deterministic=True)
 
 
 def _key_id(der: bytes) -> bytes:

@@ -139,9 +139,10 @@ class Desk:
         self.memory.chains.clear()
 
     def issuer(self, name: str) -> Issuer:
-        """Return one of our authorities as a plan needs it: its certificate, and the padding of its key."""
+        """Return one of our authorities as a plan needs it: its certificate, those above it, the padding of its key."""
         if name not in self.memory.issuers:
-            self.memory.issuers[name] = Issuer(name, self.mine(name).certificate, self.keys.describe(name).padding)
+            own, padding = self.mine(name), self.keys.describe(name).padding
+            self.memory.issuers[name] = Issuer(name, own.certificate, padding, tuple(self.chain(own)[1:]))
         return self.memory.issuers[name]
 
     def move(self, name: str, state: KeyState) -> None:

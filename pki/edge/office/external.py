@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import key_id, read_certificates, to_pem
 from pki.edge import calls, clock
@@ -32,7 +32,7 @@ from pki.external import ExternalIssuer, examine_vehicle_side
 from pki.findings import refuse_errors
 from pki.names import StationIdentity
 from pki.pem import PEM_LENGTH
-from pki.request import SigningRequest, examine_key, read_request, read_request_der
+from pki.request import SigningRequest, examine_holder, examine_key, examine_secc_id, read_request, read_request_der
 from pki.station import CertificateStatus
 from pki.waiting import DAYS, Decision
 
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography import x509
+    from sqlite_utils import Database
 
     from pki.audit import Json
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
+    from pki.findings import Finding
 
 WAY: Final = "external"  # how such a request is called among those that wait
 SELF: Final = "authority"  # who acts, in the audit log, when the duty sends on
@@ -174,10 +176,10 @@ def _row(sending: Sending, path: tuple[x509.Certificate, ...]) -> calls.Certific
 async def _examine(desk: Desk, sending: Sending, who: str) -> None:
     """The key and its proof as for every request; the names by the rules of the certificate profile, if it has any."""
     request, profile = sending.request, sending.issuer.certificate_profile
-    spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    compromised = await desk.ledger.read(partial(certificates.is_compromised, spki=spki))
+    compromised = await desk.ledger.read(partial(certificates.is_compromised, key=sending.key))
     found = [
         *examine_key(request, compromised=compromised),
+        *await desk.ledger.read(partial(_find_taken, sending=sending)),
         *examine_vehicle_side(profile, request.common_names, request.public_key),
     ]
     try:
@@ -185,6 +187,14 @@ async def _examine(desk: Desk, sending: Sending, who: str) -> None:
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, sending, refused, who))
         raise
+
+
+def _find_taken(database: Database, sending: Sending) -> list[Finding]:
+    """A00.FR.427: neither key nor SECCID are another's."""
+    now, names = clock.stamp(clock.now()), sending.request.common_names
+    found = examine_holder(certificates.other_holder(database, sending.key, now, station=sending.station))
+    other = certificates.secc_id_holder(database, names[0], sending.station, now) if names else ""
+    return [*found, *examine_secc_id(names[0] if names else "", other)]
 
 
 def _keep(desk: Desk, sending: Sending, who: str, tx: Tx) -> calls.WaitingRow:

@@ -32,6 +32,7 @@ from pki.lint import lint_certificate
 from pki.profile import CertificatePurpose
 from pki.station import CertificateStatus
 from pki.strength import SigningKey
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -162,7 +163,7 @@ def _path(certificate: x509.Certificate, candidates: list[x509.Certificate]) -> 
 def _signs_itself(root: x509.Certificate) -> bool:
     try:
         root.verify_directly_issued_by(root)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

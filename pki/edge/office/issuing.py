@@ -24,13 +24,16 @@ from pki.edge.ledger import certificates, crls, stations
 from pki.edge.office.desk import OwnCertificate, sha256
 from pki.edge.office.settling import give_up
 from pki.errors import BollardError, ConflictError, RefusedError
+from pki.findings import refuse_errors
 from pki.names import CertificateSerial
+from pki.request import examine_holder, examine_secc_id
 from pki.station import CertificateStatus, StationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography import x509
+    from sqlite_utils import Database
 
     from pki import audit
     from pki.edge.commit import Tx
@@ -46,7 +49,8 @@ SERIAL_BYTES: Final = 20  # RFC 5280 4.1.2.2: at most 20 octets, and as many of 
 class Order:
     """A certificate to be made: what it will say, and the key of ours that signs it.
 
-    ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one.
+    ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one;
+    ``asked`` says that the key came in a request, so that it must be nobody else's.
     ``with_it`` runs in the transaction that records the intention; what it raises undoes that, and nothing is signed.
     """
 
@@ -54,6 +58,7 @@ class Order:
     key: SigningKey
     station: str = ""
     holds: Holding | None = None
+    asked: bool = False
     with_it: Callable[[Tx], None] | None = None
 
 
@@ -120,6 +125,8 @@ def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None
 def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who: str, tx: Tx) -> int:
     if order.station:
         _refuse_disabled(stations.plain(tx.database, order.station))
+    if order.asked:
+        refuse_taken(tx.database, order)
     if order.with_it:
         order.with_it(tx)
     number = certificates.intend(tx.database, row, tbs)
@@ -195,6 +202,19 @@ def refuse(desk: Desk, identity: str, refused: RefusedError, who: str, tx: Tx) -
     """Record that a request was refused, and why, with nothing of its own words."""
     codes = sorted({finding.code for finding in refused.findings})
     desk.record(tx, "certificate.refused", who, {"station": identity, "code": refused.code, "findings": codes})
+
+
+def refuse_taken(database: Database, order: Order) -> None:
+    """A00.FR.427: refuse a key, or a SECCID, that is another's; asked before planning ends and when it is recorded."""
+    plan, now = order.plan, clock.stamp(clock.now())
+    subject, purpose = plan.subject_name.rfc4514_string(), plan.profile.purpose
+    whose = {"station": order.station, "purpose": purpose.value, "subject": subject}
+    found = examine_holder(certificates.other_holder(database, key_id(plan.public_key), now, **whose))
+    if purpose.is_secc:
+        other = certificates.secc_id_holder(database, plan.subject.common_name, order.station, now)
+        found += examine_secc_id(plan.subject.common_name, other)
+    cause = f"the request for {plan.subject.common_name!r}"
+    refuse_errors(found, "csr.refused", cause, "Have a new key made, and a request with a name of its own.")
 
 
 def _refuse_disabled(station: calls.StationRow) -> None:

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from pki import request as requests
-from pki.certificate import to_pem
+from pki.certificate import key_id, to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import certificates
 from pki.edge.office import issuing
@@ -93,8 +91,7 @@ def _refuse_unless(
 
 def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile, due: _Due) -> issuing.Order:
     request, issuer = requests.read_request(call.csr), desk.active(due.slot)
-    spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
+    compromised = desk.ledger.glance(partial(certificates.is_compromised, key=key_id(request.public_key)))
     named = requests.examine_named(request, due.name, due.clause, due.organisation, compromised=compromised)
     planned = plan(
         profile,
@@ -105,4 +102,6 @@ def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile
         clock.now(),
         call.days,
     )
-    return issuing.Order(planned, desk.keys.key(issuer.name), due.station)
+    order = issuing.Order(planned, desk.keys.key(issuer.name), due.station, asked=True)
+    desk.ledger.glance(partial(issuing.refuse_taken, order=order))
+    return order

@@ -6,11 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 
 from pki import password
 from secproxy.config import Limits
+from tests.certs import Party
 from tests.secproxy.edge.doors import (
     NO_UPSTREAM,
     STATIONS,
@@ -25,8 +26,6 @@ from tests.secproxy.edge.doors import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.certs import Party
 
 PARTY = STATIONS.issue("SN-1")
 SECRET = "Kp7tqZ3wYx9RmBc4NsVd"
@@ -67,6 +66,7 @@ def test_the_csms_chooses_among_the_subprotocols_the_station_offers(tmp_path: Pa
 
 
 NOBODY = STATIONS.issue("SN-404")
+NO_TEXT = STATIONS.issue_bits("SN-1")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,7 @@ NOBODY = STATIONS.issue("SN-404")
     [
         pytest.param(PARTY, "CP-002", "ocpp1.6", 403, "cert.other_station", id="attack 02, another's identity"),
         pytest.param(NOBODY, "CP-404", "ocpp1.6", 403, "station.unknown", id="an identity nobody registered"),
+        pytest.param(NO_TEXT, "CP-001", "ocpp1.6", 403, "cert.invalid", id="a common name that is no text"),
         pytest.param(PARTY, "CP-001", "ocpp0.1", 400, "subprotocol.none", id="TC_B_58, no common subprotocol"),
         pytest.param(PARTY, "..%2fCP-001", "ocpp1.6", 400, "http.bad_request", id="attack 16, a path as identity"),
     ],
@@ -91,6 +92,20 @@ def test_a_refused_station_leaves_one_event_and_the_csms_sees_nothing(
             assert await at.around.causes(1) == [cause]
             assert refused.value.response.status_code == status
             assert backend.requests == []
+
+    asyncio.run(story())
+
+
+def test_a_stranger_s_certificate_that_only_openssl_can_read_leaves_one_event(tmp_path: Path) -> None:
+    """Refused in the handshake, by an authority nobody knows; the door stays open for the next."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            with pytest.raises((OSError, InvalidHandshake)):  # TLS 1.3 tells a client after it spoke
+                await station(tmp_path, at, Party.root("Other Root").issue_bits("SN-1"))
+            assert await at.around.causes(1) == ["cert.unknown_ca"]
+            async with station(tmp_path, at, PARTY) as socket:
+                assert socket.subprotocol == "ocpp2.0.1"
 
     asyncio.run(story())
 

@@ -116,6 +116,7 @@ OTHER = Party.root("Other Root")
         pytest.param(STATIONS.issue("SN-1", start=NOW + DAY), [], "cert.not_yet_valid", id="not yet valid"),
         pytest.param(ROOT.issue("localhost"), [], "cert.unknown_ca", id="a CSMS certificate of the same root"),
         pytest.param(STATION.issue("SN-2"), [STATION], "cert.unknown_ca", id="issued by a station"),
+        pytest.param(OTHER.issue_bits("SN-1"), [], "cert.unknown_ca", id="unknown CA, a name that is no text"),
         pytest.param(None, [], "cert.missing", id="no certificate"),
     ],
 )

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pki.edge.ledger import audit, replay, restores, stations
+from pki.edge.ledger import audit, certificates, replay, restores, stations
 from pki.errors import RefusedError
 from pki.replay import RULES, Drop, Entry, orders
-from tests.pki.edge.ledger.ledgers import THEN, empty_ledger, station
+from tests.pki.edge.ledger.ledgers import THEN, certificate, empty_ledger, station
+from tests.pki.papers import leaf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,3 +147,16 @@ def test_the_rules_and_the_tables_speak_of_the_same_fields(tmp_path: Path) -> No
     assert {kind: ["key", *sorted(fields)] for kind, fields in told.items()} == {
         kind: [names[0], *sorted(names[1:])] for kind, names in columns.items()
     }
+
+
+def test_a_key_that_is_not_that_of_the_signed_bytes_is_found(tmp_path: Path) -> None:
+    """Nobody can make a key look free by editing the column that says whose it is (A00.FR.427)."""
+    row, tbs = certificate(), leaf().certificate.tbs_certificate_bytes
+    with empty_ledger(tmp_path) as ledger:
+        certificates.intend(ledger, row, tbs)
+        told: dict[str, arithmetic.Json] = {"serial": row.serial, "tbs_sha256": replay._sha256(tbs)}
+        audit.append(ledger, THEN, "certificate.intended", "tester", told)
+        assert prove(ledger).rows == 1
+        ledger.execute("UPDATE certificate SET certified_key = NULL")
+        with pytest.raises(RefusedError, match="key_follows is"):
+            prove(ledger)

@@ -16,6 +16,7 @@ from pki.certificate import key_id, read_certificates, to_pem
 from pki.chain import Purpose, verify
 from pki.edge import calls, clock
 from pki.edge.office.desk import OwnCertificate
+from pki.edge.policies import FOLDER
 from pki.errors import BollardError, RefusedError
 from pki.holding import Keeper, KeyState
 from tests.certs import NOW, Party, key_pem, name
@@ -91,6 +92,26 @@ def test_it_signs_for_stations_once_it_is_in_use(home: Home) -> None:
     leaf, *above = read_certificates(at_the_desk(home, story).chain)
     assert above == [STATION_CA.certificate, MIDDLE.certificate]
     verify(leaf, [ROOT.certificate], above, Purpose.STATION, clock.now())
+
+
+def test_it_signs_nothing_whose_chain_is_too_long_for_stations(home: Home) -> None:
+    """A02.FR.16 counts all that would be handed out, the authority between theirs and their root as well."""
+    (home.policies / "certificates").mkdir(parents=True)
+    shipped = (FOLDER / "certificates" / "station.toml").read_text()
+    fits_two = len(STATION_CA.pem) + 1_100  # of a leaf, but not of what stands above their station CA
+    (home.policies / "certificates" / "station.toml").write_text(f"chain_length = {fits_two}\n{shipped}")
+
+    async def story(desk: Desk) -> set[str]:
+        await desk.ask(taking(), calls.IssuerImported)
+        mine = desk.office._desk
+        own = mine.mine("theirs")
+        mine.adopt(OwnCertificate(dataclasses.replace(own.holding, state=KeyState.ACTIVE), own.certificate))
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        with pytest.raises(RefusedError) as refused:
+            await desk.ask(calls.IssueCertificate("CP-001", Paper.of(1).csr, days=10), calls.CertificateIssued)
+        return {each.code for each in refused.value.findings}
+
+    assert "lint.chain_length" in at_the_desk(home, story)
 
 
 def test_the_ledger_has_its_row_with_their_key_s_name(home: Home) -> None:

@@ -170,3 +170,29 @@ def test_a_key_that_was_given_up_is_certified_for_nothing_else(home: Home) -> No
         return {each.code for each in refused.value.findings}
 
     assert at_the_desk(home, story) == {"csr.compromised"}
+
+
+TAKEN = [
+    (operator(request(("Alice",), OURS, key("p256", "signer"))), "csr.key_taken"),
+    (operator(request(("Bob",), OURS, key("p256", "alice")), "Bob"), "csr.key_taken"),
+    (signer(request(("Other Signer",), ("Volta",), key("p256", "signer"))), "csr.key_taken"),
+    (secc(request((SECC_ID,), OURS, key("p256", "other")), "2", station="CP-002"), "csr.secc_id_taken"),
+    (secc(request((SECC_ID,), OURS, key("p521", "other")), "20", station="CP-002"), "csr.secc_id_taken"),
+    (secc(SECC, "2", station="CP-002"), "csr.key_taken"),
+]
+
+
+@pytest.mark.parametrize(("call", "finding"), TAKEN)
+def test_neither_key_nor_secc_id_is_shared(home: Home, call: calls.IssueCertificate, finding: str) -> None:
+    """A00.FR.427: a key for one holder and one purpose, a SECCID for one station; their owners may have them again."""
+
+    async def story(desk: Desk) -> set[str]:
+        await desk.ask(Paper.of(2).add, calls.StationAdded)
+        for had in (secc(SECC, "2"), signer(), operator(), secc(SECC, "2"), signer(), operator()):
+            await desk.ask(had, calls.CertificateIssued)
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(call, calls.CertificateIssued)
+        assert refused.value.code == "csr.refused"
+        return {each.code for each in refused.value.findings}
+
+    assert finding in at_the_desk(home, story)
