@@ -50,12 +50,13 @@ LEAF_EXTENSIONS = (
     "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
 )
 USER, PASSWORD = "cpo", "open sesame"
+HANGS_UP = 0  # no status: the connection is closed without an answer
 
 
 @dataclass
 class Elsewhere:
-    """The server. ``answers`` are given one after the other, the last one for ever: a status, or what replaces the
-    body of a 200. ``asked`` keeps what was asked."""
+    """The server. ``answers`` are given one after the other, the last one for ever: a status, what replaces the body
+    of a 200, or ``HANGS_UP``. ``asked`` keeps what was asked."""
 
     folder: Path
     port: int = 0
@@ -138,6 +139,9 @@ def _handler(world: Elsewhere) -> type[http.server.BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             world.asked.append((self.path, self.headers.get("Authorization", ""), body))
             status, answer = world.answer(self.path, body)
+            if status == HANGS_UP:
+                self.close_connection = True
+                return
             self.send_response(status)
             for key, value in {**world.headers, "Content-Length": str(len(answer))}.items():
                 self.send_header(key, value)

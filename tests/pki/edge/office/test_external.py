@@ -14,7 +14,7 @@ from pki.certificate import read_certificates
 from pki.edge import calls
 from pki.errors import BollardError, ConflictError
 from tests.certs import Party, request
-from tests.pki.edge.est_world import ROOT, SECC_ID, SUB_1, SUB_2, elsewhere, settings
+from tests.pki.edge.est_world import HANGS_UP, ROOT, SECC_ID, SUB_1, SUB_2, elsewhere, settings
 from tests.pki.edge.office.enrolments import home_with
 from tests.worlds import at_the_desk, free_port, station_key
 
@@ -141,6 +141,28 @@ def test_a_network_that_fails_loses_nothing(tmp_path: Path) -> None:
             assert (await desk.ask(CALL, calls.CertificateIssued)).certificate.status == "valid"
 
         at_the_desk(home, back)
+
+
+def test_an_authority_that_hangs_up_destroys_no_request(tmp_path: Path) -> None:
+    """Neither those of a command nor those that the duty sends on, however many wait; each is sent again later."""
+    with elsewhere(tmp_path, HANGS_UP) as world:
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == "external.unreachable"
+            assert await refusal(desk, other) == "external.unreachable"
+            make_due(home)
+            await desk.office.tend()
+            assert await states(desk) == ["pending", "pending"]
+            assert await acts(desk) == ["certificate.requested", "certificate.requested"]
+            world.answers = [200]
+            make_due(home)
+            await desk.office.tend()
+            assert await states(desk) == []
+
+        other = msgspec.structs.replace(CALL, csr=request(station_key(7), SECC_ID, "CPO"))
+        at_the_desk(home, story)
 
 
 @pytest.mark.parametrize(
