@@ -85,7 +85,7 @@ CODES: Final[Mapping[str, str]] = {
     "authority.lost": "The authority went away before it answered; look at the audit log before you ask again.",
     "authority.peer": "Only the user who runs the authority, and root, may speak to it.",
     "authority.running": "Another authority works in this home already; there is one at most.",
-    "authority.silent": "A process holds the authority's lock but does not answer; 'fuser' on run/lock finds it.",
+    "authority.silent": "The authority is there but does not answer; 'fuser' on run/lock finds it; end it if it hangs.",
     "authority.unreachable": "No authority runs for this home, or it is being restarted; 'bollard up' starts one.",
     "call.malformed": "What was sent to the authority is no question it knows; are both of the same version?",
     "call.too_long": "A question to the authority is longer than it takes; ask for less at once.",

@@ -80,10 +80,10 @@ class Web:
 
 
 @contextlib.contextmanager
-def running_web(home: Home) -> Iterator[Web]:
-    """The real process on a port of the system's choice, ended with SIGTERM."""
+def running_web(home: Home, before: str = "") -> Iterator[Web]:
+    """The real process on a port of the system's choice, ended with SIGTERM; ``before`` is run in it first."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(home.path), "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", before + _SERVE, str(home.path), "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
     try:
@@ -182,6 +182,24 @@ def test_downloads_wait_while_the_authority_restarts(home: Home) -> None:
                 answer = web.ask(path)
             assert answer == (200, IMAGE)
             assert web.process.poll() is None
+
+
+def test_an_authority_that_hangs_is_a_503_and_not_a_silence(home: Home) -> None:
+    """Enrolment and downloads are told to come again, before their own patience ends; when it goes on, so do they."""
+    hasty = "from secproxy.edge import authority_line; authority_line.SILENCE_SECONDS = 1.0; "
+    with running_authority(home) as authority, running_web(home, hasty) as web:
+        path = granted(home)
+        authority.send_signal(signal.SIGSTOP)
+        try:
+            for each in ("/.well-known/est/cacerts", path):
+                assert web.ask(each)[0] == 503
+        finally:
+            authority.send_signal(signal.SIGCONT)
+        answer = web.ask(path)
+        while answer[0] == 503:
+            answer = web.ask(path)
+        assert answer == (200, IMAGE)
+        assert web.ask("/.well-known/est/cacerts")[0] == 200
 
 
 def test_no_key_of_the_servers_is_ever_on_its_disk(home: Home) -> None:
