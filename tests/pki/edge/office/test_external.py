@@ -15,11 +15,12 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.certificate import read_certificates
 from pki.edge import calls
+from pki.edge.asking import ask_once
 from pki.errors import BollardError, ConflictError, RefusedError
 from tests.certs import Party, request
 from tests.pki.edge.est_world import HANGS_UP, ROOT, SECC_ID, SUB_1, SUB_2, elsewhere, secc, secc_request, settings
 from tests.pki.edge.office.enrolments import home_with
-from tests.worlds import at_the_desk, free_port, station_key
+from tests.worlds import at_the_desk, free_port, running_authority, station_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,6 +225,17 @@ def test_what_cannot_be_verified_is_never_handed_out(tmp_path: Path, parties: tu
             assert await acts(desk) == ["certificate.requested", "enrolment.refused"]
 
         at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+
+
+def test_a_refusal_stays_one_through_a_running_authority(tmp_path: Path) -> None:
+    """Exit 5, whichever process has judged."""
+    with elsewhere(tmp_path) as world:
+        world.answers = [bag_of(world, Party.root("Evil").issue(SECC_ID, key=station_key()))]
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+        with running_authority(home):
+            ask_once(home, calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
+            with pytest.raises(RefusedError, match=r"chain\.refused"):
+                ask_once(home, CALL, calls.CertificateIssued)
 
 
 def test_what_others_say_more_in_a_certificate_does_no_harm(tmp_path: Path) -> None:
