@@ -219,6 +219,8 @@ CODES: Final[Mapping[str, str]] = {
     "est.certificate": "The certificate shown does not prove which station asks; the findings say why.",
     "est.credentials": "User name and token do not belong together, or the token is spent; make the station a new one.",
     "est.other_key": "An external authority answered with a certificate for another key; nothing was taken over.",
+    "est.other_name": "An external authority certified another name than the one asked for; nothing was taken over.",
+    "est.unfit": "What an external authority sent is not fit for its purpose; the findings say why. It was not kept.",
     # The audit log, as anybody can check it
     "audit.checkpoint": "A checkpoint is not one of this log, or not signed by it; compare with a copy kept elsewhere.",
     "audit.consistency": "The log does not begin with the log of an earlier day: history was changed; keep both.",

@@ -94,9 +94,9 @@ def write_answer(number: int, row: calls.Row) -> bytes:
 
 
 def write_failure(number: int, problem: errors.BollardError) -> bytes:
-    """Write an error as it travels."""
+    """Write an error as it travels: as the nearest kind of ``pki.errors`` that it is, for others know no other."""
     failure = calls.Failure(
-        kind=type(problem).__name__,
+        kind=next(kind.__name__ for kind in type(problem).__mro__ if kind.__module__ == errors.__name__),
         code=problem.code,
         cause=problem.cause,
         advice=problem.advice,

@@ -7,6 +7,7 @@ says so. ``worker`` puts these together; ``authority_line`` and ``reading`` brin
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
 both. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings in force), ``claim_desk``
 and ``claim_wire``; ``web`` serves firmware and enrolment through ``web_door``, where ``doorkeeper`` counts who is
-refused, and the status of certificates through ``status_listener``, all with ``patience`` for strangers.
+refused, and the status of certificates through ``status_listener``, all with ``patience`` for strangers; what the
+libraries below log of them is a line of ``log_lines`` at most.
 ``examination`` gathers what the doctor judges.
 """

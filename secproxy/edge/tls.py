@@ -203,7 +203,11 @@ class TlsLeg:
     ) -> None:
         """Hand the leg over to callbacks."""
         self.on_data, self.on_end, self.on_drain = on_data, on_end, on_drain
-        self._loop.add_reader(self._sock.fileno(), self._readable)
+        try:
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+        except RuntimeError:  # the peer has reset the connection since the handshake, and uvloop gave up its watch
+            self._loop.call_soon(self._finish)
+            return
         if self._conn.pending():
             self._loop.call_soon(self._readable)
 

@@ -8,11 +8,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
 from typing import TYPE_CHECKING, Final, cast
 
+import h11
 import uvicorn
 import uvloop
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -28,6 +30,7 @@ from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.doorkeeper import Doorkeeper
 from secproxy.edge.journal import Journal
+from secproxy.edge.log_lines import LogLines
 from secproxy.edge.patience import HEAD_SECONDS, Patience
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
@@ -53,6 +56,7 @@ FAREWELL_SECONDS: Final = 3  # for transfers under way at the end; less than the
 
 def run_web(home: Home, address: str = "") -> None:
     """Serve until SIGTERM or SIGINT. ``address`` (``127.0.0.1:8440``, port 0 for any) overrides the settings."""
+    logging.getLogger().addHandler(LogLines("web"))
     web = _config(home)
     host, port = parse_address(address) if address else (web.host, web.port)
     uvloop.run(_run(home, (host, port), web.status))
@@ -160,6 +164,13 @@ class _Protocol(H11Protocol):
         super().data_received(data)
         if self._patience is not None:
             self._patience.heard(len(data), busy=self.cycle is not None and not self.cycle.response_complete)
+
+    def send_400_response(self, msg: str) -> None:
+        """Part of uvicorn's protocol: what came is no HTTP. Said where nothing was answered yet."""
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio's protocol."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -169,6 +170,8 @@ async def _read_body(request: Request) -> bytes:
                     raise _too_long()
     except TimeoutError:
         raise _turned(408, InputError("est.body", f"no whole body within {BODY_SECONDS:.0f} seconds")) from None
+    except ClientDisconnect:  # said to nobody; as an exception it would be told at length to our own log
+        raise _turned(400, InputError("est.body", "the connection ended before the body did")) from None
     return body
 
 

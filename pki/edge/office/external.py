@@ -27,7 +27,7 @@ from pki.edge.office.approvals import forget_ended
 from pki.edge.office.desk import sha256
 from pki.edge.office.enrolment import told
 from pki.errors import BollardError, ConflictError, InputError, RefusedError, UnreachableError
-from pki.est import arrange
+from pki.est import Wanted, arrange
 from pki.external import ExternalIssuer, examine_vehicle_side
 from pki.findings import refuse_errors
 from pki.names import StationIdentity
@@ -85,6 +85,7 @@ async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.Cer
     had = await desk.ledger.read(look)
     if had is not None:
         return calls.CertificateIssued(had[0], had[1], (await desk.ledger.read(log.edge)).size - 1)
+    _wanted(desk, sending)  # a profile that is not there would leave nothing to judge the answer by
     await _examine(desk, sending, who)
     kept = await desk.ledger.write(partial(_keep, desk, sending, who))
     return await _send(desk, Sending(row.identity, issuer, kept.id, request), who)
@@ -112,6 +113,7 @@ async def _send_kept(desk: Desk, kept: waiting.Kept) -> calls.CertificateIssued:
 
 
 async def _send(desk: Desk, sending: Sending, who: str) -> calls.CertificateIssued:
+    wanted = _wanted(desk, sending)
     await desk.ledger.write(partial(_begin, sending))
     try:
         csr = sending.request.csr.public_bytes(Encoding.DER)
@@ -120,11 +122,19 @@ async def _send(desk: Desk, sending: Sending, who: str) -> calls.CertificateIssu
             await desk.ledger.write(partial(_put_off, sending, answer.retry))
             raise _pending(sending)
         anchors = _anchors(sending.issuer)
-        path = arrange(answer.certificates, answer.above, anchors, sending.request.public_key, clock.now())
+        path = arrange(answer.certificates, answer.above, anchors, wanted, clock.now())
+        return await desk.ledger.write(partial(_receive, desk, sending, path, who))
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, sending, refused, who))
         raise
-    return await desk.ledger.write(partial(_receive, desk, sending, path, who))
+
+
+def _wanted(desk: Desk, sending: Sending) -> Wanted:
+    purpose = desk.profile(sending.issuer.certificate_profile).purpose
+    if purpose.is_ca:
+        says = f"{sending.issuer.name} is named for {sending.issuer.certificate_profile}, which is for authorities"
+        raise InputError("external.authority", says, "Name a leaf's profile in [[external_issuer]].")
+    return Wanted(purpose, sending.request.public_key, sending.request.common_names)
 
 
 def _begin(sending: Sending, tx: Tx) -> None:
@@ -146,6 +156,7 @@ def _receive(
     desk: Desk, sending: Sending, path: tuple[x509.Certificate, ...], who: str, tx: Tx
 ) -> calls.CertificateIssued:
     row, chain = _row(sending, path), to_pem(path)
+    _refuse_known(row, tx)
     parts = path[0].tbs_certificate_bytes, path[0].public_bytes(Encoding.DER)
     received.keep(tx.database, row, parts, (sending.issuer.name, sending.key), chain)
     waiting.end(tx.database, sending.number)
@@ -155,6 +166,17 @@ def _receive(
     index = desk.record(tx, "certificate.received", who, {**came, **said, **proof})
     desk.tell_of_station(tx, sending.station)
     return calls.CertificateIssued(row, chain, index)
+
+
+def _refuse_known(row: calls.CertificateRow, tx: Tx) -> None:
+    """RFC 5280 4.1.2.2: an issuer's serial number stands for one certificate, revoked ones too."""
+    found = certificates.listed(tx.database, serial=row.serial)
+    if any(each.issuer_key_id == row.issuer_key_id for each in found):
+        raise RefusedError(
+            "external.known",
+            f"the certificate {row.serial} of {row.issuer[:96]!r} is in the ledger already (RFC 5280 4.1.2.2)",
+            "Ask with a new key, or ask those who run the external authority.",
+        )
 
 
 def _row(sending: Sending, path: tuple[x509.Certificate, ...]) -> calls.CertificateRow:

@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -79,10 +80,10 @@ class Web:
 
 
 @contextlib.contextmanager
-def running_web(home: Home) -> Iterator[Web]:
-    """The real process on a port of the system's choice, ended with SIGTERM."""
+def running_web(home: Home, before: str = "") -> Iterator[Web]:
+    """The real process on a port of the system's choice, ended with SIGTERM; ``before`` is run in it first."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(home.path), "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", before + _SERVE, str(home.path), "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
     try:
@@ -183,6 +184,24 @@ def test_downloads_wait_while_the_authority_restarts(home: Home) -> None:
             assert web.process.poll() is None
 
 
+def test_an_authority_that_hangs_is_a_503_and_not_a_silence(home: Home) -> None:
+    """Enrolment and downloads are told to come again, before their own patience ends; when it goes on, so do they."""
+    hasty = "from secproxy.edge import authority_line; authority_line.SILENCE_SECONDS = 1.0; "
+    with running_authority(home) as authority, running_web(home, hasty) as web:
+        path = granted(home)
+        authority.send_signal(signal.SIGSTOP)
+        try:
+            for each in ("/.well-known/est/cacerts", path):
+                assert web.ask(each)[0] == 503
+        finally:
+            authority.send_signal(signal.SIGCONT)
+        answer = web.ask(path)
+        while answer[0] == 503:
+            answer = web.ask(path)
+        assert answer == (200, IMAGE)
+        assert web.ask("/.well-known/est/cacerts")[0] == 200
+
+
 def test_no_key_of_the_servers_is_ever_on_its_disk(home: Home) -> None:
     """Keys lie encrypted in ``keys``; in clear they are in memory alone."""
     before = set(home.path.rglob("*"))
@@ -204,6 +223,50 @@ def test_sigterm_lets_a_transfer_under_way_finish_and_ends_cleanly(home: Home) -
         said = ended(web.process)
     assert received.endswith(IMAGE)
     assert (web.process.returncode, said) == (0, "")
+
+
+ENROL = b"POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkcs10\r\n"
+TURNED = ENROL.replace(b"pkcs10", b"json")  # answered before its body is read
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param([ENROL + b"Content-Length: 500\r\n\r\nMIIB"], id="a body that is cut"),
+        pytest.param([ENROL + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"], id="a chunk that is none"),
+        pytest.param([TURNED + b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\n"], id="one after the answer"),
+        pytest.param([TURNED + b"Content-Length: 4\r\n\r\nMIIB", b"\0\r\n\r\n"], id="no HTTP after the answer"),
+        pytest.param([b"\0\r\n\r\n"], id="no HTTP"),
+    ],
+)
+def test_a_stranger_who_breaks_off_writes_nothing_into_our_log(home: Home, said: list[bytes]) -> None:
+    """No credentials are needed to connect, so whoever does must not fill the disk by it, a traceback at a time."""
+    with running_authority(home), running_web(home) as web:
+        for resets in (False, True):
+            with web.handshake(web.context()) as tls:
+                tls.sendall(said[0])
+                for more in said[1:]:
+                    assert tls.recv(100).startswith(b"HTTP/1.1 4")
+                    tls.sendall(more)
+                if resets:
+                    tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert web.ask("/healthz") == (200, b"ok\n")
+        web.process.send_signal(signal.SIGTERM)
+        assert ended(web.process) == ""
+
+
+def test_a_fault_of_a_library_is_one_line_in_our_log(home: Home) -> None:
+    """Uvicorn would print a traceback for each; here it is the kind and the place, and nothing that was sent."""
+    fault = (
+        "import logging, sys, pathlib; from pki.edge import home; from secproxy.edge import web\n"
+        "async def run(*_):\n"
+        "    logging.getLogger('uvicorn.error').error('Exception in %s', 'secret', exc_info=ValueError('secret'))\n"
+        "web._run = run\n"
+        "web.run_web(home.Home.at(pathlib.Path(sys.argv[1])))"
+    )
+    done = subprocess.run([sys.executable, "-c", fault, str(home.path)], stderr=subprocess.PIPE, text=True, check=True)
+
+    assert done.stderr == "web: unexpected: uvicorn.error met ValueError; please report it\n"
 
 
 def test_a_taken_address_is_a_conflict(home: Home) -> None:
