@@ -17,6 +17,7 @@ from pki.v2g import RULES, V2gEdition
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ABOVE: Final = "-above-"  # in the slots of those that only stand above one taken in; no duty's slot has it
 VENDOR_LENGTH: Final = 50  # characters; vendorName in BootNotification
 
 

@@ -1093,6 +1093,8 @@ class Snapshot(Row, frozen=True, tag="snapshot", tag_field="news"):
     anchors: tuple[AnchorRow, ...]
     stations: tuple[StationRow, ...]
     releases: tuple[ReleaseRow, ...]
+    own_keys: tuple[bytes, ...] = ()
+    """The ids of our own authorities' keys, whatever they are for, those that were let go among them."""
 
 
 class StationChanged(Row, frozen=True, tag="station", tag_field="news"):
@@ -1102,10 +1104,11 @@ class StationChanged(Row, frozen=True, tag="station", tag_field="news"):
 
 
 class TrustChanged(Row, frozen=True, tag="trust", tag_field="news"):
-    """Issuers or anchors changed; these are all of them."""
+    """Issuers or anchors changed; these are all of them, ``own_keys`` as in the snapshot."""
 
     issuers: tuple[IssuerRow, ...]
     anchors: tuple[AnchorRow, ...]
+    own_keys: tuple[bytes, ...] = ()
 
 
 class ReleaseAdded(Row, frozen=True, tag="release", tag_field="news"):

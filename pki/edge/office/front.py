@@ -224,5 +224,6 @@ def _join(desk: Desk, watcher: Watcher, tx: Tx) -> None:
         anchors=anchors.every(tx.database),
         stations=tuple(stations.every(tx.database, live_after=clock.stamp(clock.now()))),
         releases=tuple(images.every(tx.database)),
+        own_keys=anchors.own_keys(desk),
     )
     tx.after.append(partial(desk.board.join, watcher, snapshot))

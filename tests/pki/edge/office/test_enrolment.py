@@ -155,6 +155,18 @@ def test_the_makers_certificate_gives_the_station_its_first(home: Home) -> None:
     at_the_desk(home, story)
 
 
+def test_an_anchor_that_became_ours_vouches_for_nobody(home: Home) -> None:
+    """An authority that was taken in after it was trusted: what it signs is in the ledger, or no station's."""
+
+    async def story(desk: Desk) -> BollardError:
+        await desk.ask(calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
+        await desk.ask(calls.AddAnchor(MAKER.pem, "station"), calls.Done)
+        await desk.ask(calls.ImportIssuer("maker", "root", MAKER.pem), calls.IssuerImported)
+        return await refusal(desk, by_certificate(MAKER.issue("SN-001", "Maker").certificate, csr=body()))
+
+    assert at_the_desk(home, story).code == "est.certificate"
+
+
 @pytest.mark.parametrize(
     ("name", "purpose"),
     [
