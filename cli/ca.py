@@ -8,7 +8,7 @@ import click
 
 from cli.asked import Asked, one, pass_asked
 from cli.ceremony import ceremony
-from cli.files import existing, free_to_write, read_secret, read_text, write_out
+from cli.files import existing, free_to_write, read_secret, read_some, read_text, write_out
 from cli.render import Output, Plain, note, row_of, to_span, write
 from cli.words import HIERARCHY, IMPORTED, PADDING, PURPOSE
 from pki.edge import calls
@@ -101,12 +101,14 @@ def create(asked: Asked, /, name: str, days: int | None, **words: str) -> None:
 def import_(
     asked: Asked, /, file: str, key: str | None, password_file: str | None, chain: str | None, **words: str
 ) -> None:
-    """Take in a CA that others made, with its key or without; its chain is verified up to the root."""
+    """Take in a CA that others made, with its key or without; its chain is verified up to the root.
+
+    For one that is here without its key, the same again with --key brings it."""
     call = calls.ImportIssuer(
         pem=read_text(file),
-        chain=read_text(chain) if chain else "",
-        private_key=read_text(key) if key else "",
-        password=read_secret(password_file, KEY_PASSWORD) if key else "",
+        chain=read_some(chain) if chain is not None else "",
+        private_key=read_some(key) if key is not None else "",
+        password=read_secret(password_file, KEY_PASSWORD) if key is not None else "",
         **words,
     )
     taken = asked.change(call, calls.IssuerImported)

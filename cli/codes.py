@@ -17,6 +17,7 @@ CODES: Final[Mapping[str, str]] = {
     "usage.witness": "This is no witness; write 'NAME, ROLE' when planning, NAME=DIGITS when performing.",
     "usage.span": "This is no length of time; write it like 90s, 15m, 1h, 30d or 4w.",
     # Files
+    "file.empty": "The file has nothing in it, where something was due; check how it came to be.",
     "file.exists": "A file of this name exists; choose another path, or add --yes to replace it.",
     "file.forbidden": "This user may not read or write the file; run the command as the one who may.",
     "file.missing": "There is no such file; check the path.",

@@ -45,9 +45,17 @@ def read_text(name: str, limit: int = TEXT_BYTES) -> str:
         ) from None
 
 
+def read_some(name: str, limit: int = TEXT_BYTES) -> str:
+    """Read a text file that must say something: to take an empty one for an option left out would turn its meaning."""
+    text = read_text(name, limit)
+    if not text.strip():
+        raise InputError("file.empty", f"{name[:200]!r} is empty", "Check how it came to be, or leave the option out.")
+    return text
+
+
 def read_password(name: str) -> str:
     """Read a password from a file, without the line's end; it never stands on the command line."""
-    return read_text(name, limit=1024).rstrip("\r\n")
+    return read_some(name, limit=1024).rstrip("\r\n")
 
 
 def read_secret(name: str | None, variable: str) -> str:

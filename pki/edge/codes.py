@@ -152,6 +152,7 @@ CODES: Final[Mapping[str, str]] = {
     "issuer.name": "This is no name for an authority: 1 to 40 small letters, digits and hyphens.",
     "issuer.no_root": "The certificate is not signed by itself, so it cannot be taken in as a root.",
     "issuer.none": "No key of the home is in use for this duty; 'bollard ca list' shows what there is.",
+    "issuer.offline": "The root rests offline and its lists are numbered there, so its key is not brought here.",
     "issuer.refused": "The authority's certificate breaks a rule that stations and proxies rely on; see its findings.",
     "issuer.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
     # Renewal and rollover

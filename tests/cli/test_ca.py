@@ -162,6 +162,32 @@ def test_the_password_may_come_from_the_environment(
     assert bollard(*words).code == 0
 
 
+@pytest.mark.parametrize("option", ["--key", "--chain", "--password-file"])
+def test_an_empty_file_is_no_option_left_out(
+    bollard: Bollard, theirs: dict[str, str], tmp_path: Path, option: str
+) -> None:
+    """Without its key, with what stands above it, by another password: each would be another act than was meant."""
+    (tmp_path / "empty").write_text("\n")
+    named = {"--chain": theirs["root"], "--key": theirs["key"], "--password-file": theirs["password"]}
+    files = {**named, option: str(tmp_path / "empty")}
+    options = [word for pair in files.items() for word in pair]
+    told = bollard("ca", "import", theirs["ca"], "--purpose", "station", *options)
+
+    assert (told.code, "file.empty" in told.err) == (2, True)
+    assert len(bollard("-o", "json", "ca", "list").rows("issuers")) == 4
+
+
+def test_a_key_that_was_left_out_is_brought_by_the_same_words_with_it(bollard: Bollard, theirs: dict[str, str]) -> None:
+    """The next step of the refusal without it says so."""
+    words = ("ca", "import", theirs["ca"], "--purpose", "station", "--chain", theirs["root"])
+    assert bollard(*words).code == 0
+    again = bollard(*words)
+    brought = bollard("-o", "json", *words, "--key", theirs["key"], "--password-file", theirs["password"])
+
+    assert (again.code, "--key" in again.err) == (7, True)
+    assert (brought.json()["name"], brought.json()["keeper"]) == ("station-2", "here")
+
+
 def test_an_authority_without_its_root_is_refused(bollard: Bollard, theirs: dict[str, str]) -> None:
     """The next step names the option that is missing."""
     told = bollard("ca", "import", theirs["ca"], "--purpose", "station")

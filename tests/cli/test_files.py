@@ -19,6 +19,7 @@ from cli.files import (
     read_bytes,
     read_password,
     read_signature,
+    read_some,
     read_text,
     write_out,
 )
@@ -65,6 +66,16 @@ def test_a_password_ends_before_the_line_end(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(b" secret \r\n")
 
     assert read_password(str(tmp_path / "p")) == " secret "
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" \r\n"])
+def test_an_empty_file_says_nothing(tmp_path: Path, content: bytes) -> None:
+    """Neither a key nor a password: an option with an empty file is not the same as none."""
+    (tmp_path / "f").write_bytes(content)
+
+    for read in (read_some, read_password):
+        with pytest.raises(InputError, match="is empty"):
+            read(str(tmp_path / "f"))
 
 
 @given(st.binary(min_size=40, max_size=200))

@@ -69,6 +69,10 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
             ),
         ),
         (
+            entry("issuer.key_taken", {"holds": "a", "role": "station", "slot": "station", "state": "next"}),
+            (Change("own_key", "a", {"role": "station", "slot": "station", "state": "next", "keeper": None}),),
+        ),
+        (
             entry("issuer.activated", {"name": "b", "replaces": "a"}),
             (Change("own_key", "a", {"state": "old"}), Change("own_key", "b", {"state": "active"})),
         ),

@@ -302,6 +302,26 @@ def set_state(database: Database, name: str, state: KeyState) -> None:
     store.change(database, "UPDATE own_key SET state = :state WHERE name = :name", {"name": name, "state": state.value})
 
 
+def bring_key(database: Database, holding: Holding) -> None:
+    """Note that the key of a valid certificate which lay elsewhere is here now, and what it is for from now on."""
+    brought = store.change(
+        database,
+        "UPDATE own_key SET slot = :slot, purpose = :purpose, state = :state, keeper = 'here'"
+        " WHERE name = :name AND keeper = 'elsewhere'"
+        " AND EXISTS (SELECT 1 FROM certificate WHERE id = certificate AND status = 'valid')",
+        {
+            "name": holding.name,
+            "slot": holding.slot,
+            "purpose": holding.purpose,
+            "state": holding.state.value,
+        },
+    )
+    if brought != 1:
+        raise ConflictError(
+            "certificate.state", f"the certificate of {holding.name!r} is not valid", "Take another authority."
+        )
+
+
 def held(database: Database) -> list[Held]:
     """Return the certificates of our own keys, the root first."""
     return store.rows(
