@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
     from pki.names import CertificateSerial
 
-FIELDS = ("serial", "subject", "issuer", "not_before", "not_after", "status", "station", "purpose", "issuer_key_id")
+FIELDS = (
+    "serial",
+    "subject",
+    "issuer",
+    "not_before",
+    "not_after",
+    "status",
+    "reason",
+    "revoked_at",
+    "station",
+    "purpose",
+    "issuer_key_id",
+)
 SUPERSEDED = "superseded"  # RFC 5280 5.3.1
 COLUMNS = ("serial", "status", "station", "purpose", "not_after", "subject")
 
@@ -158,7 +170,8 @@ def show(asked: Asked, serial: CertificateSerial, out: str | None, *, pem: bool)
 @click.option(
     "--reason",
     default="unspecified",
-    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise; 'hold' can be lifted again.",
+    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise, which may take another reason's place later; "
+    "'hold' can be lifted again.",
 )
 @pass_asked
 def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdentity | None, reason: str) -> None:

@@ -304,6 +304,7 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "certificate.issued": _issued,
     "certificate.abandoned": _abandoned,
     "certificate.revoked": _revoked,
+    "certificate.reason_raised": _revoked,
     "certificate.held": _held,
     "certificate.released": _released,
     "key.retired": _retired,

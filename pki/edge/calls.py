@@ -31,8 +31,12 @@ class Done(Row, frozen=True):
 # -- stations ----------------------------------------------------------------------------------------------------
 
 
-class CertificateRow(Row, frozen=True):
-    """One certificate as lists and the proxy see it. ``serial`` is hex, ``issuer_key_id`` SHA-256 of its key."""
+class CertificateRow(Row, frozen=True, omit_defaults=True):
+    """One certificate as lists and the proxy see it. ``serial`` is hex, ``issuer_key_id`` SHA-256 of its key.
+
+    ``reason`` (an RFC 5280 5.3.1 name in snake case) and ``revoked_at`` are told of what was revoked or is on hold,
+    where certificates are listed; the proxy does without them.
+    """
 
     serial: str
     subject: str
@@ -43,6 +47,8 @@ class CertificateRow(Row, frozen=True):
     status: str
     purpose: str
     station: str = ""
+    reason: str = ""
+    revoked_at: dt.datetime | None = None
 
 
 class StationRow(Row, frozen=True):
@@ -239,7 +245,8 @@ class FetchCertificate(Call, frozen=True):
 
 
 class RevokeCertificate(Call, frozen=True):
-    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``.
+    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``, unless it is for
+    ``key_compromise`` now and was for another reason.
 
     ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...);
     ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts.

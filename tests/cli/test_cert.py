@@ -111,6 +111,24 @@ def test_a_revocation_is_final(bollard: Bollard, csr: str) -> None:
     assert bollard("cert", "revoke", "abcdef").code == 4
 
 
+def test_why_and_since_when_is_shown(bollard: Bollard, csr: str) -> None:
+    """In each form; a compromise that is learnt later takes the reason's place, not the day's."""
+    serial = serial_of(issue(bollard, csr))
+    assert bollard("-o", "json", "cert", "show", serial).json()["revoked_at"] is None
+    bollard("cert", "revoke", serial, "--reason", "superseded")
+    before = bollard("-o", "json", "cert", "show", serial).json()
+    assert bollard("cert", "revoke", serial, "--reason", "key_compromise").code == 0
+    after = bollard("-o", "json", "cert", "show", serial).json()
+    table = bollard("cert", "show", serial).out
+
+    assert (before["reason"], after["reason"]) == ("superseded", "key_compromise")
+    assert before["revoked_at"] == after["revoked_at"]
+    assert str(after["revoked_at"]) in table
+    assert "key_compromise" in table
+    listed = bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates")
+    assert [row["reason"] for row in listed] == ["key_compromise"]
+
+
 def test_all_valid_certificates_of_a_station_are_revoked(bollard: Bollard, csr: str) -> None:
     """One command when a station is stolen; a dry run lists what it would take."""
     issued = {serial_of(issue(bollard, csr)), serial_of(issue(bollard, csr))}

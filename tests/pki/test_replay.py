@@ -51,6 +51,10 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
             (Change("certificate", "1a", {"status": "revoked", "reason": "superseded", "revoked_at": None}),),
         ),
         (
+            entry("certificate.reason_raised", {"serial": "1a", "reason": "key_compromise", "revoked_at": "m"}),
+            (Change("certificate", "1a", {"status": "revoked", "reason": "key_compromise", "revoked_at": "m"}),),
+        ),
+        (
             entry("certificate.issued", {"serial": "1a", "holds": "b", "replaces": "a", "state": "active"}),
             (
                 Change("certificate", "1a", {"status": "valid", "der_sha256": None}),
