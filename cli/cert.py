@@ -170,7 +170,7 @@ def show(asked: Asked, serial: CertificateSerial, out: str | None, *, pem: bool)
 @click.option(
     "--reason",
     default="unspecified",
-    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise, which may take another reason's place later; "
+    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise, which may later replace another reason; "
     "'hold' can be lifted again.",
 )
 @pass_asked
@@ -182,7 +182,8 @@ def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdent
     asked.confirm(f"{'Put on hold' if why.is_hold else 'Revoke for good'}: {serial or station}?")
     serials = [str(serial)] if serial else _valid_of(asked, station)
     if asked.dry_run:
-        asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value})
+        judged = all(asked.rehearse(calls.RevokeCertificate(each, why.value)) for each in serials)
+        asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value}, judged=judged)
     indexes = _revoke_each(asked, serials, why.value)
     asked.done(indexes[-1], {"held" if why.is_hold else "revoked": [*serials]})
 

@@ -7,7 +7,7 @@ at the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in U
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -1153,3 +1153,44 @@ class Failure(Row, frozen=True):
     cause: str
     advice: str
     findings: tuple[tuple[str, str, str, str], ...] = ()
+
+
+# -- rehearsals ----------------------------------------------------------------------------------------------------
+
+Rehearsable: TypeAlias = (
+    ActivateIssuer
+    | AddAnchor
+    | AddStation
+    | AddStations
+    | ConfirmTrust
+    | CreateIssuer
+    | DecideRequest
+    | ImportFirmware
+    | ImportIssuer
+    | IssueCertificate
+    | MintToken
+    | ReissueCertificate
+    | ReleaseCertificate
+    | RemoveAnchor
+    | RetireIssuer
+    | RevokeCertificate
+    | RevokeToken
+    | RollOver
+    | SetStationPassword
+    | SetStationProtocol
+    | SetStationStatus
+)
+"""What can be asked for without being done."""
+
+
+class Rehearsed(Row, frozen=True):
+    """It would be done, and ``acts`` would stand in the audit log first; none where everything is as it should be."""
+
+    acts: tuple[str, ...]
+
+
+class Rehearse(Call, frozen=True):
+    """Judge an act as if it were asked for, and do nothing. Raises whatever the act itself would raise."""
+
+    Answer = Rehearsed
+    act: Rehearsable

@@ -77,6 +77,19 @@ def test_what_is_no_request_is_refused_before_it_is_asked(bollard: Bollard, tmp_
     assert bollard("--dry-run", "cert", "issue", "--station", "CP-1", "--csr", str(tmp_path / "x")).code == 2
 
 
+def test_a_dry_run_ends_as_the_real_one_would(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """A station that is not there, a request with another name, a serial that was never issued."""
+    write_station_request(tmp_path, "other", "Test Charging", "S2")
+    for words in (
+        ("cert", "issue", "--station", "NOPE", "--csr", csr),
+        ("cert", "issue", "--station", "CP-1", "--csr", str(tmp_path / "other.csr")),
+        ("cert", "revoke", "abcdef"),
+    ):
+        assert bollard("--dry-run", *words).code == bollard(*words).code > 3
+    assert bollard("--dry-run", "cert", "issue", "--station", "CP-1", "--csr", csr).code == 0
+    assert bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates") == []
+
+
 def test_certificates_carry_the_fixed_fields(bollard: Bollard, csr: str) -> None:
     """Scripts depend on these names."""
     serial = serial_of(issue(bollard, csr, "--days", "100"))
