@@ -30,6 +30,7 @@ R = TypeVar("R", bound="calls.Row")
 
 ROOT_HOME: Final = Path("/var/lib/bollard")  # where a service keeps its state, FHS 3.0 5.8
 SECRETS: Final = frozenset({"password", "private_key"})  # fields of calls that a dry run must not print
+FINDING: Final = ("code", "severity", "clause", "says")
 LONG: Final = 200  # characters of one field that a dry run prints before it cuts
 
 
@@ -91,10 +92,20 @@ class Asked:
         """Print one thing."""
         show_record(self.output, record)
 
-    def done(self, audit_index: int, record: dict[str, Plain] | None = None) -> None:
-        """Say where the act stands in the audit log; on stderr for people, in the record for programs."""
+    def done(
+        self,
+        audit_index: int,
+        record: dict[str, Plain] | None = None,
+        findings: Sequence[calls.FindingRow] | None = None,
+    ) -> None:
+        """Say where the act stands in the audit log, and what was noticed; on stderr for people, in the record for
+        programs. ``None``: an act of a kind at which nothing is."""
+        for code, severity, clause, says in findings or ():
+            note(f"{severity}[{code}] {says}" + f" ({clause})" * bool(clause))
         note(f"recorded in the audit log at {audit_index}")
         shown = record or {}
+        if findings is not None and self.output is not Output.TABLE:
+            shown = {**shown, "findings": [dict(zip(FINDING, each, strict=True)) for each in findings]}
         show_record(self.output, shown if self.output is Output.TABLE else {**shown, "audit_index": audit_index})
 
     def confirm(self, question: str) -> None:

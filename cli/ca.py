@@ -83,7 +83,7 @@ def create(asked: Asked, /, name: str, days: int | None, **words: str) -> None:
     for issuer in made.issuers:
         note(f"made {issuer.name}, {issuer.state}, valid until {issuer.not_after:%Y-%m-%d}")
     issuers: list[Plain] = [row_of(each, FIELDS) for each in made.issuers]
-    asked.done(made.audit_index, {} if asked.output is Output.TABLE else {"issuers": issuers})
+    asked.done(made.audit_index, {} if asked.output is Output.TABLE else {"issuers": issuers}, made.findings)
 
 
 @ca.command("import")
@@ -112,9 +112,7 @@ def import_(
         **words,
     )
     taken = asked.change(call, calls.IssuerImported)
-    for code, severity, clause, says in taken.findings:
-        note(f"  {severity}[{code}] {says} ({clause})")
-    asked.done(taken.audit_index, row_of(taken.issuer, FIELDS))
+    asked.done(taken.audit_index, row_of(taken.issuer, FIELDS), taken.findings)
 
 
 @ca.command()

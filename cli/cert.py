@@ -246,5 +246,5 @@ def _tell_issued(asked: Asked, issued: calls.CertificateIssued) -> None:
     record = row_of(issued.certificate, FIELDS)
     note(f"issued {issued.certificate.serial}, valid until {record['not_after']}")
     if asked.output is Output.TABLE:
-        return asked.done(issued.audit_index)
-    return asked.done(issued.audit_index, {"certificate": {**record}, "chain": issued.chain})
+        return asked.done(issued.audit_index, findings=issued.findings)
+    return asked.done(issued.audit_index, {"certificate": {**record}, "chain": issued.chain}, issued.findings)

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from pki.certificate import extension, key_id
-from pki.findings import Finding, error, refuse_errors, warning
+from pki.findings import Finding, Severity, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CertificatePurpose, CountryRule, KeyUse, SanRule
 from pki.services import pointers
 from pki.strength import Padding, SigningKey, check_key, check_padding, name_key, signing_hash, signing_padding
@@ -108,6 +108,7 @@ def plan(
             *_examine_kind(profile, public_key),
             *_examine_days(profile, days),
             *_examine_issuer(profile, issuer.certificate, now),
+            *_examine_issuer_key(issuer.certificate),
             *_examine_end(now, wanted[1], end),
         ],
         "plan.refused",
@@ -200,6 +201,16 @@ def _examine_kind(profile: CertificateProfile, public_key: CertificatePublicKeyT
         return []
     says = f"its key is {kind}; the profile {profile.name!r} wants {' or '.join(profile.keys)}"
     return [error("plan.key", "A00.FR.504", says)]
+
+
+def _examine_issuer_key(issuer: x509.Certificate) -> list[Finding]:
+    """Whatever an authority with a key under trial signs, no station can verify: that is said each time."""
+    trials = check_key(issuer.public_key(), unsafe_experimental=True)
+    return [
+        warning(each.code, each.clause, f"its issuer has {each.says}")
+        for each in trials
+        if each.severity is Severity.WARNING
+    ]
 
 
 def _examine_issuer(profile: CertificateProfile, issuer: x509.Certificate, now: dt.datetime) -> list[Finding]:

@@ -22,6 +22,10 @@ class Row(msgspec.Struct, frozen=True):
     """An answer, or a part of one."""
 
 
+FindingRow: TypeAlias = tuple[str, str, str, str]
+"""What was noticed and refuses nothing: code, severity, clause, sentence."""
+
+
 class Done(Row, frozen=True):
     """The act is recorded at this index of the audit log."""
 
@@ -173,11 +177,12 @@ class ReportBoot(Call, frozen=True):
 
 
 class CertificateIssued(Row, frozen=True):
-    """``chain`` is PEM, leaf first, without the root."""
+    """``chain`` is PEM, leaf first, without the root; ``findings`` is what was noticed on the way."""
 
     certificate: CertificateRow
     chain: str
     audit_index: int
+    findings: tuple[FindingRow, ...] = ()
 
 
 class IssueCertificate(Call, frozen=True):
@@ -361,10 +366,11 @@ class FetchCredentials(Call, frozen=True):
 
 
 class IssuersCreated(Row, frozen=True):
-    """The authorities that were made, the topmost first."""
+    """The authorities that were made, the topmost first; ``findings`` is what was noticed on the way."""
 
     issuers: tuple[IssuerRow, ...]
     audit_index: int
+    findings: tuple[FindingRow, ...] = ()
 
 
 class CreateIssuer(Call, frozen=True):
@@ -389,10 +395,10 @@ class CreateIssuer(Call, frozen=True):
 
 
 class IssuerImported(Row, frozen=True):
-    """The authority taken in; ``findings`` is what was tolerated, as (code, severity, clause, sentence)."""
+    """The authority taken in; ``findings`` is what was tolerated."""
 
     issuer: IssuerRow
-    findings: tuple[tuple[str, str, str, str], ...]
+    findings: tuple[FindingRow, ...]
     audit_index: int
 
 

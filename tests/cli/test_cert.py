@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from cli.demo.papers import write_station_request
 from pki.edge.policies import FOLDER
@@ -14,8 +19,6 @@ from tests.pki.papers import request
 from tests.pki.specimens import SECC_ID
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Bollard, Told
 
 
@@ -75,6 +78,34 @@ def test_what_is_no_request_is_refused_before_it_is_asked(bollard: Bollard, tmp_
     (tmp_path / "x").write_text("hello")
 
     assert bollard("--dry-run", "cert", "issue", "--station", "CP-1", "--csr", str(tmp_path / "x")).code == 2
+
+
+def test_what_was_noticed_is_told(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """On stderr for people, in the record for programs: what goes in, what was left out, what ends earlier."""
+    holder = ec.generate_private_key(ec.SECP256R1())
+    names = ((NameOID.COMMON_NAME, "S1"), (NameOID.ORGANIZATIONAL_UNIT_NAME, "Works"))
+    wanted = x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(*each) for each in names]))
+    wanted = wanted.add_extension(x509.BasicConstraints(True, None), critical=True)
+    Path(csr).write_bytes(wanted.sign(holder, hashes.SHA256()).public_bytes(Encoding.PEM))
+    bollard("ca", "create", "short", "--purpose", "station", "--days", "360")
+    bollard("ca", "activate", "short")
+    table = bollard("cert", "issue", "--station", "CP-1", "--csr", csr)
+    told = issue(bollard, csr)
+    assert told.code == 0, told.err
+    noticed = {"csr.organisation", "csr.names", "csr.extensions", "plan.shortened"}
+
+    assert {row["code"] for row in told.rows("findings")} == noticed
+    assert {row["severity"] for row in told.rows("findings")} == {"warning"}
+    assert noticed <= {line.partition("[")[2].partition("]")[0] for line in table.err.splitlines()}
+    assert all(f"warning[{code}]" in told.err for code in noticed)
+
+
+def test_nothing_noticed_is_told_as_that(bollard: Bollard, csr: str) -> None:
+    """Programs find an empty list, people no line."""
+    told = issue(bollard, csr)
+
+    assert told.rows("findings") == []
+    assert "warning" not in told.err
 
 
 def test_a_dry_run_ends_as_the_real_one_would(bollard: Bollard, csr: str, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from pki.edge.office import anchors
 from pki.edge.office.authorities import keep
 from pki.edge.office.desk import OwnCertificate
 from pki.edge.office.hierarchies import refuse_name, waiting_state
-from pki.edge.office.issuing import held_of
+from pki.edge.office.issuing import held_of, told
 from pki.errors import BollardError, ConflictError, InputError, RefusedError
 from pki.findings import Finding, Severity, error, refuse_errors
 from pki.hierarchy import ABOVE, HierarchyKind, Level, level_of, manufacturer_slot
@@ -104,8 +104,7 @@ async def take_in(desk: Desk, call: calls.ImportIssuer, who: str) -> calls.Issue
     pem = arrival.certificate.public_bytes(Encoding.PEM)
     keys.write_private(desk.home.ca / f"{name}.pem", pem)
     row = next(row for row in anchors.our_issuers(desk) if row.name == name)
-    told = tuple((each.code, each.severity.value, each.clause, each.says) for each in arrival.findings)
-    return calls.IssuerImported(row, told, index)
+    return calls.IssuerImported(row, told(arrival.findings), index)
 
 
 def _examine(desk: Desk, call: calls.ImportIssuer) -> _Arrival:

@@ -55,7 +55,7 @@ async def issue(
         raise
     sealed = await issuing.issue(desk, order, who)
     chain = [sealed.certificate, *desk.chain(issuer)]
-    return calls.CertificateIssued(sealed.row, to_pem(chain), sealed.audit_index)
+    return calls.CertificateIssued(sealed.row, to_pem(chain), sealed.audit_index, issuing.told(sealed.findings))
 
 
 def _due(desk: Desk, call: calls.IssueCertificate, purpose: CertificatePurpose) -> _Due:
@@ -95,7 +95,7 @@ def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile
     request, issuer = requests.read_request(call.csr), desk.active(due.slot)
     spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
-    named = requests.examine_named(request, due.name, due.clause, due.organisation, compromised=compromised)
+    named, findings = requests.examine_named(request, due.name, due.clause, due.organisation, compromised=compromised)
     planned = plan(
         profile,
         Subject(named, due.organisation),
@@ -105,4 +105,4 @@ def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile
         clock.now(),
         call.days,
     )
-    return issuing.Order(planned, desk.keys.key(issuer.name), due.station)
+    return issuing.Order(planned, desk.keys.key(issuer.name), due.station, findings=findings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,6 +137,18 @@ def test_a_disk_that_is_full_does_not_cost_the_token(home: Home) -> None:
         await enrolled(desk, by_token(token, body()))
 
     at_the_desk(home, story)
+
+
+def test_what_was_noticed_stands_in_the_log(home: Home) -> None:
+    """EST has no place for it in the answer: the request named no organisation, so ours went in (A00.FR.509)."""
+
+    async def story(desk: Desk) -> list[object]:
+        token = await token_of(desk)
+        await enrolled(desk, by_token(token, body(organisation="")))
+        told = [json.loads(line) for line in (await entries(desk)).splitlines()]
+        return [each["what"].get("noticed") for each in told if each["act"] == "certificate.issued"][-1:]
+
+    assert at_the_desk(home, story) == [["csr.organisation"]]
 
 
 def test_the_makers_certificate_gives_the_station_its_first(home: Home) -> None:
