@@ -16,6 +16,7 @@ from pki.certificate import to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import certificates
 from pki.edge.office import issuing
+from pki.edge.office.services import services_of
 from pki.errors import InputError, RefusedError
 from pki.hierarchy import HierarchyKind, manufacturer_slot, v2g_slot
 from pki.names import HolderName, Organisation, SeccId
@@ -26,6 +27,7 @@ from pki.v2g import RULES
 if TYPE_CHECKING:
     from pki.edge.office.desk import Desk
     from pki.profile import CertificateProfile
+    from pki.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ async def issue(
     due = _due(desk, call, profile.purpose)
     issuer = desk.active(due.slot)
     try:
-        order = _order(desk, call, profile, due)
+        order = _order(desk, call, profile, due, await services_of(desk, issuer))
     except RefusedError as refused:
         await desk.ledger.write(partial(issuing.refuse, desk, due.station, refused, who))
         raise
@@ -91,7 +93,9 @@ def _refuse_unless(
             raise InputError("issue.words", says, "'bollard cert issue --help' says what each profile needs.")
 
 
-def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile, due: _Due) -> issuing.Order:
+def _order(
+    desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile, due: _Due, services: Services | None
+) -> issuing.Order:
     request, issuer = requests.read_request(call.csr), desk.active(due.slot)
     spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
@@ -104,5 +108,6 @@ def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile
         issuing.draw_serial(),
         clock.now(),
         call.days,
+        services,
     )
     return issuing.Order(planned, desk.keys.key(issuer.name), due.station, findings=findings)
