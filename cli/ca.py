@@ -160,11 +160,13 @@ def trust_list(asked: Asked) -> None:
 @trust.command("remove")
 @click.argument("keyid")
 @click.option("--purpose", type=PURPOSE, required=True, help="What it is trusted for no longer.")
+@click.option("--vendor", default="", help="For firmware: the vendor whose images it may sign no longer.")
+@click.option("--all-vendors", is_flag=True, help="For firmware: of every vendor that it is trusted for.")
 @pass_asked
-def trust_remove(asked: Asked, keyid: str, purpose: str) -> None:
+def trust_remove(asked: Asked, keyid: str, purpose: str, vendor: str, *, all_vendors: bool) -> None:
     """Trust a certificate no longer; KEYID as 'ca trust list' prints it, or its beginning."""
-    asked.confirm(f"Trust {keyid} no longer for {purpose}?")
-    asked.done(asked.change(calls.RemoveAnchor(keyid, purpose), calls.Done).audit_index)
+    asked.confirm(f"Trust {keyid} no longer for {purpose}{f' of {vendor}' if vendor else ''}?")
+    asked.done(asked.change(calls.RemoveAnchor(keyid, purpose, vendor, all_vendors), calls.Done).audit_index)
 
 
 @ca.command()

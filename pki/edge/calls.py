@@ -302,11 +302,17 @@ class AddAnchor(Call, frozen=True):
 
 
 class RemoveAnchor(Call, frozen=True):
-    """Trust it no longer. ``key_id`` is the hex of the SHA-256 over its SubjectPublicKeyInfo, or a unique beginning."""
+    """Trust it no longer. ``key_id`` is the hex of the SHA-256 over its SubjectPublicKeyInfo, or a unique beginning.
+
+    Trusted for the firmware of several vendors, it is removed for the ``vendor`` named, or for ``all_vendors``; without
+    either: ``ConflictError("anchor.vendors")``.
+    """
 
     Answer = Done
     key_id: str
     purpose: str
+    vendor: str = ""
+    all_vendors: bool = False
 
 
 class IssuerRow(Row, frozen=True):

@@ -139,6 +139,7 @@ CODES: Final[Mapping[str, str]] = {
     "certificate.unknown": "No certificate like this was issued here; 'bollard cert list' shows them all.",
     "issue.profile": "Certificates of this profile are not issued for a request; see 'bollard ca profiles'.",
     "issue.words": "The certificate profile needs another station, name or vendor than was given, or needs none.",
+    "anchor.vendors": "The key is trusted for several vendors; name the one that is to lose it, or say all of them.",
     "issuer.chain": "No way leads from the authority to a root; give the certificates above it with --chain.",
     "issuer.elsewhere": "The key of the authority is not kept here, so it signs nothing here; its keeper has to.",
     "issuer.exists": "The home has an authority of this name, or with this very key, already.",

@@ -67,17 +67,17 @@ def _add(desk: Desk, row: calls.AnchorRow, who: str, tx: Tx) -> calls.Done:
 
 async def remove(desk: Desk, call: calls.RemoveAnchor, who: str) -> calls.Done:
     """Trust it no longer."""
-    _check_purpose(call.purpose, "any" if call.purpose == "firmware" else "")
+    _check_purpose(call.purpose, call.vendor or ("any" if call.purpose == "firmware" else ""))
     digits = call.key_id.replace(":", "").lower()
     if not _KEY_ID.fullmatch(digits):
         raise InputError(
             "anchor.key_id", f"{call.key_id[:72]!r} is no key id", f"Give at least {KEY_ID_DIGITS} of its hex digits."
         )
-    return await desk.ledger.write(partial(_remove, desk, digits, call.purpose, who))
+    return await desk.ledger.write(partial(_remove, desk, digits, call, who))
 
 
-def _remove(desk: Desk, digits: str, purpose: str, who: str, tx: Tx) -> calls.Done:
-    removed = anchors.remove(tx.database, digits, purpose)
+def _remove(desk: Desk, digits: str, call: calls.RemoveAnchor, who: str, tx: Tx) -> calls.Done:
+    removed = anchors.remove(tx.database, digits, call.purpose, call.vendor, all_vendors=call.all_vendors)
     indexes = [desk.record(tx, "anchor.removed", who, _what(row)) for row in removed]
     _tell(desk, tx)
     return calls.Done(indexes[-1])

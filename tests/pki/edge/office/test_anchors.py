@@ -72,6 +72,7 @@ def test_trust_is_listed_and_taken_back(home: Home) -> None:
         (calls.RemoveAnchor("", "station"), "anchor.key_id"),
         (calls.RemoveAnchor("abc", "station"), "anchor.key_id"),
         (calls.RemoveAnchor(KEY_ID, "station"), "anchor.unknown"),
+        (calls.RemoveAnchor(KEY_ID, "station", "Volta"), "anchor.vendor"),
     ],
 )
 def test_what_cannot_be_trusted_is_refused_by_name(home: Home, call: calls.Call, code: str) -> None:
@@ -192,13 +193,32 @@ def test_watchers_know_every_key_of_ours(home: Home) -> None:
     assert len(known) == 3
 
 
+def test_a_key_trusted_for_two_vendors_is_taken_from_the_one_that_is_named(home: Home) -> None:
+    """Nobody loses it in silence: without a name both are named, and neither loses it."""
+
+    async def story(desk: Desk) -> tuple[str, list[str]]:
+        for vendor in ("Ampere", "Volta"):
+            await desk.ask(calls.AddAnchor(ROOT.pem, "firmware", vendor), calls.Done)
+        with pytest.raises(BollardError, match="'Ampere', 'Volta'") as refused:
+            await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware"), calls.Done)
+        with pytest.raises(BollardError, match=r"anchor\.unknown"):
+            await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware", "Nobody"), calls.Done)
+        assert len((await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors) == 2
+        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware", "Ampere"), calls.Done)
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        left = (await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors
+        return refused.value.code, [row.vendor for row in left]
+
+    assert at_the_desk(home, story) == ("anchor.vendors", ["Volta"])
+
+
 def test_a_key_trusted_for_two_vendors_leaves_an_entry_for_each(home: Home) -> None:
     """What the log does not tell did not happen."""
 
     async def story(desk: Desk) -> list[str]:
         for vendor in ("Ampere", "Volta"):
             await desk.ask(calls.AddAnchor(ROOT.pem, "firmware", vendor), calls.Done)
-        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware"), calls.Done)
+        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware", all_vendors=True), calls.Done)
         rows = (await desk.ask(calls.ListAudit(limit=2), calls.AuditRows)).rows
         entries = [json.loads(row.entry) for row in rows]
         assert {entry["act"] for entry in entries} == {"anchor.removed"}
