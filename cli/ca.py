@@ -16,8 +16,8 @@ from pki.edge import calls
 if TYPE_CHECKING:
     from pki.edge.policies import PolicyFile
 
-FIELDS = ("name", "purpose", "state", "subject", "not_after", "key_id", "slot", "keeper")
-COLUMNS = ("name", "purpose", "state", "keeper", "subject", "not_after")
+FIELDS = ("name", "purpose", "vendor", "edition", "state", "subject", "not_after", "key_id", "slot", "keeper")
+COLUMNS = ("name", "purpose", "vendor", "edition", "state", "keeper", "subject", "not_after")
 STEP_FIELDS = ("number", "says", "done", "total", "command", "clause")
 PROFILE_COLUMNS = ("name", "purpose", "lifetime", "longest", "keys", "versions", "source")
 KEY_PASSWORD = "BOLLARD_KEY_PASSWORD"  # noqa: S105 - the name of the variable, not its content

@@ -69,6 +69,18 @@ def manufacturer_slot(vendor: str) -> str:
     return f"manufacturer:{vendor}"
 
 
+def vendor_of(slot: str) -> str:
+    """Return whose firmware a slot's authority is for; empty for every other one."""
+    kind, _, vendor = slot.partition(":")
+    return vendor if kind == HierarchyKind.MANUFACTURER else ""
+
+
+def edition_of(slot: str) -> str:
+    """Return the edition of ISO 15118 that a slot's authority is for; empty for every other one."""
+    kind, _, edition = slot.rpartition("-")
+    return edition if kind in _V2G else ""
+
+
 def v2g_slot(role: HierarchyKind, edition: V2gEdition) -> str:
     """Return the slot of an authority of a V2G hierarchy."""
     return f"{role}-{edition}"

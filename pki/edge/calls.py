@@ -316,12 +316,10 @@ class RemoveAnchor(Call, frozen=True):
 
 
 class IssuerRow(Row, frozen=True):
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, operator, manufacturer, v2g-root, v2g-sub1 or
-    v2g-sub2; ``state`` one of ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of
-    ``pki.holding.Keeper``."""
-
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp or link; ``state`` one of ``pki.holding.KeyState``,
-    of which one key in each ``slot`` is active."""
+    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, link, operator, manufacturer, v2g-root, v2g-sub1 or
+    v2g-sub2, and ``above`` for one of others that only stands above one taken in; ``state`` one of
+    ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of ``pki.holding.Keeper``. A
+    manufacturer's has a ``vendor``, one for V2G the ``edition`` of ISO 15118."""
 
     name: str
     purpose: str
@@ -332,6 +330,8 @@ class IssuerRow(Row, frozen=True):
     slot: str = ""
     state: str = "active"
     keeper: str = "here"
+    vendor: str = ""
+    edition: str = ""
 
 
 class Issuers(Row, frozen=True):

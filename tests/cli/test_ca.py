@@ -269,3 +269,19 @@ def test_a_new_root_comes_with_its_link_and_stations_are_confirmed(bollard: Boll
     assert bollard("station", "confirm", "CP-2", "--root", "root-2").code == 4
     plan = {row["says"]: row["done"] for row in bollard("-o", "json", "ca", "rollover", "root", "--plan").rows("steps")}
     assert plan["confirm each station that has it"] == 1
+
+
+def test_lists_tell_whose_and_which_and_what_only_stands_above(bollard: Bollard, theirs: dict[str, str]) -> None:
+    """Two manufacturers and two editions are told apart; a root of others is no second root of ours."""
+    bollard("ca", "create", "volta", "--purpose", "manufacturer", "--vendor", "Volta")
+    bollard("ca", "create", "v2g", "--purpose", "v2g", "--edition", "20")
+    bollard("ca", "import", theirs["ca"], "--purpose", "operator", "--chain", theirs["root"])
+    rows = {row["name"]: row for row in bollard("-o", "json", "ca", "list").rows("issuers")}
+    header, *_ = bollard("ca", "list").out.splitlines()
+
+    assert rows["volta"]["vendor"] == "Volta"
+    assert {str(row["edition"]) for name, row in rows.items() if str(name).startswith("v2g")} == {"20"}
+    assert [row["purpose"] for row in rows.values()].count("root") == 1
+    assert (rows["operator"]["purpose"], rows["operator-above-1"]["purpose"]) == ("operator", "above")
+    assert (rows["station"]["vendor"], rows["station"]["edition"]) == ("", "")
+    assert {"vendor", "edition"} <= set(header.split())

@@ -16,7 +16,7 @@ from pki.edge.ledger import anchors
 from pki.edge.office.desk import sha256
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors
-from pki.hierarchy import ABOVE, manufacturer_slot
+from pki.hierarchy import ABOVE, edition_of, manufacturer_slot, vendor_of
 from pki.holding import KeyState
 from pki.strength import check_key
 
@@ -88,7 +88,7 @@ def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
     return tuple(
         calls.IssuerRow(
             name=own.name,
-            purpose=own.purpose,
+            purpose=own.purpose if ABOVE not in own.holding.slot else "above",
             slot=own.holding.slot,
             state=own.holding.state.value,
             subject=own.certificate.subject.rfc4514_string(),
@@ -96,6 +96,8 @@ def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
             key_id=key_id(own.certificate),
             pem=to_pem([own.certificate]),
             keeper=own.holding.keeper.value,
+            vendor=vendor_of(own.holding.slot),
+            edition=edition_of(own.holding.slot),
         )
         for own in desk.own.values()
         if own.purpose != "server" and own.holding.state is not KeyState.RETIRED

@@ -74,8 +74,8 @@ def test_an_authority_comes_with_all_that_stands_above_it(home: Home) -> None:
     assert at_the_desk(home, story).issuer.state == "next"
     assert at_the_desk(home, after) == [
         ("theirs", "station", "next", "here"),
-        ("theirs-above-1", "issuing", "active", "elsewhere"),
-        ("theirs-above-2", "root", "active", "elsewhere"),
+        ("theirs-above-1", "above", "active", "elsewhere"),
+        ("theirs-above-2", "above", "active", "elsewhere"),
     ]
 
 
