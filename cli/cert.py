@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
     from pki.names import CertificateSerial
 
-FIELDS = ("serial", "subject", "issuer", "not_before", "not_after", "status", "station", "purpose", "issuer_key_id")
+FIELDS = (
+    "serial",
+    "subject",
+    "issuer",
+    "not_before",
+    "not_after",
+    "status",
+    "reason",
+    "revoked_at",
+    "station",
+    "purpose",
+    "issuer_key_id",
+)
 SUPERSEDED = "superseded"  # RFC 5280 5.3.1
 COLUMNS = ("serial", "status", "station", "purpose", "not_after", "subject")
 
@@ -158,7 +170,8 @@ def show(asked: Asked, serial: CertificateSerial, out: str | None, *, pem: bool)
 @click.option(
     "--reason",
     default="unspecified",
-    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise; 'hold' can be lifted again.",
+    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise, which may later replace another reason; "
+    "'hold' can be lifted again.",
 )
 @pass_asked
 def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdentity | None, reason: str) -> None:
@@ -169,7 +182,8 @@ def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdent
     asked.confirm(f"{'Put on hold' if why.is_hold else 'Revoke for good'}: {serial or station}?")
     serials = [str(serial)] if serial else _valid_of(asked, station)
     if asked.dry_run:
-        asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value})
+        judged = all(asked.rehearse(calls.RevokeCertificate(each, why.value)) for each in serials)
+        asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value}, judged=judged)
     indexes = _revoke_each(asked, serials, why.value)
     asked.done(indexes[-1], {"held" if why.is_hold else "revoked": [*serials]})
 
@@ -232,5 +246,5 @@ def _tell_issued(asked: Asked, issued: calls.CertificateIssued) -> None:
     record = row_of(issued.certificate, FIELDS)
     note(f"issued {issued.certificate.serial}, valid until {record['not_after']}")
     if asked.output is Output.TABLE:
-        return asked.done(issued.audit_index)
-    return asked.done(issued.audit_index, {"certificate": {**record}, "chain": issued.chain})
+        return asked.done(issued.audit_index, findings=issued.findings)
+    return asked.done(issued.audit_index, {"certificate": {**record}, "chain": issued.chain}, issued.findings)

@@ -44,7 +44,7 @@ def read_text(name: str, limit: int = TEXT_BYTES) -> str:
         raise InputError(
             "file.not_text", says, "Give it in PEM: 'openssl x509 -inform der' turns DER into PEM."
         ) from None
-    if not text:
+    if not text.strip():  # to take it for an option left out would turn its meaning
         raise _empty(name)
     return text
 

@@ -17,6 +17,7 @@ from pki.v2g import RULES, V2gEdition
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ABOVE: Final = "-above-"  # in the slots of those that only stand above one taken in; no duty's slot has it
 VENDOR_LENGTH: Final = 50  # characters; vendorName in BootNotification
 
 
@@ -66,6 +67,18 @@ _V2G_TITLES: Final = ("V2G Root CA", "CPO Sub-CA 1", "CPO Sub-CA 2")
 def manufacturer_slot(vendor: str) -> str:
     """Return the slot of a manufacturer's root."""
     return f"manufacturer:{vendor}"
+
+
+def vendor_of(slot: str) -> str:
+    """Return whose firmware a slot's authority is for; empty for every other one."""
+    kind, _, vendor = slot.partition(":")
+    return vendor if kind == HierarchyKind.MANUFACTURER else ""
+
+
+def edition_of(slot: str) -> str:
+    """Return the edition of ISO 15118 that a slot's authority is for; empty for every other one."""
+    kind, _, edition = slot.rpartition("-")
+    return edition if kind in _V2G else ""
 
 
 def v2g_slot(role: HierarchyKind, edition: V2gEdition) -> str:

@@ -127,6 +127,7 @@ def plan(
         *_examine_kind(profile, public_key),
         *_examine_days(profile, days),
         *_examine_issuer(profile, issuer.certificate, now),
+        *_examine_issuer_key(issuer.certificate),
         *_examine_end(now, wanted[1], end),
     ]
     cause = f"a certificate for {subject.common_name[:72]!r} from {issuer.name!r}"
@@ -217,6 +218,16 @@ def _examine_kind(profile: CertificateProfile, public_key: CertificatePublicKeyT
         return []
     says = f"its key is {kind}; the profile {profile.name!r} wants {' or '.join(profile.keys)}"
     return [error("plan.key", "A00.FR.504", says)]
+
+
+def _examine_issuer_key(issuer: x509.Certificate) -> list[Finding]:
+    """Whatever an authority with a key under trial signs, no station can verify: that is said each time."""
+    trials = check_key(issuer.public_key(), unsafe_experimental=True)
+    return [
+        warning(each.code, each.clause, f"its issuer has {each.says}")
+        for each in trials
+        if each.severity is Severity.WARNING
+    ]
 
 
 def _examine_issuer(profile: CertificateProfile, issuer: x509.Certificate, now: dt.datetime) -> list[Finding]:

@@ -157,6 +157,11 @@ def _taken(what: Mapping[str, object]) -> tuple[Order, ...]:
     return (Put("certificate", _text(what, "serial"), said), *made_room, waited, Put("own_key", name, held))
 
 
+def _key_taken(entry: Entry) -> tuple[Order, ...]:
+    """The key of an authority that was known without it."""
+    return (Change("own_key", _text(entry.what, "holds"), _told(entry.what, "role", "slot", "state", "keeper")),)
+
+
 def _taken_over(entry: Entry) -> tuple[Order, ...]:
     """From an offline root come certificates in the same way, and the ceremony itself."""
     kept = _told(entry.what, "root_key_id", "crl_number", "crl_sha256", "imported")
@@ -329,11 +334,13 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "certificate.issued": _issued,
     "certificate.abandoned": _abandoned,
     "certificate.revoked": _revoked,
+    "certificate.reason_raised": _revoked,
     "certificate.held": _held,
     "certificate.released": _released,
     "key.retired": _retired,
     "home.founded": _founded,
     "issuer.imported": _taken_in,
+    "issuer.key_taken": _key_taken,
     "anchor.added": _anchor_added,
     "anchor.removed": _anchor_removed,
     "firmware.imported": _imported,

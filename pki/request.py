@@ -121,23 +121,26 @@ def examine(
 
 def examine_named(
     request: SigningRequest, name: str, clause: str, organisation: Organisation, *, compromised: bool = False
-) -> str:
-    """Judge a request that is not for a station's own certificate; return the common name to certify.
+) -> tuple[str, tuple[Finding, ...]]:
+    """Judge a request that is not for a station's own certificate; return the common name to certify, and what was
+    noticed.
 
     ``name`` is what the common name must be; empty: any plain one. Raises ``RefusedError("csr.refused")`` with every
     finding.
     """
-    refuse_errors(
+    findings = refuse_errors(
         [
             *examine_key(request, compromised=compromised),
             *_examine_holder(request.common_names, name, clause),
             *_examine_organisation(request.organisations, organisation),
+            *_examine_other_names(request.csr.subject),
+            *_examine_extensions(request.csr),
         ],
         "csr.refused",
         f"the request for {(name or 'a certificate')!r}",
         "Have a new key and request made once what is named here is corrected.",
     )
-    return request.common_names[0]
+    return request.common_names[0], findings
 
 
 def _examine_holder(names: tuple[str, ...], due: str, clause: str) -> list[Finding]:
@@ -221,7 +224,7 @@ def _examine_other_names(subject: x509.Name) -> list[Finding]:
     """Mail addresses, units, countries: the register knows none of them, so none goes into the certificate."""
     if all(attribute.oid in _NAMES for attribute in subject):
         return []
-    return [warning("csr.names", "A02.FR.04", "it names more than an organisation and a serial; that is left out")]
+    return [warning("csr.names", "A02.FR.04", "it names more than an organisation and a common name; that is left out")]
 
 
 def _examine_extensions(csr: x509.CertificateSigningRequest) -> list[Finding]:

@@ -7,7 +7,7 @@ at the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in U
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,10 @@ class Row(msgspec.Struct, frozen=True):
     """An answer, or a part of one."""
 
 
+FindingRow: TypeAlias = tuple[str, str, str, str]
+"""What was noticed and refuses nothing: code, severity, clause, sentence."""
+
+
 class Done(Row, frozen=True):
     """The act is recorded at this index of the audit log."""
 
@@ -31,8 +35,12 @@ class Done(Row, frozen=True):
 # -- stations ----------------------------------------------------------------------------------------------------
 
 
-class CertificateRow(Row, frozen=True):
-    """One certificate as lists and the proxy see it. ``serial`` is hex, ``issuer_key_id`` SHA-256 of its key."""
+class CertificateRow(Row, frozen=True, omit_defaults=True):
+    """One certificate as lists and the proxy see it. ``serial`` is hex, ``issuer_key_id`` SHA-256 of its key.
+
+    ``reason`` (an RFC 5280 5.3.1 name in snake case) and ``revoked_at`` are told of what was revoked or is on hold,
+    where certificates are listed; the proxy does without them.
+    """
 
     serial: str
     subject: str
@@ -43,6 +51,8 @@ class CertificateRow(Row, frozen=True):
     status: str
     purpose: str
     station: str = ""
+    reason: str = ""
+    revoked_at: dt.datetime | None = None
 
 
 class StationRow(Row, frozen=True):
@@ -167,11 +177,12 @@ class ReportBoot(Call, frozen=True):
 
 
 class CertificateIssued(Row, frozen=True):
-    """``chain`` is PEM, leaf first, without the root."""
+    """``chain`` is PEM, leaf first, without the root; ``findings`` is what was noticed on the way."""
 
     certificate: CertificateRow
     chain: str
     audit_index: int
+    findings: tuple[FindingRow, ...] = ()
 
 
 class IssueCertificate(Call, frozen=True):
@@ -239,7 +250,8 @@ class FetchCertificate(Call, frozen=True):
 
 
 class RevokeCertificate(Call, frozen=True):
-    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``.
+    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``, unless it is for
+    ``key_compromise`` now and was for another reason.
 
     ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...);
     ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts.
@@ -290,20 +302,24 @@ class AddAnchor(Call, frozen=True):
 
 
 class RemoveAnchor(Call, frozen=True):
-    """Trust it no longer. ``key_id`` is the hex of the SHA-256 over its SubjectPublicKeyInfo, or a unique beginning."""
+    """Trust it no longer. ``key_id`` is the hex of the SHA-256 over its SubjectPublicKeyInfo, or a unique beginning.
+
+    Trusted for the firmware of several vendors, it is removed for the ``vendor`` named, or for ``all_vendors``; without
+    either: ``ConflictError("anchor.vendors")``.
+    """
 
     Answer = Done
     key_id: str
     purpose: str
+    vendor: str = ""
+    all_vendors: bool = False
 
 
 class IssuerRow(Row, frozen=True):
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, operator, manufacturer, v2g-root, v2g-sub1 or
-    v2g-sub2; ``state`` one of ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of
-    ``pki.holding.Keeper``."""
-
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp or link; ``state`` one of ``pki.holding.KeyState``,
-    of which one key in each ``slot`` is active."""
+    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, link, operator, manufacturer, v2g-root, v2g-sub1 or
+    v2g-sub2, and ``above`` for one of others that only stands above one taken in; ``state`` one of
+    ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of ``pki.holding.Keeper``. A
+    manufacturer's has a ``vendor``, one for V2G the ``edition`` of ISO 15118."""
 
     name: str
     purpose: str
@@ -314,6 +330,8 @@ class IssuerRow(Row, frozen=True):
     slot: str = ""
     state: str = "active"
     keeper: str = "here"
+    vendor: str = ""
+    edition: str = ""
 
 
 class Issuers(Row, frozen=True):
@@ -354,10 +372,11 @@ class FetchCredentials(Call, frozen=True):
 
 
 class IssuersCreated(Row, frozen=True):
-    """The authorities that were made, the topmost first."""
+    """The authorities that were made, the topmost first; ``findings`` is what was noticed on the way."""
 
     issuers: tuple[IssuerRow, ...]
     audit_index: int
+    findings: tuple[FindingRow, ...] = ()
 
 
 class CreateIssuer(Call, frozen=True):
@@ -382,10 +401,10 @@ class CreateIssuer(Call, frozen=True):
 
 
 class IssuerImported(Row, frozen=True):
-    """The authority taken in; ``findings`` is what was tolerated, as (code, severity, clause, sentence)."""
+    """The authority taken in; ``findings`` is what was tolerated."""
 
     issuer: IssuerRow
-    findings: tuple[tuple[str, str, str, str], ...]
+    findings: tuple[FindingRow, ...]
     audit_index: int
 
 
@@ -1093,6 +1112,8 @@ class Snapshot(Row, frozen=True, tag="snapshot", tag_field="news"):
     anchors: tuple[AnchorRow, ...]
     stations: tuple[StationRow, ...]
     releases: tuple[ReleaseRow, ...]
+    own_keys: tuple[bytes, ...] = ()
+    """The ids of our own authorities' keys, whatever they are for, those that were let go among them."""
 
 
 class StationChanged(Row, frozen=True, tag="station", tag_field="news"):
@@ -1102,10 +1123,11 @@ class StationChanged(Row, frozen=True, tag="station", tag_field="news"):
 
 
 class TrustChanged(Row, frozen=True, tag="trust", tag_field="news"):
-    """Issuers or anchors changed; these are all of them."""
+    """Issuers or anchors changed; these are all of them, ``own_keys`` as in the snapshot."""
 
     issuers: tuple[IssuerRow, ...]
     anchors: tuple[AnchorRow, ...]
+    own_keys: tuple[bytes, ...] = ()
 
 
 class ReleaseAdded(Row, frozen=True, tag="release", tag_field="news"):
@@ -1143,3 +1165,44 @@ class Failure(Row, frozen=True):
     cause: str
     advice: str
     findings: tuple[tuple[str, str, str, str], ...] = ()
+
+
+# -- rehearsals ----------------------------------------------------------------------------------------------------
+
+Rehearsable: TypeAlias = (
+    ActivateIssuer
+    | AddAnchor
+    | AddStation
+    | AddStations
+    | ConfirmTrust
+    | CreateIssuer
+    | DecideRequest
+    | ImportFirmware
+    | ImportIssuer
+    | IssueCertificate
+    | MintToken
+    | ReissueCertificate
+    | ReleaseCertificate
+    | RemoveAnchor
+    | RetireIssuer
+    | RevokeCertificate
+    | RevokeToken
+    | RollOver
+    | SetStationPassword
+    | SetStationProtocol
+    | SetStationStatus
+)
+"""What can be asked for without being done."""
+
+
+class Rehearsed(Row, frozen=True):
+    """It would be done, and ``acts`` would stand in the audit log first; none where everything is as it should be."""
+
+    acts: tuple[str, ...]
+
+
+class Rehearse(Call, frozen=True):
+    """Judge an act as if it were asked for, and do nothing. Raises whatever the act itself would raise."""
+
+    Answer = Rehearsed
+    act: Rehearsable

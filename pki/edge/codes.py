@@ -143,6 +143,7 @@ CODES: Final[Mapping[str, str]] = {
     "certificate.unknown": "No certificate like this was issued here; 'bollard cert list' shows them all.",
     "issue.profile": "Certificates of this profile are not issued for a request; see 'bollard ca profiles'.",
     "issue.words": "The certificate profile needs another station, name or vendor than was given, or needs none.",
+    "anchor.vendors": "The key is trusted for several vendors; name the one that is to lose it, or say all of them.",
     "issuer.chain": "No way leads from the authority to a root; give the certificates above it with --chain.",
     "issuer.elsewhere": "The key of the authority is not kept here, so it signs nothing here; its keeper has to.",
     "issuer.exists": "The home has an authority of this name, or with this very key, already.",
@@ -156,6 +157,7 @@ CODES: Final[Mapping[str, str]] = {
     "issuer.name": "This is no name for an authority: 1 to 40 small letters, digits and hyphens.",
     "issuer.no_root": "The certificate is not signed by itself, so it cannot be taken in as a root.",
     "issuer.none": "No key of the home is in use for this duty; 'bollard ca list' shows what there is.",
+    "issuer.offline": "The root rests offline and its lists are numbered there, so its key is not brought here.",
     "issuer.refused": "The authority's certificate breaks a rule that stations and proxies rely on; see its findings.",
     "issuer.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
     # Renewal and rollover

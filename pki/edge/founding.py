@@ -73,7 +73,9 @@ TREE: Final = (
 ELSEWHERE: Final = "root"  # the key that a home with an offline root does not have
 
 
-def render_settings(organisation: Organisation, csms_host: Host, public_url: str, hsm: Hsm | None = None) -> str:
+def render_settings(
+    organisation: Organisation, csms_host: Host, public_url: str, status_url: str, hsm: Hsm | None = None
+) -> str:
     """Write ``bollard.toml`` as ``init`` leaves it; what cannot be read back is refused here."""
     text = f"""\
 # Bollard's settings. No secret stands here.
@@ -97,7 +99,7 @@ profile = 2                         # TLS with password
 address = "0.0.0.0:8440"
 public_url = {json.dumps(public_url)}
 status_address = "0.0.0.0:8480"     # plain HTTP: lists of revoked certificates, OCSP
-status_url = {json.dumps(f"http://{csms_host}:8480")}   # stands in every certificate, so choose it once
+status_url = {json.dumps(status_url)}   # stands in every certificate, so choose it once
 
 [proxy]
 workers = 0                         # 0: one per core

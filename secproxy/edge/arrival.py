@@ -137,15 +137,15 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
 
 def _certificate(leg: TlsLeg) -> ClientCertificate | None:
     try:
-        ends = leg.verified_ends()
-        return read_certificate(ends[0], _anchor_id(ends[1])) if ends else None
+        chain = leg.verified_chain()
+        return read_certificate(chain[0], *map(_key_id, chain[1:] or chain)) if chain else None
     except InputError as broken:
         note = Note("cert.invalid", "", leg.remote, {"says": broken.cause})
         raise Turned(note, head.write_refusal(403)) from None
 
 
 @lru_cache(maxsize=256)
-def _anchor_id(der: bytes) -> bytes:
+def _key_id(der: bytes) -> bytes:
     return key_id(x509.load_der_x509_certificate(der))
 
 

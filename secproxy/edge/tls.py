@@ -140,13 +140,10 @@ class TlsLeg:
             raise ValueError("followed by bytes that nobody asked for")
         return got
 
-    def verified_ends(self) -> tuple[bytes, bytes] | None:
-        """The two ends of the client's chain as OpenSSL verified it: leaf and anchor, in DER; None without any."""
-        chain = self._conn.get_verified_chain()
-        if not chain:
-            return None
-        leaf, anchor = (crypto.dump_certificate(crypto.FILETYPE_ASN1, end) for end in (chain[0], chain[-1]))
-        return leaf, anchor
+    def verified_chain(self) -> tuple[bytes, ...]:
+        """The client's chain as OpenSSL verified it, from leaf to anchor, in DER; empty without any."""
+        chain = self._conn.get_verified_chain() or ()
+        return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in chain)
 
     @property
     def version(self) -> str:

@@ -96,6 +96,16 @@ def test_a_password_ends_before_the_line_end(tmp_path: Path) -> None:
     assert read_password(str(tmp_path / "p")) == " secret "
 
 
+@pytest.mark.parametrize("content", [b"", b"\n", b" \r\n"])
+def test_an_empty_file_says_nothing(tmp_path: Path, content: bytes) -> None:
+    """Neither a key nor a password: an option with an empty file is not the same as none."""
+    (tmp_path / "f").write_bytes(content)
+
+    for read in (read_text, read_password):
+        with pytest.raises(InputError, match="is empty"):
+            read(str(tmp_path / "f"))
+
+
 @given(st.binary(min_size=40, max_size=200))
 def test_a_signature_is_taken_raw_and_in_base64(tmp_path_factory: pytest.TempPathFactory, signature: bytes) -> None:
     """Whatever a signing tool wrote, the same base64 comes out."""

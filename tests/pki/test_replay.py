@@ -52,6 +52,10 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
             (Change("certificate", "1a", {"status": "revoked", "reason": "superseded", "revoked_at": None}),),
         ),
         (
+            entry("certificate.reason_raised", {"serial": "1a", "reason": "key_compromise", "revoked_at": "m"}),
+            (Change("certificate", "1a", {"status": "revoked", "reason": "key_compromise", "revoked_at": "m"}),),
+        ),
+        (
             entry("certificate.issued", {"serial": "1a", "holds": "b", "replaces": "a", "state": "active"}),
             (
                 Change("certificate", "1a", {"status": "valid", "der_sha256": None}),
@@ -68,6 +72,10 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
                 Put("own_key", "root", {**HELD, "serial": "1a"}),
                 Put("ceremony", "d", dict.fromkeys(("root_key_id", "crl_number", "crl_sha256", "imported"))),
             ),
+        ),
+        (
+            entry("issuer.key_taken", {"holds": "a", "role": "station", "slot": "station", "state": "next"}),
+            (Change("own_key", "a", {"role": "station", "slot": "station", "state": "next", "keeper": None}),),
         ),
         (
             entry("issuer.activated", {"name": "b", "replaces": "a"}),

@@ -32,6 +32,7 @@ _WAYS: Final[Mapping[str, tuple[CertificateStatus, CertificateStatus]]] = {
     "release": (CertificateStatus.HELD, CertificateStatus.VALID),
     "revoke": (CertificateStatus.VALID, CertificateStatus.REVOKED),
     "revoke held": (CertificateStatus.HELD, CertificateStatus.REVOKED),
+    "raise": (CertificateStatus.REVOKED, CertificateStatus.REVOKED),
 }
 """Each step: the only state it starts from, and the state it leads to."""
 
@@ -57,13 +58,15 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Identified(msgspec.Struct, frozen=True):
-    """A certificate's row number, which changes name it by."""
+    """A certificate's row number, which changes name it by, and what a change of its status asks for."""
 
     id: int
     serial: str
     status: str
     station: str
     issuer_key_id: bytes = b""
+    purpose: str = ""
+    reason: str = ""
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -131,8 +134,13 @@ def revoke(database: Database, found: Identified, reason: Reason, moment: str) -
     step = "hold" if reason.is_hold else "revoke held" if found.status == CertificateStatus.HELD else "revoke"
     values = {"reason": reason.value, "moment": moment}
     _step(database, found.id, step, "reason = :reason, revoked_at = coalesce(revoked_at, :moment)", values)
-    since = database.execute("SELECT revoked_at FROM certificate WHERE id = :id", {"id": found.id}).fetchone()
-    return str(since[0])
+    return _revoked_at(database, found.id)
+
+
+def raise_reason(database: Database, found: Identified) -> str:
+    """Note that a revoked certificate's key was compromised; return since when it is revoked, which stays."""
+    _step(database, found.id, "raise", "reason = :reason", {"reason": Reason.KEY_COMPROMISE.value})
+    return _revoked_at(database, found.id)
 
 
 def release(database: Database, number: int) -> None:
@@ -155,8 +163,8 @@ def by_serial(database: Database, serial: str) -> Identified:
     found = store.rows(
         database,
         Identified,
-        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id FROM certificate"
-        " WHERE serial = :serial",
+        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id, purpose,"
+        " coalesce(reason, '') AS reason FROM certificate WHERE serial = :serial",
         {"serial": serial},
     )
     if not found:
@@ -253,7 +261,7 @@ def listed(
     return store.rows(
         database,
         CertificateRow,
-        f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns and conditions are ours
+        f"SELECT {_COLUMNS}, coalesce(reason, '') AS reason, revoked_at FROM certificate"  # noqa: S608 - all of it ours
         f" {'WHERE' * bool(chosen)} {' AND '.join(chosen)} ORDER BY not_after, id",
         {sql.rpartition(":")[2]: value for sql, value in chosen.items()},
     )
@@ -338,6 +346,26 @@ def set_state(database: Database, name: str, state: KeyState) -> None:
     store.change(database, "UPDATE own_key SET state = :state WHERE name = :name", {"name": name, "state": state.value})
 
 
+def bring_key(database: Database, holding: Holding) -> None:
+    """Note that the key of a valid certificate which lay elsewhere is here now, and what it is for from now on."""
+    brought = store.change(
+        database,
+        "UPDATE own_key SET slot = :slot, purpose = :purpose, state = :state, keeper = 'here'"
+        " WHERE name = :name AND keeper = 'elsewhere'"
+        " AND EXISTS (SELECT 1 FROM certificate WHERE id = certificate AND status = 'valid')",
+        {
+            "name": holding.name,
+            "slot": holding.slot,
+            "purpose": holding.purpose,
+            "state": holding.state.value,
+        },
+    )
+    if brought != 1:
+        raise ConflictError(
+            "certificate.state", f"the certificate of {holding.name!r} is not valid", "Take another authority."
+        )
+
+
 def held(database: Database) -> list[Held]:
     """Return the certificates of our own keys, the root first."""
     return store.rows(
@@ -346,6 +374,11 @@ def held(database: Database) -> list[Held]:
         "SELECT name, slot, own_key.purpose AS purpose, state, keeper, der FROM own_key"
         " JOIN certificate ON certificate = certificate.id ORDER BY certificate",
     )
+
+
+def _revoked_at(database: Database, number: int) -> str:
+    since = database.execute("SELECT revoked_at FROM certificate WHERE id = :id", {"id": number}).fetchone()
+    return str(since[0])
 
 
 def _step(database: Database, number: int, step: str, setting: str, values: Mapping[str, store.Value]) -> None:

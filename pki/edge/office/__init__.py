@@ -11,6 +11,7 @@
 * ``enrolment`` answers stations that ask over EST, ``tokens`` and ``approvals`` say who may, ``external`` asks an
   authority of others.
 * ``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed.
+* ``rehearsal`` judges an act without doing it.
 * ``settling`` gives up what was intended and came to nothing, ``duties`` is what is done unasked; ``news`` tells
   watchers what changed, ``memory`` is what may be forgotten.
 

@@ -72,7 +72,8 @@ async def _issue_station(
     """Issue a station its certificate; a refused request leaves an audit entry too."""
     issuer = desk.active("station")
     sealed = await certify(desk, Asked(row, requests.read_request(call.csr), profile, call.days), who)
-    return calls.CertificateIssued(sealed.row, sealed.pem + desk.chain_pem(issuer), sealed.audit_index)
+    chain, findings = sealed.pem + desk.chain_pem(issuer), issuing.told(sealed.findings)
+    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index, findings)
 
 
 async def examine(desk: Desk, asked: Asked, who: str) -> requests.Admissible:
@@ -145,5 +146,5 @@ def _order(
         asked.days,
         services,
     )
-    key = desk.keys.key(issuer.name)
-    return issuing.Order(planned, key, asked.station.identity, asked=True, with_it=asked.with_it)
+    key, findings = desk.keys.key(issuer.name), admissible.findings
+    return issuing.Order(planned, key, asked.station.identity, asked=True, with_it=asked.with_it, findings=findings)

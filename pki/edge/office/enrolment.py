@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.certificate import key_id, read_certificate, read_certificates
 from pki.edge import calls, clock
 from pki.edge.ledger import anchors, certificates, stations, tokens, waiting
+from pki.edge.office.anchors import own_keys
 from pki.edge.office.approvals import forget_ended
 from pki.edge.office.certificates import Asked, certify, examine, version_of
 from pki.edge.office.desk import sha256
@@ -172,7 +173,9 @@ async def _by_certificate(desk: Desk, chain: tuple[bytes, ...]) -> Asker:
         shown = [read_certificate(der) for der in chain]
     except InputError as problem:
         raise refused_holder(problem.cause) from None
-    trusted = [row.pem for row in await desk.ledger.read(anchors.every) if row.purpose == "station"]
+    ours = own_keys(desk)  # one that was trusted before it came to be ours vouches for nobody
+    rows = await desk.ledger.read(anchors.every)
+    trusted = [row.pem for row in rows if row.purpose == "station" and row.key_id not in ours]
     others = [certificate for pem in trusted for certificate in read_certificates(pem)]
     holder = judge_holder(shown, _authorities(desk, "station"), others, clock.now())
     row = await desk.ledger.read(partial(stations.by_serial, serial=holder.common_name))

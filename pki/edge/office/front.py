@@ -37,6 +37,7 @@ from pki.edge.office import (
     imports,
     issuing,
     records,
+    rehearsal,
     reissue,
     revoking,
     rollover,
@@ -98,6 +99,8 @@ class Office:
 
     async def handle(self, call: calls.Call, who: str) -> calls.Row:
         """Do what is asked; ``who`` stands in the audit log. Every refusal is raised as one of ``pki.errors``."""
+        if isinstance(call, calls.Rehearse):
+            return await rehearsal.rehearse(self._desk, _ACTS[type(call.act)], call.act, who)
         act = _ACTS.get(type(call))
         if act is None:
             raise InputError("call.watch", "watching is not a question with one answer", "Watch over a connection.")
@@ -232,5 +235,6 @@ def _join(desk: Desk, watcher: Watcher, tx: Tx) -> None:
         anchors=anchors.every(tx.database),
         stations=tuple(stations.every(tx.database, live_after=clock.stamp(clock.now()))),
         releases=tuple(images.every(tx.database)),
+        own_keys=anchors.own_keys(desk),
     )
     tx.after.append(partial(desk.board.join, watcher, snapshot))

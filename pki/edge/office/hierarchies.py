@@ -19,7 +19,8 @@ from pki.edge import calls, keys
 from pki.edge.keys import KeyKind, Padding, Store
 from pki.edge.office import anchors
 from pki.edge.office.authorities import Wanted, certify
-from pki.errors import ConflictError, InputError
+from pki.edge.office.issuing import told
+from pki.errors import BollardError, ConflictError, InputError
 from pki.hierarchy import HierarchyKind, Level, levels_of
 from pki.holding import Holding, Keeper, KeyState
 from pki.names import HolderName, Organisation
@@ -50,11 +51,12 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
         made.append(await _make(desk, call if place == 0 else _defaults(call), name, level, signer, who))
     await desk.ledger.write(partial(anchors.announce, desk))
     rows = {row.name: row for row in anchors.our_issuers(desk)}
-    return calls.IssuersCreated(tuple(rows[name] for name in names), made[-1].audit_index)
+    noticed = tuple(dict.fromkeys(each for sealed in made for each in sealed.findings))
+    return calls.IssuersCreated(tuple(rows[name] for name in names), made[-1].audit_index, told(noticed))
 
 
 async def _make(desk: Desk, call: calls.CreateIssuer, name: str, level: Level, signer: str, who: str) -> Sealed:
-    _prepare_key(desk, name, call, _one_of(KeyKind, call.key or level.key, "issuer.key_kind"))
+    new = _prepare_key(desk, name, call, _one_of(KeyKind, call.key or level.key, "issuer.key_kind"))
     wanted = Wanted(
         holding=Holding(name, level.slot, level.role.value, waiting_state(desk, level.slot)),
         profile=level.profile.value,
@@ -63,7 +65,12 @@ async def _make(desk: Desk, call: calls.CreateIssuer, name: str, level: Level, s
         days=call.days,
         organisation=Organisation.parse(call.vendor) if call.vendor else None,
     )
-    sealed = await certify(desk, wanted, who)
+    try:
+        sealed = await certify(desk, wanted, who)
+    except BollardError:
+        if new and name not in desk.own:
+            desk.keys.discard(name)
+        raise
     keys.write_private(desk.home.ca / f"{name}.pem", sealed.certificate.public_bytes(Encoding.PEM))
     return sealed
 
@@ -83,15 +90,20 @@ def waiting_state(desk: Desk, slot: str) -> KeyState:
     return KeyState.NEXT if taken else KeyState.ACTIVE
 
 
-def _prepare_key(desk: Desk, name: str, call: calls.CreateIssuer, kind: KeyKind) -> None:
-    """Make a key, or take the one that a run cut short has left: no certificate was ever made for it."""
+def _prepare_key(desk: Desk, name: str, call: calls.CreateIssuer, kind: KeyKind) -> bool:
+    """Make a key, or take the one that a run cut short has left: no certificate was ever made for it.
+
+    Tell whether there is a new file, to be deleted when the certificate is refused; a key in the token stays for later.
+    """
     usual = Store.FILE if desk.keys.token is None else Store.HSM
     store = _one_of(Store, call.store or usual.value, "issuer.key_store")
     if not desk.keys.has(name):
         desk.keys.make(name, kind, store=store, padding=_one_of(Padding, call.padding, "issuer.key_padding"))
-    elif name_key(desk.keys.key(name).public_key()) != kind.value:
+        return store is Store.FILE
+    if name_key(desk.keys.key(name).public_key()) != kind.value:
         says = f"a key of another kind lies there as keys/{name}.pem, and belongs to no authority"
         raise ConflictError("issuer.key_left", says, "Move that file away, or choose another name.")
+    return False
 
 
 def _refuse_taken(desk: Desk, names: list[str]) -> None:

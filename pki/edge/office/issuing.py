@@ -8,7 +8,7 @@ what is still only intended at the next start is abandoned, which counts as revo
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from pki import audit
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
+    from pki.findings import Finding
     from pki.holding import Holding
     from pki.plan import Plan
     from pki.strength import SigningKey
@@ -52,6 +53,7 @@ class Order:
     ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one;
     ``asked`` says that the key came in a request, so that it must be nobody else's.
     ``with_it`` runs in the transaction that records the intention; what it raises undoes that, and nothing is signed.
+    ``findings`` is what was noticed about the request.
     """
 
     plan: Plan
@@ -60,15 +62,18 @@ class Order:
     holds: Holding | None = None
     asked: bool = False
     with_it: Callable[[Tx], None] | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A certificate that is in the ledger as valid, and the audit entry that says so."""
+    """A certificate that is in the ledger as valid, and the audit entry that says so. ``findings`` is what was noticed
+    on the way, of request, plan and lint, and did not refuse."""
 
     row: calls.CertificateRow
     issued: signing.Issued
     audit_index: int
+    findings: tuple[Finding, ...] = ()
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -96,7 +101,10 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
     try:
         issued = signing.sign(approved, order.key)
         reach("issue.signed")
-        sealed = await desk.ledger.write(partial(_seal, desk, order, row, number, issued, who))
+        noticed = tuple(dict.fromkeys((*order.findings, *approved.findings)))
+        sealed = await desk.ledger.write(
+            partial(_seal, desk, replace(order, findings=noticed), row, number, issued, who)
+        )
     except Exception as problem:  # noqa: BLE001 - whatever it is, the intention is given up, and it is raised
         lost = certificates.Identified(number, row.serial, "", "", row.issuer_key_id)
         await give_up(desk, partial(abandon, desk, lost, who))
@@ -143,11 +151,13 @@ def _seal(
     if order.holds:
         held = held_of(order.holds, certificates.hold(tx.database, order.holds, number))
         tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, issued.certificate)))
-    index = desk.record(tx, "certificate.issued", who, {**what_of(row), **held, "der_sha256": sha256(issued.der)})
+    noticed: dict[str, audit.Json] = {"noticed": [*codes]} if (codes := _codes(order.findings)) else {}
+    what = {**what_of(row), **held, "der_sha256": sha256(issued.der), **noticed}
+    index = desk.record(tx, "certificate.issued", who, what)
     reach("issue.sealing")
     if order.station:
         desk.tell_of_station(tx, order.station)
-    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index)
+    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, order.findings)
 
 
 def _row(order: Order) -> calls.CertificateRow:
@@ -200,8 +210,17 @@ def held_of(holding: Holding, replaces: str) -> dict[str, audit.Json]:
 
 def refuse(desk: Desk, identity: str, refused: RefusedError, who: str, tx: Tx) -> None:
     """Record that a request was refused, and why, with nothing of its own words."""
-    codes = sorted({finding.code for finding in refused.findings})
-    desk.record(tx, "certificate.refused", who, {"station": identity, "code": refused.code, "findings": codes})
+    codes = _codes(refused.findings)
+    desk.record(tx, "certificate.refused", who, {"station": identity, "code": refused.code, "findings": [*codes]})
+
+
+def told(findings: tuple[Finding, ...]) -> tuple[calls.FindingRow, ...]:
+    """Write findings as an answer carries them."""
+    return tuple((each.code, each.severity.value, each.clause, each.says) for each in findings)
+
+
+def _codes(findings: tuple[Finding, ...]) -> list[str]:
+    return sorted({finding.code for finding in findings})
 
 
 def refuse_taken(database: Database, order: Order) -> None:

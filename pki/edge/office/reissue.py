@@ -37,7 +37,7 @@ async def reissue(desk: Desk, call: calls.ReissueCertificate, who: str) -> calls
     order = _order(desk, issuer, station, former, await services_of(desk, issuer))
     sealed = await issuing.issue(desk, order, who)
     chain = sealed.pem + desk.chain_pem(issuer)
-    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
+    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index, issuing.told(sealed.findings))
 
 
 def _look(database: Database, serial: str) -> tuple[calls.StationRow, x509.Certificate]:

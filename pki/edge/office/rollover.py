@@ -17,7 +17,7 @@ from pki.certificate import common_names, is_self_issued, key_id, names_issuer
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import anchors, certificates, successions
-from pki.edge.office.anchors import our_issuers
+from pki.edge.office.anchors import our_issuers, trust_changed
 from pki.edge.office.authorities import LINK, Wanted, certify, export
 from pki.edge.office.renewal import make_like
 from pki.errors import ConflictError, InputError, NotFoundError
@@ -173,7 +173,7 @@ def _what(own: OwnCertificate) -> dict[str, Json]:
 def _announce(desk: Desk, tx: Tx) -> None:
     """Tell whom we trust now."""
     others = tuple(anchors.every(tx.database))
-    tx.after.append(lambda: desk.board.publish(calls.TrustChanged(our_issuers(desk), others)))
+    tx.after.append(lambda: desk.board.publish(trust_changed(desk, others)))
     reach("rollover.telling")
 
 

@@ -178,11 +178,12 @@ def _config(csms_port: int, profile: int, limits: Limits) -> Config:
     return Config(Host.parse("localhost"), parse_upstream(f"ws://127.0.0.1:{csms_port}"), (listener,), web, 1, limits)
 
 
-def trusting(folder: Path, party: Party | None = None) -> ssl.SSLContext:
-    """A station's TLS context: it trusts the root, and presents a certificate if it has one."""
+def trusting(folder: Path, party: Party | None = None, *above: Party) -> ssl.SSLContext:
+    """A station's TLS context: it trusts the root, and presents a certificate if it has one, with those above it."""
     context = ssl.create_default_context(cadata=ROOT.pem)
     if party is not None:
-        (folder / f"{party.certificate.serial_number}.pem").write_text(party.key_pem + party.pem)
+        chain = "".join(each.pem for each in above)
+        (folder / f"{party.certificate.serial_number}.pem").write_text(party.key_pem + party.pem + chain)
         context.load_cert_chain(folder / f"{party.certificate.serial_number}.pem")
     return context
 
@@ -195,11 +196,12 @@ def station(
     identity: str = "CP-001",
     headers: dict[str, str] | None = None,
     subprotocols: tuple[str, ...] = ("ocpp2.0.1", "ocpp1.6"),
+    above: tuple[Party, ...] = (),
 ) -> connect:
     """A station of the websockets library, to be used as ``async with``."""
     return connect(
         f"wss://localhost:{at.port}/ocpp/{identity}",
-        ssl=trusting(folder, party),
+        ssl=trusting(folder, party, *above),
         subprotocols=[Subprotocol(name) for name in subprotocols],
         additional_headers=headers,
         compression=None,

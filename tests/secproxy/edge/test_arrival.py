@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 
 from pki import password
+from pki.chain import key_id
 from secproxy.config import Limits
 from tests.certs import Party
 from tests.secproxy.edge.doors import (
@@ -61,6 +62,24 @@ def test_the_csms_chooses_among_the_subprotocols_the_station_offers(tmp_path: Pa
             station(tmp_path, at, PARTY) as socket,
         ):
             assert socket.subprotocol == "ocpp1.6"
+
+    asyncio.run(story())
+
+
+def test_what_another_ca_of_ours_signed_opens_nothing_below_an_anchor(tmp_path: Path) -> None:
+    """A real chain: an operator's certificate with a station's serial for a name, its CA below what is trusted."""
+    operators = STATIONS.issue("Operator CA", ca=True)
+    operator = operators.issue("SN-1")
+
+    async def story() -> None:
+        view = known(registered())
+        async with csms() as backend, door(tmp_path, view, backend.port) as at:
+            async with station(tmp_path, at, operator, above=(operators,)):
+                await backend.sockets.get()
+            at.view.own_keys = frozenset({key_id(operators.certificate)})
+            with pytest.raises(InvalidStatus):
+                await station(tmp_path, at, operator, above=(operators,))
+            assert await at.around.causes(1) == ["cert.invalid"]
 
     asyncio.run(story())
 

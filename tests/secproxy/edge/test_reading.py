@@ -87,6 +87,21 @@ def test_a_station_is_read_field_by_field() -> None:
     assert fact.status is CertificateStatus.REVOKED
 
 
+def test_what_a_station_shows_to_cars_is_no_certificate_of_its_towards_us() -> None:
+    """It may carry the same serial number; only what was issued for a station counts as its own."""
+    shown = calls.CertificateRow("0a", "CN=S-CP-1", "CN=x", b"s", NOW, END, "valid", "v2g-secc-2", "CP-1")
+
+    assert station(calls.StationRow("CP-1", "S-1", 3, "active", certificates=(shown,))).certificates == ()
+
+
+def test_the_keys_that_are_ours_are_taken_from_the_news(view: View) -> None:
+    """The newest word replaces the one before."""
+    assert view.own_keys == frozenset()
+    apply(view, calls.TrustChanged((), (), (b"r", b"o")))
+
+    assert view.own_keys == {b"r", b"o"}
+
+
 def test_only_issuers_and_anchors_for_stations_are_trusted_for_stations(view: View) -> None:
     """Our station CA counts as ours; an anchor brings its own organisation."""
     assert view.trusts == {

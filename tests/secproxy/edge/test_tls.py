@@ -97,7 +97,7 @@ def test_a_station_with_a_certificate_of_ours_is_heard_and_answered(tmp_path: Pa
     async def serve(leg: TlsLeg) -> None:
         await leg.handshake()
         assert await leg.read_head(b"\r\n\r\n", 100) == b"GET / HTTP/1.1\r\n\r\n"
-        assert leg.verified_ends() == (der(STATION.certificate), der(STATIONS.certificate))
+        assert leg.verified_chain() == (der(STATION.certificate), der(STATIONS.certificate))
         assert (leg.version, bool(leg.cipher)) == ("TLSv1.3", True)
         await leg.farewell(b"HTTP/1.1 403 Forbidden\r\n\r\n")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -138,6 +139,18 @@ def test_a_disk_that_is_full_does_not_cost_the_token(home: Home) -> None:
     at_the_desk(home, story)
 
 
+def test_what_was_noticed_stands_in_the_log(home: Home) -> None:
+    """EST has no place for it in the answer: the request named no organisation, so ours went in (A00.FR.509)."""
+
+    async def story(desk: Desk) -> list[object]:
+        token = await token_of(desk)
+        await enrolled(desk, by_token(token, body(organisation="")))
+        told = [json.loads(line) for line in (await entries(desk)).splitlines()]
+        return [each["what"].get("noticed") for each in told if each["act"] == "certificate.issued"][-1:]
+
+    assert at_the_desk(home, story) == [["csr.organisation"]]
+
+
 def test_the_makers_certificate_gives_the_station_its_first(home: Home) -> None:
     """Under an anchor trusted for stations, by its serial number alone (A00.FR.405)."""
 
@@ -153,6 +166,18 @@ def test_the_makers_certificate_gives_the_station_its_first(home: Home) -> None:
         assert (await refusal(desk, by_certificate(below, csr=body()))).code == "est.certificate"
 
     at_the_desk(home, story)
+
+
+def test_an_anchor_that_became_ours_vouches_for_nobody(home: Home) -> None:
+    """An authority that was taken in after it was trusted: what it signs is in the ledger, or no station's."""
+
+    async def story(desk: Desk) -> BollardError:
+        await desk.ask(calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
+        await desk.ask(calls.AddAnchor(MAKER.pem, "station"), calls.Done)
+        await desk.ask(calls.ImportIssuer("maker", "root", MAKER.pem), calls.IssuerImported)
+        return await refusal(desk, by_certificate(MAKER.issue("SN-001", "Maker").certificate, csr=body()))
+
+    assert at_the_desk(home, story).code == "est.certificate"
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 
 from pki.certificate import read_certificates
 from pki.chain import Purpose, verify
@@ -89,6 +92,79 @@ def test_a_station_gets_what_it_shows_to_cars(home: Home, csr: str, edition: str
     assert [each for each in found if each.severity is not Severity.INFO] == []
     assert (answer.certificate.station, answer.certificate.purpose) == ("CP-001", f"v2g-secc-{edition}")
     assert isinstance(leaf.public_key(), ec.EllipticCurvePublicKey | ed448.Ed448PublicKey)
+
+
+def places(certificate: x509.Certificate) -> set[str]:
+    """What kinds of place a certificate points at."""
+    found = set()
+    for each in certificate.extensions:
+        if isinstance(each.value, x509.CRLDistributionPoints):
+            found.add("crl")
+        if isinstance(each.value, x509.AuthorityInformationAccess):
+            found |= {access.access_method._name for access in each.value}
+    return found
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Home:
+    """A home that says where its status can be asked, under a name that is not short, with all hierarchies."""
+    made = make_home(tmp_path, status=True)
+    text = made.settings.read_text().replace(
+        'status_url = "http://csms.example.org:8480"', f'status_url = "http://{"status." * 8}example.org:8480"'
+    )
+    assert "status.status" in text
+    made.settings.write_text(text)
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        for edition in ("2", "20"):
+            await desk.ask(calls.CreateIssuer(f"v2g{edition}", "v2g", edition=edition), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("volta", "manufacturer", vendor="Volta"), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("operators", "operator"), calls.IssuersCreated)
+
+    at_the_desk(made, story)
+    return made
+
+
+ALL: set[str] = {"crl", "OCSP", "caIssuers"}
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (secc(SECC, "2"), [{"crl", "OCSP"}, {"crl", "OCSP"}, {"crl"}]),
+        (secc(SECC_20, "20"), [{"crl", "OCSP"}, {"crl", "OCSP"}, {"crl"}]),
+        (signer(), [{"crl", "caIssuers"}]),
+        (operator(), [ALL, {"crl", "caIssuers"}]),
+    ],
+    ids=["ISO 15118-2", "ISO 15118-20", "firmware signer", "operator"],
+)
+def test_each_says_where_its_status_is_found(
+    served: Home, call: calls.IssueCertificate, expected: list[set[str]]
+) -> None:
+    """RFC 5280 4.2.1.13 and 4.2.2.1, in the room that there is; a root answers no OCSP."""
+    chain = read_certificates(issued(served, call).chain)
+
+    assert [places(each) for each in chain] == expected
+    if call.profile == "v2g-secc-2":
+        assert max(len(each.public_bytes(Encoding.DER)) for each in chain) <= 800  # V2G2-010
+
+
+@pytest.mark.parametrize(("csr", "edition"), [(SECC, "2"), (SECC_20, "20")])
+def test_a_station_finds_what_it_staples_where_its_certificate_points(served: Home, csr: str, edition: str) -> None:
+    """Our responder answers for Sub-CA 2 and Sub-CA 1."""
+
+    async def story(desk: Desk) -> list[ocsp.OCSPCertStatus]:
+        chain = read_certificates((await desk.ask(secc(csr, edition), calls.CertificateIssued)).chain)
+        await desk.office.tend()
+        said = []
+        for below, above in pairwise(chain):
+            asked = ocsp.OCSPRequestBuilder().add_certificate(below, above, hashes.SHA1()).build()  # noqa: S303 - clients
+            answer = await desk.ask(calls.AnswerOcsp(asked.public_bytes(Encoding.DER)), calls.OcspAnswer)
+            said.append(ocsp.load_der_ocsp_response(answer.der).certificate_status)
+        return said
+
+    assert at_the_desk(served, story) == [ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.GOOD]
 
 
 def test_a_firmware_signer_stands_directly_below_its_manufacturer_s_root(home: Home) -> None:

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 
 from pki.edge import calls
 from pki.edge.keys import KeyKind
 from pki.edge.office.authorities import Wanted, certify
-from pki.errors import ConflictError, InputError, NotFoundError
+from pki.errors import BollardError, ConflictError, InputError, NotFoundError
 from pki.holding import Holding
+from pki.revocation import Reason
 from tests.worlds import WHO, Paper, at_the_desk, make_home
 
 if TYPE_CHECKING:
@@ -93,6 +95,71 @@ def test_a_serial_we_never_issued_is_an_error(tmp_path: Path, call: calls.Call) 
             await desk.ask(call, calls.Done)
         with pytest.raises(InputError, match=r"revocation\.reason"):
             await desk.ask(calls.RevokeCertificate("abcdef", "removeFromCRL"), calls.Done)
+
+    at_the_desk(make_home(tmp_path), story)
+
+
+@pytest.mark.parametrize("reason", ["superseded", "unspecified", "cessation_of_operation"])
+def test_a_compromise_that_is_learnt_later_is_said_then(tmp_path: Path, reason: str) -> None:
+    """The key is closed to new requests, list and answers say the new reason since the first day, and the log proves
+    it (RFC 5280 5.3.1)."""
+
+    async def story(desk: Desk) -> tuple[str, str, dict[str, object]]:
+        serial = (await issued(desk)).serial
+        await desk.ask(calls.RevokeCertificate(serial, reason), calls.Done)
+        await desk.ask(PAPER.issue, calls.CertificateIssued)  # the same key, which is still good
+        before = await listed(desk, serial)
+        watcher = await desk.office.watch()
+        await watcher.next()
+        done = await desk.ask(calls.RevokeCertificate(serial, "key_compromise"), calls.Done)
+        assert isinstance(await watcher.next(), calls.StationChanged)
+        assert isinstance(await watcher.next(), calls.StatusChanged)
+        with pytest.raises(BollardError, match="compromise"):
+            await desk.ask(PAPER.issue, calls.CertificateIssued)
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        entry = (await desk.ask(calls.ListAudit(done.audit_index, 1), calls.AuditRows)).rows[0].entry
+        return before, await listed(desk, serial), json.loads(entry)["what"]
+
+    before, after, told = at_the_desk(make_home(tmp_path, status=True), story)
+    assert after == before.replace(reason, "key_compromise")
+    assert (told["reason"], told["before"]) == ("key_compromise", reason)
+
+
+async def listed(desk: Desk, serial: str) -> str:
+    """What the newest list says of a certificate: its reason and since when."""
+    await desk.ask(calls.SignCrls("station"), calls.Crls)  # what is due, and no more
+    shard = int(serial[-2:], 16) % 32
+    der = (await desk.ask(calls.FetchCrl("station", shard), calls.Crl)).der
+    entry = x509.load_der_x509_crl(der).get_revoked_certificate_by_serial_number(int(serial, 16))
+    assert entry is not None
+    try:
+        reason = Reason(entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.name).value
+    except x509.ExtensionNotFound:
+        reason = "unspecified"
+    return f"{reason} since {entry.revocation_date_utc}"
+
+
+def test_a_reason_is_never_taken_back(tmp_path: Path) -> None:
+    """Once a key is given up, no word makes it good again; and it is given up once."""
+
+    async def story(desk: Desk) -> None:
+        serial = (await issued(desk)).serial
+        await desk.ask(calls.RevokeCertificate(serial, "key_compromise"), calls.Done)
+        for reason in ("superseded", "unspecified", "hold", "key_compromise"):
+            with pytest.raises(ConflictError, match=r"certificate\.state"):
+                await desk.ask(calls.RevokeCertificate(serial, reason), calls.Done)
+
+    at_the_desk(make_home(tmp_path), story)
+
+
+def test_no_stations_certificate_is_revoked_for_an_authority_s_compromise(tmp_path: Path) -> None:
+    """The reason would leave its key open to new requests (RFC 5280 5.3.1)."""
+
+    async def story(desk: Desk) -> None:
+        serial = (await issued(desk)).serial
+        with pytest.raises(InputError, match=r"revocation\.reason"):
+            await desk.ask(calls.RevokeCertificate(serial, "ca_compromise"), calls.Done)
+        assert await status(desk, serial) == "valid"
 
     at_the_desk(make_home(tmp_path), story)
 
