@@ -232,6 +232,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "A message is no OCPP message, or two readers could read it differently; it was not passed on.",
         "Update the sender's firmware or software; the evidence names the fault.",
     ),
+    "message.unasked": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.1.4",
+        "A message answers a call that nobody made, or that was answered before; it was not passed on.",
+        "Once is a late answer; often means a faulty sender, or somebody who guesses: update its firmware or software.",
+    ),
+    "message.id_reused": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.1.4",
+        "A call carries the id of another call that waits for its answer; it was answered with an error.",
+        "Update the sender's firmware or software: every call needs an id of its own.",
+    ),
     "message.flood": Kind(
         _MESSAGES,
         _HIGH,

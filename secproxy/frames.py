@@ -63,6 +63,8 @@ class Walker:
     masked: bool
     limit: int
     fragments: int
+    messages: int = 0
+    """Whole messages so far."""
     _rest: bytes = b""
     _parts: list[bytes] | None = None
     _size: int = 0
@@ -127,6 +129,7 @@ class Walker:
         if opcode & 8:
             return Frame(opcode, payload, raw)
         if opcode == TEXT and raw[0] & 128 and self._parts is None:
+            self.messages += 1
             return Frame(TEXT, _utf8(payload), raw)
         return self._gather(opcode, payload, raw, payload_at)
 
@@ -145,6 +148,7 @@ class Walker:
             return None
         whole = _utf8(b"".join(parts))
         self._parts, self._size = None, 0
+        self.messages += 1
         key = raw[payload_at - 4 : payload_at] if self.masked else b""
         return Frame(TEXT, whole, encode(TEXT, whole, key))
 

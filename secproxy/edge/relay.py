@@ -12,6 +12,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pki.edge.clock import now
@@ -21,7 +22,7 @@ from secproxy.edge.upstream import mask
 from secproxy.envelope import HEAD
 from secproxy.events import Note
 from secproxy.frames import CLOSE, GOING_AWAY, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
-from secproxy.plan import Side
+from secproxy.plan import OTHER, Side
 from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say, Session
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.session import Order
 
+_ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call; 5 and 6, of OCPP 2.1, close none
 FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
 
 
@@ -49,11 +51,38 @@ class Surroundings(Protocol):
         """Tell the authority what the station said of itself."""
 
 
+class _Way:
+    """One direction of a link: who speaks, what becomes of frames, and what is remembered of this direction alone."""
+
+    __slots__ = ("_answers", "_asks", "_told", "controls", "side", "walker", "write")
+
+    def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
+        up = side is Side.STATION
+        size = limits.frame_up if up else limits.frame_down
+        self.side, self.write = side, write
+        self.walker = Walker(masked=up, limit=size, fragments=limits.fragments)
+        self.controls = Bucket(limits.controls_per_second, limits.controls_burst)
+        self._told = session.plan.told[side]
+        self._asks, self._answers = session.calls[side], session.calls[OTHER[side]]
+
+    def is_dull(self, message: bytes) -> bool:
+        """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order."""
+        head = HEAD.match(message)
+        if head is None:
+            return False
+        kind, message_id, action = head.groups()
+        if kind == b"2":
+            return action.lower() not in self._told and self._asks.ask(message_id, action, time.time())
+        if kind in _ANSWERS:
+            return self._answers.answer(message_id) is not None
+        return action is None or action.lower() not in self._told
+
+
 class Link:
     """One admitted station, from its 101 to its end."""
 
     __slots__ = (
-        "_alive", "_buckets", "_down", "_ended", "_goodbye", "_loop", "_partial", "_session", "_told_down", "_told_up",
+        "_alive", "_down", "_ended", "_goodbye", "_loop", "_partial", "_session",
         "_up", "_world", "admitted", "identity", "leg", "limits", "station", "upstream",
     )  # fmt: skip
 
@@ -74,10 +103,8 @@ class Link:
         self.station, self.upstream = station, upstream
         self._session, self._world = session, world
         self._ended: Callable[[Link], None] | None = ended
-        self._told_up, self._told_down = session.plan.told[Side.STATION], session.plan.told[Side.CSMS]
-        self._up = Walker(masked=True, limit=limits.frame_up, fragments=limits.fragments)
-        self._down = Walker(masked=False, limit=limits.frame_down, fragments=limits.fragments)
-        self._buckets = {side: Bucket(limits.controls_per_second, limits.controls_burst) for side in Side}
+        self._up = _Way(Side.STATION, session, limits, upstream.write)
+        self._down = _Way(Side.CSMS, session, limits, station.write)
         self._partial: asyncio.TimerHandle | None = None
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
@@ -93,16 +120,16 @@ class Link:
         if self._alive is not None and not self._alive.done():
             self._alive.set_result(True)
         try:
-            found = self._up.feed(data)
-            self._pass(Side.STATION, found, self._told_up, self.upstream.write)
-            if self._partial is not None or self._up.partial:
-                self._watch_partial(progress=any(frame.opcode == TEXT for frame in found))
+            messages = self._up.walker.messages
+            self._pass(self._up, data)
+            if self._partial is not None or self._up.walker.partial:
+                self._watch_partial(progress=self._up.walker.messages > messages)
         except FrameViolationError as violation:
             self._refuse_frame(violation)
 
     def _from_csms(self, data: bytes) -> None:
         try:
-            self._pass(Side.CSMS, self._down.feed(data), self._told_down, self.station.write)
+            self._pass(self._down, data)
         except FrameViolationError as violation:
             self._world.record(Note("frame.violation", self.identity, "csms", {"says": violation.says}))
             self.close(GOING_AWAY, "the CSMS broke the framing rules")
@@ -110,35 +137,31 @@ class Link:
         if self.station.waiting > self.limits.write_high_water and self.upstream.transport is not None:
             self.upstream.transport.pause_reading()
 
-    def _pass(
-        self, side: Side, found: list[frames.Frame], told: frozenset[bytes], write: Callable[[bytes], None]
-    ) -> None:
+    def _pass(self, way: _Way, data: bytes) -> None:
         """Pass frames on in one write. Whatever is said in between goes after what came before it."""
         run: list[bytes] = []
-        for frame in found:
-            if frame.opcode == TEXT:
-                head = HEAD.match(frame.payload)
-                if head is not None and (head[3] is None or head[3].lower() not in told):
-                    run.append(frame.raw)
-                    continue
+        for frame in way.walker.feed(data):
+            if frame.opcode == TEXT and way.is_dull(frame.payload):
+                run.append(frame.raw)
+                continue
             if run:
-                write(b"".join(run))
+                way.write(b"".join(run))
                 run.clear()
-            if self._think(side, frame):
+            if self._think(way, frame):
                 run.append(frame.raw)
             if self._ended is None:
                 return
         if run:
-            write(run[0] if len(run) == 1 else b"".join(run))
+            way.write(run[0] if len(run) == 1 else b"".join(run))
 
-    def _think(self, side: Side, frame: frames.Frame) -> bool:
+    def _think(self, way: _Way, frame: frames.Frame) -> bool:
         """Whether a frame that is not dull goes on as it is; what must be said or done instead is done here."""
         if frame.opcode == TEXT:
-            return self.tell(Heard(side, frame.payload))
-        if not self._buckets[side].take(self._loop.time()):
+            return self.tell(Heard(way.side, frame.payload))
+        if not way.controls.take(self._loop.time()):
             raise FrameViolationError(POLICY_VIOLATION, "more control frames than allowed")
         if frame.opcode == PING:
-            self._say(side, frames.PONG, frame.payload)
+            self._say(way.side, frames.PONG, frame.payload)
         elif frame.opcode == CLOSE:
             self._goodbye = True
             self._loop.call_later(FAREWELL_SECONDS, self._lost)
@@ -227,10 +250,10 @@ class Link:
 
     def _watch_partial(self, *, progress: bool) -> None:
         """A message that has begun must end in time, or the peer is holding our memory on purpose."""
-        if self._partial is not None and (progress or not self._up.partial):
+        if self._partial is not None and (progress or not self._up.walker.partial):
             self._partial.cancel()
             self._partial = None
-        if self._partial is None and self._up.partial and self._ended is not None:
+        if self._partial is None and self._up.walker.partial and self._ended is not None:
             self._partial = self._loop.call_later(self.limits.partial_frame_seconds, self._too_slow)
 
     def _too_slow(self) -> None:

@@ -29,7 +29,7 @@ MASK = b"\x11\x22\x33\x44"
 ODD = [
     '[2,"1","Heartbeat",{}]',
     '[ 2 , "2" ,\t"MeterValues",\n{"unit":"\\u00b0C","value":"1e3","x":[1.50, -0.0]} ]',
-    '[3,"3",{"ключ":"значение", "a":1,  "a2":[]}]',
+    '[6,"3","NotifyPeriodicEventStream",{"ключ":"значение", "a":1,  "a2":[]}]',
     '[2,"4","DataTransfer",{"data":"' + "x" * 60_000 + '"}]',
 ]
 
@@ -185,6 +185,41 @@ def test_an_unsigned_update_is_answered_by_the_proxy_and_never_reaches_the_stati
     asyncio.run(story())
 
 
+def test_attack_28_an_answer_to_nothing_is_dropped_and_the_next_message_goes_on(tmp_path: Path) -> None:
+    """Row 28: an answer passes once, to the call that waits for it; whoever guesses ids moves nothing."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, at):
+            await server.send('[2,"c","GetLocalListVersion",{}]')
+            assert await client.recv() == '[2,"c","GetLocalListVersion",{}]'
+            for answer in ('[3,"c",{"listVersion":1}]', '[3,"c",{"listVersion":2}]', '[4,"x","GenericError","",{}]'):
+                await client.send(answer)
+            await client.send('[2,"h","Heartbeat",{}]')
+            assert [await backend.heard.get() for _ in range(2)] == [
+                '[3,"c",{"listVersion":1}]',
+                '[2,"h","Heartbeat",{}]',
+            ]
+            assert await at.around.causes(2) == ["message.unasked", "message.unasked"]
+
+    asyncio.run(story())
+
+
+def test_attack_29_a_second_call_under_an_id_that_waits_is_answered_by_the_proxy(tmp_path: Path) -> None:
+    """Row 29: the CSMS hears the first alone; the sender is told, in its version's words."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, _, backend, at):
+            await client.send('[2,"1","Heartbeat",{}]')
+            await client.send('[2,"1","StatusNotification",{}]')
+            answer = '[4,"1","RpcFrameworkError","the id of a call that waits",{}]'
+            assert await client.recv() == answer
+            assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+            assert backend.heard.empty()
+            assert await at.around.causes(1) == ["message.id_reused"]
+
+    asyncio.run(story())
+
+
 def test_a_stale_grant_after_the_end_orders_nothing(tmp_path: Path) -> None:
     """An answer of the authority that comes too late finds nobody to talk to."""
 
@@ -200,7 +235,7 @@ def test_a_stale_grant_after_the_end_orders_nothing(tmp_path: Path) -> None:
 
 def test_attack_41_a_slow_reader_holds_a_bounded_amount_of_memory(tmp_path: Path) -> None:
     """Row 41: while the station does not read, the CSMS is read no further than the high-water mark."""
-    message = '[3,"1",{"d":"' + "x" * 100_000 + '"}]'
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 100_000 + '"}]'
 
     async def story() -> None:
         limits = Limits(write_high_water=50_000)
@@ -224,8 +259,8 @@ def test_attack_41_a_slow_reader_holds_a_bounded_amount_of_memory(tmp_path: Path
 
 
 async def _send_all(server: ServerConnection, message: str, times: int) -> None:
-    for _ in range(times):
-        await server.send(message)
+    for number in range(times):
+        await server.send(message % number)
 
 
 async def _read_bytes(reader: asyncio.StreamReader, at_least: int) -> None:
@@ -270,6 +305,7 @@ def test_attack_41_a_leg_that_is_closed_is_gone_in_time_even_if_nobody_reads(
 ) -> None:
     """Row 41: what is kept for a reader that never reads does not keep its socket open, and nothing is heard of it."""
     monkeypatch.setattr(tls, "LINGER_SECONDS", 0.1)
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 100_000 + '"}]'
 
     async def story() -> None:
         limits = Limits(write_high_water=50_000)
@@ -279,7 +315,7 @@ def test_attack_41_a_leg_that_is_closed_is_gone_in_time_even_if_nobody_reads(
             await reader.readuntil(b"\r\n\r\n")
             cast("asyncio.Transport", writer.transport).pause_reading()
             server, [link] = await backend.sockets.get(), at.links.all()
-            sending = asyncio.ensure_future(_send_all(server, '[3,"1",{"d":"' + "x" * 100_000 + '"}]', 400))
+            sending = asyncio.ensure_future(_send_all(server, message, 400))
             while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
                 await asyncio.sleep(0)
             link.close(1008, "revoked")
