@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pki.edge.office import approvals, external, rotation, succession
+from pki.edge.office import approvals, assertion_keys, external, rotation, succession
 from pki.edge.office.answers import presign
 from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers
@@ -27,6 +27,7 @@ ROUND_SECONDS: Final = 30.0  # seconds between two rounds; nothing that is done 
 DUTIES: Final[tuple[Duty, ...]] = (
     rotation.tend,
     rotation.watch,
+    assertion_keys.tend,
     succession.supersede,
     renew_signers,
     sign_due_crls,

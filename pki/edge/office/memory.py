@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from pki.plan import Issuer
 
 LIVE_PER_SECOND: Final = 200.0  # answers signed for one asker alone, on average: about 5 % of a core
@@ -35,7 +37,8 @@ class Budget:
 class Memory:
     """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
 
-    ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes.
+    ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes. ``asserting`` is
+    the key that workers were told to sign assertions with, and since when.
     """
 
     shards: dict[bytes, int] = field(default_factory=dict)
@@ -43,3 +46,4 @@ class Memory:
     issuers: dict[str, Issuer] = field(default_factory=dict)
     chains: dict[str, str] = field(default_factory=dict)
     live: Budget = field(default_factory=Budget)
+    asserting: tuple[str, dt.datetime] | None = None
