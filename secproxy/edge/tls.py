@@ -146,6 +146,17 @@ class TlsLeg:
         leaf, anchor = (crypto.dump_certificate(crypto.FILETYPE_ASN1, end) for end in (chain[0], chain[-1]))
         return leaf, anchor
 
+    def leaf(self) -> bytes:
+        """The client's certificate as it was verified, DER; empty without any."""
+        ends = self.verified_ends()
+        return ends[0] if ends else b""
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Where the peer reached us: IP address and port."""
+        host, port = self._sock.getsockname()[:2]
+        return host, port
+
     @property
     def version(self) -> str:
         """The TLS version, as ``TLSv1.3``."""

@@ -24,6 +24,7 @@ from cryptography import x509
 from pki.edge import calls
 from pki.errors import BollardError, UnreachableError
 from pki.station import SecurityProfile
+from secproxy.assertion import Signer
 from secproxy.config import parse_config
 from secproxy.edge import reading
 from secproxy.edge.arrival import Reception, receive
@@ -35,6 +36,7 @@ from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
+from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls import server_context
 from secproxy.events import Note
 from secproxy.plan import compile_plan
@@ -184,9 +186,15 @@ class Worker:
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._claims, self._surroundings = links, claims, surroundings
         self._passwords = PasswordDesk()
+        self._csms = Switchboard(
+            config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
+        )
+        self._csms.signer = _signer(trust[0])
         slots = Slots(config.limits.handshakes_at_once)
         doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
-        reception = Reception(config, view, slots, self._passwords, claims, surroundings.record, self._connect)
+        reception = Reception(
+            config, view, slots, self._passwords, claims, self._csms, surroundings.record, self._connect
+        )
         self._listeners = [
             Listener(address, self._context(address), slots, doorway, lambda *arrival: receive(reception, *arrival))
             for address in config.listeners
@@ -209,6 +217,7 @@ class Worker:
         """Whatever is wrong with new ones, the ones at hand are presented on."""
         try:
             self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
+            self._csms.signer = _signer(self._credentials)
         except UnreachableError:
             pass  # gone again: its return is the next Snapshot
         except BollardError as problem:
@@ -219,6 +228,7 @@ class Worker:
         for listener in self._listeners:
             listener.close()
         self._links.leave()
+        self._csms.close()
         self._passwords.close()
 
     def _context(self, listener: ListenerConfig) -> SSL.Context:
@@ -236,6 +246,10 @@ class Worker:
     def _ended(self, link: Link) -> None:
         self._links.remove(link)
         self._claims.release(link.leg)
+
+
+def _signer(credentials: calls.Credentials) -> Signer | None:
+    return Signer.read(credentials.assertion_key) if credentials.assertion_key else None
 
 
 def _station_anchors(told: calls.Snapshot | calls.TrustChanged) -> list[x509.Certificate]:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.health import Weight, judge
-from secproxy.config import UpstreamConfig
-from secproxy.edge import examination
+from secproxy.edge import examination, switchboard
+from secproxy.upstreams import UpstreamConfig, plain
 from tests.worlds import free_port, make_home, running_authority
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def test_a_csms_is_spoken_to_as_the_proxy_would(secure: bool, says: str) -> None
         server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            return await examination.try_upstream(UpstreamConfig("127.0.0.1", port, "", secure))
+            [csms] = await examination.try_csms([plain(UpstreamConfig("127.0.0.1", port, "", secure))])
+            return csms.missed
 
     assert says in asyncio.run(story())
     if not secure:
@@ -99,7 +100,7 @@ def test_a_csms_is_spoken_to_as_the_proxy_would(secure: bool, says: str) -> None
 
 def test_a_csms_that_is_silent_is_not_waited_for_longer_than_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the connection, and never begins with TLS."""
-    monkeypatch.setattr(examination, "PATIENCE", 0.1)
+    monkeypatch.setattr(switchboard, "KNOCK_SECONDS", 0.1)
 
     async def story() -> str:
         over = asyncio.Event()
@@ -111,9 +112,9 @@ def test_a_csms_that_is_silent_is_not_waited_for_longer_than_three_seconds(monke
         server = await asyncio.start_server(hang, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            said = await examination.try_upstream(UpstreamConfig("127.0.0.1", port, "", secure=True))
+            [csms] = await examination.try_csms([plain(UpstreamConfig("127.0.0.1", port, "", secure=True))])
             over.set()
-            return said
+            return csms.missed
 
     assert "does not answer" in asyncio.run(story())
 
