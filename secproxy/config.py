@@ -79,6 +79,10 @@ class Limits:
     """Pings and pongs at once."""
     write_high_water: int = 262_144
     """Bytes that may wait for a slow reader, on each leg, before the other leg is paused."""
+    caller_seconds: float = 3.0
+    """Seconds for a load balancer to say who is calling; it says so with the first packet."""
+    callers_at_once: int = 1_024
+    """Connections of load balancers in one worker that have not said so yet. Above it: closed at once."""
     upstream_seconds: float = 10.0
     """Seconds to reach the CSMS and have its 101, all of its URLs together."""
     hold_seconds: float = 30.0

@@ -196,7 +196,15 @@ class Worker:
             config, view, slots, self._passwords, claims, self._csms, surroundings.record, self._connect
         )
         self._listeners = [
-            Listener(address, self._context(address), slots, doorway, lambda *arrival: receive(reception, *arrival))
+            Listener(
+                address,
+                self._context(address),
+                slots,
+                doorway,
+                lambda *arrival: receive(reception, *arrival),
+                surroundings.record,
+                config.limits,
+            )
             for address in config.listeners
         ]
 

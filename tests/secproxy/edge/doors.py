@@ -184,7 +184,8 @@ async def door(
         switchboard.signer = Signer(ASSERTION_KEY, thumbprint(ASSERTION_KEY.public_key()))
         reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come)
         context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
-        listener = Listener(config.listeners[0], context, slots, doorway, lambda *arrival: receive(reception, *arrival))
+        arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
+        listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)
         try:
             yield Door(listener.port, view, links, around, passwords, claims, switchboard)
         finally:
