@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import random
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
@@ -40,16 +41,17 @@ from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls import server_context
 from secproxy.events import Note
 from secproxy.plan import compile_plan
+from secproxy.reachability import spread
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sized
 
     from OpenSSL import SSL
 
     from pki.edge.home import Home
     from secproxy.admission import Admitted
-    from secproxy.config import Config, ListenerConfig
+    from secproxy.config import Config, Limits, ListenerConfig
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.station_view import View
@@ -84,7 +86,7 @@ async def _run(home: Home, config: Config, number: int) -> None:
 async def _work(home: Home, config: Config, number: int, journal: Journal) -> None:
     line = AuthorityLine(home)
     async with contextlib.aclosing(line.news()) as news:
-        await _work_on(home, config, number, Surroundings(line, journal), news)
+        await _work_on(home, config, number, Surroundings(line, journal, config.limits), news)
 
 
 async def _work_on(
@@ -94,7 +96,7 @@ async def _work_on(
     assert isinstance(snapshot, calls.Snapshot)  # noqa: S101 - the authority's first news is always that
     credentials = await surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
     view = reading.view_of(snapshot)
-    links = Links(view, config.limits, surroundings.record)
+    links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
     supervisor.ready()
@@ -126,9 +128,11 @@ async def _first_end(*works: Coroutine[object, object, None]) -> None:
 class Surroundings:
     """What live connections need of the world (``relay.Surroundings``): the journal and the authority."""
 
-    def __init__(self, line: AuthorityLine, journal: Journal) -> None:
+    def __init__(self, line: AuthorityLine, journal: Journal, limits: Limits) -> None:
         self.line = line
+        self._limits = limits
         self._journal = journal
+        self.links: Sized = ()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def record(self, note: Note) -> None:
@@ -137,6 +141,10 @@ class Surroundings:
             self._journal.write(note)
         except BollardError as lost:
             _tell_operator(str(lost))
+
+    def grace(self) -> float:
+        """Draw when a station is let go whose CSMS has died, out of a time that grows with the stations there are."""
+        return random.SystemRandom().uniform(0, spread(len(self.links), self._limits))
 
     def grant(self, link: Link, ask: Ask) -> None:
         """Ask the authority for a download URL of the image that the gate has cleared."""

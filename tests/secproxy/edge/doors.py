@@ -94,6 +94,7 @@ class Around:
         self.notes: asyncio.Queue[Note] = asyncio.Queue()
         self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
         self.learned: list[tuple[str, Learn]] = []
+        self.graces: list[float] = []
         self.alarms: list[BollardError] = []
 
     def record(self, note: Note) -> None:
@@ -103,6 +104,10 @@ class Around:
     def grant(self, link: Link, ask: Ask) -> None:
         """Collect a question; the test answers it."""
         self.asked.put_nowait((link, ask))
+
+    def grace(self) -> float:
+        """As long as the test says."""
+        return self.graces.pop() if self.graces else 0.0
 
     def learn(self, link: Link, learned: Learn) -> None:
         """Collect what a station said of itself."""
