@@ -24,7 +24,7 @@ from secproxy.edge.upstream import Way
 from secproxy.proxy_protocol import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Sequence
+    from collections.abc import Sequence
 
     from pki.edge.home import Home
     from secproxy.upstreams import Upstream
@@ -36,7 +36,7 @@ def examine(home: Home) -> Facts:
     config, private = _settings(home, failed)
     running = surroundings.see_processes(home)
     known, unseen = _ask(home, failed, silent=dict(running)["authority"] is False)
-    csms = _try(config.upstreams, failed) if config else ()
+    csms = asyncio.run(try_csms(config.upstreams)) if config else ()
     return Facts(
         now=clock.now(),
         known=known,
@@ -55,24 +55,20 @@ async def try_csms(upstreams: Sequence[Upstream]) -> tuple[Csms, ...]:
     """Connect to every URL of every CSMS as the proxy would, TLS included, and hang up."""
     found: list[Csms] = []
     for upstream in upstreams:
-        missed = await asyncio.gather(*_knocks(upstream))
+        missed = await _knock_at_all(upstream)
         spared = not all(missed)
         found += (Csms(url_of(url), says, spared) for url, says in zip(upstream.urls, missed, strict=True))
     return tuple(found)
 
 
-def _knocks(upstream: Upstream) -> list[Coroutine[object, object, str]]:
-    secure = CsmsTls(upstream).current()
-    preamble = LOCAL if upstream.proxy_protocol else b""
-    return [knock(Way(url, secure if url.secure else None, preamble), Limits()) for url in upstream.urls]
-
-
-def _try(upstreams: Sequence[Upstream], failed: list[Failed]) -> tuple[Csms, ...]:
+async def _knock_at_all(upstream: Upstream) -> list[str]:
     try:
-        return asyncio.run(try_csms(upstreams))
+        secure = CsmsTls(upstream).current()
     except BollardError as problem:
-        failed.append(Failed("CSMS", problem.code, problem.cause, problem.advice))
-    return ()
+        return [problem.cause] * len(upstream.urls)
+    preamble = LOCAL if upstream.proxy_protocol else b""
+    ways = (Way(url, secure if url.secure else None, preamble) for url in upstream.urls)
+    return await asyncio.gather(*(knock(way, Limits()) for way in ways))
 
 
 def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Path]]:

@@ -114,15 +114,13 @@ class Switchboard:
         """Try once, or, where outages are held, as often as the CSMS comes back while the station waits."""
         line, loop = self._lines[route.upstream.name], asyncio.get_running_loop()
         until = loop.time() + self._limits.hold_seconds if self._config.outage is Outage.HOLD else 0.0
-        headers = self._headers(route.upstream, visit)
         while True:
             back = line.back
             try:
-                return await self._try_all(line, visit, headers)
-            except UpstreamError as away:
-                if away.final or loop.time() >= until:
-                    raise
-                if not await self._hold(line, back, until - loop.time()):
+                return await self._try_all(line, visit, self._headers(route.upstream, visit))
+            except UpstreamError:
+                away = all(standing.state is State.DOWN for standing in line.standings)
+                if not away or loop.time() >= until or not await self._hold(line, back, until - loop.time()):
                     raise
 
     async def _hold(self, line: _Line, back: asyncio.Event, seconds: float) -> bool:

@@ -68,7 +68,7 @@ class UpstreamLeg(asyncio.Protocol):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._got = b""
-        self._opened: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+        self._opened: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
         self.subprotocol = ""
         self.on_data: Callable[[bytes], None] | None = None
@@ -90,9 +90,11 @@ class UpstreamLeg(asyncio.Protocol):
     async def upgrade(self, url: UpstreamConfig, wish: Wish) -> None:
         """Ask for the upgrade and read the answer. Raises ``HeadError`` or ``UpstreamError``."""
         key = base64.b64encode(os.urandom(16)).decode()
+        if self.transport is None:
+            raise UpstreamError("the CSMS closed the connection before it was asked for anything")
+        self._opened = asyncio.get_running_loop().create_future()
         self.write(head.write_request(_authority(url), wish.path, key, wish.subprotocols, wish.headers))
-        if self._opened is not None:
-            await self._opened
+        await self._opened
         end = self._got.index(head.END) + len(head.END)
         self.subprotocol = head.read_response(self._got[:end], key, wish.subprotocols)
         self._opened, self._got = None, self._got[end:]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import json
 import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from secproxy.config import Limits, Outage
+from secproxy.edge import switchboard
+from secproxy.edge.switchboard import knock
+from secproxy.edge.upstream import Way
 from secproxy.proxy_protocol import IDENTITY_TYPE, PREFIX, read_prefix, read_source, values
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.doors import (
@@ -35,7 +40,7 @@ from tests.secproxy.edge.doors import (
 from tests.worlds import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable, Coroutine
     from pathlib import Path
 
     from websockets.http11 import Response
@@ -367,3 +372,34 @@ def test_the_csms_s_load_balancer_learns_the_station_s_address_and_identity(tmp_
                 assert dict(values(header[PREFIX + 12 :]))[IDENTITY_TYPE] == b"CP-001"
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("run", [uvloop.run, asyncio.run])
+def test_looks_and_failures_leave_no_complaint_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[[Coroutine[object, object, list[str]]], list[str]]
+) -> None:
+    """What nobody waits for any more must not come out later, as a fault of this program on the operator's terminal."""
+    monkeypatch.setattr(switchboard, "KNOCK_SECONDS", 0.2)
+
+    async def story() -> list[str]:
+        complaints: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(str(context)))
+        limits = Limits(upstream_seconds=0.3)
+        strict = ssl.create_default_context()
+        async with silent() as hung, answering(404) as refusing:
+            for port in (hung, refusing, NO_UPSTREAM):
+                for secure in (None, strict):
+                    await knock(Way(on(port)[0], secure), limits)
+            for port in (hung, refusing, NO_UPSTREAM):
+                async with door(_made(tmp_path / str(port)), known(registered()), port, limits=limits) as at:
+                    with pytest.raises(InvalidStatus):
+                        await station(tmp_path, at, PARTY)
+        gc.collect()
+        return complaints
+
+    assert run(story()) == []
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
