@@ -14,7 +14,8 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
-from tests.secproxy.edge.doors import STATIONS, Door, csms, door, known, registered, station, trusting
+from secproxy.proxy_protocol import Caller, write
+from tests.secproxy.edge.doors import STATIONS, csms, door, known, registered, station, trusting
 from tests.worlds import free_port
 
 if TYPE_CHECKING:
@@ -74,10 +75,13 @@ def through(folder: Path, front: int) -> connect:
     )
 
 
-async def _refused(at: Door) -> str:
-    """The first event that is not about haproxy's own looks."""
-    note = await at.around.notes.get()
-    return f"{note.cause} {note.remote.partition(':')[0]}"
+async def _poses_as_haproxy(port: int) -> None:
+    """Somebody else who speaks for another address, in proper form."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(write(("192.0.2.9", 1), ("127.0.0.1", port), Caller("TLSv1.3", "CP-001")))
+    with contextlib.suppress(ConnectionError):  # closed while our bytes lie unread
+        assert await reader.read() == b""
+    writer.close()
 
 
 def test_attack_15_the_address_that_haproxy_names_is_the_station_s_and_nobody_else_may_name_one(tmp_path: Path) -> None:
@@ -94,7 +98,11 @@ def test_attack_15_the_address_that_haproxy_names_is_the_station_s_and_nobody_el
                 assert link.admitted.remote.startswith("127.0.0.7:")
             with pytest.raises((OSError, ssl.SSLError)):
                 await station(tmp_path, at, PARTY)
-            assert await _refused(at) == "proxy.refused 127.0.0.1"
+            await _poses_as_haproxy(at.port)
+            for _ in range(2):
+                note = await at.around.notes.get()
+                assert (note.cause, note.remote.partition(":")[0]) == ("proxy.refused", "127.0.0.1")
+                assert "none of the load balancers" in str(note.evidence["says"])
             assert len(backend.requests) == 1
 
     asyncio.run(story())
