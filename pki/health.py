@@ -96,6 +96,15 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Csms:
+    """One URL of a CSMS: why it cannot be reached, or nothing; ``spared`` when another URL of the same one can be."""
+
+    url: str
+    missed: str = ""
+    spared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was found. ``None`` for what could not be looked at; ``unseen`` says why, as (what, why).
 
@@ -110,10 +119,8 @@ class Facts:
     synchronised: bool | None = None
     running: tuple[tuple[str, bool | None], ...] = ()
     """Each process by name: True answers, False its socket is there and nobody answers, None does not run."""
-    upstream: str = ""
-    """The CSMS that was tried; empty when none is configured."""
-    unreachable: str = ""
-    """Why the CSMS cannot be reached."""
+    csms: tuple[Csms, ...] = ()
+    """Each URL of a CSMS that was tried; empty when none is configured."""
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
 
@@ -236,12 +243,15 @@ def _processes(facts: Facts) -> Iterator[Symptom]:
 
 
 def _upstream(facts: Facts) -> Iterator[Symptom]:
-    if facts.unreachable:
-        fix = "Start the CSMS, or correct [csms] upstream in bollard.toml."
-        yield Symptom("health.upstream", Weight.CRITICAL, f"CSMS {facts.upstream}", facts.unreachable, fix)
-    else:
-        says = "it can be reached" if facts.upstream else "bollard.toml names none, and no proxy runs"
-        yield Symptom("health.upstream", Weight.OK, f"CSMS {facts.upstream}".strip(), says)
+    if not facts.csms:
+        yield Symptom("health.upstream", Weight.OK, "CSMS", "bollard.toml names none, and no proxy runs")
+    for csms in facts.csms:
+        if csms.missed:
+            weight = Weight.WARNING if csms.spared else Weight.CRITICAL
+            fix = "Start the CSMS, or correct [csms] upstream or [[upstream]] in bollard.toml."
+            yield Symptom("health.upstream", weight, f"CSMS {csms.url}", csms.missed, fix)
+        else:
+            yield Symptom("health.upstream", Weight.OK, f"CSMS {csms.url}", "it can be reached")
 
 
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (

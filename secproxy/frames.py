@@ -25,6 +25,7 @@ PING: Final = 9
 PONG: Final = 10
 
 GOING_AWAY: Final = 1001
+NO_CODE: Final = 1005
 PROTOCOL_ERROR: Final = 1002
 UNSUPPORTED_DATA: Final = 1003
 INVALID_DATA: Final = 1007
@@ -171,6 +172,11 @@ def encode(opcode: int, payload: bytes, mask: bytes = b"") -> bytes:
 def encode_close(code: int, reason: str, mask: bytes = b"") -> bytes:
     """Write a close frame; the reason is cut so that it fits a control frame."""
     return encode(CLOSE, code.to_bytes(2) + reason.encode()[: CONTROL_PAYLOAD - 2], mask)
+
+
+def close_code(payload: bytes) -> int:
+    """Read the code of a close frame; 1005 when it has none (RFC 6455 7.1.5)."""
+    return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_CODE
 
 
 def _utf8(payload: bytes) -> bytes:

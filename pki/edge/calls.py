@@ -349,14 +349,17 @@ class ListIssuers(Call, frozen=True):
 class Credentials(Row, frozen=True):
     """What a TLS listener of ours presents: an ECDSA chain, an RSA chain, or both; what is not there is empty.
 
-    Keys are PKCS#8 PEM in clear: they travel over the peer-checked Unix socket to our own processes only, are never
-    logged and never written to disk by them.
+    ``assertion_key`` signs assertions now, ``assertion_public`` are the keys to publish, PEM. Private keys are PKCS#8
+    PEM in clear: they travel over the peer-checked Unix socket to our own processes only, are never logged and never
+    written to disk by them.
     """
 
     ecdsa_chain: str = ""
     ecdsa_key: str = ""
     rsa_chain: str = ""
     rsa_key: str = ""
+    assertion_key: str = ""
+    assertion_public: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "Credentials(...)"

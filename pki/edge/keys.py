@@ -91,6 +91,10 @@ class Keyring:
         """Tell whether there is a key of this name, without opening it."""
         return self._file(name).exists() or self._reference(name).exists()
 
+    def names(self) -> list[str]:
+        """Name every key there is."""
+        return sorted(path.stem for path in self.folder.iterdir() if path.suffix in {".pem", ".hsm"})
+
     def make(
         self, name: str, kind: KeyKind, *, store: Store = Store.FILE, padding: Padding = Padding.PKCS1
     ) -> SigningKey:

@@ -5,7 +5,8 @@ Rules this file keeps:
 * The dull message costs a frame walk and one match of its head; the session hears only what its plan names, and every
   message whose head could be read in two ways.
 * Pings are answered here and pongs end here: each leg's health is our own affair. A close frame is passed on.
-* Each leg's buffer is bounded: a slow reader pauses the other leg.
+* Each leg's buffer is bounded: a slow reader pauses the other leg, and one that stays slow is dropped.
+* A CSMS that dies lets its stations go one after the other, unread meanwhile, so that nothing they say is lost.
 * When one leg ends the other is closed; ``ended`` is called once, whatever happens.
 """
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from secproxy.session import Order
 
 _ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call; 5 and 6, of OCPP 2.1, close none
+LEAVES_ALL: Final = frozenset({1001, 1011, 1012, 1013})  # close codes of a server that leaves, not of a quarrel
 FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
 
 
@@ -49,6 +51,9 @@ class Surroundings(Protocol):
 
     def learn(self, link: Link, learned: Learn) -> None:
         """Tell the authority what the station said of itself."""
+
+    def grace(self) -> float:
+        """Seconds until a station whose CSMS has died is let go: each its own, so that not all come back at once."""
 
 
 class _Way:
@@ -82,8 +87,8 @@ class Link:
     """One admitted station, from its 101 to its end."""
 
     __slots__ = (
-        "_alive", "_down", "_ended", "_goodbye", "_loop", "_partial", "_session",
-        "_up", "_world", "admitted", "identity", "leg", "limits", "station", "upstream",
+        "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_up", "_world",
+        "admitted", "identity", "leg", "limits", "station", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +111,8 @@ class Link:
         self._up = _Way(Side.STATION, session, limits, upstream.write)
         self._down = _Way(Side.CSMS, session, limits, station.write)
         self._partial: asyncio.TimerHandle | None = None
+        self._full: dict[Side, asyncio.TimerHandle] = {}
+        self._orphaned = False
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
 
@@ -136,6 +143,7 @@ class Link:
             return
         if self.station.waiting > self.limits.write_high_water and self.upstream.transport is not None:
             self.upstream.transport.pause_reading()
+            self._watch_full(Side.STATION)
 
     def _pass(self, way: _Way, data: bytes) -> None:
         """Pass frames on in one write. Whatever is said in between goes after what came before it."""
@@ -163,6 +171,10 @@ class Link:
         if frame.opcode == PING:
             self._say(way.side, frames.PONG, frame.payload)
         elif frame.opcode == CLOSE:
+            if way.side is Side.CSMS and frames.close_code(frame.payload) in LEAVES_ALL:
+                self.upstream.write(frames.encode(CLOSE, frame.payload, mask()))
+                self._orphan(frame.raw)
+                return False
             self._goodbye = True
             self._loop.call_later(FAREWELL_SECONDS, self._lost)
             return True
@@ -209,6 +221,8 @@ class Link:
 
     async def answers(self, seconds: float) -> bool:
         """Ping the station; whether it says anything within that time. A dead leg is ended by the caller."""
+        if self._orphaned:
+            return False
         self._alive = self._loop.create_future()
         self.station.write(frames.encode(PING, b"bollard"))
         try:
@@ -225,8 +239,23 @@ class Link:
         self._lost()
 
     def _csms_gone(self) -> None:
-        if not self._goodbye:
-            self.station.write(frames.encode_close(GOING_AWAY, "the CSMS hung up"))
+        if self._goodbye:
+            self._lost()
+        else:
+            self._orphan(frames.encode_close(GOING_AWAY, "the CSMS hung up"))
+
+    def _orphan(self, farewell: bytes) -> None:
+        """The CSMS leaves this station, and most likely all others: say so when it is this one's turn.
+
+        Until then the station is not read. What it sends meanwhile it knows to be unanswered, and will send again.
+        """
+        if not self._orphaned and self._ended is not None:
+            self._orphaned = True
+            self.station.pause()
+            self._loop.call_later(self._world.grace(), self._let_go, farewell)
+
+    def _let_go(self, farewell: bytes) -> None:
+        self.station.write(farewell)
         self._lost()
 
     def _lost(self) -> None:
@@ -234,8 +263,9 @@ class Link:
         if self._ended is None:
             return
         ended, self._ended = self._ended, None
-        if self._partial is not None:
-            self._partial.cancel()
+        for timer in (self._partial, *self._full.values()):
+            if timer is not None:
+                timer.cancel()
         if self._alive is not None and not self._alive.done():
             self._alive.set_result(False)
         self._session.tell(HungUp(Side.STATION), now())
@@ -262,16 +292,32 @@ class Link:
     # -- back-pressure ---------------------------------------------------------------------------------------------
 
     def _station_drained(self) -> None:
+        self._watch_full(Side.STATION, full=False)
         if self.upstream.transport is not None:
             self.upstream.transport.resume_reading()
 
     def _csms_blocked(self, blocked: bool) -> None:
         """While the CSMS does not read, the station is not read, and no time runs against it."""
+        self._watch_full(Side.CSMS, full=blocked)
         if blocked:
             self.station.pause()
             if self._partial is not None:
                 self._partial.cancel()
                 self._partial = None
-        else:
+        elif not self._orphaned:
             self.station.resume()
             self._watch_partial(progress=False)
+
+    def _watch_full(self, reader: Side, *, full: bool = True) -> None:
+        """Once all that may wait for a reader does, it has a while to read it."""
+        timer = self._full.get(reader)
+        if not full and timer is not None:
+            timer.cancel()
+            del self._full[reader]
+        elif full and timer is None and self._ended is not None:
+            self._full[reader] = self._loop.call_later(self.limits.slow_reader_seconds, self._drop_slow, reader)
+
+    def _drop_slow(self, reader: Side) -> None:
+        evidence = {"reader": reader.value, "seconds": self.limits.slow_reader_seconds}
+        self._world.record(Note("session.slow_reader", self.identity, self.admitted.remote, evidence))
+        self.close(POLICY_VIOLATION if reader is Side.STATION else GOING_AWAY, "what waited was not read in time")

@@ -145,6 +145,16 @@ class TlsLeg:
         chain = self._conn.get_verified_chain() or ()
         return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in chain)
 
+    def leaf(self) -> bytes:
+        """The client's certificate as it was verified, DER; empty without any."""
+        return next(iter(self.verified_chain()), b"")
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Where the peer reached us: IP address and port."""
+        host, port = self._sock.getsockname()[:2]
+        return host, port
+
     @property
     def version(self) -> str:
         """The TLS version, as ``TLSv1.3``."""

@@ -17,15 +17,18 @@ from typing import TYPE_CHECKING, Final, cast
 import h11
 import uvicorn
 import uvloop
+from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pki.edge import calls
 from pki.edge.home import read_settings
 from pki.edge.http.downloads import downloads
 from pki.edge.http.est import est
+from pki.edge.http.status import KEYS_AGE, KEYS_PATH, KEYS_TYPE
 from pki.edge.vault import Vault
 from pki.errors import BollardError, ConflictError, UnreachableError
 from pki.settings import parse_settings
+from secproxy.assertion import key_set
 from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.doorkeeper import Doorkeeper
@@ -37,10 +40,11 @@ from secproxy.edge.status_listener import QuietServer, hear, status_application,
 from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from OpenSSL import SSL
     from starlette.applications import Starlette
+    from starlette.requests import Request
     from uvicorn._types import ASGI3Application
 
     from pki.edge.home import Home
@@ -73,7 +77,7 @@ async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, 
     line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
     status = status_application(line, _alarm)
     with Journal(home.journal, "web") as journal:
-        door = _door(_application(home, line, journal, asks=asks), address)
+        door = _door(_application(home, line, journal, status, asks=asks), address)
         servers: list[QuietServer] = [door, *(status_server(status) for _ in socks)]
         tasks = [
             asyncio.ensure_future(_follow(line, door, status, asks=asks)),
@@ -114,7 +118,9 @@ async def _follow(line: AuthorityLine, door: _Door, status: Status, *, asks: boo
         hear(status, news)
         if isinstance(news, calls.Snapshot | calls.CredentialsChanged):
             try:
-                door.present(web_context(await line.ask(calls.FetchCredentials(), calls.Credentials), asks=asks))
+                credentials = await line.ask(calls.FetchCredentials(), calls.Credentials)
+                status.publish(key_set(credentials.assertion_public))
+                door.present(web_context(credentials, asks=asks))
             except UnreachableError:
                 pass  # gone again: its return is the next Snapshot
             except BollardError as problem:  # the ones at hand are presented on
@@ -123,7 +129,7 @@ async def _follow(line: AuthorityLine, door: _Door, status: Status, *, asks: boo
                 _alarm(problem)
 
 
-def _application(home: Home, line: AuthorityLine, journal: Journal, *, asks: bool) -> Starlette:
+def _application(home: Home, line: AuthorityLine, journal: Journal, status: Status, *, asks: bool) -> Starlette:
     async def redeem(token: str) -> calls.DownloadAllowed:
         return await line.ask(calls.RedeemDownload(token=token), calls.DownloadAllowed)
 
@@ -137,9 +143,20 @@ def _application(home: Home, line: AuthorityLine, journal: Journal, *, asks: boo
             _alarm(problem)
 
     application = downloads(redeem, record, Vault(home.vault), _alarm)
+    application.add_route(KEYS_PATH, _keys_of(status), methods=["GET"])
     if asks:
         application.mount("/.well-known/est", est(line.ask, Doorkeeper(write), _alarm))
     return application
+
+
+def _keys_of(status: Status) -> Callable[[Request], Awaitable[Response]]:
+    """Serve the keys for assertions here too: over plain HTTP nobody vouches for them."""
+
+    async def answer(_: Request) -> Response:
+        headers = {"Cache-Control": f"max-age={KEYS_AGE}, public", "X-Content-Type-Options": "nosniff"}
+        return Response(status.key_set, 200 if status.key_set else 404, headers, KEYS_TYPE)
+
+    return answer
 
 
 def _alarm(problem: BollardError) -> None:

@@ -11,6 +11,7 @@ from pki.health import (
     FREE_LEAST,
     FREE_WANTED,
     WAL_MOST,
+    Csms,
     Disk,
     Expiring,
     Facts,
@@ -31,7 +32,7 @@ WELL = Facts(
     Disk(FREE_WANTED * 2, 0, writable=True),
     synchronised=True,
     running=(("authority", True), ("proxy", None)),
-    upstream="wss://csms.example.org:443",
+    csms=(Csms("wss://csms.example.org:443"),),
 )
 
 
@@ -99,7 +100,8 @@ LOOSE = Loose("keys/root.pem", "its mode is 0644", "chmod 600 keys/root.pem", se
         (dataclasses.replace(WELL, loose=(dataclasses.replace(LOOSE, secret=False),)), "health.files", Weight.WARNING),
         (dataclasses.replace(WELL, passphrase_beside=True), "health.passphrase", Weight.WARNING),
         (dataclasses.replace(WELL, running=(("authority", False),)), "health.process", Weight.CRITICAL),
-        (dataclasses.replace(WELL, unreachable="no route"), "health.upstream", Weight.CRITICAL),
+        (dataclasses.replace(WELL, csms=(Csms("ws://a:1", "no route"),)), "health.upstream", Weight.CRITICAL),
+        (dataclasses.replace(WELL, csms=(Csms("ws://a:1", "no route", True),)), "health.upstream", Weight.WARNING),
         (
             dataclasses.replace(WELL, failed=(Failed("audit log", "audit.rows", "x", "y"),)),
             "health.failed",
@@ -119,7 +121,7 @@ def test_what_is_wrong_is_told_once_with_its_cure(facts: Facts, code: str, weigh
 
 def test_the_worst_comes_first() -> None:
     """Whoever reads one line reads the one that matters."""
-    facts = dataclasses.replace(ending(0.5), passphrase_beside=True, unreachable="no route")
+    facts = dataclasses.replace(ending(0.5), passphrase_beside=True, csms=(Csms("ws://a:1", "x"),))
     weights = [symptom.weight for symptom in judge(facts)]
     assert weights == sorted(weights, key=[Weight.CRITICAL, Weight.WARNING, Weight.OK].index)
     assert weights[0] is Weight.CRITICAL

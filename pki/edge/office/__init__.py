@@ -8,6 +8,7 @@
   ``imports`` takes in those of others; ``reissue`` replaces a station's.
 * ``revoking`` ends a certificate or holds it; ``services`` says who answers for it where, ``crls`` signs lists of the
   revoked, ``answers`` those of OCSP, ``signers`` renews who signs them.
+* ``assertion_keys`` makes and drops the keys that the proxy tells a CSMS with who a station is.
 * ``enrolment`` answers stations that ask over EST, ``tokens`` and ``approvals`` say who may, ``external`` asks an
   authority of others.
 * ``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed.

@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pki.edge.office import approvals, external, rotation, settling, succession
+from pki.edge.office import approvals, assertion_keys, external, rotation, settling, succession
 from pki.edge.office.answers import presign
 from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers
@@ -28,6 +28,7 @@ DUTIES: Final[tuple[Duty, ...]] = (
     settling.settle,
     rotation.tend,
     rotation.watch,
+    assertion_keys.tend,
     succession.supersede,
     renew_signers,
     sign_due_crls,

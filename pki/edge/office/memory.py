@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
 
     from pki.edge.commit import Tx
@@ -38,8 +39,9 @@ class Budget:
 class Memory:
     """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
 
-    ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes.
     ``lost`` records what came to nothing while the ledger could not be written (``settling``).
+    ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes. ``asserting`` is
+    the key that workers were told to sign assertions with, and since when.
     """
 
     shards: dict[bytes, int] = field(default_factory=dict)
@@ -48,3 +50,4 @@ class Memory:
     chains: dict[str, str] = field(default_factory=dict)
     live: Budget = field(default_factory=Budget)
     lost: list[Callable[[Tx], None]] = field(default_factory=list)
+    asserting: tuple[str, dt.datetime] | None = None

@@ -158,7 +158,7 @@ def test_tc_a_01_a_password_station_is_let_in_by_its_password_alone(
 
 
 def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path) -> None:
-    """503 and Retry-After; the claim is given back, so the next try is not a duplicate."""
+    """503 and Retry-After; the claim is given back, so the next try is not a duplicate. The URL is said down once."""
 
     async def story() -> None:
         async with door(tmp_path, known(registered()), NO_UPSTREAM) as at:
@@ -167,7 +167,7 @@ def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path)
                     await station(tmp_path, at, PARTY)
                 assert refused.value.response.status_code == 503
                 assert refused.value.response.headers["Retry-After"] == "10"
-            assert await at.around.causes(2) == ["upstream.unreachable"] * 2
+            assert await at.around.causes(3) == ["upstream.down", *["upstream.unreachable"] * 2]
 
     asyncio.run(story())
 

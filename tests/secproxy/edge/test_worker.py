@@ -20,7 +20,7 @@ from websockets.typing import Subprotocol
 from pki.edge import calls
 from pki.names import Organisation
 from pki.station import SecurityProfile
-from secproxy.config import ListenerConfig, parse_config
+from secproxy.config import Limits, ListenerConfig, parse_config
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
@@ -182,7 +182,7 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
         config = replace(config, listeners=(ListenerConfig("127.0.0.1", 0, SecurityProfile.MUTUAL_TLS),))
         async with ClaimDesk(3, lambda _: None).open(home.claims_socket):
             with contextlib.closing(Journal(home.journal, "worker-0")) as journal:
-                around = Surroundings(AuthorityLine(home), journal)
+                around = Surroundings(AuthorityLine(home), journal, Limits())
                 links = Links(view, config.limits, around.record)
                 claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
                 worker = Worker(config, view, (CREDENTIALS, snapshot), links, claims, around)
@@ -229,3 +229,16 @@ def _until_said(capfd: pytest.CaptureFixture[str], word: str) -> None:
     """Wait until a process has said something on stderr."""
     while word not in capfd.readouterr().err:
         pass
+
+
+def test_attack_39_the_more_stations_there_are_the_longer_they_take_to_go(tmp_path: Path) -> None:
+    """Row 39: each draws its own moment; one alone goes at once."""
+    home = make_home(tmp_path)
+    with Journal(home.journal, "worker-0") as journal:
+        around = Surroundings(AuthorityLine(home), journal, Limits(returns_per_second=100, close_spread_seconds=5))
+        assert around.grace() == 0
+        for live, bound in ((100, 1), (1_000_000, 5)):
+            around.links = range(live)
+            graces = [around.grace() for _ in range(200)]
+            assert 0 <= min(graces) < bound / 4
+            assert bound * 3 / 4 < max(graces) <= bound
