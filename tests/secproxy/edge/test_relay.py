@@ -346,7 +346,7 @@ def test_attack_32_an_update_in_small_letters_is_answered_by_the_proxy(tmp_path:
 @pytest.mark.parametrize("slow", ["station", "csms"])
 def test_attack_41_a_reader_that_stays_slow_is_dropped_with_an_event(tmp_path: Path, slow: str) -> None:
     """Row 41: either side; what waits for it is bounded until then, and both legs are ended."""
-    message = '[3,"1",{"d":"' + "x" * 60_000 + '"}]'
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 60_000 + '"}]'
 
     async def story() -> None:
         limits = Limits(write_high_water=50_000, slow_reader_seconds=0.3)
@@ -369,7 +369,7 @@ def test_attack_41_a_reader_that_stays_slow_is_dropped_with_an_event(tmp_path: P
 
 def test_attack_41_a_reader_that_catches_up_in_time_stays(tmp_path: Path) -> None:
     """Row 41: once what waited was read, no time runs any more."""
-    message = '[3,"1",{"d":"' + "x" * 60_000 + '"}]'
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 60_000 + '"}]'
 
     async def story() -> None:
         async with talk(tmp_path, Limits(write_high_water=50_000, slow_reader_seconds=60)) as (
