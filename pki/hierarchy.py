@@ -35,6 +35,12 @@ class HierarchyKind(StrEnum):
     V2G_SUB2 = "v2g-sub2"
 
 
+AUTHORITIES: Final = frozenset(kind.value for kind in HierarchyKind) - {HierarchyKind.V2G.value}
+"""The roles of keys that sign certificates."""
+FOUNDING: Final = frozenset({HierarchyKind.ROOT.value, HierarchyKind.CSMS.value, HierarchyKind.STATION.value})
+"""Those that every home has; ``bollard ca rollover`` makes their successors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """One authority: its role among our keys, the slot it fills, its certificate profile, the kind of its key.
@@ -71,6 +77,18 @@ def manufacturer_slot(vendor: str) -> str:
 def v2g_slot(role: HierarchyKind, edition: V2gEdition) -> str:
     """Return the slot of an authority of a V2G hierarchy."""
     return f"{role}-{edition}"
+
+
+def succession_of(role: str, slot: str, above: str = "") -> str:
+    """Return the command that makes the next authority of a slot; ``above`` is the key that signs it."""
+    if role in FOUNDING:
+        return f"bollard ca rollover {slot}"
+    if role == HierarchyKind.MANUFACTURER:
+        return f"bollard ca create NAME --purpose {role} --vendor {slot.partition(':')[2]!r}"
+    if role not in _V2G:
+        return f"bollard ca create NAME --purpose {role}"
+    under = f" --under {above}" if above else ""
+    return f"bollard ca create NAME --purpose v2g --edition {slot.rpartition('-')[2]}{under}"
 
 
 def level_of(kind: HierarchyKind, vendor: str = "", edition: str = "") -> Level:

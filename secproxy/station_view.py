@@ -33,7 +33,10 @@ class Trust:
 
 @dataclass(slots=True)
 class View:
-    """What a worker knows: ``stations`` by identity, ``trusts`` by key id, ``anchors`` of firmware by vendor."""
+    """What a worker knows: ``stations`` by identity, ``trusts`` by key id, ``anchors`` of firmware by vendor.
+
+    ``fallen`` says of authorities of ours, by key id, that they are ``revoked`` or ``held``: none of them is trusted.
+    """
 
     organisation: str
     csms_host: str
@@ -41,3 +44,4 @@ class View:
     trusts: dict[bytes, Trust] = field(default_factory=dict)
     anchors: Anchors = field(default_factory=lambda: Anchors({}))
     releases: tuple[Release, ...] = ()
+    fallen: dict[bytes, str] = field(default_factory=dict)

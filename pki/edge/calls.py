@@ -7,7 +7,7 @@ at the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in U
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -242,12 +242,14 @@ class RevokeCertificate(Call, frozen=True):
     """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``.
 
     ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...);
-    ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts.
+    ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts. An authority in use takes ``authority``
+    besides: nothing below it is trusted from then on.
     """
 
     Answer = Done
     serial: str
     reason: str = "unspecified"
+    authority: bool = False
 
 
 class ReleaseCertificate(Call, frozen=True):
@@ -297,13 +299,15 @@ class RemoveAnchor(Call, frozen=True):
     purpose: str
 
 
-class IssuerRow(Row, frozen=True):
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, operator, manufacturer, v2g-root, v2g-sub1 or
-    v2g-sub2; ``state`` one of ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of
-    ``pki.holding.Keeper``."""
+FALLEN: Final = frozenset({"revoked", "held"})
+"""How authorities stand that nobody may trust."""
 
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp or link; ``state`` one of ``pki.holding.KeyState``,
-    of which one key in each ``slot`` is active."""
+
+class IssuerRow(Row, frozen=True):
+    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, link, operator, manufacturer, v2g-root, v2g-sub1 or
+    v2g-sub2; ``state`` one of ``pki.holding.KeyState``, of which one key in each ``slot`` is active, or ``revoked`` or
+    ``held`` (``FALLEN``) where its certificate is, or that of one above it: nobody may trust it; ``keeper`` one of
+    ``pki.holding.Keeper``."""
 
     name: str
     purpose: str

@@ -202,7 +202,7 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
 def _own(database: Database) -> list[OwnCertificate]:
     try:
         return [
-            OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der))
+            OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der), held.status)
             for held in certificates.held(database)
         ]
     except (ValueError, msgspec.MsgspecError):

@@ -79,7 +79,8 @@ def refuse_name(desk: Desk, name: str) -> None:
 
 def waiting_state(desk: Desk, slot: str) -> KeyState:
     """Say how a newcomer to a slot begins: in use where nobody is, else as the next one."""
-    taken = any(own.holding.slot == slot and own.holding.state is KeyState.ACTIVE for own in desk.own.values())
+    active = (own for own in desk.own.values() if own.holding.slot == slot and own.holding.state is KeyState.ACTIVE)
+    taken = any(desk.fallen(own) is None for own in active)
     return KeyState.NEXT if taken else KeyState.ACTIVE
 
 
@@ -107,6 +108,7 @@ def _signer(desk: Desk, level: Level, above: OwnCertificate | None) -> str:
     if signer.holding.keeper is Keeper.ELSEWHERE:
         says = f"the key of {signer.name!r} is not kept here, so it signs nothing here"
         raise ConflictError("issuer.elsewhere", says, "Let whoever keeps it sign, then 'bollard ca import' the result.")
+    desk.refuse_fallen(signer)
     return signer.name
 
 

@@ -111,6 +111,8 @@ def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None
 def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who: str, tx: Tx) -> int:
     if order.station:
         _refuse_disabled(stations.plain(tx.database, order.station))
+    if order.plan.issuer is not None:
+        certificates.refuse_fallen(tx.database, order.plan.issuer.name)
     if order.with_it:
         order.with_it(tx)
     number = certificates.intend(tx.database, row, tbs)

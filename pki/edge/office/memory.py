@@ -35,11 +35,18 @@ class Budget:
 class Memory:
     """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
 
-    ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes.
+    ``issuers``, ``chains`` (in PEM) and ``fallen`` (the key whose certificate was revoked, or nothing) by key name are
+    good until one of our own certificates changes.
     """
 
     shards: dict[bytes, int] = field(default_factory=dict)
     cursors: dict[bytes, int] = field(default_factory=dict)
     issuers: dict[str, Issuer] = field(default_factory=dict)
     chains: dict[str, str] = field(default_factory=dict)
+    fallen: dict[str, str] = field(default_factory=dict)
     live: Budget = field(default_factory=Budget)
+
+    def forget_own(self) -> None:
+        """Forget what follows from our own certificates: one of them changed."""
+        for known in (self.issuers, self.chains, self.fallen):
+            known.clear()
