@@ -8,5 +8,5 @@ Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into th
 both. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings in force), ``claim_desk``
 and ``claim_wire``; ``web`` serves firmware and enrolment through ``web_door``, where ``doorkeeper`` counts who is
 refused, and the status of certificates through ``status_listener``, all with ``patience`` for strangers.
-``examination`` gathers what the doctor judges.
+``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
 """
