@@ -77,6 +77,7 @@ CODES: Final[Mapping[str, str]] = {
     "health.early": "A certificate is valid only from a later day on: this host's clock is wrong.",
     "health.expired": "Something has expired, and whatever rests on it does not work.",
     "health.expiring": "More than half of a lifetime is over; above nine tenths it is critical.",
+    "health.missing": "Something that others rely on is not there: an authority in use, a list, a signer of answers.",
     "health.failed": "Something was examined and is broken; its own error follows.",
     "health.files": "Files of the home that others may read or write, or that belong to another user.",
     "health.lifetime": "The lifetime of something that ends was looked at; less than half of it is over.",

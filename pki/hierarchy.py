@@ -65,6 +65,13 @@ _OPERATORS: Final[Mapping[HierarchyKind, Level]] = {
         Level(HierarchyKind.OPERATOR, "operator", CertificatePurpose.ISSUING, "ec-p256", "root", "Bollard Operator CA"),
     )
 }
+_SIGNED: Final[Mapping[HierarchyKind, str]] = {
+    HierarchyKind.ROOT: "issuing",
+    HierarchyKind.CSMS: "csms",
+    HierarchyKind.STATION: "station",
+    HierarchyKind.OPERATOR: "operator",
+    HierarchyKind.MANUFACTURER: "firmware-signer",
+}
 _V2G: Final = (HierarchyKind.V2G_ROOT, HierarchyKind.V2G_SUB1, HierarchyKind.V2G_SUB2)
 _V2G_TITLES: Final = ("V2G Root CA", "CPO Sub-CA 1", "CPO Sub-CA 2")
 
@@ -89,6 +96,14 @@ def succession_of(role: str, slot: str, above: str = "") -> str:
         return f"bollard ca create NAME --purpose {role}"
     under = f" --under {above}" if above else ""
     return f"bollard ca create NAME --purpose v2g --edition {slot.rpartition('-')[2]}{under}"
+
+
+def signed_by(role: str, slot: str) -> str:
+    """Return the certificate profile of what an authority signs that lives longest."""
+    if role not in _V2G:
+        return _SIGNED[HierarchyKind(role)]
+    below = (*_V2G[1:], "v2g-secc")[_V2G.index(HierarchyKind(role))]
+    return f"{below}-{slot.rpartition('-')[2]}"
 
 
 def level_of(kind: HierarchyKind, vendor: str = "", edition: str = "") -> Level:

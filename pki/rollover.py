@@ -103,8 +103,10 @@ def refuse_fallen(name: str, fallen: Fallen, ready: Sequence[str], maker: str) -
     whose = f"{name!r}" if fallen.name == name else f"{fallen.name!r}, above {name!r},"
     says = f"the certificate of {whose} is {'on hold' if is_held else 'revoked'}, so {name!r} signs nothing"
     instead = f"bollard ca activate {ready[0]}" if ready else f"{maker}, then bollard ca activate"
-    lift = f"Lift the hold with 'bollard cert release {fallen.serial}', or use" if is_held else "Use"
-    return ConflictError(f"issuer.{'held' if is_held else 'revoked'}", says, f"{lift} another: {instead}.")
+    lift = f"Lift the hold with 'bollard cert release {fallen.serial}', or use"
+    if is_held:
+        return ConflictError("issuer.held", says, f"{lift} another: {instead}.")
+    return ConflictError("issuer.revoked", says, f"Use another: {instead}.")
 
 
 def refuse_elsewhere(name: str) -> RefusedError:
@@ -153,9 +155,10 @@ def _below(slot: str, root: str, *, is_done: bool) -> _Row:
 
 
 def _leaves(facts: Facts, says: str) -> _Row:
-    """What is left is all that is known: how many there once were is not."""
+    """What is left is all that is known: how many there once were is not. Before the successor signs none is done."""
     command = "bollard rotate; bollard cert reissue --out FILE"
-    return says, command, "A03.FR.02", 0 if facts.leaves else 1, facts.leaves or 1
+    signs = facts.state is KeyState.ACTIVE and all(is_done for _, is_done in facts.below)
+    return says, command, "A03.FR.02", int(signs and not facts.leaves), facts.leaves or 1
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -415,6 +415,15 @@ class ImportIssuer(Call, frozen=True):
 # -- status of certificates ----------------------------------------------------------------------------------------
 
 
+class FailedRow(Row, frozen=True):
+    """Something that was examined and is wrong, in the words of its error."""
+
+    what: str
+    code: str
+    cause: str
+    advice: str
+
+
 class CrlRow(Row, frozen=True):
     """The newest list of one shard of an issuer's. ``shard`` -1 is one list of all; ``url`` empty: served nowhere."""
 
@@ -428,9 +437,10 @@ class CrlRow(Row, frozen=True):
 
 
 class Crls(Row, frozen=True):
-    """Lists of revoked certificates, by issuer and shard."""
+    """Lists of revoked certificates, by issuer and shard; ``failed`` names the issuers that could not sign theirs."""
 
     crls: tuple[CrlRow, ...]
+    failed: tuple[FailedRow, ...] = ()
 
 
 class ListCrls(Call, frozen=True):
@@ -548,10 +558,11 @@ class Renewed(Row, frozen=True):
 
 
 class Rotated(Row, frozen=True):
-    """What was renewed, and what is still due."""
+    """What was renewed, and what is still due; ``lists`` counts the lists of revoked certificates that were signed."""
 
     renewed: tuple[Renewed, ...]
     left: tuple[DueRow, ...]
+    lists: int = 0
 
 
 class Rotate(Call, frozen=True):
@@ -1009,13 +1020,13 @@ class ExpiringRow(Row, frozen=True):
     renewed_by: str
 
 
-class FailedRow(Row, frozen=True):
-    """Something that was examined and is wrong, in the words of its error."""
+class MissingRow(Row, frozen=True):
+    """Something that must be there and is not; ``fix`` is the command or the act that makes it."""
 
     what: str
-    code: str
-    cause: str
-    advice: str
+    says: str
+    fix: str
+    clause: str = ""
 
 
 class Examined(Row, frozen=True):
@@ -1030,6 +1041,7 @@ class Examined(Row, frozen=True):
     audit_size: int
     restored_behind: tuple[dt.datetime, ...]
     failed: tuple[FailedRow, ...]
+    missing: tuple[MissingRow, ...] = ()
 
 
 class Examine(Call, frozen=True):

@@ -21,7 +21,7 @@ from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key, write_private
 from pki.edge.ledger import anchors, ceremonies, certificates
-from pki.edge.office import revoking
+from pki.edge.office import duties, revoking
 from pki.edge.office.anchors import our_issuers
 from pki.edge.office.authorities import BELOW, LINK, certify, export, keep
 from pki.edge.office.desk import OwnCertificate, sha256
@@ -62,6 +62,7 @@ async def take(desk: Desk, call: calls.ImportCeremony, who: str) -> calls.Ceremo
         raise ConflictError("ceremony.imported", "this result was imported before", "There is nothing to do.")
     reach("import.adopted")
     await _complete(desk, found, who)
+    await duties.serve(desk, who)
     reach("import.completed")
     return _told(desk, found, index)
 

@@ -121,13 +121,16 @@ class Desk:
             if own.holding.slot == slot and own.holding.state is KeyState.ACTIVE:
                 self.refuse_fallen(own)
                 return own
-        if not any(own.holding.slot == slot for own in self.own.values()) and slot in FOUNDED:
+        mine = [own for own in self.own.values() if own.holding.slot == slot]
+        if not mine and slot in FOUNDED:
             raise ConflictError(
                 "home.waiting",
                 "this home waits for certificates from its offline root",
                 "Import the ceremony's result: bollard ca ceremony import FOLDER --digest DIGEST.",
             )
-        raise NotFoundError("issuer.none", f"no key of this home is in use for {slot[:40]!r}", "See 'bollard ca list'.")
+        made = f"Make another: {self.maker_of(mine[-1])}." if mine and mine[-1].purpose in AUTHORITIES else ""
+        says = f"no key of this home is in use for {slot[:40]!r}"
+        raise NotFoundError("issuer.none", says, made or "See 'bollard ca list'.")
 
     def above(self, own: OwnCertificate) -> list[OwnCertificate]:
         """Return those of ours that a certificate of ours stands below, the nearest first."""

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.edge import calls, keys
 from pki.edge.keys import KeyKind, Padding, Store
-from pki.edge.office import anchors
+from pki.edge.office import anchors, duties
 from pki.edge.office.authorities import Wanted, certify
 from pki.errors import ConflictError, InputError
 from pki.hierarchy import HierarchyKind, Level, levels_of
@@ -49,6 +49,7 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
         signer = names[place - 1] if place else _signer(desk, level, above)
         made.append(await _make(desk, call if place == 0 else _defaults(call), name, level, signer, who))
     await desk.ledger.write(partial(anchors.announce, desk))
+    await duties.serve(desk, who)
     rows = {row.name: row for row in anchors.our_issuers(desk)}
     return calls.IssuersCreated(tuple(rows[name] for name in names), made[-1].audit_index)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from pki.errors import BollardError
     from pki.plan import Issuer
 
 LIVE_PER_SECOND: Final = 200.0  # answers signed for one asker alone, on average: about 5 % of a core
@@ -36,7 +37,7 @@ class Memory:
     """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
 
     ``issuers``, ``chains`` (in PEM) and ``fallen`` (the key whose certificate was revoked, or nothing) by key name are
-    good until one of our own certificates changes.
+    good until one of our own certificates changes. ``troubles`` is what parts of duties fail with at present.
     """
 
     shards: dict[bytes, int] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Memory:
     issuers: dict[str, Issuer] = field(default_factory=dict)
     chains: dict[str, str] = field(default_factory=dict)
     fallen: dict[str, str] = field(default_factory=dict)
+    troubles: dict[str, BollardError] = field(default_factory=dict)
     live: Budget = field(default_factory=Budget)
 
     def forget_own(self) -> None:

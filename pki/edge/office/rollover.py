@@ -17,6 +17,7 @@ from pki.certificate import common_names, is_self_issued, key_id, names_issuer
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import anchors, certificates, successions
+from pki.edge.office import duties
 from pki.edge.office.anchors import our_issuers
 from pki.edge.office.authorities import LINK, Wanted, certify, export
 from pki.edge.office.renewal import make_like
@@ -66,6 +67,7 @@ async def roll_over(desk: Desk, call: calls.RollOver, who: str) -> calls.RolledO
             await _link(desk, active, successor, who)
         done = await desk.ledger.write(partial(_prepared, desk, successor.name, who))
         export(desk)
+    await duties.serve(desk, who)
     link = _link_of(desk, successor)
     return calls.RolledOver(_issuer(desk, successor.name), _issuer(desk, link.name) if link else None, done)
 
