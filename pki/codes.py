@@ -77,6 +77,7 @@ CODES: Final[Mapping[str, str]] = {
     "health.early": "A certificate is valid only from a later day on: this host's clock is wrong.",
     "health.expired": "Something has expired, and whatever rests on it does not work.",
     "health.expiring": "More than half of a lifetime is over; above nine tenths it is critical.",
+    "health.missing": "Something that others rely on is not there: an authority in use, a list, a signer of answers.",
     "health.failed": "Something was examined and is broken; its own error follows.",
     "health.files": "Files of the home that others may read or write, or that belong to another user.",
     "health.lifetime": "The lifetime of something that ends was looked at; less than half of it is over.",
@@ -117,6 +118,8 @@ CODES: Final[Mapping[str, str]] = {
     # A certificate as it is examined, before the key comes near it
     "lint.algorithm_form": "The certificate names two different algorithms for its one signature.",
     "lint.alternative_name": "The certificate has an alternative name it must not have, or lacks the one it needs.",
+    "issuer.held": "The authority's certificate is on hold, so it signs nothing and nothing below it is trusted.",
+    "issuer.revoked": "The authority's certificate is revoked: it never signs again; the error says what does instead.",
     "issuer.state": "The authority cannot go from the state it is in to the one asked for.",
     "issuer.edition": "V2G has an edition of ISO 15118, 2 or 20, and nothing else has one.",
     "issuer.purpose": "This is no purpose of an authority; the error lists those there are.",

@@ -66,6 +66,16 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that must be there and is not: an authority in use, a list of revoked certificates."""
+
+    what: str
+    says: str
+    fix: str
+    clause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Loose:
     """A file or folder that others may read or write, or that belongs to somebody else."""
 
@@ -93,6 +103,7 @@ class Known:
     newest_entry: dt.datetime
     audit_size: int
     restored_behind: tuple[dt.datetime, ...] = ()
+    missing: tuple[Missing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,11 @@ def _failures(facts: Facts) -> Iterator[Symptom]:
         yield Symptom("health.failed", Weight.CRITICAL, failed.what, says, failed.advice)
     for what, why in facts.unseen:
         yield Symptom("health.unseen", Weight.WARNING, what, f"not looked at: {why}", "Put that right, then run again.")
+
+
+def _missing(facts: Facts) -> Iterator[Symptom]:
+    for each in facts.known.missing if facts.known else ():
+        yield Symptom("health.missing", Weight.CRITICAL, each.what, each.says, each.fix, each.clause)
 
 
 def _lifetimes(facts: Facts) -> Iterator[Symptom]:
@@ -256,6 +272,7 @@ def _upstream(facts: Facts) -> Iterator[Symptom]:
 
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _failures,
+    _missing,
     _lifetimes,
     _stations,
     _clock,

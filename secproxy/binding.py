@@ -85,6 +85,8 @@ def read_certificate(der: bytes, *above: bytes) -> ClientCertificate:
 def objection(certificate: ClientCertificate, station: Station | None, view: View, now: dt.datetime) -> Objection:
     """What speaks against this certificate for this station, the gravest first."""
     trust = view.trusts.get(certificate.issuer_key_id)
+    if fallen := view.fallen.get(certificate.issuer_key_id):  # RFC 5280 6.1.3
+        return f"cert.{fallen}", {"clause": "RFC 5280 6.1.3", "says": "the authority that issued it"}
     if trust is None:  # A00.FR.403
         return "cert.unknown_ca", {"issuer_key_id": certificate.issuer_key_id.hex()}
     owner = _other_owner(certificate, station, view)

@@ -7,7 +7,7 @@ at the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in U
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
@@ -254,12 +254,14 @@ class RevokeCertificate(Call, frozen=True):
     ``key_compromise`` now and was for another reason.
 
     ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...);
-    ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts.
+    ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts. An authority in use takes ``authority``
+    besides: nothing below it is trusted from then on.
     """
 
     Answer = Done
     serial: str
     reason: str = "unspecified"
+    authority: bool = False
 
 
 class ReleaseCertificate(Call, frozen=True):
@@ -315,10 +317,15 @@ class RemoveAnchor(Call, frozen=True):
     all_vendors: bool = False
 
 
+FALLEN: Final = frozenset({"revoked", "held"})
+"""How authorities stand that nobody may trust."""
+
+
 class IssuerRow(Row, frozen=True):
     """One of our own CAs. ``purpose`` is root, csms, station, ocsp, link, operator, manufacturer, v2g-root, v2g-sub1 or
     v2g-sub2, and ``above`` for one of others that only stands above one taken in; ``state`` one of
-    ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of ``pki.holding.Keeper``. A
+    ``pki.holding.KeyState``, of which one key in each ``slot`` is active, or ``revoked`` or ``held`` (``FALLEN``) where
+    its certificate is, or that of one above it: nobody may trust it; ``keeper`` one of ``pki.holding.Keeper``. A
     manufacturer's has a ``vendor``, one for V2G the ``edition`` of ISO 15118."""
 
     name: str
@@ -433,6 +440,15 @@ class ImportIssuer(Call, frozen=True):
 # -- status of certificates ----------------------------------------------------------------------------------------
 
 
+class FailedRow(Row, frozen=True):
+    """Something that was examined and is wrong, in the words of its error."""
+
+    what: str
+    code: str
+    cause: str
+    advice: str
+
+
 class CrlRow(Row, frozen=True):
     """The newest list of one shard of an issuer's. ``shard`` -1 is one list of all; ``url`` empty: served nowhere."""
 
@@ -446,9 +462,10 @@ class CrlRow(Row, frozen=True):
 
 
 class Crls(Row, frozen=True):
-    """Lists of revoked certificates, by issuer and shard."""
+    """Lists of revoked certificates, by issuer and shard; ``failed`` names the issuers that could not sign theirs."""
 
     crls: tuple[CrlRow, ...]
+    failed: tuple[FailedRow, ...] = ()
 
 
 class ListCrls(Call, frozen=True):
@@ -566,10 +583,11 @@ class Renewed(Row, frozen=True):
 
 
 class Rotated(Row, frozen=True):
-    """What was renewed, and what is still due."""
+    """What was renewed, and what is still due; ``lists`` counts the lists of revoked certificates that were signed."""
 
     renewed: tuple[Renewed, ...]
     left: tuple[DueRow, ...]
+    lists: int = 0
 
 
 class Rotate(Call, frozen=True):
@@ -1027,13 +1045,13 @@ class ExpiringRow(Row, frozen=True):
     renewed_by: str
 
 
-class FailedRow(Row, frozen=True):
-    """Something that was examined and is wrong, in the words of its error."""
+class MissingRow(Row, frozen=True):
+    """Something that must be there and is not; ``fix`` is the command or the act that makes it."""
 
     what: str
-    code: str
-    cause: str
-    advice: str
+    says: str
+    fix: str
+    clause: str = ""
 
 
 class Examined(Row, frozen=True):
@@ -1048,6 +1066,7 @@ class Examined(Row, frozen=True):
     audit_size: int
     restored_behind: tuple[dt.datetime, ...]
     failed: tuple[FailedRow, ...]
+    missing: tuple[MissingRow, ...] = ()
 
 
 class Examine(Call, frozen=True):

@@ -154,6 +154,20 @@ def own_peer() -> Peer:
     return Peer(os.getpid(), os.getuid())
 
 
+def bind(path: Path) -> socket.socket:
+    """Make a socket file for our own user alone, in the place of one that an earlier run left behind."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        with short_path(path) as short:
+            listening.bind(short)
+        path.chmod(0o600)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
 @contextlib.contextmanager
 def short_path(path: Path) -> Iterator[str]:
     """Lend a path to a socket that fits the kernel's 107 bytes however deep the home lies; good inside the block."""

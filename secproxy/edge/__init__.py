@@ -10,5 +10,5 @@ both. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (
 and ``claim_wire``; ``web`` serves firmware and enrolment through ``web_door``, where ``doorkeeper`` counts who is
 refused, and the status of certificates through ``status_listener``, all with ``patience`` for strangers; what the
 libraries below log of them is a line of ``log_lines`` at most.
-``examination`` gathers what the doctor judges.
+``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
 """

@@ -14,7 +14,7 @@ from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
-from pki.health import SOON, Csms, Expiring, Facts, Failed, Known
+from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing
 from pki.settings import parse_settings
 from secproxy.config import Config, Limits, parse_config
 from secproxy.edge.csms_tls import CsmsTls
@@ -97,4 +97,6 @@ def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[Known | Non
     expiring = (
         Expiring(each.kind, each.name, each.not_before, each.not_after, each.renewed_by) for each in told.expiring
     )
-    return Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind), []
+    missing = tuple(Missing(each.what, each.says, each.fix, each.clause) for each in told.missing)
+    found = Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind, missing)
+    return found, []

@@ -91,6 +91,19 @@ def release(row: calls.ReleaseRow) -> Release:
     )
 
 
+def trusted(
+    issuers: Iterable[calls.IssuerRow], anchors: Iterable[calls.AnchorRow]
+) -> tuple[tuple[calls.IssuerRow, ...], tuple[calls.AnchorRow, ...]]:
+    """Leave out our authorities that are revoked or on hold, and whatever else has the key of one of them."""
+    known = tuple(issuers)
+    fallen = _fallen(known)
+    return tuple(row for row in known if row.key_id not in fallen), tuple(r for r in anchors if r.key_id not in fallen)
+
+
+def _fallen(issuers: Iterable[calls.IssuerRow]) -> dict[bytes, str]:
+    return {row.key_id: row.state for row in issuers if row.state in calls.FALLEN and row.purpose != "link"}
+
+
 def _replace(view: View, snapshot: calls.Snapshot) -> frozenset[str]:
     before = frozenset(view.stations)
     view.organisation = snapshot.organisation
@@ -102,8 +115,11 @@ def _replace(view: View, snapshot: calls.Snapshot) -> frozenset[str]:
 
 
 def _trust(view: View, told: calls.Snapshot | calls.TrustChanged) -> None:
-    """Sort issuers and anchors by what they are trusted for; our own issuer wins where one key is both."""
-    issuers, anchors = told.issuers, told.anchors
+    """Sort issuers and anchors by what they are trusted for; our own issuer wins where one key is both, most of all
+    when it was revoked."""
+    issuers = tuple(told.issuers)
+    view.fallen = _fallen(issuers)
+    issuers, anchors = trusted(issuers, told.anchors)
     ours = (Trust(row.key_id, view.organisation, True, row.subject) for row in issuers if row.purpose == "station")
     others = (Trust(row.key_id, _organisation(row), False, row.subject) for row in anchors if row.purpose == "station")
     view.trusts = {trust.key_id: trust for trust in chain(others, ours)}

@@ -12,6 +12,7 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, cast
 
 import h11
@@ -35,6 +36,7 @@ from secproxy.edge.doorkeeper import Doorkeeper
 from secproxy.edge.journal import Journal
 from secproxy.edge.log_lines import LogLines
 from secproxy.edge.patience import HEAD_SECONDS, Patience
+from secproxy.edge.pulse import beating
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
 from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
@@ -76,7 +78,9 @@ async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, 
     socks = [_bind(status_address, "web.status_address")] if status_address else []
     line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
     status = status_application(line, _alarm)
-    with Journal(home.journal, "web") as journal:
+    async with AsyncExitStack() as stack:
+        journal = stack.enter_context(Journal(home.journal, "web"))
+        await stack.enter_async_context(beating(home.web_socket))
         door = _door(_application(home, line, journal, status, asks=asks), address)
         servers: list[QuietServer] = [door, *(status_server(status) for _ in socks)]
         tasks = [

@@ -270,8 +270,9 @@ def _signer(credentials: calls.Credentials) -> Signer | None:
 
 def _station_anchors(told: calls.Snapshot | calls.TrustChanged) -> list[x509.Certificate]:
     """What a station's certificate may end in: our issuers for stations and the anchors given for stations, no root."""
-    ours = [row.pem for row in told.issuers if row.purpose == "station"]
-    others = [row.pem for row in told.anchors if row.purpose == "station"]
+    issuers, anchors = reading.trusted(told.issuers, told.anchors)
+    ours = [row.pem for row in issuers if row.purpose == "station"]
+    others = [row.pem for row in anchors if row.purpose == "station"]
     return [x509.load_pem_x509_certificate(pem.encode()) for pem in ours + others]
 
 

@@ -195,6 +195,24 @@ def test_a_revocation_needs_a_name_and_a_reason_of_the_standard(bollard: Bollard
     assert bollard("cert", "revoke", *words).code == 2
 
 
+def test_an_authority_in_use_is_revoked_where_that_is_spelled_out(bollard: Bollard, csr: str) -> None:
+    """The refusal is the command to copy; then issuing says what is next, and the doctor that it is critical."""
+    rows = bollard("-o", "json", "cert", "list", "--purpose", "issuing").rows("certificates")
+    (serial,) = (str(row["serial"]) for row in rows if "Station CA" in str(row["subject"]))
+    refused = bollard("cert", "revoke", serial, "--reason", "ca_compromise")
+    assert refused.code == 7
+    assert f"bollard cert revoke {serial} --authority --reason ca_compromise" in refused.err
+
+    assert bollard("cert", "revoke", serial, "--authority", "--reason", "ca_compromise").code == 0
+    issuing = bollard("cert", "issue", "--station", "CP-1", "--csr", csr)
+    assert issuing.code == 7
+    assert "bollard ca rollover station, then bollard ca activate" in issuing.err
+    assert "revoked" in {row["state"] for row in bollard("-o", "json", "ca", "list").rows("issuers")}
+    told = bollard("-o", "json", "doctor")
+    assert told.code == 1
+    assert told.rows("symptoms")[0]["what"] == "authority for station"
+
+
 def test_nothing_is_issued_when_the_chain_could_not_be_written(bollard: Bollard, csr: str, tmp_path: Path) -> None:
     """A folder that is missing is found before the signature, not after."""
     assert issue(bollard, csr, "--out", str(tmp_path / "missing" / "chain.pem")).code == 4

@@ -158,3 +158,12 @@ def test_another_stations_certificate_is_named_with_its_owner() -> None:
     for claimed in (station(), None):
         cause, facts = objection(certificate("SN-CP-002"), claimed, view(station(), owner), NOON)
         assert (cause, facts) == ("cert.other_station", {"certificate_of": "CP-002"})
+
+
+@pytest.mark.parametrize("state", ["revoked", "held"])
+def test_below_an_authority_that_has_fallen_nothing_counts(state: str) -> None:
+    """However the ledger lists the certificate itself, and whoever else has the same key (RFC 5280 6.1.3)."""
+    known = station()
+    about = view(known)
+    about.fallen = {OURS: state}
+    assert objection(certificate(), known, about, NOON)[0] == f"cert.{state}"

@@ -50,6 +50,7 @@ class Held(msgspec.Struct, frozen=True):
     state: KeyState
     keeper: Keeper
     der: bytes
+    status: CertificateStatus = CertificateStatus.VALID
 
     @property
     def holding(self) -> Holding:
@@ -178,6 +179,18 @@ def by_serial(database: Database, serial: str) -> Identified:
     return found[0]
 
 
+def below(database: Database, issuer_key_id: bytes, serial: str) -> Identified | None:
+    """Return the certificate with this serial that the issuer with this key signed, if it is known here."""
+    found = store.rows(
+        database,
+        Identified,
+        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id FROM certificate"
+        " WHERE issuer_key_id = :key AND serial = :serial",
+        {"key": issuer_key_id, "serial": serial},
+    )
+    return found[0] if found else None
+
+
 def signed(database: Database, serial: str) -> Signed:
     """Return the one certificate with this serial, with its bytes."""
     number = by_serial(database, serial).id
@@ -232,6 +245,18 @@ def secc_id_holder(database: Database, secc_id: str, station: str, now: str) -> 
         {"from": f"CN={secc_id},", "to": f"CN={secc_id}-", "now": now, "station": station},
     ).fetchone()
     return str(found[0]) if found else ""
+
+
+def refuse_fallen(database: Database, name: str) -> None:
+    """Raise ``ConflictError("issuer.fallen")`` when the certificate of this key of ours is revoked or on hold."""
+    found = database.execute(
+        "SELECT status FROM own_key JOIN certificate ON certificate = certificate.id WHERE name = :name"
+        " AND status IN ('revoked', 'held')",
+        {"name": name},
+    ).fetchone()
+    if found is not None:
+        says = f"the certificate of {name!r} is {found[0]} since this was asked, so it signs nothing"
+        raise ConflictError("issuer.fallen", says, "Ask again: the answer says what is to be done.")
 
 
 def listed(
@@ -371,7 +396,7 @@ def held(database: Database) -> list[Held]:
     return store.rows(
         database,
         Held,
-        "SELECT name, slot, own_key.purpose AS purpose, state, keeper, der FROM own_key"
+        "SELECT name, slot, own_key.purpose AS purpose, state, keeper, der, status FROM own_key"
         " JOIN certificate ON certificate = certificate.id ORDER BY certificate",
     )
 

@@ -13,8 +13,8 @@
   authority of others.
 * ``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed.
 * ``rehearsal`` judges an act without doing it.
-* ``settling`` gives up what was intended and came to nothing, ``duties`` is what is done unasked; ``news`` tells
-  watchers what changed, ``memory`` is what may be forgotten.
+* ``settling`` gives up what was intended and came to nothing, ``duties`` is what is done unasked, ``troubles`` what
+  parts of it fail with; ``news`` tells watchers what changed, ``memory`` is what may be forgotten.
 
 ``inventory`` gathers what ends, ``rotation`` says what is due and has it renewed, ``renewal`` replaces our own leaf
 keys, ``succession`` lets go of stations' former certificates; ``rollover`` leads from an authority to the next, with

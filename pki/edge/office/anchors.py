@@ -91,7 +91,7 @@ def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
             name=own.name,
             purpose=own.purpose if ABOVE not in own.holding.slot else "above",
             slot=own.holding.slot,
-            state=own.holding.state.value,
+            state=desk.standing(own),
             subject=own.certificate.subject.rfc4514_string(),
             not_after=own.certificate.not_valid_after_utc,
             key_id=key_id(own.certificate),

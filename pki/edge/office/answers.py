@@ -24,6 +24,7 @@ from pki.edge.ledger import answers
 from pki.edge.office.services import below_the_root
 from pki.edge.office.settling import give_up
 from pki.edge.office.signers import signer_of
+from pki.edge.office.troubles import alone
 from pki.errors import InputError
 from pki.names import CertificateSerial
 from pki.revocation import is_half_spent
@@ -89,7 +90,8 @@ async def presign(desk: Desk) -> int:
     for issuer in below_the_root(desk):
         signer = signer_of(desk, issuer)
         if signer is not None:
-            signed += await _presign(desk, issuer, signer, SIGNED - signed)
+            work = _presign(desk, issuer, signer, SIGNED - signed)
+            signed += await alone(desk, f"OCSP answers of {issuer.name}", work) or 0
     return signed
 
 

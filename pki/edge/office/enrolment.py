@@ -206,5 +206,6 @@ async def _refuse_often(desk: Desk, identity: str) -> None:
 
 def _authorities(desk: Desk, purpose: str) -> list[x509.Certificate]:
     """Ours of one purpose that are trusted, the one in use first."""
-    held = [own for own in desk.own.values() if own.purpose == purpose and own.holding.state is not KeyState.RETIRED]
+    mine = [own for own in desk.own.values() if own.purpose == purpose and own.holding.state is not KeyState.RETIRED]
+    held = [own for own in mine if desk.fallen(own) is None]
     return [own.certificate for own in sorted(held, key=lambda own: own.holding.state is not KeyState.ACTIVE)]

@@ -213,7 +213,7 @@ def _refuse_blank(database: Database) -> None:
 def _own(database: Database) -> list[OwnCertificate]:
     try:
         return [
-            OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der))
+            OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der), held.status)
             for held in certificates.held(database)
         ]
     except (ValueError, msgspec.MsgspecError):

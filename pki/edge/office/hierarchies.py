@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.edge import calls, keys
 from pki.edge.keys import KeyKind, Padding, Store
-from pki.edge.office import anchors
+from pki.edge.office import anchors, duties
 from pki.edge.office.authorities import Wanted, certify
 from pki.edge.office.issuing import told
 from pki.errors import BollardError, ConflictError, InputError
@@ -50,6 +50,7 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
         signer = names[place - 1] if place else _signer(desk, level, above)
         made.append(await _make(desk, call if place == 0 else _defaults(call), name, level, signer, who))
     await desk.ledger.write(partial(anchors.announce, desk))
+    await duties.serve(desk, who)
     rows = {row.name: row for row in anchors.our_issuers(desk)}
     noticed = tuple(dict.fromkeys(each for sealed in made for each in sealed.findings))
     return calls.IssuersCreated(tuple(rows[name] for name in names), made[-1].audit_index, told(noticed))
@@ -86,7 +87,8 @@ def refuse_name(desk: Desk, name: str) -> None:
 
 def waiting_state(desk: Desk, slot: str) -> KeyState:
     """Say how a newcomer to a slot begins: in use where nobody is, else as the next one."""
-    taken = any(own.holding.slot == slot and own.holding.state is KeyState.ACTIVE for own in desk.own.values())
+    active = (own for own in desk.own.values() if own.holding.slot == slot and own.holding.state is KeyState.ACTIVE)
+    taken = any(desk.fallen(own) is None for own in active)
     return KeyState.NEXT if taken else KeyState.ACTIVE
 
 
@@ -119,6 +121,7 @@ def _signer(desk: Desk, level: Level, above: OwnCertificate | None) -> str:
     if signer.holding.keeper is Keeper.ELSEWHERE:
         says = f"the key of {signer.name!r} is not kept here, so it signs nothing here"
         raise ConflictError("issuer.elsewhere", says, "Let whoever keeps it sign, then 'bollard ca import' the result.")
+    desk.refuse_fallen(signer)
     return signer.name
 
 

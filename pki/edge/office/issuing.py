@@ -135,6 +135,8 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
         _refuse_disabled(stations.plain(tx.database, order.station))
     if order.asked:
         refuse_taken(tx.database, order)
+    if order.plan.issuer is not None:
+        certificates.refuse_fallen(tx.database, order.plan.issuer.name)
     if order.with_it:
         order.with_it(tx)
     number = certificates.intend(tx.database, row, tbs)

@@ -21,7 +21,7 @@ import uvicorn
 from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.server import ServerState
 
-from pki.edge import calls
+from pki.edge import calls, surroundings
 from secproxy.edge import web
 from tests.certs import Party
 from tests.pki.firmware.makers import Signed, make_root, make_signer
@@ -327,3 +327,16 @@ def test_new_certificates_that_are_unsound_leave_the_former_presented(home: Home
             context.verify_mode = ssl.CERT_NONE
             with web.handshake(context) as tls:
                 assert tls.getpeercert(binary_form=True) == given.certificate.public_bytes(Encoding.DER)
+
+
+def test_a_web_process_that_was_stopped_is_seen(tmp_path: Path) -> None:
+    """The kernel still takes connections for it; the doctor waits for an answer."""
+    home = make_home(tmp_path)
+    with running_authority(home), running_web(home) as running:
+        assert dict(surroundings.see_processes(home))["web"] is True
+        running.process.send_signal(signal.SIGSTOP)
+        try:
+            assert dict(surroundings.see_processes(home))["web"] is False
+        finally:
+            running.process.send_signal(signal.SIGCONT)
+    assert dict(surroundings.see_processes(home))["web"] is None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from pki.edge import calls
@@ -102,6 +102,29 @@ def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation
                     with pytest.raises(ConnectionClosed):
                         await socket.recv()
             with pytest.raises(InvalidStatus):
+                await dial(port, context)
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_an_authority_that_is_revoked_takes_its_stations_with_it(tmp_path: Path) -> None:
+    """Live sessions within a second, and no new one begins; nothing of the station's own changed."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            rows = (await authority.ask(calls.ListCertificates(purpose="issuing"), calls.Certificates)).certificates
+            (serial,) = (row.serial for row in rows if "Station CA" in row.subject)
+            async with dial(port, context) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+                await authority.ask(calls.RevokeCertificate(serial, "ca_compromise", True), calls.Done)
+                async with asyncio.timeout(1):
+                    with pytest.raises(ConnectionClosed):
+                        await socket.recv()
+            with pytest.raises((InvalidHandshake, OSError)):
                 await dial(port, context)
 
     with running_authority(home):
