@@ -6,6 +6,7 @@
 * Each act runs in a savepoint of its own: one that fails is undone alone, the others go on.
 * Nobody hears of an act before its transaction is on the disk. What an act left in ``after`` (news for watchers) runs
   on the event loop in the order of the commits, and before the act's own answer.
+* A ledger that was taken away, or replaced, while it is open takes no more acts: they would be lost with the process.
 * When the transaction as a whole is lost (disk full, failed commit), every act in it fails; none was done.
 """
 
@@ -49,6 +50,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._path = path
         self._writer = store.open_writer(path)
+        self._file = store.identify(path)
         self._reader = store.open_reader(path)
         self._near = store.open_reader(path)
         self._waiting: deque[_Act] = deque()
@@ -64,6 +66,8 @@ class GroupCommit:
         """
         if self._closed:
             raise BollardError("ledger.closed", "the authority is stopping", "Start it again, then repeat this.")
+        if store.identify(self._path) != self._file:  # what is written to a file without a name is gone with us
+            raise store.missing("ledger.db is another file than the one that was opened")
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append(_Pending(act, future, long=long))
         if self._flushing is None or self._flushing.done():

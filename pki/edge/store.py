@@ -107,6 +107,12 @@ def damaged(why: str) -> BollardError:
     )
 
 
+def identify(path: Path) -> tuple[int, int]:
+    """Return which file the ledger is, whatever its name: device and number. ``BollardError("ledger.missing")``."""
+    found = _look_at(path)
+    return found.st_dev, found.st_ino
+
+
 def missing(why: str) -> BollardError:
     """Say that the home's ledger is gone, whatever lies in its place."""
     return BollardError(
@@ -124,7 +130,7 @@ def _forbidden() -> ForbiddenError:
     )
 
 
-def _look_at(path: Path) -> None:
+def _look_at(path: Path) -> os.stat_result:
     """Refuse what is no ledger before SQLite makes one of it."""
     try:
         found = path.stat()
@@ -136,6 +142,7 @@ def _look_at(path: Path) -> None:
         raise damaged("it is no file")
     if not found.st_size:
         raise missing("ledger.db is empty")
+    return found
 
 
 def _is_full(path: Path) -> bool:

@@ -191,6 +191,26 @@ def test_a_write_that_fails_where_there_is_no_room_is_a_full_disk(
         assert play(tmp_path, story) == (code, ["b"])
 
 
+@pytest.mark.parametrize("replaced", [False, True], ids=["taken away", "replaced"])
+def test_a_ledger_that_is_not_in_its_place_any_more_takes_no_acts(tmp_path: Path, replaced: bool) -> None:
+    """What is written to a file without a name would be lost when the process ends."""
+    aside = tmp_path / "aside"
+
+    async def story(ledger: GroupCommit) -> tuple[str, list[str]]:
+        await ledger.write(partial(mark, "a"))
+        (tmp_path / "ledger.db").rename(aside)
+        if replaced:
+            (tmp_path / "ledger.db").write_bytes(b"another")
+        with pytest.raises(BollardError) as refused:
+            await ledger.write(partial(mark, "b"))
+        (tmp_path / "ledger.db").unlink(missing_ok=True)
+        aside.rename(tmp_path / "ledger.db")
+        await ledger.write(partial(mark, "c"))
+        return refused.value.code, await ledger.read(marks)
+
+    assert play(tmp_path, story) == ("ledger.missing", ["a", "c"])
+
+
 def test_one_who_no_longer_waits_disturbs_nobody(tmp_path: Path) -> None:
     """A peer that hung up: its act is done all the same, and the others are answered."""
 
