@@ -172,7 +172,8 @@ async def _by_certificate(desk: Desk, chain: tuple[bytes, ...]) -> Asker:
         shown = [read_certificate(der) for der in chain]
     except InputError as problem:
         raise refused_holder(problem.cause) from None
-    trusted = [row.pem for row in await desk.ledger.read(anchors.every) if row.purpose == "station"]
+    rows = [row for row in await desk.ledger.read(anchors.every) if row.key_id not in desk.fallen_keys()]
+    trusted = [row.pem for row in rows if row.purpose == "station"]
     others = [certificate for pem in trusted for certificate in read_certificates(pem)]
     holder = judge_holder(shown, _authorities(desk, "station"), others, clock.now())
     row = await desk.ledger.read(partial(stations.by_serial, serial=holder.common_name))
