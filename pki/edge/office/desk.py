@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pki.certificate import is_self_issued, names_issuer, to_pem
+from pki.certificate import is_self_issued, key_id, names_issuer, to_pem
 from pki.checkpoint import sign_checkpoint
 from pki.edge import calls, clock
 from pki.edge.ledger import audit as log
@@ -151,6 +151,11 @@ class Desk:
             found = next((each for each in (own, *self.above(own)) if each.is_fallen), None)
             self.memory.fallen[own.name] = found.name if found else ""
         return self.own.get(self.memory.fallen[own.name])
+
+    def fallen_keys(self) -> frozenset[bytes]:
+        """Return the key ids of our authorities that have fallen: nobody is trusted by such a key, whoever gave it."""
+        mine = (own for own in self.own.values() if own.purpose in AUTHORITIES)
+        return frozenset(key_id(own.certificate) for own in mine if self.fallen(own))
 
     def standing(self, own: OwnCertificate) -> str:
         """Say how a key of ours stands: its state, or ``revoked`` or ``held``, which outweigh that."""

@@ -11,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.certificate import to_pem
 from pki.edge import calls
 from pki.edge.office import enrolment
 from pki.errors import BollardError, ForbiddenError, RefusedError
@@ -243,6 +244,23 @@ def test_what_the_ledger_does_not_list_as_valid_renews_nothing(home: Home) -> No
         return [*codes, (await refusal(desk, asked)).code]
 
     assert at_the_desk(home, story) == ["est.certificate"] * 3
+
+
+@pytest.mark.parametrize("trusted_besides", [False, True])
+def test_below_an_authority_that_was_revoked_nobody_renews(home: Home, trusted_besides: bool) -> None:
+    """Not as somebody else's either, though its certificate was given as an anchor for stations."""
+
+    async def story(desk: Desk) -> str:
+        first = await enrolled(desk, by_token(await token_of(desk), body()))
+        mine = desk.office._desk
+        if trusted_besides:
+            await desk.ask(calls.AddAnchor(to_pem([mine.mine("station").certificate]), "station"), calls.Done)
+        await desk.ask(calls.RevokeCertificate(mine.mine("station").serial, "ca_compromise", True), calls.Done)
+        await desk.ask(calls.RollOver("station"), calls.RolledOver)
+        await desk.ask(calls.ActivateIssuer("station-2"), calls.Activated)
+        return (await refusal(desk, by_certificate(first, csr=body(), renewal=not trusted_besides))).code
+
+    assert at_the_desk(home, story) == "est.certificate"
 
 
 def test_a_renewal_keeps_the_subject_and_takes_no_token(home: Home) -> None:
