@@ -234,7 +234,7 @@ def test_a_home_with_a_wrong_profile_answers_nothing_else(bollard: Bollard, home
     told = bollard("ca", "list")
 
     assert told.code == 2
-    assert "mine.toml: purpose is missing" in told.err
+    assert "mine.toml: line 1: purpose is missing" in told.err
 
 
 def test_an_authority_is_followed_by_its_successor(bollard: Bollard) -> None:

@@ -18,7 +18,7 @@ from pki.lint import Approved, approve, lint_certificate
 from pki.names import Organisation
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.profile import CertificateProfile, CertificatePurpose
-from pki.profile_rules import CHAIN_LENGTH_MOST
+from pki.profile_keys import CHAIN_LENGTH_MOST
 from tests.pki.papers import (
     NOW,
     ORGANISATION,
