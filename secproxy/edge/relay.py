@@ -251,7 +251,8 @@ class Link:
         """
         if not self._orphaned and self._ended is not None:
             self._orphaned = True
-            self.station.pause()
+            self._watch_full(Side.CSMS, full=False)
+            self._rest()
             self._loop.call_later(self._world.grace(), self._let_go, farewell)
 
     def _let_go(self, farewell: bytes) -> None:
@@ -300,13 +301,17 @@ class Link:
         """While the CSMS does not read, the station is not read, and no time runs against it."""
         self._watch_full(Side.CSMS, full=blocked)
         if blocked:
-            self.station.pause()
-            if self._partial is not None:
-                self._partial.cancel()
-                self._partial = None
+            self._rest()
         elif not self._orphaned:
             self.station.resume()
             self._watch_partial(progress=False)
+
+    def _rest(self) -> None:
+        """Do not read the station, and hold no time against it."""
+        self.station.pause()
+        if self._partial is not None:
+            self._partial.cancel()
+            self._partial = None
 
     def _watch_full(self, reader: Side, *, full: bool = True) -> None:
         """Once all that may wait for a reader does, it has a while to read it."""

@@ -26,21 +26,28 @@ async def hand_out(desk: Desk) -> tuple[str, tuple[str, ...]]:
     if not _held(desk):
         await _make(desk)
     held = _held(desk)
-    return in_clear(desk.keys.key(rules.signing(held, clock.now()))), tuple(_public(desk, name) for name in held)
+    signer = rules.signing(held, clock.now())
+    if desk.memory.asserting is None:
+        desk.memory.asserting = signer, clock.now()
+    return in_clear(desk.keys.key(signer)), tuple(_public(desk, name) for name in held)
 
 
 async def tend(desk: Desk) -> None:
-    """Make a key when one is due, tell workers whenever another is to sign, drop those that are spent."""
-    if rules.is_due(_held(desk), clock.now()):
+    """Make a key when one is due, drop those that are spent, and tell of every change of what is signed with or kept.
+
+    Of the first key there is nobody is told: whoever asked before has none, and asks again.
+    """
+    before, told = _held(desk), desk.memory.asserting
+    if rules.is_due(before, clock.now()):
         await _make(desk)
-    held, moment = _held(desk), clock.now()
-    signer = rules.signing(held, moment)
-    if desk.memory.asserting is None or desk.memory.asserting[0] != signer:
-        desk.memory.asserting = signer, moment
-        desk.board.publish(calls.CredentialsChanged())
-    for name in rules.spent(held, *desk.memory.asserting, moment):
+    signer = rules.signing(_held(desk), clock.now())
+    if told is None or told[0] != signer:
+        desk.memory.asserting = signer, clock.now()
+    for name in rules.spent(_held(desk), *(desk.memory.asserting or (signer, clock.now())), clock.now()):
         await desk.ledger.write(partial(_record, desk, "assertion.key_dropped", name))
         desk.keys.discard(name)
+    if before and (before != _held(desk) or (told is not None and told[0] != signer)):
+        desk.board.publish(calls.CredentialsChanged())
 
 
 async def _make(desk: Desk) -> None:
@@ -51,7 +58,6 @@ async def _make(desk: Desk) -> None:
 
 def _record(desk: Desk, act: str, name: str, tx: Tx) -> None:
     desk.record(tx, act, SELF, {"name": name})
-    tx.after.append(partial(desk.board.publish, calls.CredentialsChanged()))
 
 
 def _held(desk: Desk) -> list[str]:

@@ -428,6 +428,27 @@ def test_attack_39_stations_of_a_csms_that_dies_are_let_go_one_after_the_other(
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("blocked", [True, False])
+def test_attack_39_nothing_is_held_against_a_station_whose_turn_has_not_come(tmp_path: Path, blocked: bool) -> None:
+    """Row 39: half a frame that was on its way when the CSMS died is no fault of the station's, nor its slow reader."""
+
+    async def story() -> None:
+        limits = Limits(partial_frame_seconds=0.2, slow_reader_seconds=0.2)
+        async with talk(tmp_path, limits) as (client, server, _, at):
+            [link] = at.links.all()
+            at.around.graces = [0.6]
+            link._from_station(encode(TEXT, b'[3,"1",{}]', MASK)[:5])
+            if blocked:
+                link._csms_blocked(True)
+            server.transport.abort()
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert client.close_code == 1001
+            assert at.around.notes.empty()
+
+    asyncio.run(story())
+
+
 def test_a_csms_that_quarrels_with_one_station_is_heard_at_once(tmp_path: Path) -> None:
     """Any other close code is about this connection, and waits for nobody's turn."""
 

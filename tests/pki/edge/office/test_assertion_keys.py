@@ -71,25 +71,30 @@ def test_a_key_is_replaced_while_both_are_published(tmp_path: Path, monkeypatch:
     async def story(desk: Desk) -> None:
         mine = desk.office._desk
         at(monkeypatch, dt.timedelta(0))
+        news: list[calls.News] = []
+        monkeypatch.setattr(type(mine.board), "publish", lambda _, told: news.append(told))
         first = await fetched(desk)
-        await assertion_keys.tend(mine)
-        for later, signs, published in (
-            (LIFE - dt.timedelta(seconds=1), "old", 1),
-            (LIFE, "old", 2),
-            (LIFE + AHEAD - dt.timedelta(seconds=1), "old", 2),
-            (LIFE + AHEAD, "new", 2),
-            (LIFE + AHEAD + AFTER - dt.timedelta(seconds=1), "new", 2),
-            (LIFE + AHEAD + AFTER, "new", 1),
+        for later, told, signs, published in (
+            (dt.timedelta(0), False, "old", 1),
+            (LIFE - dt.timedelta(seconds=1), False, "old", 1),
+            (LIFE, True, "old", 2),
+            (LIFE + AHEAD - dt.timedelta(seconds=1), False, "old", 2),
+            (LIFE + AHEAD, True, "new", 2),
+            (LIFE + AHEAD + AFTER - dt.timedelta(seconds=1), False, "new", 2),
+            (LIFE + AHEAD + AFTER, True, "new", 1),
         ):
             at(monkeypatch, later)
+            news.clear()
+            await fetched(desk)  # somebody asks before the authority looked: all others are told nevertheless
             await assertion_keys.tend(mine)
             now = await fetched(desk)
+            assert news == [calls.CredentialsChanged()] * told
             assert ("old" if now.assertion_key == first.assertion_key else "new") == signs
             assert len(now.assertion_public) == published
             assert raw(now.assertion_key) in map(raw, now.assertion_public)
-        told = " ".join(row.entry for row in (await desk.ask(calls.ListAudit(limit=1000), calls.AuditRows)).rows)
-        assert told.count('"assertion.key_made"') == 2
-        assert told.count('"assertion.key_dropped"') == 1
+        acts = " ".join(row.entry for row in (await desk.ask(calls.ListAudit(limit=1000), calls.AuditRows)).rows)
+        assert acts.count('"assertion.key_made"') == 2
+        assert acts.count('"assertion.key_dropped"') == 1
 
     at_the_desk(make_home(tmp_path), story)
 
