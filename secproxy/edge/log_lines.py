@@ -6,6 +6,7 @@ the kind of exception and where it was raised, and nothing of what was in it: th
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
 import time
@@ -33,6 +34,8 @@ class LogLines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Say it, or count it."""
         kind = _kind(record)
+        if not kind:
+            return
         if kind not in self._told and len(self._told) >= KINDS_MOST:
             kind = "others"
         now = self._clock()
@@ -42,13 +45,16 @@ class LogLines(logging.Handler):
         self._told[kind] = now
         more = self._counted.pop(kind, 0)
         also = f" ({more} more like it before)" if more else ""
-        print(f"{self._process}: unexpected: {kind}{also}; please report it", file=sys.stderr, flush=True)
+        print(f"{self._process}: unexpected: {kind}{also}", file=sys.stderr, flush=True)
 
 
 def _kind(record: logging.LogRecord) -> str:
     problem = record.exc_info[1] if record.exc_info else None
-    if problem is None:
-        return f"{record.name} in {Path(record.pathname).name}:{record.lineno}"
+    if isinstance(problem, asyncio.CancelledError):
+        return ""  # this process ends, and with it what was under way
+    if problem is None:  # the words before they are filled in are the library's own
+        where = f" in {Path(record.pathname).name}:{record.lineno}"
+        return f"{record.name} says {record.msg!r}" if record.args else f"{record.name} warns{where}"
     frames = traceback.extract_tb(problem.__traceback__, limit=-1)
     where = f" in {Path(frames[0].filename).name}:{frames[0].lineno}" if frames else ""
     return f"{record.name} met {type(problem).__name__}{where}"

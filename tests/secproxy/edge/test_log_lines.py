@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,15 @@ def test_another_fault_is_another_line(log: logging.Logger, capsys: pytest.Captu
     said = capsys.readouterr().err
 
     assert said.count("\n") == 3
-    assert "stranger" not in said
+    assert "a.library says '%s was sent'" in said
+    assert "what a stranger" not in said
+
+
+def test_what_ends_with_the_process_is_no_fault(log: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
+    """A download that is cut off at the end is told by its own record."""
+    log.error("Exception", exc_info=asyncio.CancelledError())
+
+    assert capsys.readouterr().err == ""
 
 
 def test_kinds_are_bounded(log: logging.Logger, capsys: pytest.CaptureFixture[str]) -> None:
