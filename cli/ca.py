@@ -8,7 +8,7 @@ import click
 
 from cli.asked import Asked, one, pass_asked
 from cli.ceremony import ceremony
-from cli.files import existing, free_to_write, read_secret, read_text, write_out
+from cli.files import existing, free_to_write, read_paper, read_secret, read_text, write_out
 from cli.render import Output, Plain, note, row_of, to_span, write
 from cli.words import HIERARCHY, IMPORTED, PADDING, PURPOSE
 from pki.edge import calls
@@ -105,8 +105,8 @@ def import_(
 
     For one that is here without its key, the same again with --key brings it."""
     call = calls.ImportIssuer(
-        pem=read_text(file),
-        chain=read_text(chain) if chain is not None else "",
+        pem=read_paper(file),
+        chain=read_paper(chain) if chain is not None else "",
         private_key=read_text(key) if key is not None else "",
         password=read_secret(password_file, KEY_PASSWORD) if key is not None else "",
         **words,
@@ -122,7 +122,7 @@ def profiles(asked: Asked, check: str | None) -> None:
     """List the certificate profiles: those that ship, and this home's own in policies/certificates."""
     from pki.edge.policies import PolicyFile, certificate_policies
 
-    if check:
+    if check is not None:
         path = existing(check)
         return asked.record(_profile(PolicyFile(path.stem, path, shipped=False)))
     own = asked.home_path / "policies"
@@ -144,7 +144,7 @@ def trust_add(asked: Asked, file: str, purpose: str, vendor: str) -> None:
     """Trust a certificate of somebody else's."""
     from pki.certificate import read_certificates
 
-    pem = read_text(file)
+    pem = read_paper(file)
     read_certificates(pem)
     asked.done(asked.change(calls.AddAnchor(pem, purpose, vendor), calls.Done).audit_index)
 

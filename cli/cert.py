@@ -9,7 +9,7 @@ import click
 
 from cli.asked import Asked, one, pass_asked
 from cli.enrolment import approve, deny, pending
-from cli.files import free_to_write, read_text, write_out
+from cli.files import free_to_write, read_paper, write_out
 from cli.lint import lint
 from cli.reissue import reissue
 from cli.render import Output, note, row_of, write
@@ -57,7 +57,7 @@ for command in (pending, approve, deny):
 
 @cert.command()
 @click.option("--station", type=IDENTITY, help="Identity of the station it is for.")
-@click.option("--csr", required=True, help="File with the PEM request; - reads the input.")
+@click.option("--csr", required=True, help="File with the request, PEM or DER; - reads the input.")
 @click.option(
     "--certificate-profile", "profile", default="station", help="What it is to be; see 'bollard ca profiles'."
 )
@@ -88,7 +88,7 @@ def issue(
 
 @cert.command()
 @click.option("--station", type=IDENTITY, required=True, help="Identity of the station it is for.")
-@click.option("--csr", required=True, help="File with the station's new PEM request; - reads the input.")
+@click.option("--csr", required=True, help="File with the station's new request, PEM or DER; - reads the input.")
 @click.option(
     "--days", type=click.IntRange(1, 36500), help="Days it is valid; the certificate profile says how many else."
 )
@@ -107,7 +107,7 @@ def _request(csr: str) -> str:
     """Read a request, so that a wrong file is told before anything is asked."""
     from pki.request import read_request
 
-    text = read_text(csr)
+    text = read_paper(csr, "CERTIFICATE REQUEST")
     read_request(text)
     return text
 
@@ -121,11 +121,18 @@ def _issue(asked: Asked, call: calls.IssueCertificate, out: str | None, *, super
         former = _valid_of(asked, StationIdentity.parse(call.station))
         gone = [each for each in former if each != issued.certificate.serial]
         _revoke_each(asked, [calls.RevokeCertificate(each, SUPERSEDED) for each in gone])
-    if path:
-        write_out(path, issued.chain, replace=asked.yes)
-    elif asked.output is Output.TABLE:
-        write(issued.chain)
-    _tell_issued(asked, issued)
+    try:
+        if path:
+            write_out(path, issued.chain, replace=asked.yes)
+        elif asked.output is Output.TABLE:
+            write(issued.chain)
+        _tell_issued(asked, issued)
+    except BrokenPipeError:
+        raise
+    except OSError as problem:
+        serial = issued.certificate.serial
+        says = f"the certificate {serial} is issued and valid, but was not written: {problem.strerror}"
+        raise PartialError("issue.unwritten", says, f"'bollard cert show {serial} --pem' prints it.") from problem
 
 
 @cert.command("list")

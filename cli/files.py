@@ -1,7 +1,8 @@
 """Files that people hand over: read whole when small, refused when too large, ``-`` standing for the input.
 
-Rules: a size limit stands before every read, a text with nothing in it is refused (to whoever takes it, it would look
-as if none had been given), and nothing is written over a file without ``--yes``.
+Rules: a size limit stands before every read, and a limit of time where a pipe is read; a text with nothing in it is
+refused (to whoever takes it, it would look as if none had been given); nothing is written over a file without
+``--yes``. What is there and cannot be read is called what it is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ import base64
 import binascii
 import os
 import re
+import select
+import stat
 import sys
+import textwrap
+import time
 from pathlib import Path
 from typing import Final
 
@@ -18,13 +23,22 @@ from pki.errors import ConflictError, ForbiddenError, InputError, NotFoundError
 
 TEXT_BYTES: Final = 64 * 1024  # a CSR or a certificate chain; OCPP's own limit for a chain is 10,000 characters
 LIST_BYTES: Final = 16 * 1024 * 1024  # a list of stations: about 200,000 rows
+PIPE_SECONDS: Final = 30.0  # for a pipe to be filled and closed by the command at its other end
+_BLOCK: Final = 64 * 1024  # bytes; what a pipe holds at once
+_SEQUENCE: Final = b"\x30"  # how every certificate and request in DER begins (X.690 8.9)
 _BASE64: Final = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*")
 
 
 def read_bytes(name: str, limit: int = TEXT_BYTES) -> bytes:
-    """Read a file, or the input when ``name`` is ``-``; ``InputError("file.too_large")`` past ``limit`` bytes."""
+    """Read a file or a pipe, or the input when ``name`` is ``-``. Past ``limit`` bytes:
+    ``InputError("file.too_large")``.
+
+    A pipe that is not filled in time: ``InputError("file.silent")``; a folder, a device: ``InputError("file.kind")``.
+    """
     if name == "-":
         content = sys.stdin.buffer.read(limit + 1)
+    elif stat.S_ISFIFO(_mode(name)):
+        content = _read_pipe(name, limit + 1)
     else:
         with existing(name).open("rb") as file:
             content = file.read(limit + 1)
@@ -37,13 +51,26 @@ def read_bytes(name: str, limit: int = TEXT_BYTES) -> bytes:
 
 def read_text(name: str, limit: int = TEXT_BYTES) -> str:
     """Read a text file; ``InputError("file.not_text")`` when it is none, ``file.empty`` when there is none."""
+    return _as_text(name, read_bytes(name, limit))
+
+
+def read_paper(name: str, label: str = "CERTIFICATE") -> str:
+    """Read a certificate in PEM, or a request by its label; one in DER is written in PEM."""
+    content = read_bytes(name)
+    if not content.startswith(_SEQUENCE):
+        return _as_text(name, content)
+    lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64))
+    return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n"
+
+
+def _as_text(name: str, content: bytes) -> str:
     try:
-        text = read_bytes(name, limit).decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        says = f"{name[:200]!r} is no text file"
-        raise InputError(
-            "file.not_text", says, "Give it in PEM: 'openssl x509 -inform der' turns DER into PEM."
-        ) from None
+        advice = (
+            "Give it in PEM: 'openssl pkey -inform der' turns a key into PEM, 'x509' a certificate, 'req' a request."
+        )
+        raise InputError("file.not_text", f"{name[:200]!r} is no text file", advice) from None
     if not text.strip():  # to take it for an option left out would turn its meaning
         raise _empty(name)
     return text
@@ -90,11 +117,39 @@ def _empty(name: str) -> InputError:
 
 
 def existing(name: str) -> Path:
-    """Find a file that must be there."""
-    path = Path(name)
-    if not path.is_file():
-        raise NotFoundError("file.missing", f"there is no file {name[:200]!r}", "Check the path.")
-    return path
+    """Find a plain file that must be there. Anything else of that name: ``InputError("file.kind")``."""
+    mode = _mode(name)
+    if not stat.S_ISREG(mode):
+        kinds = ((stat.S_ISDIR, "folder"), (stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
+        kind = next((word for test, word in kinds if test(mode)), "device")
+        raise InputError("file.kind", f"{name[:200]!r} is a {kind}, not a file", "Name a file; '-' reads the input.")
+    return Path(name)
+
+
+def _mode(name: str) -> int:
+    try:
+        return Path(name).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotFoundError("file.missing", f"there is no file {name[:200]!r}", "Check the path.") from None
+
+
+def _read_pipe(name: str, most: int) -> bytes:
+    """Read a pipe to its end, at most so many bytes of it; nobody waits for ever for one that nobody fills."""
+    handle, content = os.open(name, os.O_RDONLY | os.O_NONBLOCK), b""
+    filled, ends = select.poll(), time.monotonic() + PIPE_SECONDS
+    filled.register(handle, select.POLLIN)
+    try:
+        while len(content) < most:
+            if not filled.poll(max(0, ends - time.monotonic()) * 1000):
+                says = f"the pipe {name[:200]!r} was not filled and closed within {PIPE_SECONDS:g} seconds"
+                raise InputError("file.silent", says, "See whether the command at its other end runs.")
+            block = os.read(handle, min(_BLOCK, most - len(content)))
+            if not block:
+                break
+            content += block
+    finally:
+        os.close(handle)
+    return content
 
 
 def free_to_write(name: str, *, replace: bool) -> Path:

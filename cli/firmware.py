@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 import click
 
 from cli.asked import Asked, pass_asked
-from cli.files import existing, read_signature, read_text
+from cli.files import existing, read_paper, read_signature
 from cli.render import note, row_of
 from pki.edge import calls
 from pki.edge.vault import IMAGE_BYTES_MOST
@@ -39,7 +39,7 @@ def firmware() -> None:
 @click.option("--model", required=True, help="Model of the stations it is for.")
 @click.option("--version", required=True, help="Version of the image.")
 @click.option("--signature", required=True, help="File with the signature, raw or in base64.")
-@click.option("--certificate", required=True, help="File with the signing certificate in PEM.")
+@click.option("--certificate", required=True, help="File with the signing certificate, PEM or DER.")
 @click.option("--policy", default="standard", help="Firmware policy to judge it by.")
 @pass_asked
 def import_(
@@ -47,7 +47,7 @@ def import_(
 ) -> None:
     """Verify an image against its manufacturer's root and keep it."""
     image = existing(file)
-    proof = (read_signature(signature), read_text(certificate))
+    proof = (read_signature(signature), read_paper(certificate))
     with in_quarantine(asked.home(), image) as name:
         call = calls.ImportFirmware(name, vendor, model, version, *proof, policy)
         imported = asked.change(call, calls.FirmwareImported)

@@ -14,6 +14,8 @@ CODES: Final[Mapping[str, str]] = {
     "home.failed": "The home could not be made; check the folder's permissions and the space on its disk.",
     "home.missing": "The folder holds no Bollard home; make one with 'bollard init', or name another with --home.",
     "home.not_empty": "The folder holds other things, which a new home would mix with; name an empty one.",
+    "policy.forbidden": "This user may not read a certificate profile; run the command as the one who may.",
+    "settings.forbidden": "This user may not read bollard.toml; run the command as the one who may.",
     "policy.unknown": "No certificate profile or firmware policy has this name; the error lists those there are.",
     "settings.server_certificate": "The server certificate in bollard.toml cannot be used; the error says which part.",
     # Keys and their passphrase

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pki.errors import InputError
+from pki.edge.private_files import read_private
+from pki.errors import ForbiddenError, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS: Final = "bollard.toml"
+SETTINGS_BYTES: Final = 1024 * 1024  # of that file; with a thousand comments it has a tenth of it
 ASIDE: Final = ".before-restore-"  # what a restore puts behind the old home's name, with the time behind that
 
 
@@ -115,9 +117,12 @@ def set_aside(path: Path) -> Path | None:
 
 
 def read_settings(home: Home) -> str:
-    """Return the text of ``bollard.toml``."""
+    """Return the text of ``bollard.toml``. ``ForbiddenError("settings.forbidden")`` where this user may not read it."""
     try:
-        return home.settings.read_text(encoding="utf-8")
+        return read_private(home.settings, SETTINGS_BYTES).decode("utf-8")
+    except PermissionError:
+        says = f"{str(home.settings)!r} may not be read by this user"
+        raise ForbiddenError("settings.forbidden", says, "Run the command as the one who may.") from None
     except (OSError, UnicodeDecodeError):
         raise InputError(
             "settings.unreadable", f"{str(home.settings)!r} cannot be read as text", "Restore it from a backup."

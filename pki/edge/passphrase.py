@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from pathlib import Path
+from typing import Annotated, Final, Literal
 
 import msgspec
 from argon2.low_level import Type, hash_secret_raw
@@ -24,13 +26,11 @@ from pki.edge.private_files import read_private, write_private
 from pki.errors import BollardError, ForbiddenError, InputError
 from pki.password import ARGON2_LANES, ARGON2_MEMORY, ARGON2_PASSES, SALT_LENGTH
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 PASSPHRASE_BYTES: Final = 24  # random bytes of a generated passphrase: 192 bits, so guessing it is hopeless
 PASSPHRASE_LENGTH: Final = 1000  # bytes; OpenSSL reads at most 1024 of a PEM passphrase
 PASSPHRASE_FILE: Final = "passphrase"  # noqa: S105 - the name of the file beside the keys that ``init`` makes
 PIN_LENGTH: Final = 255  # bytes; what the longest-minded tokens take (SoftHSM)
+OTHERS: Final = 0o077  # the bits of a mode that let in others than the owner
 SEAL: Final = "seal.json"
 SEAL_BYTES: Final = 4_096  # of the file; ours has about 120
 STRETCHED_BYTES: Final = 32  # RFC 9106 4: a tag of 256 bits
@@ -122,6 +122,16 @@ def make_passphrase(folder: Path) -> Passphrase:
     text = secrets.token_urlsafe(PASSPHRASE_BYTES).encode()
     write_private(folder / PASSPHRASE_FILE, text + b"\n")
     return Passphrase(text)
+
+
+def pin_is_open() -> bool:
+    """Tell whether the file that BOLLARD_HSM_PIN_FILE names may be read by others than its owner."""
+    path = os.environ.get("BOLLARD_HSM_PIN_FILE", "")
+    try:
+        mode = Path(path).stat().st_mode if path else 0
+    except OSError:
+        return False  # it will be missed where it is read
+    return stat.S_ISREG(mode) and bool(mode & OTHERS)
 
 
 def read_pin() -> Pin:

@@ -11,7 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from pki.errors import InputError, NotFoundError
+from pki.edge.private_files import read_private
+from pki.errors import ForbiddenError, InputError, NotFoundError
 from pki.findings import Finding, Severity
 from pki.profile import CertificateProfile, parse_profile
 
@@ -31,16 +32,16 @@ class PolicyFile:
     shipped: bool
 
     def read(self) -> str:
-        """Return its text, within the bound."""
+        """Return its text, within the bound. ``ForbiddenError("policy.forbidden")`` where this user may not read it."""
         try:
-            with self.path.open("rb") as file:
-                content = file.read(FILE_BYTES + 1)
-            text = content.decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+            return read_private(self.path, FILE_BYTES).decode("utf-8")
+        except PermissionError:
+            says = f"{str(self.path)[-200:]!r} may not be read by this user"
+            raise ForbiddenError("policy.forbidden", says, "Run the command as the one who may.") from None
+        except UnicodeDecodeError:
             raise self._wrong("cannot be read as text") from None
-        if len(content) > FILE_BYTES:
-            raise self._wrong(f"is longer than {FILE_BYTES} bytes")
-        return text
+        except OSError as problem:
+            raise self._wrong(f"cannot be read: {problem.strerror}") from None
 
     def _wrong(self, says: str) -> InputError:
         return InputError("profile.wrong", f"{str(self.path)[-200:]!r} {says}", "Check that it is the right file.")

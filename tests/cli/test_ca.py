@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,6 @@ from pki.profile import CertificatePurpose
 from tests.certs import Party
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Bollard
 
 
@@ -186,6 +185,22 @@ def test_a_key_that_was_left_out_is_brought_by_the_same_words_with_it(bollard: B
 
     assert (again.code, "--key" in again.err) == (7, True)
     assert (brought.json()["name"], brought.json()["keeper"]) == ("station-2", "here")
+
+
+def test_certificates_are_taken_in_der_too(bollard: Bollard, theirs: dict[str, str], tmp_path: Path) -> None:
+    """As 'cert lint' takes them."""
+    for name in ("ca", "root"):
+        certificate = x509.load_pem_x509_certificate(Path(theirs[name]).read_bytes())
+        (tmp_path / f"{name}.der").write_bytes(certificate.public_bytes(serialization.Encoding.DER))
+    ca, root = (str(tmp_path / f"{name}.der") for name in ("ca", "root"))
+
+    assert bollard("ca", "trust", "add", root, "--purpose", "csms").code == 0
+    assert bollard("ca", "import", ca, "--purpose", "csms", "--chain", root).code == 0
+
+
+def test_a_profile_to_check_must_be_named(bollard: Bollard) -> None:
+    """An empty name is no question for the list."""
+    assert bollard("ca", "profiles", "--check", "").code == 2
 
 
 def test_an_authority_without_its_root_is_refused(bollard: Bollard, theirs: dict[str, str]) -> None:

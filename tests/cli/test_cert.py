@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from cli.demo.papers import write_station_request
+from pki.edge import calls
+from pki.edge.asking import ask_once
+from pki.edge.home import Home
 from pki.edge.policies import FOLDER
 from tests.pki.papers import request
 from tests.pki.specimens import SECC_ID
@@ -211,6 +216,27 @@ def test_an_authority_in_use_is_revoked_where_that_is_spelled_out(bollard: Bolla
     told = bollard("-o", "json", "doctor")
     assert told.code == 1
     assert told.rows("symptoms")[0]["what"] == "authority for station"
+
+
+def test_a_request_in_der_is_taken(bollard: Bollard, csr: str) -> None:
+    """As it comes out of many a station's tool."""
+    der = x509.load_pem_x509_csr(Path(csr).read_bytes()).public_bytes(Encoding.DER)
+    Path(csr).write_bytes(der)
+
+    assert issue(bollard, csr).code == 0
+
+
+def test_a_certificate_that_cannot_be_printed_is_named(home: Path, csr: str) -> None:
+    """It is valid in the ledger: whoever asked learns its serial, and how to have it all the same."""
+    words = ("cert", "issue", "--station", "CP-1", "--csr", csr)
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "bollard", "--home", str(home), *words]
+        told = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    (row,) = ask_once(Home.at(home), calls.ListCertificates("CP-1"), calls.Certificates).certificates
+
+    assert told.returncode == 8
+    assert "error[issue.unwritten]" in told.stderr
+    assert f"bollard cert show {row.serial} --pem" in told.stderr
 
 
 def test_nothing_is_issued_when_the_chain_could_not_be_written(bollard: Bollard, csr: str, tmp_path: Path) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
+import os
 import sys
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +23,7 @@ from cli.files import (
     read_bytes,
     read_given,
     read_given_password,
+    read_paper,
     read_password,
     read_secret,
     read_signature,
@@ -81,6 +85,65 @@ def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
         existing(str(tmp_path / "none"))
 
 
+@pytest.mark.parametrize(("name", "word"), [("folder", "folder"), ("/dev/null", "device"), ("/dev/zero", "device")])
+def test_what_is_there_and_no_file_is_called_what_it_is(tmp_path: Path, name: str, word: str) -> None:
+    """'There is no file' would send people looking for it; and nothing is read of what has no end."""
+    (tmp_path / "folder").mkdir()
+
+    for read in (read_text, existing):
+        with pytest.raises(InputError, match=f"is a {word}, not a file"):
+            read(str(tmp_path / name))
+
+
+def test_a_pipe_is_read_to_its_end_within_the_bound() -> None:
+    """Process substitution names one; it may come in pieces."""
+    for length in (3, TEXT_BYTES, TEXT_BYTES + 1):
+        ours, theirs = os.pipe()
+        feeding = threading.Thread(target=feed, args=(theirs, b"x" * length))
+        feeding.start()
+        try:
+            if length <= TEXT_BYTES:
+                assert len(read_bytes(f"/dev/fd/{ours}")) == length
+            else:
+                with pytest.raises(InputError, match=str(TEXT_BYTES)):
+                    read_bytes(f"/dev/fd/{ours}")
+        finally:
+            os.close(ours)
+            feeding.join()
+
+
+def feed(handle: int, content: bytes) -> None:
+    """Fill a pipe and close it; whoever reads may have had enough."""
+    with contextlib.suppress(BrokenPipeError), open(handle, "wb") as out:
+        out.write(content)
+
+
+def test_a_pipe_that_nobody_fills_holds_nobody_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named, with what to look at."""
+    monkeypatch.setattr("cli.files.PIPE_SECONDS", 0.05)
+    os.mkfifo(tmp_path / "pipe")
+
+    with pytest.raises(InputError, match="was not filled"):
+        read_text(str(tmp_path / "pipe"))
+    with pytest.raises(InputError, match="is a pipe, not a file"):
+        existing(str(tmp_path / "pipe"))
+
+
+@pytest.mark.parametrize("label", ["CERTIFICATE", "CERTIFICATE REQUEST"])
+def test_a_paper_in_der_becomes_pem(tmp_path: Path, label: str) -> None:
+    """Whatever form people have it in; what is neither is refused as before."""
+    der = b"\x30\x82" + bytes(range(200))
+    (tmp_path / "der").write_bytes(der)
+    (tmp_path / "pem").write_text(read_paper(str(tmp_path / "der"), label))
+    text = read_paper(str(tmp_path / "pem"), label)
+    (tmp_path / "junk").write_bytes(b"\xff\xfe")
+
+    assert text.splitlines()[0] == f"-----BEGIN {label}-----"
+    assert base64.b64decode("".join(text.splitlines()[1:-1])) == der
+    with pytest.raises(InputError, match="no text file"):
+        read_paper(str(tmp_path / "junk"), label)
+
+
 def test_binary_is_no_text(tmp_path: Path) -> None:
     """A DER file is named as what it is not, with the way out."""
     (tmp_path / "der").write_bytes(b"\x30\x82\xff\xfe")
@@ -102,7 +165,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "f").write_bytes(content)
 
     for read in (read_text, read_password):
-        with pytest.raises(InputError, match="is empty"):
+        with pytest.raises(InputError, match=r"file\.empty"):
             read(str(tmp_path / "f"))
 
 

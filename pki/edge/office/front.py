@@ -49,6 +49,7 @@ from pki.edge.office import certificates as issued
 from pki.edge.office import stations as registered
 from pki.edge.office.desk import Desk, OwnCertificate
 from pki.edge.office.news import Watcher
+from pki.edge.passphrase import pin_is_open
 from pki.edge.policies import check_certificate_policies
 from pki.edge.vault import Vault
 from pki.errors import InputError
@@ -121,6 +122,8 @@ class Office:
         said = []
         if self._desk.settings.unsafe_experimental_ml_dsa:
             said.append("unsafe_experimental_ml_dsa is on: no station can verify an authority with an ML-DSA key")
+        if self._desk.settings.hsm is not None and pin_is_open():
+            said.append("others may read the file named by BOLLARD_HSM_PIN_FILE: chmod 600 it")
         if trouble := self._desk.keys.trouble_with_token():
             said.append(f"nothing can be signed with the hardware token: {trouble}. {trouble.advice}")
         return tuple(said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +15,7 @@ from pki.edge.policies import (
     read_certificate_policy,
     read_policy,
 )
-from pki.errors import InputError, NotFoundError
+from pki.errors import ForbiddenError, InputError, NotFoundError
 from pki.profile import parse_profile
 
 if TYPE_CHECKING:
@@ -74,6 +75,30 @@ def test_every_mistake_in_every_file_is_told_at_once(tmp_path: Path) -> None:
     assert any("Two" in each for each in says)
     assert any("longer than" in each for each in says)
     assert any("cannot be read" in each for each in says)
+
+
+def test_a_pipe_among_the_profiles_holds_nobody_up(tmp_path: Path) -> None:
+    """It is a mistake like any other, not an end to every command."""
+    own(tmp_path, "good.toml", read_policy("certificates", "station"))
+    os.mkfifo(tmp_path / "certificates" / "pipe.toml")
+
+    with pytest.raises(InputError, match="no plain file"):
+        check_certificate_policies(tmp_path)
+    with pytest.raises(InputError, match="no plain file"):
+        read_certificate_policy(tmp_path, "pipe")
+
+
+def test_a_profile_that_may_not_be_read_is_no_mistake_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not permitted, exit code 3: to correct the file would help nobody."""
+
+    def forbidden(*_: object) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    own(tmp_path, "mine.toml", read_policy("certificates", "station"))
+    monkeypatch.setattr("pki.edge.policies.read_private", forbidden)
+
+    with pytest.raises(ForbiddenError, match=r"policy\.forbidden"):
+        check_certificate_policies(tmp_path)
 
 
 def test_a_home_without_policies_of_its_own_has_nothing_wrong(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
@@ -45,6 +45,24 @@ def test_what_weakens_a_home_is_said_to_whoever_starts_it(home: Home) -> None:
     experiment, token = at_the_desk(home, warnings)
     assert "unsafe_experimental_ml_dsa" in experiment
     assert "hsm.module" in token
+
+
+def test_a_pin_that_others_may_read_is_warned_of(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what puts it right; closed, it is nothing to speak of, and without a token nobody reads it."""
+    pin = tmp_path / "pin"
+    pin.write_text("1234")
+    pin.chmod(0o644)
+    monkeypatch.setenv("BOLLARD_HSM_PIN_FILE", str(pin))
+
+    async def warned(desk: Desk) -> bool:
+        return any("BOLLARD_HSM_PIN_FILE" in each for each in desk.office.warnings())
+
+    assert not at_the_desk(home, warned)
+    with home.settings.open("a") as settings:
+        settings.write('[hsm]\nmodule = "/none.so"\ntoken = "CA"\n')
+    assert at_the_desk(home, warned)
+    pin.chmod(0o600)
+    assert not at_the_desk(home, warned)
 
 
 def test_a_damaged_ledger_stops_the_opening(home: Home) -> None:
@@ -93,8 +111,28 @@ def _blank(kind: type[calls.Call]) -> calls.Call:
         "bytes": b"",
         "dict[str, bytes]": {},
         "Shown": calls.Shown(),
+        "Rehearsable": calls.RevokeToken(""),
     }
     return kind(*(blanks.get(str(kind.__annotations__[name]), ()) for name in required))
+
+
+def test_whatever_may_be_rehearsed_is_refused_like_the_act_itself(home: Home) -> None:
+    """With nothing filled in: each finds its act, and neither of the two does anything."""
+
+    async def code(desk: Desk, call: calls.Call) -> str:
+        try:
+            await desk.office.handle(call, WHO)
+        except BollardError as refused:
+            return refused.code
+        return ""
+
+    async def story(desk: Desk) -> None:
+        for kind in get_args(calls.Rehearsable):
+            call = _blank(kind)
+            assert isinstance(call, calls.Rehearsable)
+            assert await code(desk, calls.Rehearse(call)) == await code(desk, call), kind
+
+    at_the_desk(home, story)
 
 
 def test_the_sweep_abandons_what_was_only_intended_and_says_so(home: Home) -> None:
