@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.edge import keys, store
+from pki import assertion_keys
+from pki.edge import clock, keys, store
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
 from pki.edge.keys import KeyKind, Padding, Store
@@ -133,10 +134,11 @@ async def found(
     store.create(home.ledger)
     desk = Desk(home, read, GroupCommit(home.ledger), keys.open_keyring(home.keys, passphrase, read), Vault(home.vault))
     try:
-        for name in _names(offline_root=offline_root):
+        names = _names(offline_root=offline_root)
+        for name in names:
             _make_key(desk, name, ca_keys)
         reach("init.keys")
-        await desk.ledger.write(partial(_begin, desk, offline_root=offline_root))
+        await desk.ledger.write(partial(_begin, desk, names))
         await (_ask(desk) if offline_root else _certify(desk))
         reach("init.certificates")
         _export(desk)
@@ -149,7 +151,7 @@ async def found(
 
 def _make_key(desk: Desk, name: str, wanted: CaKeys) -> None:
     if name not in CA_KEYS:
-        desk.keys.make(name, KEYS[name])
+        desk.keys.make(name, KEYS.get(name, KeyKind.ED25519))
         return
     store = Store.FILE if wanted.hsm is None else Store.HSM
     desk.keys.make(name, wanted.kind or KEYS[name], store=store, padding=wanted.padding)
@@ -169,12 +171,13 @@ async def _ask(desk: Desk) -> None:
 
 
 def _names(*, offline_root: bool) -> list[str]:
-    return [name for name in KEYS if not (offline_root and name == ELSEWHERE)]
+    """Name every key to be made; that for assertions is named after the time, and Ed25519."""
+    named = [name for name in KEYS if not (offline_root and name == ELSEWHERE)]
+    return [*named, assertion_keys.name_at(clock.now())]
 
 
-def _begin(desk: Desk, tx: Tx, *, offline_root: bool) -> None:
+def _begin(desk: Desk, made: list[str], tx: Tx) -> None:
     what = {"organisation": desk.settings.organisation.text, "csms_host": desk.settings.csms_host.text}
-    made = _names(offline_root=offline_root)
     facts = {name: asdict(desk.keys.describe(name)) for name in made}
     desk.record(tx, "home.founded", WHO, {**what, "keys": made, "key_facts": facts})
 

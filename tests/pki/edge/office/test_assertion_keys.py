@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -21,8 +22,7 @@ from tests.worlds import at_the_desk, make_home
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
-
+    from pki.edge.home import Home
     from tests.worlds import Desk
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -31,6 +31,14 @@ NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 def at(monkeypatch: pytest.MonkeyPatch, later: dt.timedelta) -> None:
     """Set the authority's clock so much ahead."""
     monkeypatch.setattr(clock, "now", lambda: NOW + later)
+
+
+def older_home(folder: Path) -> Home:
+    """A home from before there were such keys."""
+    home = make_home(folder)
+    for key in home.keys.glob("assertion-*.pem"):
+        key.unlink()
+    return home
 
 
 async def fetched(desk: Desk) -> calls.Credentials:
@@ -47,9 +55,10 @@ def raw(pem: str) -> bytes:
     return load_pem_public_key(pem.encode()).public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-def test_workers_are_given_a_key_that_is_published_and_it_stays_the_same(tmp_path: Path) -> None:
-    """Made when first asked for, so that homes from before have one too; encrypted on the disk."""
-    home = make_home(tmp_path)
+@pytest.mark.parametrize("old", [True, False])
+def test_workers_are_given_a_key_that_is_published_and_it_stays_the_same(tmp_path: Path, old: bool) -> None:
+    """Made by ``init``, or when first asked for in a home from before; encrypted on the disk."""
+    home = older_home(tmp_path) if old else make_home(tmp_path)
 
     async def story(desk: Desk) -> calls.Credentials:
         first, second = await fetched(desk), await fetched(desk)
@@ -96,14 +105,14 @@ def test_a_key_is_replaced_while_both_are_published(tmp_path: Path, monkeypatch:
         assert acts.count('"assertion.key_made"') == 2
         assert acts.count('"assertion.key_dropped"') == 1
 
-    at_the_desk(make_home(tmp_path), story)
+    at_the_desk(older_home(tmp_path), story)
 
 
 def test_after_a_restart_the_former_key_is_kept_until_all_were_told_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An authority that was away when the change was due drops nothing that workers may still sign with."""
-    home = make_home(tmp_path)
+    home = older_home(tmp_path)
 
     async def begin(desk: Desk) -> None:
         at(monkeypatch, dt.timedelta(0))
