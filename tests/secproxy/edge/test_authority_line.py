@@ -64,7 +64,10 @@ def test_an_authority_that_hangs_is_away_until_it_says_something(
             await line.ask(calls.ListStations(), calls.Stations)
 
     with running_authority(home) as process:
-        asyncio.run(asyncio.wait_for(story(process), 30))
+        try:
+            asyncio.run(asyncio.wait_for(story(process), 30))
+        finally:
+            process.send_signal(signal.SIGCONT)  # who is stopped hears no SIGTERM
 
 
 def test_an_authority_that_answers_others_is_busy_and_not_silent(
