@@ -128,7 +128,7 @@ def existing(name: str) -> Path:
 
 def _mode(name: str) -> int:
     try:
-        return Path(name).stat().st_mode
+        return os.stat(name).st_mode  # noqa: PTH116 - of no name a Path makes the present folder
     except (FileNotFoundError, NotADirectoryError):
         raise NotFoundError("file.missing", f"there is no file {name[:200]!r}", "Check the path.") from None
 
