@@ -243,7 +243,7 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "bollard.StationEvent",
         _MEDIUM,
         "A04.FR.01",
-        "The station reported a security event of its own.",
+        "The station reported a security event that the standard does not name.",
         "Look the event's type up in the station's manual; the evidence holds what the station says.",
     ),
     "journal.lost": Kind(

@@ -26,6 +26,7 @@ from pki.errors import InputError, UnreachableError
 from secproxy.edge.journal import earliest_id
 from secproxy.edge.segments import Segment, list_segments, read_lines
 from secproxy.events import Severity
+from secproxy.kinds import RANKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,8 +41,6 @@ Events = list[Event]
 POLL_SECONDS: Final = 0.2  # seconds between two looks of ``follow``
 OVERLAP: Final = dt.timedelta(seconds=10)  # how late an event may become visible after its own time and be followed
 BUSY_SECONDS: Final = 5.0  # seconds a reader waits for the recorder's commit
-
-RANKS: Final = {Severity.INFO: 0, Severity.LOW: 1, Severity.MEDIUM: 2, Severity.HIGH: 3, Severity.CRITICAL: 4}
 
 _migrations = Migrations("events")
 
