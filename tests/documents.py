@@ -35,10 +35,10 @@ def events() -> str:
 STANDARD_HEAD = """
 ## What stations report
 
-A station's `SecurityEventNotification` is passed on and kept, with the cause `station.event`. Where its type is one of the
-standard's in the version that the station speaks, the event has the type below, whatever that version calls it, and
-its evidence says what the station wrote (`type`, `tech_info`) and whether the version calls the event `critical`: to be
-sent to the CSMS at once. Severity is ours. Any other type is the vendor's own and kept as `bollard.StationEvent`.
+A station's `SecurityEventNotification` is passed on and kept, with the cause `station.event`. Where its type is one of
+the standard's in the version that the station speaks, the event has the type below, whatever that version calls it, and
+its evidence says what the station wrote (`type`, `tech_info`) and whether the version calls the event `critical`: to
+be sent to the CSMS at once. Severity is ours. Any other type is the vendor's own and kept as `bollard.StationEvent`.
 
 | Type | In OCPP 1.6 | Critical in 1.6 | Critical in 2.0.1 and 2.1 | Severity | What happened | What to do |
 |---|---|---|---|---|---|---|
