@@ -13,13 +13,17 @@ import ipaddress
 import re
 import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host
 from pki.station import SecurityProfile
+from secproxy.event_settings import EVENT_TABLES, read_event_settings
+from secproxy.tables import Table as _Table
+from secproxy.tables import refuse_keys, tables_of
+from secproxy.tables import wrong as _wrong
 from secproxy.target import encode_identity
 
 if TYPE_CHECKING:
@@ -39,9 +43,11 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
     "est": frozenset({"enabled"}),  # and these
     "external_issuer": EXTERNAL_KEYS,
+    **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
-ARRAYS: Final = frozenset({"listener", "server_certificate", "external_issuer"})  # tables that may stand many times
+ARRAYS: Final = frozenset({"listener", "server_certificate", "external_issuer", "event_sink", "alert"})  # may stand
+# many times
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
@@ -138,6 +144,7 @@ def parse_config(text: str) -> Config:
     except tomllib.TOMLDecodeError as broken:
         raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
     _refuse_unknown(raw)
+    read_event_settings(raw)  # a mistake there is told now, not by the process that needs them
     csms = _Table(raw.get("csms", {}), "csms")
     return Config(
         csms_host=Host.parse(csms.text("host")),
@@ -187,50 +194,17 @@ def upstream_path(upstream: UpstreamConfig, admitted: Admitted) -> str:
     return f"{upstream.path}/{encode_identity(admitted.station.identity)}" if upstream.path else admitted.target
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """One table of the file, with its name for the error's sake."""
-
-    raw: object
-    name: str
-
-    def text(self, key: str, default: str | None = None) -> str:
-        value = self._value(key, default)
-        if not isinstance(value, str):
-            raise _wrong(f"{self.name}.{key}", "it is missing" if value is None else "it is not a text in quotes")
-        return value
-
-    def number(self, key: str, default: int | None, limit: int) -> int:
-        value = self._value(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
-            raise _wrong(f"{self.name}.{key}", f"it is not a whole number from 0 to {limit}")
-        return value
-
-    def _value(self, key: str, default: object) -> object:
-        return cast("dict[str, object]", self.raw).get(key, default)  # _refuse_unknown saw that it is a table
-
-
 def _refuse_unknown(raw: dict[str, object]) -> None:
     for name, value in raw.items():
         if name not in KNOWN_KEYS:
             raise _wrong(name, "it is no table of bollard.toml")
-        for table in _tables(name, value):
-            for key in table:
-                if key not in KNOWN_KEYS[name]:
-                    raise _wrong(
-                        f"{name}.{key}", f"[{name}] has no such key; it has {', '.join(sorted(KNOWN_KEYS[name]))}"
-                    )
-
-
-def _tables(name: str, value: object) -> list[dict[str, object]]:
-    tables = value if name in ARRAYS else [value]
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise _wrong(name, f"write [[{name}]]" if name in ARRAYS else f"write [{name}]")
-    return tables
+        for table in tables_of(name, value, many=name in ARRAYS):
+            refuse_keys(name, table, KNOWN_KEYS[name])
 
 
 def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
-    listeners = tuple(_listener(_Table(table, "listener")) for table in _tables("listener", raw.get("listener", [])))
+    found = tables_of("listener", raw.get("listener", []), many=True)
+    listeners = tuple(_listener(_Table(table, "listener")) for table in found)
     if not listeners:
         raise _wrong("listener", "no station could connect: there is no [[listener]]")
     doors = [(listener.host, listener.port) for listener in listeners if listener.port]
@@ -283,8 +257,3 @@ def _upstream_host(host: str) -> str:
 def _shown(parts: SplitResult) -> str:
     """A URL for an error: without user and password, which may be secret."""
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()[:80]
-
-
-def _wrong(key: str, says: str) -> InputError:
-    where = "" if key.startswith("--") else " in bollard.toml"
-    return InputError("config.value", f"{key}: {says}", f"Correct {key}{where}.")
