@@ -96,6 +96,17 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Receiver:
+    """Somebody to whom security events are sent on: how many wait, how many were deleted before, what is wrong."""
+
+    name: str
+    waiting: int
+    missed: int
+    trouble: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was found. ``None`` for what could not be looked at; ``unseen`` says why, as (what, why).
 
@@ -114,6 +125,7 @@ class Facts:
     """The CSMS that was tried; empty when none is configured."""
     unreachable: str = ""
     """Why the CSMS cannot be reached."""
+    receivers: tuple[Receiver, ...] = ()
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
 
@@ -244,6 +256,21 @@ def _upstream(facts: Facts) -> Iterator[Symptom]:
         yield Symptom("health.upstream", Weight.OK, f"CSMS {facts.upstream}".strip(), says)
 
 
+def _receivers(facts: Facts) -> Iterator[Symptom]:
+    for each in facts.receivers:
+        what = f"event sink {each.name}"
+        if each.trouble:
+            says = f"{each.waiting} events wait for it; since {each.since}: {each.trouble}"
+            fix = "Bring it back or correct its [[event_sink]] in bollard.toml; nothing else waits for it."
+            yield Symptom("health.sink", Weight.WARNING, what, says, fix)
+        elif each.missed:
+            says = f"up to {each.missed} events were deleted before it took them"
+            fix = "Have [events] in bollard.toml keep more, or see that it takes them faster."
+            yield Symptom("health.sink", Weight.WARNING, what, says, fix)
+        else:
+            yield Symptom("health.sink", Weight.OK, what, f"{each.waiting} events wait for it")
+
+
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _failures,
     _lifetimes,
@@ -254,6 +281,7 @@ _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _audit,
     _processes,
     _upstream,
+    _receivers,
 )
 
 

@@ -149,7 +149,6 @@ def _sink(raw: dict[str, object]) -> Sink:
     table = Table(raw, "event_sink")
     kind = table.word("kind", None, _KEYS)
     refuse_keys(f"event_sink of kind {kind}", raw, _KEYS[kind])
-    formats = FORMATS if kind == "file" else _ON_SYSLOG
     host, port, target, tls = _place(table, kind)
     if bool(raw.get("certificate")) is not bool(raw.get("key")):
         raise wrong("event_sink.key", "certificate and key go together")
@@ -157,7 +156,7 @@ def _sink(raw: dict[str, object]) -> Sink:
         name=_named(table),
         kind=kind,
         wanted=_wanted(table),
-        format=table.word("format", "jsonl" if kind == "file" else "rfc5424", formats),
+        format=_format(table, kind),
         path=_path(table, "path", needed=kind == "file"),
         rotate_mib=table.number("rotate_mib", ROTATE_MIB, 1_048_576),
         host=host,
@@ -170,6 +169,12 @@ def _sink(raw: dict[str, object]) -> Sink:
         secret_file=_path(table, "secret_file", needed=kind == "webhook"),
         token_file=_path(table, "token_file"),
     )
+
+
+def _format(table: Table, kind: str) -> str:
+    if "format" not in _KEYS[kind]:
+        return ""
+    return table.word("format", "jsonl", FORMATS) if kind == "file" else table.word("format", "rfc5424", _ON_SYSLOG)
 
 
 def _wanted(table: Table) -> Wanted:

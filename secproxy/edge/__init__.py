@@ -5,8 +5,8 @@ A station's way: ``listener`` accepts, ``tls`` shakes hands, ``arrival`` takes i
 says so. ``worker`` puts these together; ``authority_line`` and ``reading`` bring what the ledger knows.
 
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
-both. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings in force), ``claim_desk``
-and ``claim_wire``; ``web`` serves firmware and enrolment through ``web_door``, where ``doorkeeper`` counts who is
-refused, and the status of certificates through ``status_listener``, all with ``patience`` for strangers.
-``examination`` gathers what the doctor judges.
+both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings
+in force), ``claim_desk`` and ``claim_wire``; ``web`` serves firmware and enrolment through ``web_door``, where
+``doorkeeper`` counts who is refused, and the status of certificates through ``status_listener``, all with ``patience``
+for strangers. ``examination`` gathers what the doctor judges.
 """

@@ -15,10 +15,11 @@ from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
-from pki.health import SOON, Expiring, Facts, Failed, Known
+from pki.health import SOON, Expiring, Facts, Failed, Known, Receiver
 from pki.settings import parse_settings
 from secproxy.config import Config, parse_config, write_address
 from secproxy.edge.effective import NAME
+from secproxy.edge.event_store import EventStore
 
 if TYPE_CHECKING:
     from pki.edge.home import Home
@@ -44,6 +45,7 @@ def examine(home: Home) -> Facts:
         running=running,
         upstream=_name(upstream) if upstream else "",
         unreachable=asyncio.run(try_upstream(upstream)) if upstream else "",
+        receivers=_receivers(home, failed),
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
@@ -73,6 +75,15 @@ def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Pat
     except BollardError as problem:
         failed.append(Failed("bollard.toml", problem.code, problem.cause, problem.advice))
     return None, []
+
+
+def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:
+    try:
+        found = EventStore(home).sinks()
+    except BollardError as problem:
+        failed.append(Failed("events", problem.code, problem.cause, problem.advice))
+        return ()
+    return tuple(Receiver(each.name, each.waiting, each.missed, each.trouble, each.since) for each in found)
 
 
 def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[Known | None, list[tuple[str, str]]]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
+import time
+from typing import Any
 
 from secproxy.export import webhook
+from tests.documents import DOCS
 from tests.secproxy.export.samples import ORIGIN, SAMPLE, SIX
 
 
@@ -28,6 +32,18 @@ def test_a_body_holds_the_events_as_they_were_written_down() -> None:
     body = json.loads(webhook.body("d1", [SAMPLE, SIX], ORIGIN))
     assert (body["schema_version"], body["delivery"]) == (1, "d1")
     assert [event["remote"] for event in body["events"]] == ["192.0.2.7:4000", "[2001:db8::7]:4000"]
+
+
+def test_the_lines_that_a_receiver_is_given_do_what_is_promised() -> None:
+    """The function in the documentation takes what we sign now, and nothing that was changed, foreign or old."""
+    [code] = re.findall(r"```python\n(.*?)```", (DOCS / "operating.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 - our own documentation
+    now = int(time.time())
+    assert names["verify"](b"secret", webhook.sign(b"secret", now, b"{}"), b"{}")
+    assert not names["verify"](b"secret", webhook.sign(b"secret", now, b"{}"), b"{ }")
+    assert not names["verify"](b"secret", webhook.sign(b"other", now, b"{}"), b"{}")
+    assert not names["verify"](b"secret", webhook.sign(b"secret", now - 3_600, b"{}"), b"{}")
 
 
 def test_the_signature_covers_time_and_body() -> None:
