@@ -1,7 +1,8 @@
 """What was asked before the noun: where the home is, how to print, and whether to change anything at all.
 
 It carries a question to the authority and prints the answer. ``ask`` is for reading; ``change`` is for acts: with
-``--dry-run`` it says what would be asked and ends the command, so that no command needs to think of it.
+``--dry-run`` the authority judges it up to the record, and the command says what would be asked and ends, so that no
+command needs to think of it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ R = TypeVar("R", bound="calls.Row")
 
 ROOT_HOME: Final = Path("/var/lib/bollard")  # where a service keeps its state, FHS 3.0 5.8
 SECRETS: Final = frozenset({"password", "private_key"})  # fields of calls that a dry run must not print
+FINDING: Final = ("code", "severity", "clause", "says")
 LONG: Final = 200  # characters of one field that a dry run prints before it cuts
 
 
@@ -61,15 +63,25 @@ class Asked:
         return ask_once(self.home(), call, answer)
 
     def change(self, call: calls.Call, answer: type[R]) -> R:
-        """Ask the authority to act, or say what would be asked."""
+        """Ask the authority to act, or to judge the act alone, and say what would be asked."""
         if self.dry_run:
-            self.would(describe(call))
+            self.would(describe(call), judged=self.rehearse(call))
         return self.ask(call, answer)
 
-    def would(self, act: dict[str, Plain]) -> NoReturn:
-        """Say what would be done, and end the command."""
-        note("dry run: nothing was changed; this would be asked:")
-        show_record(self.output, {"dry_run": True, **act})
+    def rehearse(self, call: calls.Call) -> bool:
+        """Have an act judged that is not to be done; False where only the authority's deed would tell."""
+        from pki.edge import calls
+
+        if not isinstance(call, calls.Rehearsable):
+            return False
+        self.ask(calls.Rehearse(call), calls.Rehearsed)
+        return True
+
+    def would(self, act: dict[str, Plain], *, judged: bool = False) -> NoReturn:
+        """Say what would be done, and end the command. ``judged``: by all that the real one would be judged by."""
+        how = "judged like the real one; it would do this:" if judged else "this would be asked:"
+        note(f"dry run: nothing was changed; {how}")
+        show_record(self.output, {"dry_run": True, "judged": judged, **act})
         raise click.exceptions.Exit(0)
 
     def rows(self, noun: str, rows: Sequence[dict[str, Plain]], columns: Sequence[str]) -> None:
@@ -80,10 +92,20 @@ class Asked:
         """Print one thing."""
         show_record(self.output, record)
 
-    def done(self, audit_index: int, record: dict[str, Plain] | None = None) -> None:
-        """Say where the act stands in the audit log; on stderr for people, in the record for programs."""
+    def done(
+        self,
+        audit_index: int,
+        record: dict[str, Plain] | None = None,
+        findings: Sequence[calls.FindingRow] | None = None,
+    ) -> None:
+        """Say where the act stands in the audit log, and what was noticed; on stderr for people, in the record for
+        programs. ``None``: an act of a kind at which nothing is."""
+        for code, severity, clause, says in findings or ():
+            note(f"{severity}[{code}] {says}" + f" ({clause})" * bool(clause))
         note(f"recorded in the audit log at {audit_index}")
         shown = record or {}
+        if findings is not None and self.output is not Output.TABLE:
+            shown = {**shown, "findings": [dict(zip(FINDING, each, strict=True)) for each in findings]}
         show_record(self.output, shown if self.output is Output.TABLE else {**shown, "audit_index": audit_index})
 
     def confirm(self, question: str) -> None:

@@ -9,7 +9,7 @@ import click
 
 from cli.asked import Asked, pass_asked
 from cli.evidence import check_proof, verify_file
-from cli.files import existing, free_to_write, read_text, write_out
+from cli.files import existing, free_to_write, read_given, read_text, write_out
 from cli.progress import measuring
 from cli.render import Output, Plain, note, to_plain, write
 from pki.edge import calls
@@ -55,9 +55,9 @@ def list_(asked: Asked, first: int | None, limit: int) -> None:
 def verify(asked: Asked, /, **given: Unpack[Evidence]) -> None:
     """Recompute the log, compare it with every signed checkpoint, and every row of the ledger with the log."""
     held = [read_text(name) for name in given["checkpoint"]]
-    if given["proof"]:
+    if given["proof"] is not None:
         return asked.record(check_proof(given["proof"], given["key"]))
-    if given["export"]:
+    if given["export"] is not None:
         return asked.record(verify_file(given["export"], given["key"], held))
     for text in held[1:]:
         asked.ask(calls.ProveGrowth(text), calls.AuditProof)
@@ -77,10 +77,10 @@ def prove(asked: Asked, /, index: int | None, export: str | None, out: str | Non
     """Prove that entry INDEX is in the log, or that the log only grew, in a text that anybody can check."""
     if (index is None) == (given["older"] is None):
         raise InputError("usage", "neither an entry nor a checkpoint was given, or both", "Give INDEX, or --from FILE.")
-    checkpoint, older, newer = (_text(given[name]) for name in ("checkpoint", "older", "newer"))
-    path = free_to_write(out, replace=asked.yes) if out else None
+    checkpoint, older, newer = (read_given(given[name]) for name in ("checkpoint", "older", "newer"))
+    path = free_to_write(out, replace=asked.yes) if out is not None else None
     call = calls.ProveGrowth(older, newer) if index is None else calls.ProveEntry(index, checkpoint)
-    text = prove_from(existing(export), call) if export else asked.ask(call, calls.AuditProof).text
+    text = prove_from(existing(export), call) if export is not None else asked.ask(call, calls.AuditProof).text
     if path:
         write_out(path, text, replace=asked.yes)
     else:
@@ -118,10 +118,6 @@ def entry_of(row: calls.AuditRow) -> dict[str, Plain]:
     """Lay an entry out as a row; ``entry`` keeps the exact text that was hashed."""
     fields = {str(name): to_plain(value) for name, value in dict(json.loads(row.entry)).items()}
     return {**fields, "index": row.index, "entry": row.entry}
-
-
-def _text(name: str | None) -> str:
-    return read_text(name) if name else ""
 
 
 def _tell_verified(asked: Asked, proved: calls.AuditVerified) -> None:

@@ -52,7 +52,10 @@ def restore(asked: Asked, file: str, checkpoint: tuple[str, ...], *, unsafe_roll
 
     path, held = existing(file), [read_text(name) for name in checkpoint]
     if asked.dry_run:
-        asked.would({"call": "restore", "file": file, **check(path)})
+        found = check(path)
+        judged = restore(path, asked.home_path, Judged(held, unsafe_roll_back), rehearsed=True)
+        more_of_it: dict[str, Plain] = {"replaced_size": judged.replaced_size, "overruled": [*judged.overruled]}
+        asked.would({"call": "restore", "file": file, **found, **more_of_it}, judged=True)
     _confirm(asked, unsafe_roll_back=unsafe_roll_back)
     done = restore(path, asked.home_path, Judged(held, unsafe_roll_back))
     _tell_restored(done)

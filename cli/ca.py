@@ -16,8 +16,8 @@ from pki.edge import calls
 if TYPE_CHECKING:
     from pki.edge.policies import PolicyFile
 
-FIELDS = ("name", "purpose", "state", "subject", "not_after", "key_id", "slot", "keeper")
-COLUMNS = ("name", "purpose", "state", "keeper", "subject", "not_after")
+FIELDS = ("name", "purpose", "vendor", "edition", "state", "subject", "not_after", "key_id", "slot", "keeper")
+COLUMNS = ("name", "purpose", "vendor", "edition", "state", "keeper", "subject", "not_after")
 STEP_FIELDS = ("number", "says", "done", "total", "command", "clause")
 PROFILE_COLUMNS = ("name", "purpose", "lifetime", "longest", "keys", "versions", "source")
 KEY_PASSWORD = "BOLLARD_KEY_PASSWORD"  # noqa: S105 - the name of the variable, not its content
@@ -83,7 +83,7 @@ def create(asked: Asked, /, name: str, days: int | None, **words: str) -> None:
     for issuer in made.issuers:
         note(f"made {issuer.name}, {issuer.state}, valid until {issuer.not_after:%Y-%m-%d}")
     issuers: list[Plain] = [row_of(each, FIELDS) for each in made.issuers]
-    asked.done(made.audit_index, {} if asked.output is Output.TABLE else {"issuers": issuers})
+    asked.done(made.audit_index, {} if asked.output is Output.TABLE else {"issuers": issuers}, made.findings)
 
 
 @ca.command("import")
@@ -101,18 +101,18 @@ def create(asked: Asked, /, name: str, days: int | None, **words: str) -> None:
 def import_(
     asked: Asked, /, file: str, key: str | None, password_file: str | None, chain: str | None, **words: str
 ) -> None:
-    """Take in a CA that others made, with its key or without; its chain is verified up to the root."""
+    """Take in a CA that others made, with its key or without; its chain is verified up to the root.
+
+    For one that is here without its key, the same again with --key brings it."""
     call = calls.ImportIssuer(
         pem=read_text(file),
-        chain=read_text(chain) if chain else "",
-        private_key=read_text(key) if key else "",
-        password=read_secret(password_file, KEY_PASSWORD) if key else "",
+        chain=read_text(chain) if chain is not None else "",
+        private_key=read_text(key) if key is not None else "",
+        password=read_secret(password_file, KEY_PASSWORD) if key is not None else "",
         **words,
     )
     taken = asked.change(call, calls.IssuerImported)
-    for code, severity, clause, says in taken.findings:
-        note(f"  {severity}[{code}] {says} ({clause})")
-    asked.done(taken.audit_index, row_of(taken.issuer, FIELDS))
+    asked.done(taken.audit_index, row_of(taken.issuer, FIELDS), taken.findings)
 
 
 @ca.command()
@@ -160,11 +160,13 @@ def trust_list(asked: Asked) -> None:
 @trust.command("remove")
 @click.argument("keyid")
 @click.option("--purpose", type=PURPOSE, required=True, help="What it is trusted for no longer.")
+@click.option("--vendor", default="", help="For firmware: the vendor whose images it may sign no longer.")
+@click.option("--all-vendors", is_flag=True, help="For firmware: of every vendor that it is trusted for.")
 @pass_asked
-def trust_remove(asked: Asked, keyid: str, purpose: str) -> None:
+def trust_remove(asked: Asked, keyid: str, purpose: str, vendor: str, *, all_vendors: bool) -> None:
     """Trust a certificate no longer; KEYID as 'ca trust list' prints it, or its beginning."""
-    asked.confirm(f"Trust {keyid} no longer for {purpose}?")
-    asked.done(asked.change(calls.RemoveAnchor(keyid, purpose), calls.Done).audit_index)
+    asked.confirm(f"Trust {keyid} no longer for {purpose}{f' of {vendor}' if vendor else ''}?")
+    asked.done(asked.change(calls.RemoveAnchor(keyid, purpose, vendor, all_vendors), calls.Done).audit_index)
 
 
 @ca.command()

@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
     from pki.names import CertificateSerial
 
-FIELDS = ("serial", "subject", "issuer", "not_before", "not_after", "status", "station", "purpose", "issuer_key_id")
+FIELDS = (
+    "serial",
+    "subject",
+    "issuer",
+    "not_before",
+    "not_after",
+    "status",
+    "reason",
+    "revoked_at",
+    "station",
+    "purpose",
+    "issuer_key_id",
+)
 SUPERSEDED = "superseded"  # RFC 5280 5.3.1
 COLUMNS = ("serial", "status", "station", "purpose", "not_after", "subject")
 
@@ -107,7 +119,8 @@ def _issue(asked: Asked, call: calls.IssueCertificate, out: str | None, *, super
     issued = asked.change(call, calls.CertificateIssued)
     if supersede:
         former = _valid_of(asked, StationIdentity.parse(call.station))
-        _revoke_each(asked, [each for each in former if each != issued.certificate.serial], SUPERSEDED)
+        gone = [each for each in former if each != issued.certificate.serial]
+        _revoke_each(asked, [calls.RevokeCertificate(each, SUPERSEDED) for each in gone])
     if path:
         write_out(path, issued.chain, replace=asked.yes)
     elif asked.output is Output.TABLE:
@@ -158,10 +171,14 @@ def show(asked: Asked, serial: CertificateSerial, out: str | None, *, pem: bool)
 @click.option(
     "--reason",
     default="unspecified",
-    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise; 'hold' can be lifted again.",
+    help="Why, in the words of RFC 5280 5.3.1, for example key_compromise, which may later replace another reason; "
+    "'hold' can be lifted again.",
 )
+@click.option("--authority", is_flag=True, help="It may be one of our own CAs in use: nothing below it counts then.")
 @pass_asked
-def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdentity | None, reason: str) -> None:
+def revoke(
+    asked: Asked, serial: CertificateSerial | None, station: StationIdentity | None, reason: str, *, authority: bool
+) -> None:
     """Revoke a certificate; a session that rests on it ends within a second."""
     from pki.revocation import Reason
 
@@ -169,8 +186,9 @@ def revoke(asked: Asked, serial: CertificateSerial | None, station: StationIdent
     asked.confirm(f"{'Put on hold' if why.is_hold else 'Revoke for good'}: {serial or station}?")
     serials = [str(serial)] if serial else _valid_of(asked, station)
     if asked.dry_run:
-        asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value})
-    indexes = _revoke_each(asked, serials, why.value)
+        judged = all(asked.rehearse(calls.RevokeCertificate(each, why.value, authority)) for each in serials)
+        asked.would({"call": "RevokeCertificate", "serials": [*serials], "reason": why.value}, judged=judged)
+    indexes = _revoke_each(asked, [calls.RevokeCertificate(each, why.value, authority) for each in serials])
     asked.done(indexes[-1], {"held" if why.is_hold else "revoked": [*serials]})
 
 
@@ -214,16 +232,17 @@ def _valid_of(asked: Asked, station: StationIdentity | None) -> list[str]:
     return [each.serial for each in found]
 
 
-def _revoke_each(asked: Asked, serials: list[str], reason: str) -> list[int]:
+def _revoke_each(asked: Asked, each: list[calls.RevokeCertificate]) -> list[int]:
     """Revoke one after the other; when one fails after others were done, say which."""
     indexes: list[int] = []
-    for serial in serials:
+    for call in each:
         try:
-            indexes.append(asked.change(calls.RevokeCertificate(serial, reason), calls.Done).audit_index)
+            indexes.append(asked.change(call, calls.Done).audit_index)
         except BollardError as failed:
             if not indexes:
                 raise
-            says = f"revoked {', '.join(serials[: len(indexes)])}; stopped at {serial}: {failed.cause}"
+            done = ", ".join(before.serial for before in each[: len(indexes)])
+            says = f"revoked {done}; stopped at {call.serial}: {failed.cause}"
             raise PartialError("revoke.partial", says, failed.advice) from failed
     return indexes
 
@@ -232,5 +251,5 @@ def _tell_issued(asked: Asked, issued: calls.CertificateIssued) -> None:
     record = row_of(issued.certificate, FIELDS)
     note(f"issued {issued.certificate.serial}, valid until {record['not_after']}")
     if asked.output is Output.TABLE:
-        return asked.done(issued.audit_index)
-    return asked.done(issued.audit_index, {"certificate": {**record}, "chain": issued.chain})
+        return asked.done(issued.audit_index, findings=issued.findings)
+    return asked.done(issued.audit_index, {"certificate": {**record}, "chain": issued.chain}, issued.findings)

@@ -17,6 +17,7 @@ CODES: Final[Mapping[str, str]] = {
     "usage.witness": "This is no witness; write 'NAME, ROLE' when planning, NAME=DIGITS when performing.",
     "usage.span": "This is no length of time; write it like 90s, 15m, 1h, 30d or 4w.",
     # Files
+    "file.empty": "The file has nothing in it; name the right one, or leave the option out.",
     "file.exists": "A file of this name exists; choose another path, or add --yes to replace it.",
     "file.forbidden": "This user may not read or write the file; run the command as the one who may.",
     "file.missing": "There is no such file; check the path.",
@@ -30,6 +31,7 @@ CODES: Final[Mapping[str, str]] = {
     "reissue.partial": "Some certificates were re-issued, others refused; the file holds those that were.",
     "lint.found": "The file holds a certificate or request with errors; each stands in what was printed.",
     "revoke.partial": "Some of several certificates were revoked, then one failed; the error names it.",
+    "crl.partly": "Some issuers' lists of revoked certificates were not signed or written; the error names them.",
     "rotate.left": "All that Bollard could renew alone is renewed; what the table still lists waits for a person.",
     # Nobody's fault but ours, or the system's
     "internal": "A fault in Bollard itself; run the command again with BOLLARD_DEBUG=1 and report what it prints.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cli.files import existing, read_text
+from cli.files import existing, read_given, read_text
 from cli.render import Plain, note
 from pki import proof as proofs
 from pki.checkpoint import read_public_key
@@ -25,7 +25,7 @@ UNTRUSTED = (
 
 def verify_file(name: str, key: str | None, held: Sequence[str]) -> dict[str, Plain]:
     """Verify an export; the record says what the verdict rests on."""
-    found = verify_export(lines_of(existing(name)), read_public_key(read_text(key)) if key else None, held)
+    found = verify_export(lines_of(existing(name)), read_public_key(read_text(key)) if key is not None else None, held)
     note(f"entries {found.first} to {found.size - 1} are whole")
     _warn(key, held)
     return {
@@ -41,7 +41,7 @@ def verify_file(name: str, key: str | None, held: Sequence[str]) -> dict[str, Pl
 def check_proof(name: str, key: str | None) -> dict[str, Plain]:
     """Check a proof; the record says what was proved."""
     proof = proofs.read_proof(read_text(name, limit=proofs.PROOF_BYTES))
-    size, root = proof.check(read_public_key(read_text(key) if key else proof.public_key))
+    size, root = proof.check(read_public_key(read_given(key) or proof.public_key))
     note("the proof holds")
     _warn(key)
     shown: dict[str, Plain] = {"origin": proof.origin, "size": size, "root": root.hex()}

@@ -1,6 +1,7 @@
 """Files that people hand over: read whole when small, refused when too large, ``-`` standing for the input.
 
-Rules: a size limit stands before every read, and nothing is written over a file without ``--yes``.
+Rules: a size limit stands before every read, a text with nothing in it is refused (to whoever takes it, it would look
+as if none had been given), and nothing is written over a file without ``--yes``.
 """
 
 from __future__ import annotations
@@ -38,24 +39,40 @@ def read_bytes(name: str, limit: int = TEXT_BYTES) -> bytes:
 
 
 def read_text(name: str, limit: int = TEXT_BYTES) -> str:
-    """Read a text file; ``InputError("file.not_text")`` when it is none."""
+    """Read a text file; ``InputError("file.not_text")`` when it is none, ``file.empty`` when there is none."""
     try:
-        return read_bytes(name, limit).decode("utf-8-sig")
+        text = read_bytes(name, limit).decode("utf-8-sig")
     except UnicodeDecodeError:
         says = f"{name[:200]!r} is no text file"
         raise InputError(
             "file.not_text", says, "Give it in PEM: 'openssl x509 -inform der' turns DER into PEM."
         ) from None
+    if not text.strip():  # to take it for an option left out would turn its meaning
+        raise _empty(name)
+    return text
 
 
 def read_password(name: str) -> str:
     """Read a password from a file, without the line's end; it never stands on the command line."""
-    return read_text(name, limit=1024).rstrip("\r\n")
+    found = read_text(name, limit=1024).rstrip("\r\n")
+    if not found:
+        raise _empty(name)
+    return found
+
+
+def read_given(name: str | None) -> str:
+    """Read the text file of an option; empty text only where the option was not given at all."""
+    return "" if name is None else read_text(name)
+
+
+def read_given_password(name: str | None) -> str:
+    """Read the password file of an option in the same way."""
+    return "" if name is None else read_password(name)
 
 
 def read_secret(name: str | None, variable: str) -> str:
     """Read a password from a file, or from an environment variable where no file is named; empty when neither is."""
-    return read_password(name) if name else os.environ.get(variable, "")
+    return os.environ.get(variable, "") if name is None else read_password(name)
 
 
 def read_signature(name: str) -> str:
@@ -69,6 +86,10 @@ def read_signature(name: str) -> str:
         else:
             return b"".join(content.split()).decode()
     return base64.b64encode(content).decode()
+
+
+def _empty(name: str) -> InputError:
+    return InputError("file.empty", f"there is nothing in {name[:200]!r}", "Check that it is the right file.")
 
 
 def existing(name: str) -> Path:

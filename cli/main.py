@@ -125,7 +125,9 @@ class Tree(click.Group):
     help="Form of the data on stdout.",
 )
 @click.option("--yes", is_flag=True, help="Ask nothing back.")
-@click.option("--dry-run", is_flag=True, help="Check what was given and say what would be done; change nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Judge what is asked as if it were done, and say what would be; change nothing."
+)
 @click.version_option(__version__, prog_name="bollard")
 @click.pass_context
 def tree(context: click.Context, home: Path | None, output: str, *, yes: bool, dry_run: bool) -> None:

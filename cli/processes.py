@@ -104,7 +104,8 @@ def worker(asked: Asked, number: int) -> None:
 def configured(asked: Asked, given: Overrides) -> Config:
     """Read the settings and lay what the command line says over them."""
     from pki.edge.home import read_settings
-    from secproxy.config import ListenerConfig, parse_address, parse_config, parse_upstream
+    from secproxy.config import ListenerConfig, parse_address, parse_config
+    from secproxy.upstreams import parse_upstream, put_in_place
 
     config = parse_config(read_settings(asked.home()))
     upstream, workers, web = given["upstream"], given["workers"], given.get("web")
@@ -114,7 +115,9 @@ def configured(asked: Asked, given: Overrides) -> Config:
     status = parse_address(asked_status, "--status") if asked_status else config.web.status
     return replace(
         config,
-        upstream=parse_upstream(upstream) if upstream else config.upstream,
+        upstreams=put_in_place(config.upstreams, parse_upstream(upstream, "--upstream"))
+        if upstream
+        else config.upstreams,
         listeners=tuple(ListenerConfig(*door) for door in doors) or config.listeners,
         workers=config.workers if workers is None else workers,
         web=replace(config.web, host=host, port=port, status=status),

@@ -31,7 +31,7 @@ RENEWED_FIELDS = ("kind", "name", "serial", "former", "not_after", "audit_index"
 )
 @pass_asked
 def rotate(asked: Asked, *, plan: bool, at: dt.datetime | None, at_once: str | None) -> None:
-    """Renew what is due and needs nobody else, with a new key each; say what is left for people."""
+    """Renew what is due and needs nobody else, keys each anew, and sign the lists that are due; say what is left."""
     if plan or at or asked.dry_run:
         return _show(asked, at)
     rotated = asked.change(calls.Rotate(at_once or ""), calls.Rotated)
@@ -39,7 +39,8 @@ def rotate(asked: Asked, *, plan: bool, at: dt.datetime | None, at_once: str | N
         _tell(asked, rotated)
     else:
         renewed: list[Plain] = [row_of(each, RENEWED_FIELDS) for each in rotated.renewed]
-        asked.record({"renewed": renewed, "left": [row_of(each, DUE_FIELDS) for each in rotated.left]})
+        left: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotated.left]
+        asked.record({"renewed": renewed, "lists": rotated.lists, "left": left})
     return _refuse_left(rotated.left)
 
 
@@ -72,8 +73,11 @@ def _show(asked: Asked, at: dt.datetime | None) -> None:
 def _tell(asked: Asked, rotated: calls.Rotated) -> None:
     for each in rotated.renewed:
         note(f"renewed {each.kind} {each.name}; recorded in the audit log at {each.audit_index}")
-        note(f"  if its former key was lost: bollard cert revoke {each.former} --reason key_compromise")
-    if not rotated.renewed:
+        if each.former:
+            note(f"  if its former key was lost: bollard cert revoke {each.former} --reason key_compromise")
+    if rotated.lists:
+        note(f"signed {rotated.lists} lists of revoked certificates")
+    if not rotated.renewed and not rotated.lists:
         note("nothing was due that needs nobody else")
     asked.rows("left", [row_of(each, DUE_FIELDS) for each in rotated.left], DUE_COLUMNS)
 

@@ -23,6 +23,11 @@ _WAITS = "take ca/*.csr to 'bollard ca ceremony plan'; the home waits for what c
 @click.option("--org", type=ORGANISATION, required=True, help="Your organisation, as it stands in certificates.")
 @click.option("--csms-host", type=HOST, required=True, help="Host name that stations dial.")
 @click.option("--public-url", default="", help="Where stations fetch firmware; https://CSMS-HOST:8440 else.")
+@click.option(
+    "--status-url",
+    help="Where lists and OCSP are served, as every certificate says; port 8480 of the public URL's host else. "
+    "Empty: nowhere.",
+)
 @click.option("--ca-key", type=KEY_KIND, help="Kind of the authorities' keys; P-384 and P-256 else.")
 @click.option("--ca-padding", type=PADDING, default="pkcs1", help="How an authority's RSA key signs.")
 @click.option("--hsm-module", default="", help="PKCS#11 library: the authorities' keys are made in a hardware token.")
@@ -35,6 +40,7 @@ def init(
     org: Organisation,
     csms_host: Host,
     public_url: str,
+    status_url: str | None,
     ca_key: str | None,
     ca_padding: str,
     hsm_module: str,
@@ -51,7 +57,9 @@ def init(
     ca_keys = CaKeys.parse(ca_key, ca_padding, hsm_module, hsm_token, hsm_slot)
     if asked.dry_run:
         asked.would({"call": "init", **record})
-    created = create(asked.home_path, org, csms_host, public_url, ca_keys, offline_root=offline_root)
+    created = create(
+        asked.home_path, org, csms_host, public_url, ca_keys, offline_root=offline_root, status_url=status_url
+    )
     if created.passphrase_made:
         note("WARNING: the keys' passphrase was generated and lies beside them, in keys/passphrase;")
         note("         move it elsewhere and name it with BOLLARD_PASSPHRASE_FILE")

@@ -8,7 +8,7 @@ import click
 
 from cli.asked import Asked, one, pass_asked
 from cli.enrolment import token
-from cli.files import LIST_BYTES, read_password, read_text
+from cli.files import LIST_BYTES, read_given_password, read_text
 from cli.render import Output, Plain, note, row_of, write
 from cli.seeds import read_seeds
 from cli.words import IDENTITY, PROFILE, PROTOCOL, SERIAL
@@ -60,7 +60,7 @@ def add(
     password_form: str,
 ) -> None:
     """Register a station. For profiles 1 and 2 its password is printed, this once."""
-    password = read_password(password_file) if password_file else ""
+    password = read_given_password(password_file)
     call = calls.AddStation(str(identity), str(serial), int(profile), group, site, password, password_form)
     _tell_added(asked, asked.change(call, calls.StationAdded))
 
@@ -122,7 +122,7 @@ def set_(asked: Asked, identity: StationIdentity, status: str | None, protocol: 
 @pass_asked
 def password(asked: Asked, identity: StationIdentity, password_file: str | None, password_form: str) -> None:
     """Give a station a new password; a generated one is printed, this once."""
-    chosen = read_password(password_file) if password_file else ""
+    chosen = read_given_password(password_file)
     call = calls.SetStationPassword(str(identity), chosen, password_form)
     _tell_added(asked, asked.change(call, calls.StationAdded))
 

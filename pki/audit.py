@@ -48,11 +48,17 @@ Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None
 """What an entry may tell: no floats, whose text is not canonical."""
 
 
-def entry(index: int, at: dt.datetime, act: str, who: str, what: Mapping[str, Json]) -> bytes:
-    """Write one entry as canonical JSON in ASCII: sorted keys, no blanks, time in UTC with whole microseconds."""
+def entry(
+    index: int, at: dt.datetime, act: str, who: str, what: Mapping[str, Json], checkpoints: int | None = None
+) -> bytes:
+    """Write one entry as canonical JSON in ASCII: sorted keys, no blanks, time in UTC with whole microseconds.
+
+    ``checkpoints`` is how many were signed before it, so that none can be taken away once an entry followed.
+    """
     when = at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     fields = {"index": index, "at": when, "act": act, "who": who, "what": what}
-    return _CANONICAL.encode(fields).encode("ascii")
+    counted = {} if checkpoints is None else {"checkpoints": checkpoints}
+    return _CANONICAL.encode({**fields, **counted}).encode("ascii")
 
 
 def leaf_hash(entry: bytes) -> bytes:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.crl import RevocationList
-from pki.der import SEQUENCE, read_box
+from pki.der import SEQUENCE, header, read_box
 from pki.errors import InputError
 from pki.fields import read_fields
 from pki.paper import Paper
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ LISTS_MOST: Final = 64  # revocation lists in one file
 
 _CERTIFICATES: Final = (b"CERTIFICATE", b"X509 CERTIFICATE")
 _LISTS: Final = (b"X509 CRL", b"CRL")
+_LONG_BOX: Final = re.compile(rb"\x30[\x81-\x84]")  # how DER of more than 127 bytes begins, and no text does
 _LABEL: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _ADVICE: Final = "Give certificates and revocation lists in PEM or DER; 'openssl x509' and 'openssl crl' show files."
 
@@ -74,7 +75,7 @@ def _read_certificate(der: bytes) -> x509.Certificate | str:
             return "its serial number is not positive (RFC 5280 4.1.2.2)"
         certificate = x509.load_der_x509_certificate(der)
         Paper.read(certificate)
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as unreadable:
+    except UNREADABLE as unreadable:
         return _cut(unreadable)
     return certificate
 
@@ -87,6 +88,8 @@ def _blocks(content: bytes, labels: tuple[bytes, ...], code: str, most: int) -> 
     if _is_box(content):
         return [content]
     blocks = list(_pem_blocks(content, labels, code, most))
+    if not blocks and _begins_with_box(content):
+        return [content]  # with bytes behind it: DER all the same, and malformed as it would be in PEM
     if not blocks:
         raise InputError(code, "there is nothing in it that could be read", _ADVICE)
     return blocks
@@ -95,6 +98,13 @@ def _blocks(content: bytes, labels: tuple[bytes, ...], code: str, most: int) -> 
 def _is_box(content: bytes) -> bool:
     try:
         return read_box(content).tag == SEQUENCE
+    except ValueError:
+        return False
+
+
+def _begins_with_box(content: bytes) -> bool:
+    try:
+        return bool(_LONG_BOX.match(content)) and header(content, 0)[1] < len(content)
     except ValueError:
         return False
 

@@ -7,12 +7,13 @@ import hashlib
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import NameOID
 
+from pki.der import SEQUENCE, read_box
 from pki.errors import InputError
 from pki.pem import PEM_LENGTH, read_blocks
+from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,21 @@ _LABELS: Final = frozenset({"CERTIFICATE"})
 _PEM_BEGIN: Final = "-----BEGIN CERTIFICATE-----\n"
 _PEM_END: Final = "-----END CERTIFICATE-----\n"
 _PEM_LINE: Final = 64  # characters of base64 in a line, RFC 7468 2
+_VERSION: Final = 0xA0  # the explicit tag of the version, which stands first (RFC 5280 4.1)
+_KEY_AT: Final = 6  # after the version: serial, algorithm, issuer, validity, subject, and then the key
+_CURVES: Final = frozenset(
+    bytes.fromhex(each)
+    for each in (
+        "301306072a8648ce3d020106082a8648ce3d030107",
+        "301006072a8648ce3d020106052b81040022",
+        "301006072a8648ce3d020106052b81040023",
+    )
+)
+_PLAIN: Final = _CURVES | frozenset(
+    bytes.fromhex(each) for each in ("300d06092a864886f70d0101010500", "300506032b6570", "300506032b6571")
+)
+"""P-256, P-384, P-521, RSA, Ed25519 and Ed448 in a SubjectPublicKeyInfo, as ``key_id`` has them written."""
+_UNCOMPRESSED: Final = b"\x04"  # how a point on a curve begins, RFC 5480 2.2
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
@@ -48,6 +64,24 @@ def key_id(source: x509.Certificate | CertificatePublicKeyTypes) -> bytes:
     return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
 
 
+def key_in(tbs: bytes) -> bytes:
+    """Return the name of the key that a certificate of these to-be-signed bytes certifies. Raises ``ValueError``.
+
+    Keys are written in one way, as ``key_id`` has it, whatever way stands in the certificate.
+    """
+    version, *parts = read_box(tbs).held(SEQUENCE).boxes()
+    if len(parts) < _KEY_AT or version.tag != _VERSION:
+        raise ValueError("no certificate of version 3 will come of these bytes")
+    raw = parts[_KEY_AT - 1].raw
+    algorithm, bits = read_box(raw).held(SEQUENCE).boxes()
+    if algorithm.raw in _PLAIN and (algorithm.raw not in _CURVES or bits.content[1:2] == _UNCOMPRESSED):
+        return hashlib.sha256(raw).digest()
+    try:
+        return key_id(cast("CertificatePublicKeyTypes", load_der_public_key(raw)))
+    except UNREADABLE:
+        raise ValueError("the key in these bytes is of a kind that is not known here") from None
+
+
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:
     """Return the extension of this kind, or ``None``. The certificate's extensions must be readable."""
     for found in certificate.extensions:
@@ -64,15 +98,6 @@ def common_names(name: x509.Name) -> tuple[str, ...]:
 def organisations(name: x509.Name) -> tuple[str, ...]:
     """Return every organisation in a subject, in order."""
     return _texts(name, NameOID.ORGANIZATION_NAME)
-
-
-def is_readable(certificate: x509.Certificate) -> bool:
-    """Tell whether extensions and times can be read: a stranger's may not parse, and would fail at any later touch."""
-    try:
-        _ = certificate.extensions, certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return False
-    return True
 
 
 def is_self_issued(certificate: x509.Certificate) -> bool:
@@ -103,7 +128,7 @@ def hash_of_signature(certificate: x509.Certificate) -> hashes.HashAlgorithm | N
     """Return the hash under a certificate's signature. Raises ``InputError`` for one not known here."""
     try:
         return certificate.signature_hash_algorithm
-    except (UnsupportedAlgorithm, ValueError):  # known, but with parameters that make no sense
+    except UNREADABLE:  # known, perhaps, but with parameters that make no sense
         raise _unreadable("it is signed with an algorithm not known here") from None
 
 
@@ -133,12 +158,12 @@ def _read_der(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.public_key()
-        certificate.subject.rfc4514_string()
-        certificate.issuer.rfc4514_string()
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except UNREADABLE:
         raise _unreadable("it holds no X.509 certificate with a known kind of key inside") from None
-    if not is_readable(certificate):
-        raise _unreadable("its extensions or its times cannot be read")
+    try:
+        touch(certificate)
+    except UNREADABLE:
+        raise _unreadable("its names, its extensions or its times cannot be read") from None
     return certificate
 
 

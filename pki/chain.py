@@ -22,6 +22,7 @@ from pki.path_search import INTERMEDIATES_MOST, LINKS_MOST, PATHS_MOST, Search
 from pki.question import DEPTH_MOST, Purpose, Question
 from pki.second_opinion import examine_again
 from pki.strength import check_key
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -126,7 +127,7 @@ def _lists(crls: Sequence[RevocationList] | None, papers: Path, now: dt.datetime
 def _subject(leaf: x509.Certificate) -> str:
     try:
         return leaf.subject.rfc4514_string()[:96]
-    except ValueError:
+    except UNREADABLE:
         return "(unreadable)"
 
 

@@ -130,7 +130,10 @@ def _examine_issuer(paper: Paper, below: int, question: Question) -> Iterator[Fi
     elif basic.value.path_length is not None and below > basic.value.path_length:
         says = f"{paper} allows {basic.value.path_length} authorities below it, not {below}"
         yield error(question.code("path"), "RFC 5280 6.1.4", says)
-    if usage is not None and not usage.value.key_cert_sign:
+    if usage is None:
+        says = f"{paper} issued, but has no key usage that says so"
+        yield lapse(question, question.code("path"), "RFC 5280 4.2.1.3", says)
+    elif not usage.value.key_cert_sign:
         yield error(question.code("path"), "RFC 5280 6.1.4", f"{paper} may not sign certificates")
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID
 
@@ -24,6 +23,7 @@ from pki.dn import DistinguishedName, compared
 from pki.fields import ListFields, RawExtension, read_extension, read_list_fields
 from pki.signed import is_signed
 from pki.strength import check_signature_hash
+from pki.unreadable import UNREADABLE, touch_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -57,11 +57,10 @@ class RevocationList:
             if len(der) - len(fields.entries) > FRAME_BYTES_MOST:
                 raise ValueError(f"more than {FRAME_BYTES_MOST} bytes beside its entries")
             crl = x509.load_der_x509_crl(der)
+            touch_name(crl.issuer)
             _ = crl.last_update_utc, crl.next_update_utc, crl.signature_hash_algorithm
             return cls(crl, fields, compared(fields.issuer), crl.extensions)
-        except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as unreadable:
-            raise ValueError(str(unreadable)) from None
-        except x509.InvalidVersion as unreadable:
+        except UNREADABLE as unreadable:
             raise ValueError(str(unreadable)) from None
 
     @property
@@ -128,7 +127,7 @@ class RevocationLists:
         asked = (number, issuer.fields.key)
         if asked not in self._signed:
             found = self._lists[number]
-            self._signed[asked] = is_signed(found.crl, found.fields, issuer.key)
+            self._signed[asked] = is_signed(found.crl, found.fields, issuer.key, issuer.fields.key)
         return self._signed[asked]
 
     def _faults(self, found: RevocationList, entries: Entries, paper: Paper, issuer: Paper) -> list[str]:

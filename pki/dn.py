@@ -1,15 +1,28 @@
 """Compares the names that certificates are issued to and by, as RFC 5280 7.1 asks, and never more loosely.
 
 Texts in the two modern forms (PrintableString, UTF8String) are equal whatever their capitals and however many blanks
-stand between words; all other values are equal byte for byte. Only where a name is *forbidden* is it compared broadly:
-any way to write the same text is then the same name, so that no other spelling slips through.
+stand between words; texts in other forms are equal byte for byte, and what is no text makes no name (X.520). Only where
+a name is *forbidden* is it compared broadly: any way to write the same text is then the same name, with whatever a
+reader would not see left out (RFC 4518 2), so that no other spelling slips through.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Final, TypeAlias
 
-from pki.der import IA5_STRING, OBJECT_IDENTIFIER, PRINTABLE_STRING, SEQUENCE, SET, UTF8_STRING, Box, read_box
+from pki.der import (
+    BIT_STRING,
+    IA5_STRING,
+    NUMERIC_STRING,
+    OBJECT_IDENTIFIER,
+    PRINTABLE_STRING,
+    SEQUENCE,
+    SET,
+    UTF8_STRING,
+    Box,
+    read_box,
+)
 
 Attribute: TypeAlias = tuple[bytes, str, bytes | str]
 """A type of attribute, how its value is written, and the value in the form that is compared."""
@@ -17,10 +30,24 @@ Attribute: TypeAlias = tuple[bytes, str, bytes | str]
 DistinguishedName: TypeAlias = tuple[tuple[Attribute, ...], ...]
 """A name in the form that is compared: its parts from the widest to the narrowest."""
 
+COMMON_NAME: Final = bytes.fromhex("550403")
+DIRECTORY_STRINGS: Final = {
+    UTF8_STRING: "utf-8",
+    PRINTABLE_STRING: "ascii",
+    0x14: "latin-1",
+    0x1C: "utf-32-be",
+    0x1E: "utf-16-be",
+}
+"""The forms that text in a name has, if its attribute does not say otherwise (RFC 5280 A.1), and how each is read."""
+
 _DOMAIN_COMPONENT: Final = bytes.fromhex("0992268993f22c640119")
+_UNIQUE_IDENTIFIER: Final = bytes.fromhex("55042d")  # the one attribute here that is no text but bits, X.520 6.2.10
 _LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _TEXTS: Final = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii"}
-_ALL_TEXTS: Final = _TEXTS | {IA5_STRING: "ascii", 0x14: "latin-1", 0x1A: "ascii", 0x1C: "utf-32-be", 0x1E: "utf-16-be"}
+_ALL_TEXTS: Final = DIRECTORY_STRINGS | {IA5_STRING: "ascii", NUMERIC_STRING: "ascii"}
+_UNSEEN: Final = frozenset({"Cc", "Cf"})  # categories of Unicode: controls, and what only steers how text is shown
+_SELECTORS: Final = (range(0x180B, 0x1810), range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))  # of variants of a letter
+_UNKNOWN: Final = frozenset({"Cn", "Co", "Cs"})  # not assigned, private: nobody can say what they look like
 
 
 def compared(name: bytes, *, broadly: bool = False) -> DistinguishedName:
@@ -34,6 +61,13 @@ def is_within(name: DistinguishedName, above: DistinguishedName) -> bool:
     return name[: len(above)] == above
 
 
+def forms_of(name: bytes, kind: bytes) -> tuple[int, ...]:
+    """Return how the values of one type of attribute are written in a name, as tags of DER. Raises ``ValueError``."""
+    parts = read_box(name).held(SEQUENCE).boxes()
+    pairs = (pair.held(SEQUENCE).boxes() for part in parts for pair in part.held(SET).boxes())
+    return tuple(value.tag for oid, value in pairs if oid.held(OBJECT_IDENTIFIER).content == kind)
+
+
 def _attributes(part: Box, *, broadly: bool) -> list[Attribute]:
     found = []
     for pair in part.held(SET).boxes():
@@ -45,8 +79,10 @@ def _attributes(part: Box, *, broadly: bool) -> list[Attribute]:
 
 
 def _attribute(kind: bytes, value: Box, *, broadly: bool) -> Attribute:
+    if value.tag not in _ALL_TEXTS and (kind, value.tag) != (_UNIQUE_IDENTIFIER, BIT_STRING):
+        raise ValueError(f"a value of a name is no text, but of the kind {value.tag:#04x}")
     if broadly and value.tag in _ALL_TEXTS:
-        return kind, "text", " ".join(value.content.decode(_ALL_TEXTS[value.tag]).casefold().split())
+        return kind, "text", _prepared(value.content.decode(_ALL_TEXTS[value.tag]))
     if value.tag in _TEXTS:
         return kind, "text", _folded(value.content.decode(_TEXTS[value.tag]))
     if kind == _DOMAIN_COMPONENT and value.tag == IA5_STRING:
@@ -57,3 +93,22 @@ def _attribute(kind: bytes, value: Box, *, broadly: bool) -> Attribute:
 def _folded(text: str) -> str:
     """Fold ASCII capitals and runs of blanks, as every reader of the RFC agrees on; other letters stay as they are."""
     return " ".join(part for part in text.translate(_LOWER).split(" ") if part)
+
+
+def _prepared(text: str) -> str:
+    """Prepare text so that all ways to write what looks the same are one (RFC 4518 2). Raises ``ValueError``."""
+    plain = unicodedata.normalize("NFKC", _seen(unicodedata.normalize("NFKC", text)).casefold())
+    if any(unicodedata.category(each) in _UNKNOWN or each == "\ufffd" for each in plain):
+        raise ValueError("a text that cannot be compared with another (RFC 4518 2.4)")
+    return " ".join(plain.split())
+
+
+def _seen(text: str) -> str:
+    """Leave out what no reader sees, save for blanks of any kind."""
+    return "".join(
+        each for each in text if each.isspace() or not (unicodedata.category(each) in _UNSEEN or _selects(each))
+    )
+
+
+def _selects(each: str) -> bool:
+    return each in "\u034f\ufffc" or any(ord(each) in span for span in _SELECTORS)

@@ -2,19 +2,23 @@
 
 * Bodies are base64 of DER whatever a header says (RFC 8951 3). A bag of certificates (certs-only PKCS#7) has no order,
   so ours is found by following issuers, and nothing goes on that does not end in the anchor we hold.
-* What comes back from an authority of others is held against what was asked: the very key of the request.
+* What comes back from an authority of others is held against what was asked, the very key and name of the request, and
+  against the rules that our own certificates of that purpose keep.
 """
 
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from pki.certificate import key_id
+from pki.certificate import common_names, key_id
 from pki.chain import Purpose, verify
 from pki.errors import RefusedError
+from pki.findings import Finding, Severity, error, refuse_errors
+from pki.lint import lint_certificate
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+    from pki.profile import CertificatePurpose
 
 CERTIFICATES_TYPE: Final = "application/pkcs7-mime; smime-type=certs-only"  # RFC 7030 4.1.3, 4.2.3
 CACERTS_TYPE: Final = "application/pkcs7-mime"  # RFC 7030 4.1.3
@@ -36,6 +42,19 @@ ATTRIBUTES: Final = bytes.fromhex(
 )
 """What stations should ask with: a key on P-256, and SHA-256 under the request (A00.FR.503, .506), as CsrAttrs in DER.
 Other kinds of key that the standard allows are taken too; one attribute is no list of them (RFC 7030 4.5.2)."""
+
+_THEIRS: Final = "lint.stray_extension"
+"""Others may say more in a certificate than we do, such as a policy. What is critical there and not understood refuses
+as part of the chain (RFC 5280 4.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for: a certificate of this purpose, a leaf's, for this key and with these common names."""
+
+    purpose: CertificatePurpose
+    key: CertificatePublicKeyTypes
+    names: tuple[str, ...]
 
 
 def wrap(der: bytes) -> bytes:
@@ -53,15 +72,17 @@ def arrange(
     received: Sequence[x509.Certificate],
     others: Sequence[x509.Certificate],
     anchors: Sequence[x509.Certificate],
-    key: CertificatePublicKeyTypes,
+    wanted: Wanted,
     now: dt.datetime,
 ) -> tuple[x509.Certificate, ...]:
-    """Find the certificate of ``key`` among those received, and put it and those above it in order, without the anchor.
+    """Find what was asked for among the certificates received, and put it and those above it in order, without the
+    anchor.
 
     ``others`` are what the authority says its chain is. Raises ``RefusedError("est.other_key")`` when none is for the
-    key, ``RefusedError("chain.refused")`` when it does not lead to an anchor.
+    key, ``RefusedError("chain.refused")`` when it does not lead to an anchor or does not hold now,
+    ``RefusedError("est.unfit")`` with every finding when it is not fit for its purpose.
     """
-    mine = [certificate for certificate in received if key_id(certificate) == key_id(key)]
+    mine = [certificate for certificate in received if key_id(certificate) == key_id(wanted.key)]
     if len(mine) != 1:
         raise RefusedError(
             "est.other_key",
@@ -70,4 +91,22 @@ def arrange(
         )
     above = [certificate for certificate in (*received, *others) if certificate != mine[0]]
     path = verify(mine[0], anchors, above, Purpose.ANY, now).path
+    refuse_errors(
+        [*_examine_name(mine[0], wanted), *map(_weigh, lint_certificate(mine[0], wanted.purpose, now))],
+        "est.unfit",
+        f"the certificate received for {', '.join(wanted.names)[:96]!r}",
+        "Nothing was taken over. Ask those who run the external authority for one that keeps these rules.",
+    )
     return tuple(path[:-1])
+
+
+def _examine_name(certificate: x509.Certificate, wanted: Wanted) -> list[Finding]:
+    names = common_names(certificate.subject)
+    if names == wanted.names:
+        return []
+    shown = ", ".join(repr(each[:72]) for each in names[:3]) or "missing"
+    return [error("est.other_name", "", f"its common name is {shown}, which is not what was asked for")]
+
+
+def _weigh(finding: Finding) -> Finding:
+    return replace(finding, severity=Severity.WARNING) if finding.code == _THEIRS else finding

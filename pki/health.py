@@ -66,6 +66,16 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """Something that must be there and is not: an authority in use, a list of revoked certificates."""
+
+    what: str
+    says: str
+    fix: str
+    clause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Loose:
     """A file or folder that others may read or write, or that belongs to somebody else."""
 
@@ -93,6 +103,16 @@ class Known:
     newest_entry: dt.datetime
     audit_size: int
     restored_behind: tuple[dt.datetime, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Csms:
+    """One URL of a CSMS: why it cannot be reached, or nothing; ``spared`` when another URL of the same one can be."""
+
+    url: str
+    missed: str = ""
+    spared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +141,8 @@ class Facts:
     synchronised: bool | None = None
     running: tuple[tuple[str, bool | None], ...] = ()
     """Each process by name: True answers, False its socket is there and nobody answers, None does not run."""
-    upstream: str = ""
-    """The CSMS that was tried; empty when none is configured."""
-    unreachable: str = ""
-    """Why the CSMS cannot be reached."""
+    csms: tuple[Csms, ...] = ()
+    """Each URL of a CSMS that was tried; empty when none is configured."""
     receivers: tuple[Receiver, ...] = ()
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
@@ -150,6 +168,11 @@ def _failures(facts: Facts) -> Iterator[Symptom]:
         yield Symptom("health.failed", Weight.CRITICAL, failed.what, says, failed.advice)
     for what, why in facts.unseen:
         yield Symptom("health.unseen", Weight.WARNING, what, f"not looked at: {why}", "Put that right, then run again.")
+
+
+def _missing(facts: Facts) -> Iterator[Symptom]:
+    for each in facts.known.missing if facts.known else ():
+        yield Symptom("health.missing", Weight.CRITICAL, each.what, each.says, each.fix, each.clause)
 
 
 def _lifetimes(facts: Facts) -> Iterator[Symptom]:
@@ -248,12 +271,15 @@ def _processes(facts: Facts) -> Iterator[Symptom]:
 
 
 def _upstream(facts: Facts) -> Iterator[Symptom]:
-    if facts.unreachable:
-        fix = "Start the CSMS, or correct [csms] upstream in bollard.toml."
-        yield Symptom("health.upstream", Weight.CRITICAL, f"CSMS {facts.upstream}", facts.unreachable, fix)
-    else:
-        says = "it can be reached" if facts.upstream else "bollard.toml names none, and no proxy runs"
-        yield Symptom("health.upstream", Weight.OK, f"CSMS {facts.upstream}".strip(), says)
+    if not facts.csms:
+        yield Symptom("health.upstream", Weight.OK, "CSMS", "bollard.toml names none, and no proxy runs")
+    for csms in facts.csms:
+        if csms.missed:
+            weight = Weight.WARNING if csms.spared else Weight.CRITICAL
+            fix = "Start the CSMS, or correct [csms] upstream or [[upstream]] in bollard.toml."
+            yield Symptom("health.upstream", weight, f"CSMS {csms.url}", csms.missed, fix)
+        else:
+            yield Symptom("health.upstream", Weight.OK, f"CSMS {csms.url}", "it can be reached")
 
 
 def _receivers(facts: Facts) -> Iterator[Symptom]:
@@ -273,6 +299,7 @@ def _receivers(facts: Facts) -> Iterator[Symptom]:
 
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _failures,
+    _missing,
     _lifetimes,
     _stations,
     _clock,

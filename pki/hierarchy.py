@@ -17,6 +17,7 @@ from pki.v2g import RULES, V2gEdition
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ABOVE: Final = "-above-"  # in the slots of those that only stand above one taken in; no duty's slot has it
 VENDOR_LENGTH: Final = 50  # characters; vendorName in BootNotification
 
 
@@ -33,6 +34,12 @@ class HierarchyKind(StrEnum):
     V2G_ROOT = "v2g-root"
     V2G_SUB1 = "v2g-sub1"
     V2G_SUB2 = "v2g-sub2"
+
+
+AUTHORITIES: Final = frozenset(kind.value for kind in HierarchyKind) - {HierarchyKind.V2G.value}
+"""The roles of keys that sign certificates."""
+FOUNDING: Final = frozenset({HierarchyKind.ROOT.value, HierarchyKind.CSMS.value, HierarchyKind.STATION.value})
+"""Those that every home has; ``bollard ca rollover`` makes their successors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,13 @@ _OPERATORS: Final[Mapping[HierarchyKind, Level]] = {
         Level(HierarchyKind.OPERATOR, "operator", CertificatePurpose.ISSUING, "ec-p256", "root", "Bollard Operator CA"),
     )
 }
+_SIGNED: Final[Mapping[HierarchyKind, str]] = {
+    HierarchyKind.ROOT: "issuing",
+    HierarchyKind.CSMS: "csms",
+    HierarchyKind.STATION: "station",
+    HierarchyKind.OPERATOR: "operator",
+    HierarchyKind.MANUFACTURER: "firmware-signer",
+}
 _V2G: Final = (HierarchyKind.V2G_ROOT, HierarchyKind.V2G_SUB1, HierarchyKind.V2G_SUB2)
 _V2G_TITLES: Final = ("V2G Root CA", "CPO Sub-CA 1", "CPO Sub-CA 2")
 
@@ -68,9 +82,41 @@ def manufacturer_slot(vendor: str) -> str:
     return f"manufacturer:{vendor}"
 
 
+def vendor_of(slot: str) -> str:
+    """Return whose firmware a slot's authority is for; empty for every other one."""
+    kind, _, vendor = slot.partition(":")
+    return vendor if kind == HierarchyKind.MANUFACTURER else ""
+
+
+def edition_of(slot: str) -> str:
+    """Return the edition of ISO 15118 that a slot's authority is for; empty for every other one."""
+    kind, _, edition = slot.rpartition("-")
+    return edition if kind in _V2G else ""
+
+
 def v2g_slot(role: HierarchyKind, edition: V2gEdition) -> str:
     """Return the slot of an authority of a V2G hierarchy."""
     return f"{role}-{edition}"
+
+
+def succession_of(role: str, slot: str, above: str = "") -> str:
+    """Return the command that makes the next authority of a slot; ``above`` is the key that signs it."""
+    if role in FOUNDING:
+        return f"bollard ca rollover {slot}"
+    if role == HierarchyKind.MANUFACTURER:
+        return f"bollard ca create NAME --purpose {role} --vendor {slot.partition(':')[2]!r}"
+    if role not in _V2G:
+        return f"bollard ca create NAME --purpose {role}"
+    under = f" --under {above}" if above else ""
+    return f"bollard ca create NAME --purpose v2g --edition {slot.rpartition('-')[2]}{under}"
+
+
+def signed_by(role: str, slot: str) -> str:
+    """Return the certificate profile of what an authority signs that lives longest."""
+    if role not in _V2G:
+        return _SIGNED[HierarchyKind(role)]
+    below = (*_V2G[1:], "v2g-secc")[_V2G.index(HierarchyKind(role))]
+    return f"{below}-{slot.rpartition('-')[2]}"
 
 
 def level_of(kind: HierarchyKind, vendor: str = "", edition: str = "") -> Level:

@@ -29,6 +29,18 @@ _BY_USE: Final = {
 }
 """In this order: who may sign OCSP answers is an OCSP signer, whatever else it may do."""
 
+_ROOTS: Final = {
+    CertificatePurpose.V2G_SUB1_2: CertificatePurpose.V2G_ROOT_2,
+    CertificatePurpose.V2G_SUB1_20: CertificatePurpose.V2G_ROOT_20,
+}
+_SUB_CAS_2: Final = {
+    CertificatePurpose.V2G_SECC_2: CertificatePurpose.V2G_SUB2_2,
+    CertificatePurpose.V2G_SUB1_2: CertificatePurpose.V2G_SUB2_2,
+    CertificatePurpose.V2G_SECC_20: CertificatePurpose.V2G_SUB2_20,
+    CertificatePurpose.V2G_SUB1_20: CertificatePurpose.V2G_SUB2_20,
+}
+"""Who stands between a station's certificate for cars and a Sub-CA 1."""
+_SUB_CA_2: Final = re.compile(r"\bCPO\b.*\bSub(?:[ -]?CA)?[ -]?2\b", re.IGNORECASE)
 _HOST: Final = re.compile(r"(\*\.)?([A-Za-z0-9-]+\.)+[A-Za-z]{2,}|localhost")
 
 
@@ -56,13 +68,29 @@ def guess_purpose(paper: Paper) -> CertificatePurpose:
 
 
 def _below_root(paper: Paper, path_length: int | None) -> CertificatePurpose:
-    """One that allows exactly one authority below it is a V2G Sub-CA 1, if its key is one that cars know."""
+    """One that allows exactly one authority below it is a V2G Sub-CA 1, if its key is one that cars know; one that is
+    called so, a Sub-CA 2."""
     kind = name_key(paper.public_key())
-    if path_length == 1 and kind in RULES[V2gEdition.TWO].keys:
-        return CertificatePurpose.V2G_SUB1_2
-    if path_length == 1 and kind in RULES[V2gEdition.TWENTY].keys:
-        return CertificatePurpose.V2G_SUB1_20
+    edition = next((each for each, rules in RULES.items() if kind in rules.keys), None)
+    if edition is not None and path_length == 1:
+        return CertificatePurpose(f"v2g-sub1-{edition}")
+    if edition is not None and any(map(_SUB_CA_2.search, common_names(paper.subject))):
+        return CertificatePurpose(f"v2g-sub2-{edition}")
     return CertificatePurpose.ISSUING
+
+
+def guess_between(
+    below: CertificatePurpose | None, guessed: CertificatePurpose, above: CertificatePurpose | None
+) -> CertificatePurpose:
+    """Return the likelier purpose of an authority by its neighbours in a chain: what it signed, and what signed it."""
+    if guessed is CertificatePurpose.ROOT and below in _ROOTS:
+        return _ROOTS[below]
+    if guessed is not CertificatePurpose.ISSUING:
+        return guessed
+    for neighbour in (below, above):
+        if neighbour in _SUB_CAS_2:
+            return _SUB_CAS_2[neighbour]
+    return guessed
 
 
 def _by_name(paper: Paper) -> CertificatePurpose:

@@ -7,6 +7,7 @@ one cause; a paper that can be read, and has something unreadable inside, gets a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -15,11 +16,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from pki.certificate import extension
 from pki.errors import InputError
 from pki.findings import Finding, Severity, error
-from pki.likely_purpose import guess_purpose
+from pki.likely_purpose import guess_between, guess_purpose
 from pki.lint import lint_certificate
+from pki.lint_below import BELOW
 from pki.lint_request import lint_request
 from pki.pem import read_blocks
 from pki.profile import CertificatePurpose
+from pki.unreadable import UNREADABLE, touch, touch_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -56,11 +59,49 @@ class Linted:
 def lint_file(content: bytes, purpose: CertificatePurpose | None, now: dt.datetime) -> tuple[Linted, ...]:
     """Lint every paper of a file; without a purpose, each is guessed. Raises ``InputError("lint.unreadable")``.
 
-    The purpose of a leaf is not held against the authorities that follow it in the file: those are its chain.
+    The purpose of a leaf is not held against the authorities that follow it in the file: those are its chain. Where one
+    certificate names the next as its issuer, the two are held against each other as well.
     """
-    first, *others = _read(content)
-    given = [purpose if purpose is None or purpose.is_ca or not _is_ca(each) else None for each in others]
-    return (_lint(first, purpose, now), *(_lint(each, due, now) for each, due in zip(others, given, strict=True)))
+    papers = _read(content)
+    above = (purpose if purpose is None or purpose.is_ca or not _is_ca(each) else None for each in papers[1:])
+    given = [purpose, *above]
+    purposes = _guess(papers, given)
+    judged = [_findings(paper, due, now) for paper, due in zip(papers, purposes, strict=True)]
+    for number, (below, issuer) in enumerate(pairwise(papers)):
+        judged[number] += _findings_below(below, issuer)
+    return tuple(
+        _linted(paper, due, findings, guessed=said is None)
+        for paper, due, findings, said in zip(papers, purposes, judged, given, strict=True)
+    )
+
+
+def _guess(papers: list[Paper], given: list[CertificatePurpose | None]) -> list[CertificatePurpose]:
+    """Guess what was not given, each by itself, then from the leaf up by its neighbours in a chain."""
+    alone = [said or _guess_alone(paper) for paper, said in zip(papers, given, strict=True)]
+    for number, said in enumerate(given):
+        below = alone[number - 1] if number > 0 and _issued(papers[number], papers[number - 1]) else None
+        last = number + 1 == len(papers)
+        above = None if last or not _issued(papers[number + 1], papers[number]) else alone[number + 1]
+        alone[number] = said or guess_between(below, alone[number], above)
+    return alone
+
+
+def _guess_alone(paper: Paper) -> CertificatePurpose:
+    return CertificatePurpose.STATION if _trouble(paper) else guess_purpose(paper)
+
+
+def _issued(above: Paper, below: Paper) -> bool:
+    """Tell whether one paper of a file says that the next issued it: then the two are links of one chain."""
+    if not (isinstance(above, x509.Certificate) and isinstance(below, x509.Certificate)):
+        return False
+    return not _trouble(above) and not _trouble(below) and below != above and below.issuer == above.subject
+
+
+def _findings_below(below: Paper, above: Paper) -> tuple[Finding, ...]:
+    """What keeps two neighbours from being links of a chain, by the rules that stand before our own signature."""
+    if not (isinstance(above, x509.Certificate) and isinstance(below, x509.Certificate) and _issued(above, below)):
+        return ()
+    return tuple(finding for rule in BELOW for finding in rule(below, above))
 
 
 def _is_ca(paper: Paper) -> bool:
@@ -70,21 +111,21 @@ def _is_ca(paper: Paper) -> bool:
     return basic is not None and basic.value.ca
 
 
-def _lint(paper: Paper, purpose: CertificatePurpose | None, now: dt.datetime) -> Linted:
+def _linted(paper: Paper, purpose: CertificatePurpose, findings: tuple[Finding, ...], *, guessed: bool) -> Linted:
     certificate = paper if isinstance(paper, x509.Certificate) else None
-    trouble = _trouble(paper)
-    found = purpose or (CertificatePurpose.STATION if trouble else guess_purpose(paper))
     return Linted(
         kind="certificate" if certificate else "request",
         subject=_subject(paper),
         serial=f"{certificate.serial_number:x}" if certificate else "",
-        purpose=found,
-        guessed=purpose is None,
-        findings=trouble or _findings(paper, found, now),
+        purpose=purpose,
+        guessed=guessed,
+        findings=tuple(dict.fromkeys(findings)),
     )
 
 
 def _findings(paper: Paper, purpose: CertificatePurpose, now: dt.datetime) -> tuple[Finding, ...]:
+    if trouble := _trouble(paper):
+        return trouble
     if isinstance(paper, x509.Certificate):
         return lint_certificate(paper, purpose, now)
     return lint_request(paper, purpose)
@@ -94,16 +135,15 @@ def _trouble(paper: Paper) -> tuple[Finding, ...]:
     """What keeps the rules from being asked at all: a key, a name, times or extensions that cannot be read."""
     try:
         paper.public_key()
-        paper.subject.rfc4514_string()
+        touch_name(paper.subject)
     except UnsupportedAlgorithm:
         return (error("alg.unsupported", "A00.FR.504", "its key is of a kind that is not known here"),)
-    except (ValueError, TypeError) as problem:
+    except UNREADABLE as problem:
         return (error("lint.extensions", "RFC 5280 4.1", f"it cannot be read: {str(problem)[:120]!r}"),)
     try:
         _ = paper.extensions
-        if isinstance(paper, x509.Certificate):
-            _ = paper.issuer.rfc4514_string(), paper.not_valid_before_utc, paper.not_valid_after_utc
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as problem:
+        touch(paper)
+    except UNREADABLE as problem:
         return (error("lint.extensions", "RFC 5280 4.2", f"it cannot be read: {str(problem)[:120]!r}"),)
     return ()
 
@@ -111,7 +151,7 @@ def _trouble(paper: Paper) -> tuple[Finding, ...]:
 def _subject(paper: Paper) -> str:
     try:
         return paper.subject.rfc4514_string()[:400]
-    except ValueError:
+    except UNREADABLE:
         return ""
 
 
@@ -129,11 +169,11 @@ def _read(content: bytes) -> list[Paper]:
 def _read_der(der: bytes) -> Paper:
     try:
         return x509.load_der_x509_certificate(der)
-    except (ValueError, TypeError, x509.InvalidVersion):
+    except UNREADABLE:
         pass
     try:
         return x509.load_der_x509_csr(der)
-    except (ValueError, TypeError, x509.InvalidVersion):
+    except UNREADABLE:
         raise _unreadable("it is neither a certificate nor a request, or it is cut short") from None
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.findings import Finding, Severity, error, warning
 from pki.lint_names import NAME_RULES
 from pki.request import REQUEST_LENGTH
 from pki.strength import check_key, check_signature_hash, name_key
+from pki.unreadable import UNREADABLE
 from pki.v2g import RULES
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _proof(request: x509.CertificateSigningRequest) -> Iterator[Finding]:
     try:
         weak = check_signature_hash(request.signature_hash_algorithm)
         proved = bool(weak) or request.is_signature_valid
-    except (UnsupportedAlgorithm, ValueError, TypeError):
+    except UNREADABLE:
         weak, proved = [], False
     yield from weak
     if not proved:

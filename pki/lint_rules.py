@@ -21,7 +21,8 @@ from pki.lint_form import FORM_RULES
 from pki.lint_names import NAME_RULES
 from pki.lint_v2g import V2G_RULES
 from pki.names import CERTIFICATE_SERIAL_BITS
-from pki.profile import STATION_DAYS_LEAST, CertificatePurpose
+from pki.profile import EXTENDED_KEY_USES, STATION_DAYS_LEAST, CertificatePurpose
+from pki.profile_keys import ALLOWED_USES, DUE_USES, PATH_LENGTHS
 from pki.raw_form import read_form
 from pki.strength import check_key, check_pss, check_signature_hash
 
@@ -42,25 +43,9 @@ _COMMON: Final = frozenset(
         ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
     }
 )
-_DUE_USES: Final = {
-    CertificatePurpose.OCSP: frozenset({ExtendedKeyUsageOID.OCSP_SIGNING}),
-    CertificatePurpose.FIRMWARE_SIGNER: frozenset({ExtendedKeyUsageOID.CODE_SIGNING}),
-    CertificatePurpose.OPERATOR: frozenset({ExtendedKeyUsageOID.CLIENT_AUTH}),
-}
+_DUE_USES: Final = {purpose: frozenset({EXTENDED_KEY_USES[use]}) for purpose, use in DUE_USES.items()}
 _ALLOWED_USES: Final = {
-    CertificatePurpose.CSMS: frozenset({ExtendedKeyUsageOID.SERVER_AUTH}),
-    # A00.FR.428: one certificate may serve a station on both sides, as client of the CSMS and as server of cars
-    CertificatePurpose.STATION: frozenset({ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}),
-    CertificatePurpose.V2G_SECC_2: frozenset({ExtendedKeyUsageOID.SERVER_AUTH}),
-    CertificatePurpose.V2G_SECC_20: frozenset({ExtendedKeyUsageOID.SERVER_AUTH}),
-}
-_PATH_LENGTHS: Final = {
-    CertificatePurpose.ISSUING: 0,
-    CertificatePurpose.MANUFACTURER_ROOT: 0,
-    CertificatePurpose.V2G_SUB1_2: 1,
-    CertificatePurpose.V2G_SUB1_20: 1,
-    CertificatePurpose.V2G_SUB2_2: 0,
-    CertificatePurpose.V2G_SUB2_20: 0,
+    purpose: frozenset(EXTENDED_KEY_USES[use] for use in uses) for purpose, uses in ALLOWED_USES.items()
 }
 _ALSO: Final = {
     CertificatePurpose.CSMS: ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
@@ -160,7 +145,7 @@ def _extended_key_usage(certificate: x509.Certificate, purpose: CertificatePurpo
 
 def _path_length(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
     """RFC 5280 4.2.1.9: an authority that signs leaves alone says so, and so does the one above it."""
-    basic, due = extension(certificate, x509.BasicConstraints), _PATH_LENGTHS.get(purpose)
+    basic, due = extension(certificate, x509.BasicConstraints), PATH_LENGTHS.get(purpose)
     if basic is None or not basic.value.ca or due is None or basic.value.path_length == due:
         return
     says = f"it allows {_count(basic.value.path_length)} authorities below it; {due} may stand there"

@@ -28,6 +28,8 @@ _SERIAL = re.compile(rf"[A-Za-z0-9*\-_=+|@. /#]{{1,{SERIAL_LENGTH}}}")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _HEX = re.compile(r"[0-9a-f]{1,40}")
 _SECC_ID = re.compile(r"[A-Za-z]{2}[A-Za-z0-9]{3}[Ss][A-Za-z0-9]{33,58}")
+EDITIONS: Final = {"ocpp1.6": 4, "ocpp2.0.1": 4, "ocpp2.1": 2}
+"""The newest edition of each version's documents; of 1.6 it is the security white paper's."""
 _PROTOCOL = re.compile(r"(ocpp1\.6|ocpp2\.0\.1|ocpp2\.1)(?:/([1-9]))?")
 _URL_LIKE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|^www\.|^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\.[A-Za-z]{2,}$")
 
@@ -165,7 +167,7 @@ class SeccId:
 
     @classmethod
     def parse(cls, text: str) -> SeccId:
-        """Read a SECCID: two letters, three letters or digits, ``S``, then at least 33 more, nothing between."""
+        """Read a SECCID: two letters, three letters or digits, ``S``, then 33 or more; it comes out in capitals."""
         if not _SECC_ID.fullmatch(text):
             raise InputError(
                 "name.secc_id",
@@ -173,12 +175,12 @@ class SeccId:
                 " (ISO 15118-2 F)",
                 "Take it from the contract with the V2G root, without blanks and stars.",
             )
-        return cls(text)
+        return cls(text.upper())  # capitals make no difference in it, so that two that differ in them would be one
 
     @property
     def country(self) -> str:
         """The country code it begins with, in capitals."""
-        return self.text[:2].upper()
+        return self.text[:2]
 
     def __str__(self) -> str:
         return self.text
@@ -198,10 +200,10 @@ class ProtocolVersion:
     def parse(cls, text: str) -> ProtocolVersion:
         """Read ``ocpp2.0.1`` or, with an edition, ``ocpp2.0.1/3``."""
         found = _PROTOCOL.fullmatch(text)
-        if found is None:
+        if found is None or int(found[2] or 1) > EDITIONS[found[1]]:
             raise InputError(
                 "name.protocol",
-                f"{text[:40]!r} is no version of OCPP known here (OCPP-J 3.1.2)",
+                f"{text[:40]!r} is no version of OCPP, or no edition of it, that is known here (OCPP-J 3.1.2)",
                 "Write ocpp1.6, ocpp2.0.1 or ocpp2.1, with an edition as in ocpp2.0.1/3.",
             )
         return cls(found[1], found[2] or "")

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.dn import DistinguishedName, compared
 from pki.fields import Fields, check_subtrees, read_fields, read_mappings
+from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -47,7 +47,7 @@ class Paper:
         try:
             fields = read_fields(certificate.public_bytes(Encoding.DER))
             check_subtrees(fields)
-            certificate.subject.rfc4514_string()
+            touch(certificate)
             return cls(
                 certificate,
                 fields,
@@ -60,7 +60,7 @@ class Paper:
                 certificate.not_valid_after_utc,
                 read_mappings(fields),
             )
-        except (x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm) as unreadable:
+        except UNREADABLE as unreadable:
             raise ValueError(str(unreadable)) from None
 
     def find(self, kind: type[E]) -> x509.Extension[E] | None:

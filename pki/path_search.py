@@ -74,7 +74,7 @@ class Search:
             if len(self._tried) >= LINKS_MOST:
                 self.is_exhausted = True
                 return False
-            self._tried[pair] = is_signed(paper.certificate, paper.fields, issuer.key)
+            self._tried[pair] = is_signed(paper.certificate, paper.fields, issuer.key, issuer.fields.key)
         return self._tried[pair]
 
 

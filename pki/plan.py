@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from pki.certificate import extension, key_id
-from pki.findings import Finding, error, refuse_errors, warning
+from pki.certificate import extension, is_self_issued, key_id, pem_length
+from pki.findings import Finding, Severity, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CertificatePurpose, CountryRule, KeyUse, SanRule
 from pki.services import pointers
 from pki.strength import Padding, SigningKey, check_key, check_padding, name_key, signing_hash, signing_padding
@@ -28,6 +29,15 @@ if TYPE_CHECKING:
     from pki.services import Services
 
 COMMON_NAME_LENGTH: Final = 64  # characters; ub-common-name, RFC 5280 A.1
+_ADVICES: Final = {
+    "alg.weak": "Have a stronger key made.",
+    "alg.unsupported": "Have a key made of a kind that is supported.",
+    "plan.key": "Have a key made of a kind that the certificate profile names, or choose another profile.",
+    "plan.common_name": "Give a name within the bound.",
+    "plan.days": "Ask for fewer days.",
+    "plan.outlives_issuer": "Ask for fewer days, or renew the issuing authority first.",
+    "plan.padding": "Choose PKCS#1 v1.5 for this key.",
+}
 CUT_MOST: Final = 0.10  # share of a lifetime that the issuer's end may take away before we refuse instead
 
 
@@ -41,19 +51,29 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """One of our authorities: the name the ledger knows it by, its certificate, and how its key signs if it is RSA."""
+    """One of our authorities: the name the ledger knows it by, its certificate, and how its key signs if it is RSA.
+
+    ``above`` is what is handed out behind its certificate with everything it signs, without the root.
+    """
 
     name: str
     certificate: x509.Certificate
     padding: Padding = Padding.PKCS1
+    above: tuple[x509.Certificate, ...] = field(default=(), repr=False, compare=False)
     subject: str = field(init=False, repr=False, compare=False)
     """Its name, as RFC 4514 writes it."""
     key_id: bytes = field(init=False, repr=False, compare=False)
     """The name of its key, as ``pki.certificate.key_id`` makes it."""
+    chain_length: int = field(init=False, repr=False, compare=False)
+    """Characters of PEM that are handed out behind what it signs: its certificate and those above, without the root."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "subject", self.certificate.subject.rfc4514_string())
         object.__setattr__(self, "key_id", key_id(self.certificate))
+        chain = () if is_self_issued(self.certificate) else (self.certificate, *self.above)
+        object.__setattr__(
+            self, "chain_length", sum(pem_length(len(each.public_bytes(Encoding.DER))) for each in chain)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +120,18 @@ def plan(
     """
     wanted = _wanted(profile, now, days)
     end = issuer.certificate.not_valid_after_utc
-    findings = refuse_errors(
-        [
-            *_examine_subject(subject),
-            *check_key(public_key, unsafe_experimental=profile.purpose.is_ca),
-            *check_padding(issuer.certificate.public_key(), issuer.padding),
-            *_examine_kind(profile, public_key),
-            *_examine_days(profile, days),
-            *_examine_issuer(profile, issuer.certificate, now),
-            *_examine_end(now, wanted[1], end),
-        ],
-        "plan.refused",
-        f"a certificate for {subject.common_name[:72]!r} from {issuer.name!r}",
-        "Ask for fewer days, or renew the issuing authority first.",
-    )
+    found = [
+        *_examine_subject(subject),
+        *check_key(public_key, unsafe_experimental=profile.purpose.is_ca),
+        *check_padding(issuer.certificate.public_key(), issuer.padding),
+        *_examine_kind(profile, public_key),
+        *_examine_days(profile, days),
+        *_examine_issuer(profile, issuer.certificate, now),
+        *_examine_issuer_key(issuer.certificate),
+        *_examine_end(now, wanted[1], end),
+    ]
+    cause = f"a certificate for {subject.common_name[:72]!r} from {issuer.name!r}"
+    findings = refuse_errors(found, "plan.refused", cause, _advise(found))
     validity = max(wanted[0], issuer.certificate.not_valid_before_utc), min(wanted[1], end)
     return _plan(profile, subject, public_key, issuer, serial, validity, findings, issuer.padding, services)
 
@@ -202,6 +220,16 @@ def _examine_kind(profile: CertificateProfile, public_key: CertificatePublicKeyT
     return [error("plan.key", "A00.FR.504", says)]
 
 
+def _examine_issuer_key(issuer: x509.Certificate) -> list[Finding]:
+    """Whatever an authority with a key under trial signs, no station can verify: that is said each time."""
+    trials = check_key(issuer.public_key(), unsafe_experimental=True)
+    return [
+        warning(each.code, each.clause, f"its issuer has {each.says}")
+        for each in trials
+        if each.severity is Severity.WARNING
+    ]
+
+
 def _examine_issuer(profile: CertificateProfile, issuer: x509.Certificate, now: dt.datetime) -> list[Finding]:
     """RFC 5280 6.1.4 (k) to (n), asked before signing in place of after; and never future-dated (A02.FR.08)."""
     found = []
@@ -235,6 +263,14 @@ def _examine_end(now: dt.datetime, wanted: dt.datetime, end: dt.datetime) -> lis
     if (wanted - end) > (wanted - now) * CUT_MOST:
         return [error("plan.outlives_issuer", "RFC 5280 6.1.3", says)]
     return [warning("plan.shortened", "RFC 5280 6.1.3", f"{says}, so it ends with it")]
+
+
+def _advise(found: list[Finding]) -> str:
+    """The next step by what is wrong; where nothing has one of its own, the issuer is."""
+    codes = {finding.code for finding in found if finding.severity is Severity.ERROR}
+    return (
+        " ".join(advice for code, advice in _ADVICES.items() if code in codes) or "Renew the issuing authority first."
+    )
 
 
 def _no_root(profile: CertificateProfile) -> Finding:

@@ -21,10 +21,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from pki.errors import InputError
 from pki.findings import Finding, error
 from pki.names import ProtocolVersion
-from pki.profile_rules import (
+from pki.profile_keys import (
     CHAIN_LENGTH_MOST,
     PEM_LENGTH_MOST,
-    RULES,
     SAMPLE,
     AsRead,
     CertificatePurpose,
@@ -32,7 +31,8 @@ from pki.profile_rules import (
     KeyUse,
     SanRule,
 )
-from pki.toml_lines import find_lines
+from pki.profile_rules import CLAUSES, RULES
+from pki.toml_lines import Path, find_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ def parse_profile(name: str, text: str, version: ProtocolVersion | None = None) 
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise _wrong(name, [error("profile.value", "", str(problem)[:120])]) from None
-    mistakes, variants = _split(raw), {}
+    mistakes, variants = _split(raw, find_lines(text)), {}
     for variant, keys in _variants(raw).items():
         found, variants[variant] = _read(_Keys(keys, text, variant))
         mistakes += [mistake for mistake in found if mistake not in mistakes]
@@ -150,6 +150,11 @@ class _Keys:
         lines = find_lines(self.text)
         return next((lines[(*table, key)] for table in self._tables() if (*table, key) in lines), None)
 
+    def first_line(self) -> int:
+        """The line where what holds for this variant begins: a key that is missing could stand from there on."""
+        lines = find_lines(self.text)
+        return next((lines[table] for table in self._tables() if table in lines), 1)
+
     def _tables(self) -> list[tuple[str, ...]]:
         if self.variant is None:
             return [()]
@@ -161,29 +166,47 @@ class _Keys:
 def _mistake(code: str, clause: str, given: _Keys, key: str, says: str) -> Finding:
     """Make a finding that says where the key stands, or for which version it is missing."""
     line = given.line(key)
-    where = f"line {line}: " if line else f"for {given.variant}: " if given.variant else ""
-    return error(code, clause, f"{where}{says}")
+    where = f"line {line or given.first_line()}: "
+    return error(code, clause, f"{where}{says}{'' if line or given.variant is None else f' for {given.variant}'}")
 
 
-def _split(raw: Table) -> list[Finding]:
-    """Find tables of versions that are none."""
+def _split(raw: Table, lines: Mapping[Path, int]) -> list[Finding]:
+    """Find tables of versions that are none, each with its line."""
     tables = raw.get("versions", {})
     if not isinstance(tables, dict):
-        return [error("profile.value", "OCPP-J 3.1.2", 'versions is a table of tables: [versions."ocpp1.6"]')]
-    strange = [
-        f"versions.{name[:40]!r} is no version of OCPP known here"
+        says = 'versions is a table of tables: [versions."ocpp1.6"]'
+        return [error("profile.value", "OCPP-J 3.1.2", f"line {lines.get(('versions',), 1)}: {says}")]
+    strange: list[tuple[Path, str]] = [
+        (("versions", name), f"versions.{name[:40]!r} is no version of OCPP known here")
         for name, table in tables.items()
         if not isinstance(table, dict) or not _is_version(name)
     ]
     for name, table in tables.items():
         inner = table if isinstance(table, dict) else {}
         strange += [
-            f"versions.{name[:40]!r} has a table {key[:40]!r}, which is no edition: write edition3"
+            (
+                ("versions", name, key),
+                f"versions.{name[:40]!r} has a table {key[:40]!r}, which is no edition of it",
+            )
             for key, value in inner.items()
-            if isinstance(value, dict) and not _EDITION.fullmatch(key)
+            if isinstance(value, dict) and not _is_edition(name, key)
         ]
-        strange += [f"versions.{name[:40]!r}: {key} is the same in every version" for key in _FIXED & inner.keys()]
-    return [error("profile.key", "OCPP-J 3.1.2", says) for says in strange]
+        strange += [
+            (("versions", name, key), f"versions.{name[:40]!r}: {key} is the same in every version")
+            for key in sorted(_FIXED & inner.keys())
+        ]
+    return [error("profile.key", "OCPP-J 3.1.2", f"line {lines.get(path, 1)}: {says}") for path, says in strange]
+
+
+def _is_edition(version: str, key: str) -> bool:
+    """Tell whether a table's name is that of an edition that there is, of a version that there is."""
+    if not _EDITION.fullmatch(key) or not _is_version(version):
+        return False
+    try:
+        ProtocolVersion.parse(f"{version}/{key.removeprefix('edition')}")
+    except InputError:
+        return False
+    return True
 
 
 def _is_version(text: str) -> bool:
@@ -201,7 +224,7 @@ def _variants(raw: Table) -> dict[ProtocolVersion | None, Table]:
     for name, table in tables.items() if isinstance(tables, dict) else ():
         if not isinstance(table, dict) or not _is_version(name):
             continue
-        editions = {key: value for key, value in table.items() if isinstance(value, dict) and _EDITION.fullmatch(key)}
+        editions = {key: value for key, value in table.items() if isinstance(value, dict) and _is_edition(name, key)}
         own = {key: value for key, value in table.items() if not isinstance(value, dict)}
         variants[ProtocolVersion(name)] = over = _lay_over(base, own)
         for edition, keys in editions.items():
@@ -231,9 +254,9 @@ def _read(given: _Keys) -> tuple[list[Finding], AsRead]:
         try:
             good[key] = msgspec.convert(value, fields[key].type)
         except msgspec.ValidationError as problem:
-            found.append(_mistake("profile.value", "", given, key, f"{key}: {problem}"[:160]))
+            found.append(_mistake("profile.value", CLAUSES[key], given, key, f"{key}: {problem}"[:160]))
     missing = SAMPLE.keys() - given.keys.keys()
-    found += [_mistake("profile.key", "", given, key, f"{key} is missing") for key in sorted(missing)]
+    found += [_mistake("profile.key", CLAUSES[key], given, key, f"{key} is missing") for key in sorted(missing)]
     raw = msgspec.convert({**SAMPLE, **good}, AsRead)
     return [*found, *_judge(given, raw, missing | given.keys.keys() - good.keys())], raw
 

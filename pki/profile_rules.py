@@ -1,135 +1,42 @@
-"""The keys that a certificate profile may have, and what their values must be, alone and together: data and a table.
+"""What the values of a certificate profile must be, alone and together: a table of rules, each with its clause.
 
-``AsRead`` is a profile as people write it, where everything is still allowed to be nonsense. ``RULES`` names, for each
-rule, the keys it looks at and the clause it comes from; the first key is the one whose line is shown.
+``RULES`` names, for each rule, the keys it looks at and the clause it comes from; the first key is the one whose line
+is shown. Whatever the lint would refuse in every certificate of a profile is refused here, when it is read.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from pki.strength import EXPERIMENTAL, KeyKind
-from pki.v2g import V2gEdition
+from pki.profile_keys import (
+    ALLOWED_USES,
+    BACKDATE_MINUTES_MOST,
+    CHAIN_LENGTH_MOST,
+    DAYS_MOST,
+    DER_LENGTH_LEAST,
+    DER_LENGTH_MOST,
+    DUE_USES,
+    EXTENDED_USES,
+    HOURS_A_DAY,
+    KEY_KINDS,
+    PATH_LENGTHS,
+    PEM_LENGTH_LEAST,
+    PEM_LENGTH_MOST,
+    AsRead,
+    CertificatePurpose,
+    CountryRule,
+    KeyUse,
+    SanRule,
+)
+from pki.v2g import DOMAIN_CPO, V2gEdition
+from pki.v2g import RULES as V2G
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DAYS_MOST: Final = 36_525  # days; a hundred years, a bound against slips of the keyboard
-BACKDATE_MINUTES_MOST: Final = 1_440  # minutes; a day is more than any clock skew worth serving (A02.FR.06)
-PEM_LENGTH_MOST: Final = 5_500  # characters; InstallCertificate and firmware.signingCertificate, 1.6 and 2.0.1
-CHAIN_LENGTH_MOST: Final = 10_000  # characters; CertificateSigned.certificateChain in every edition's schema
-DER_LENGTH_MOST: Final = 4_096  # bytes; 5,500 characters of PEM hold no more
-HOURS_A_DAY: Final = 24
-EXTENDED_USES: Final = ("server_auth", "client_auth", "code_signing", "ocsp_signing")
-KEY_KINDS: Final = tuple(kind.value for kind in KeyKind if kind not in EXPERIMENTAL)
-
 _DOMAIN = re.compile(r"[A-Za-z0-9-]{0,63}")
-
-
-class CertificatePurpose(StrEnum):
-    """What a certificate is for. Authorities come first, then leaves; V2G ones end in the edition of ISO 15118."""
-
-    ROOT = "root"
-    ISSUING = "issuing"
-    LINK = "link"
-    MANUFACTURER_ROOT = "manufacturer-root"
-    V2G_ROOT_2 = "v2g-root-2"
-    V2G_ROOT_20 = "v2g-root-20"
-    V2G_SUB1_2 = "v2g-sub1-2"
-    V2G_SUB1_20 = "v2g-sub1-20"
-    V2G_SUB2_2 = "v2g-sub2-2"
-    V2G_SUB2_20 = "v2g-sub2-20"
-    CSMS = "csms"
-    STATION = "station"
-    OCSP = "ocsp"
-    FIRMWARE_SIGNER = "firmware-signer"
-    OPERATOR = "operator"
-    V2G_SECC_2 = "v2g-secc-2"
-    V2G_SECC_20 = "v2g-secc-20"
-
-    @property
-    def is_ca(self) -> bool:
-        """Whether certificates of this purpose sign others."""
-        return self.is_root or self.value in {"issuing", "link"} or self.value.startswith("v2g-sub")
-
-    @property
-    def is_root(self) -> bool:
-        """Whether certificates of this purpose sign themselves."""
-        return self is CertificatePurpose.ROOT or self.value.startswith(("manufacturer-root", "v2g-root"))
-
-    @property
-    def is_secc(self) -> bool:
-        """Whether a station shows certificates of this purpose to cars."""
-        return self.value.startswith("v2g-secc")
-
-    @property
-    def edition(self) -> V2gEdition | None:
-        """The edition of ISO 15118 it belongs to, or ``None`` for what has nothing to do with cars."""
-        return V2gEdition(self.value.rpartition("-")[2]) if self.value.startswith("v2g-") else None
-
-
-class KeyUse(StrEnum):
-    """The key usages that a profile may grant, as RFC 5280 4.2.1.3 names them."""
-
-    DIGITAL_SIGNATURE = "digital_signature"
-    KEY_ENCIPHERMENT = "key_encipherment"
-    KEY_AGREEMENT = "key_agreement"
-    KEY_CERT_SIGN = "key_cert_sign"
-    CRL_SIGN = "crl_sign"
-
-
-class SanRule(StrEnum):
-    """Which subject alternative name goes in: none (A00.FR.511), or one dnsName equal to the common name."""
-
-    NONE = "none"
-    DNS = "dns"
-
-
-class CountryRule(StrEnum):
-    """Which country the subject names: none, or the one that a SECCID begins with."""
-
-    NONE = "none"
-    SECC_ID = "seccid"
-
-
-class AsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A profile as people write it: everything is still allowed to be nonsense."""
-
-    purpose: CertificatePurpose
-    backdate_minutes: int
-    key_usage: list[KeyUse]
-    is_ca: bool
-    organisation: bool
-    days: int | None = None
-    hours: int | None = None
-    longest_days: int = 0
-    longest_hours: int = 0
-    san: SanRule = SanRule.NONE
-    eku: list[str] = []
-    path_length: int | None = None
-    country: CountryRule = CountryRule.NONE
-    domain_component: str = ""
-    keys: list[str] = []
-    pem_length: int = PEM_LENGTH_MOST
-    chain_length: int = CHAIN_LENGTH_MOST
-    der_length: int = 0
-    crl: bool = False
-    ocsp: bool = False
-
-
-SAMPLE: Final[dict[str, object]] = {
-    "purpose": CertificatePurpose.STATION,
-    "backdate_minutes": 0,
-    "key_usage": [KeyUse.DIGITAL_SIGNATURE],
-    "is_ca": False,
-    "organisation": True,
-}
-"""The keys that must be there, each with a value to judge the others by while it is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +93,80 @@ def _eku(raw: AsRead) -> str:
     return f"eku = {strange[0][:32]!r} is none of {', '.join(EXTENDED_USES)}" if strange else ""
 
 
+def _eku_fits(raw: AsRead) -> str:
+    """Of uses that there are, and of purposes that need not have one; ``_eku`` and ``_due_use`` speak of the others."""
+    strange = [use for use in raw.eku if use in EXTENDED_USES and use not in ALLOWED_USES.get(raw.purpose, ())]
+    if raw.is_ca or raw.purpose in DUE_USES or not strange:
+        return ""
+    return f"eku = {strange[0]!r} does not fit purpose {raw.purpose}"
+
+
+def _leaf_signs(raw: AsRead) -> str:
+    """Where anything is granted, and nothing that authorities alone may: other rules speak of those."""
+    if raw.purpose.is_ca or raw.is_ca or not raw.key_usage or KeyUse.KEY_CERT_SIGN in raw.key_usage:
+        return ""
+    if KeyUse.DIGITAL_SIGNATURE in raw.key_usage:
+        return ""
+    return "key_usage must hold digital_signature in a leaf, which signs its handshakes"
+
+
+def _v2g_agrees(raw: AsRead) -> str:
+    if not raw.purpose.is_secc or raw.keys == ["ed448"] or KeyUse.KEY_AGREEMENT in raw.key_usage:
+        return ""
+    return f"key_usage must hold key_agreement for purpose {raw.purpose}"
+
+
+def _v2g_keys(edition: V2gEdition) -> Callable[[AsRead], str]:
+    rules = V2G[edition]
+
+    def judge(raw: AsRead) -> str:
+        strange = [kind for kind in raw.keys if kind in KEY_KINDS and kind not in rules.keys]
+        if raw.purpose.edition is not edition or not strange:
+            return ""
+        return f"keys = {strange[0]!r}: cars of this edition know {' or '.join(rules.keys)}"
+
+    return judge
+
+
+def _v2g_length(edition: V2gEdition) -> Callable[[AsRead], str]:
+    rules = V2G[edition]
+
+    def judge(raw: AsRead) -> str:
+        if raw.purpose.edition is not edition or not rules.length_most < raw.der_length <= DER_LENGTH_MOST:
+            return ""
+        return f"der_length = {raw.der_length}: cars of this edition take {rules.length_most}"
+
+    return judge
+
+
+def _v2g_country(edition: V2gEdition) -> Callable[[AsRead], str]:
+    def judge(raw: AsRead) -> str:
+        if not raw.purpose.is_secc or raw.purpose.edition is not edition or raw.country is CountryRule.SECC_ID:
+            return ""
+        return f"country must be 'seccid' for purpose {raw.purpose}"
+
+    return judge
+
+
+def _v2g_domain(raw: AsRead) -> str:
+    if not raw.purpose.is_secc or raw.domain_component == DOMAIN_CPO or not _DOMAIN.fullmatch(raw.domain_component):
+        return ""
+    return f"domain_component must be {DOMAIN_CPO!r} for purpose {raw.purpose}"
+
+
+def _path_fits(raw: AsRead) -> str:
+    due = PATH_LENGTHS.get(raw.purpose)
+    if due is None or not raw.is_ca or raw.path_length == due:
+        return ""
+    return f"path_length must be {due} for purpose {raw.purpose}"
+
+
+def _der_length(raw: AsRead) -> str:
+    if raw.der_length == 0 or DER_LENGTH_LEAST <= raw.der_length <= DER_LENGTH_MOST:
+        return ""
+    return f"der_length = {raw.der_length} is neither 0 nor within {DER_LENGTH_LEAST}..{DER_LENGTH_MOST}"
+
+
 def _keys(raw: AsRead) -> str:
     strange = [kind for kind in raw.keys if kind not in KEY_KINDS]
     return f"keys = {strange[0][:32]!r} is none of {', '.join(KEY_KINDS)}" if strange else ""
@@ -233,8 +214,9 @@ def _points(raw: AsRead) -> str:
     return f"crl and ocsp do not fit purpose {raw.purpose}: it is trusted as it is, and nobody asks about it"
 
 
-def _due_use(purpose: CertificatePurpose, use: str) -> Callable[[AsRead], str]:
+def _due_use(purpose: CertificatePurpose) -> Callable[[AsRead], str]:
     """Whoever is for one thing alone says so, and nothing else."""
+    use = DUE_USES[purpose]
 
     def judge(raw: AsRead) -> str:
         wrong = raw.purpose is purpose and raw.eku != [use]
@@ -262,17 +244,36 @@ RULES: Final[tuple[ProfileRule, ...]] = (
     ProfileRule(("eku",), "A00.FR.514", _eku),
     ProfileRule(("keys",), "A00.FR.504", _keys),
     ProfileRule(("domain_component",), "V2G2-875", _domain),
-    ProfileRule(("pem_length",), "A00.FR.507", _between("pem_length", 1, PEM_LENGTH_MOST)),
-    ProfileRule(("chain_length",), "A02.FR.16", _between("chain_length", 1, CHAIN_LENGTH_MOST)),
-    ProfileRule(("der_length",), "V2G2-010", _between("der_length", 0, DER_LENGTH_MOST)),
+    ProfileRule(("pem_length",), "A00.FR.507", _between("pem_length", PEM_LENGTH_LEAST, PEM_LENGTH_MOST)),
+    ProfileRule(("chain_length",), "A02.FR.16", _between("chain_length", PEM_LENGTH_LEAST, CHAIN_LENGTH_MOST)),
+    ProfileRule(("der_length",), "V2G2-010", _der_length),
     ProfileRule(("is_ca", "purpose"), "RFC 5280 4.2.1.9", _is_ca),
     ProfileRule(("key_usage", "is_ca"), "RFC 5280 4.2.1.3", _signs),
     ProfileRule(("path_length", "is_ca"), "RFC 5280 4.2.1.9", _path_length),
     ProfileRule(("san", "purpose"), "A00.FR.511", _san),
     ProfileRule(("country", "purpose"), "ISO 15118-2 F", _country),
     ProfileRule(("crl", "ocsp", "purpose"), "RFC 6960 4.2.2.2.1", _points),
-    ProfileRule(("eku", "purpose"), "RFC 6960 4.2.2.2", _due_use(CertificatePurpose.OCSP, "ocsp_signing")),
-    ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.FIRMWARE_SIGNER, "code_signing")),
-    ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.OPERATOR, "client_auth")),
+    ProfileRule(("eku", "purpose"), "RFC 6960 4.2.2.2", _due_use(CertificatePurpose.OCSP)),
+    ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.FIRMWARE_SIGNER)),
+    ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.OPERATOR)),
+    ProfileRule(("eku", "purpose", "is_ca"), "RFC 5280 4.2.1.12", _eku_fits),
+    ProfileRule(("key_usage", "purpose"), "A00.FR.512", _leaf_signs),
+    ProfileRule(("path_length", "purpose", "is_ca"), "RFC 5280 4.2.1.9", _path_fits),
+    ProfileRule(("keys", "purpose"), V2G[V2gEdition.TWO].keys_clause, _v2g_keys(V2gEdition.TWO)),
+    ProfileRule(("keys", "purpose"), V2G[V2gEdition.TWENTY].keys_clause, _v2g_keys(V2gEdition.TWENTY)),
+    ProfileRule(("der_length", "purpose"), V2G[V2gEdition.TWO].length_clause, _v2g_length(V2gEdition.TWO)),
+    ProfileRule(("der_length", "purpose"), V2G[V2gEdition.TWENTY].length_clause, _v2g_length(V2gEdition.TWENTY)),
+    ProfileRule(("key_usage", "keys", "purpose"), "ISO 15118-2 F", _v2g_agrees),
+    ProfileRule(("country", "purpose"), V2G[V2gEdition.TWO].subject_clause, _v2g_country(V2gEdition.TWO)),
+    ProfileRule(("country", "purpose"), V2G[V2gEdition.TWENTY].subject_clause, _v2g_country(V2gEdition.TWENTY)),
+    ProfileRule(("domain_component", "purpose"), "V2G2-875", _v2g_domain),
 )
 """What must hold. A rule whose keys could not all be read is left out: its sentence would be about something else."""
+
+CLAUSES: Final = {
+    **{key: rule.clause for rule in reversed(RULES) for key in reversed(rule.keys)},
+    **{rule.keys[0]: rule.clause for rule in reversed(RULES)},
+    "purpose": "RFC 5280 4.2.1.12",
+    "organisation": "A00.FR.509",
+}
+"""The clause that each key answers to, where nothing more can be said than that it cannot be read, or is missing."""

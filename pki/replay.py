@@ -21,12 +21,11 @@ Value: TypeAlias = str | int | None
 """What a field must be; ``None``: nobody knows."""
 
 SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a control character
+_DERIVED: Final[Mapping[str, Value]] = {"key_follows": 1}
+"""What holds of every certificate's row: the key in it is that of the bytes that were to be signed, which are told."""
 WITHOUT_ROWS: Final = frozenset(
     {
         "certificate.refused",
-        "crl.abandoned",
-        "crl.intended",
-        "crl.issued",  # lists carry a proof of their own, their issuer's signature; their rows come and go
         "firmware.refused",
         "home.backed_up",
         "issuer.prepared",
@@ -115,7 +114,7 @@ def _station_changed(*names: str) -> Callable[[Entry], tuple[Order, ...]]:
 
 def _intended(entry: Entry) -> tuple[Order, ...]:
     named = ("issuer_key_id", "subject", "issuer", "purpose", "station", "not_before", "not_after", "tbs_sha256")
-    blank = {"der_sha256": "", "reason": "", "revoked_at": ""}
+    blank = {"der_sha256": "", "reason": "", "revoked_at": "", **_DERIVED}
     return (
         Put("certificate", _text(entry.what, "serial"), {**_told(entry.what, *named), "status": "intended", **blank}),
     )
@@ -150,12 +149,17 @@ def _taken_in(entry: Entry) -> tuple[Order, ...]:
 
 def _taken(what: Mapping[str, object]) -> tuple[Order, ...]:
     named = ("issuer_key_id", "subject", "issuer", "purpose", "station", "not_before", "not_after", "tbs_sha256")
-    said = {**_told(what, *named, "der_sha256"), "status": "valid", "reason": "", "revoked_at": ""}
+    said = {**_told(what, *named, "der_sha256"), "status": "valid", "reason": "", "revoked_at": "", **_DERIVED}
     held = _told(what, "role", "serial", "slot", "state", "keeper")
     name, former = _text(what, "holds"), _text(what, "replaces")
     made_room = (Change("own_key", former, {"state": "old"}),) if former else ()
     waited = Drop("own_key", name, must=False)  # a key that waited for its certificate
     return (Put("certificate", _text(what, "serial"), said), *made_room, waited, Put("own_key", name, held))
+
+
+def _key_taken(entry: Entry) -> tuple[Order, ...]:
+    """The key of an authority that was known without it."""
+    return (Change("own_key", _text(entry.what, "holds"), _told(entry.what, "role", "slot", "state", "keeper")),)
 
 
 def _taken_over(entry: Entry) -> tuple[Order, ...]:
@@ -288,6 +292,37 @@ def _received(entry: Entry) -> tuple[Order, ...]:
     return (intended, sealed, chain, Drop("waiting", _number(entry.what)))
 
 
+def _lists_intended(entry: Entry) -> tuple[Order, ...]:
+    """Older entries tell neither when a list counts nor, later, that it was given up."""
+    told = _told(entry.what, "issuer_key_id", "this_update", "next_update")
+    status = None if told["issuer_key_id"] is None else "intended"
+    orders = []
+    for shard, number, entries, digest in _rows(entry.what, "lists", 4, 4):
+        said = {**told, "entries": _value(entries), "tbs_sha256": _value(digest), "status": status}
+        orders.append(Put("crl", key_of(entry.what.get("issuer"), shard, number), said))
+    return tuple(orders)
+
+
+def _lists_issued(entry: Entry) -> tuple[Order, ...]:
+    """Of a shard's lists the newest is kept whole."""
+    found: list[Order] = []
+    for shard, number, *digest in _rows(entry.what, "lists", 2, 3):
+        place = key_of(entry.what.get("issuer"), shard)
+        der = _value(digest[0]) if digest else None
+        found += [
+            Change("crl", key_of(place, number), {"status": "signed"}),
+            Drop("newest_crl", place, must=False),
+            Put("newest_crl", place, {"number": _value(number), "der_sha256": der}),
+        ]
+    return tuple(found)
+
+
+def _lists_abandoned(entry: Entry) -> tuple[Order, ...]:
+    """Older entries do not tell whose lists they were."""
+    lists = _rows(entry.what, "lists", 3, 3)
+    return tuple(Change("crl", key_of(whose, shard, number), {"status": "abandoned"}) for shard, number, whose in lists)
+
+
 RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "station.added": _station_added,
     "stations.added": _stations_added,
@@ -299,11 +334,13 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "certificate.issued": _issued,
     "certificate.abandoned": _abandoned,
     "certificate.revoked": _revoked,
+    "certificate.reason_raised": _revoked,
     "certificate.held": _held,
     "certificate.released": _released,
     "key.retired": _retired,
     "home.founded": _founded,
     "issuer.imported": _taken_in,
+    "issuer.key_taken": _key_taken,
     "anchor.added": _anchor_added,
     "anchor.removed": _anchor_removed,
     "firmware.imported": _imported,
@@ -326,6 +363,9 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "enrolment.tidied": _tidied,
     "certificate.requested": _waiting,
     "certificate.received": _received,
+    "crl.intended": _lists_intended,
+    "crl.issued": _lists_issued,
+    "crl.abandoned": _lists_abandoned,
 }
 """Each act that changes a row, and what it makes of it."""
 
@@ -339,10 +379,20 @@ def _number(what: Mapping[str, object]) -> str:
     return str(what.get("id", ""))
 
 
+def _rows(what: Mapping[str, object], name: str, least: int, most: int) -> list[list[object]]:
+    """Pick a table that an entry tells; rows with fewer fields tell nothing."""
+    found = what.get(name)
+    rows = found if isinstance(found, list) else []
+    return [row[:most] for row in rows if isinstance(row, list) and len(row) >= least]
+
+
+def _value(told: object) -> Value:
+    return told if isinstance(told, str | int) else None
+
+
 def _told(what: Mapping[str, object], *names: str) -> dict[str, Value]:
     """Pick these fields; one that the entry does not tell is not known."""
-    found = {name: what.get(name) for name in names}
-    return {name: value if isinstance(value, str | int) else None for name, value in found.items()}
+    return {name: _value(what.get(name)) for name in names}
 
 
 _ENTRY: Final = msgspec.json.Decoder(Entry)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 
 from pki.certificate import common_names, organisations
@@ -19,6 +18,7 @@ from pki.findings import Finding, error, refuse_errors, warning
 from pki.names import HolderName
 from pki.pem import read_base64, read_blocks
 from pki.strength import check_key, check_signature_hash
+from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,9 +79,9 @@ def read_request_der(body: bytes) -> SigningRequest:
 def _read(der: bytes, form: str) -> SigningRequest:
     try:
         csr = x509.load_der_x509_csr(der)
-        _ = csr.attributes  # parsed at the first touch, which must not be a later one
+        touch(csr)
         found = SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except UNREADABLE:
         raise _unreadable(f"it is {form}, but no PKCS#10 request with a known kind of key inside") from None
     if not der.endswith(b"\0" + csr.signature):
         raise _unreadable("its signature is not made of whole bytes, the one form it has (X.690 11.2)")
@@ -94,17 +94,19 @@ def examine(
     organisation: Organisation,
     *,
     compromised: bool = False,
+    holder: str = "",
     also: Iterable[Finding] = (),
 ) -> Admissible:
     """Judge a request for one station. Raises ``RefusedError("csr.refused")`` with every finding.
 
-    ``compromised`` says that a certificate of this very key was revoked because others may hold the key; ``also`` is
-    what was found before and is to be told together with the rest.
+    ``compromised`` says that a certificate of this very key was revoked because others may hold the key; ``holder`` is
+    who else has a live certificate of it; ``also`` is what was found before and is to be told together with the rest.
     """
     findings = refuse_errors(
         [
             *also,
             *examine_key(request, compromised=compromised),
+            *examine_holder(holder),
             *_examine_common_name(request.common_names, station),
             *_examine_organisation(request.organisations, organisation),
             *_examine_other_names(request.csr.subject),
@@ -119,23 +121,26 @@ def examine(
 
 def examine_named(
     request: SigningRequest, name: str, clause: str, organisation: Organisation, *, compromised: bool = False
-) -> str:
-    """Judge a request that is not for a station's own certificate; return the common name to certify.
+) -> tuple[str, tuple[Finding, ...]]:
+    """Judge a request that is not for a station's own certificate; return the common name to certify, and what was
+    noticed.
 
     ``name`` is what the common name must be; empty: any plain one. Raises ``RefusedError("csr.refused")`` with every
     finding.
     """
-    refuse_errors(
+    findings = refuse_errors(
         [
             *examine_key(request, compromised=compromised),
             *_examine_holder(request.common_names, name, clause),
             *_examine_organisation(request.organisations, organisation),
+            *_examine_other_names(request.csr.subject),
+            *_examine_extensions(request.csr),
         ],
         "csr.refused",
         f"the request for {(name or 'a certificate')!r}",
         "Have a new key and request made once what is named here is corrected.",
     )
-    return request.common_names[0]
+    return request.common_names[0], findings
 
 
 def _examine_holder(names: tuple[str, ...], due: str, clause: str) -> list[Finding]:
@@ -164,9 +169,24 @@ def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:
         if weak := check_signature_hash(csr.signature_hash_algorithm):
             return weak
         proved = csr.is_signature_valid
-    except (UnsupportedAlgorithm, ValueError, TypeError):
+    except UNREADABLE:
         return [error("csr.proof", "RFC 2986 4.2", "its signature uses an algorithm that is not known here")]
     return [] if proved else [error("csr.proof", "RFC 2986 4.2", "its signature does not prove that the key is held")]
+
+
+def examine_holder(holder: str) -> list[Finding]:
+    """A00.FR.427: a key proves one identity, so it is certified for one; ``holder`` is who else has it, or nothing."""
+    if not holder:
+        return []
+    return [error("csr.key_taken", "A00.FR.427", f"its key is that of {holder}; a key of its own is due")]
+
+
+def examine_secc_id(secc_id: str, holder: str) -> list[Finding]:
+    """A00.FR.427: a SECCID names one station towards cars; ``holder`` is who else has it, or nothing."""
+    if not holder:
+        return []
+    says = f"the SECCID {secc_id!r} is that of the station {holder}; one of its own is due"
+    return [error("csr.secc_id_taken", "A00.FR.427", says)]
 
 
 def _examine_history(*, compromised: bool) -> list[Finding]:
@@ -204,7 +224,7 @@ def _examine_other_names(subject: x509.Name) -> list[Finding]:
     """Mail addresses, units, countries: the register knows none of them, so none goes into the certificate."""
     if all(attribute.oid in _NAMES for attribute in subject):
         return []
-    return [warning("csr.names", "A02.FR.04", "it names more than an organisation and a serial; that is left out")]
+    return [warning("csr.names", "A02.FR.04", "it names more than an organisation and a common name; that is left out")]
 
 
 def _examine_extensions(csr: x509.CertificateSigningRequest) -> list[Finding]:

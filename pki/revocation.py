@@ -1,6 +1,7 @@
 """Why a certificate was revoked, in the words of RFC 5280 5.3.1.
 
 All reasons are final but one: a hold can be lifted. Lifting it is no reason for revoking, so it is refused by name.
+That the key was compromised may be learnt later, and takes the place of any other reason.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Reason(StrEnum):
         raise InputError(
             "revocation.reason",
             f"{text[:40]!r} is no reason for revoking (RFC 5280 5.3.1)",
-            f"Use one of: hold, {', '.join(cls)}.",
+            f"Use one of: hold, {', '.join(reason for reason in cls if not reason.is_hold)}.",
         )
 
     @property

@@ -8,11 +8,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pki.errors import RefusedError
+from pki.errors import ConflictError, RefusedError
 from pki.findings import Finding, error, refuse_errors
 from pki.holding import KeyState
+from pki.station import CertificateStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMED_MOST: Final = 20  # stations named in a refusal; the rest are counted
 
@@ -64,6 +68,15 @@ class Needs:
     stations: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Fallen:
+    """One of our certificates that was revoked or is on hold: the name of its key, which of the two, its serial."""
+
+    name: str
+    status: CertificateStatus
+    serial: str
+
+
 def steps(facts: Facts) -> tuple[Step, ...]:
     """Return the plan, first step first."""
     rows = _root_steps(facts) if facts.is_root else _issuing_steps(facts)
@@ -81,6 +94,19 @@ def refuse_needed(name: str, needs: Needs) -> None:
         found.append(error("rollover.unconfirmed", "M05.FR.16", says))
     advice = "Renew or revoke what is named, 'bollard station confirm' what was seen to trust the new root, or wait."
     refuse_errors(found, "rollover.needed", f"{name!r} cannot be retired", advice)
+
+
+def refuse_fallen(name: str, fallen: Fallen, ready: Sequence[str], maker: str) -> ConflictError:
+    """Say that an authority must not be used (RFC 5280 6.1.3), and what is used instead: one that is ready, or one that
+    this command makes."""
+    is_held = fallen.status is CertificateStatus.HELD
+    whose = f"{name!r}" if fallen.name == name else f"{fallen.name!r}, above {name!r},"
+    says = f"the certificate of {whose} is {'on hold' if is_held else 'revoked'}, so {name!r} signs nothing"
+    instead = f"bollard ca activate {ready[0]}" if ready else f"{maker}, then bollard ca activate"
+    lift = f"Lift the hold with 'bollard cert release {fallen.serial}', or use"
+    if is_held:
+        return ConflictError("issuer.held", says, f"{lift} another: {instead}.")
+    return ConflictError("issuer.revoked", says, f"Use another: {instead}.")
 
 
 def refuse_elsewhere(name: str) -> RefusedError:
@@ -129,9 +155,10 @@ def _below(slot: str, root: str, *, is_done: bool) -> _Row:
 
 
 def _leaves(facts: Facts, says: str) -> _Row:
-    """What is left is all that is known: how many there once were is not."""
+    """What is left is all that is known: how many there once were is not. Before the successor signs none is done."""
     command = "bollard rotate; bollard cert reissue --out FILE"
-    return says, command, "A03.FR.02", 0 if facts.leaves else 1, facts.leaves or 1
+    signs = facts.state is KeyState.ACTIVE and all(is_done for _, is_done in facts.below)
+    return says, command, "A03.FR.02", int(signs and not facts.leaves), facts.leaves or 1
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -28,6 +28,11 @@ class Kind(StrEnum):
     """A server certificate that others issued, named in the settings."""
     OCSP = "ocsp"
     CRL = "crl"
+    """An issuer's list of revoked certificates: of its shards the one that ends first."""
+    ROOT_CRL = "root-crl"
+    """A list that came from an offline root."""
+    V2G = "v2g"
+    """What a station shows to cars."""
     STATION = "station"
     ISSUING = "issuing"
     ROOT = "root"
@@ -51,7 +56,8 @@ class Item:
     """One thing that ends. ``bears`` is the longest life of what it signs; zero for what signs nothing that lives on.
 
     ``outdated`` means that what would be issued in its place today is another thing: its issuer, or its length of life.
-    ``by`` says who acts where it is another than the kind's.
+    ``because`` says why it is due at once for another reason, such as that it is not there. ``by`` and ``command`` say
+    who acts and how, where that is another than the kind's.
     """
 
     kind: Kind
@@ -61,6 +67,8 @@ class Item:
     by: Actor | None = None
     bears: dt.timedelta = dt.timedelta(0)
     outdated: bool = False
+    because: str = ""
+    command: str = ""
 
     @property
     def life(self) -> dt.timedelta:
@@ -114,9 +122,10 @@ def due(inventory: Inventory, now: dt.datetime) -> tuple[Due, ...]:
 
 def _due(item: Item) -> Due:
     rule = RULES[item.kind]
-    when = item.not_before if item.outdated else rule.when(item)
-    says = OUTDATED if item.outdated else rule.says
-    return Due(item, when, item.by or rule.by, rule.clause, says, rule.command.format(name=item.name))
+    at_once = item.because or (OUTDATED if item.outdated else "")
+    when = item.not_before if at_once else rule.when(item)
+    command = item.command or rule.command.format(name=item.name)
+    return Due(item, when, item.by or rule.by, rule.clause, at_once or rule.says, command)
 
 
 def _half(item: Item) -> dt.datetime:
@@ -168,6 +177,20 @@ RULES: Final[Mapping[Kind, Rule]] = {
         "RFC 5280 5.1.2.5",
         "half its life has passed; who holds an expired list trusts nobody",
         "bollard rotate",
+    ),
+    Kind.ROOT_CRL: Rule(
+        _month,
+        Actor.OPERATOR,
+        "RFC 5280 5.1.2.5",
+        "a month is left, or a third of its life; who holds an expired list trusts nobody",
+        "bollard ca ceremony plan --existing RESULT, then run it and import what it signed",
+    ),
+    Kind.V2G: Rule(
+        _month,
+        Actor.STATION,
+        "A03.FR.02",
+        "a month is left, or a third of its life",
+        "bollard cert issue --station {name} --certificate-profile PROFILE --seccid SECCID --csr FILE",
     ),
     Kind.STATION: Rule(
         _month,

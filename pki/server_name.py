@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cryptography import x509
 
 from pki.certificate import common_names
+from pki.dn import COMMON_NAME, DIRECTORY_STRINGS, forms_of
 from pki.errors import InputError
 from pki.findings import Finding, error
 from pki.question import Purpose
@@ -72,6 +73,8 @@ def bound_common_names(leaf: Paper, question: Question) -> tuple[str, ...]:
     """Return the common names that stand for the leaf's identity: those of a leaf without alternative names."""
     if question.purpose not in _BY_COMMON_NAME or leaf.find(x509.SubjectAlternativeName) is not None:
         return ()
+    if not DIRECTORY_STRINGS.keys() >= {*forms_of(leaf.fields.subject, COMMON_NAME)}:
+        return ()  # RFC 5280 A.1: written in another form, it is no common name
     return common_names(leaf.certificate.subject)
 
 

@@ -57,15 +57,17 @@ def shard_of(serial: CertificateSerial, shards: int) -> int:
 def pointers(profile: CertificateProfile, services: Services, serial: CertificateSerial) -> list[x509.ExtensionType]:
     """Return what a certificate of this profile says of status services; never critical (RFC 5280 4.2.1.13, 4.2.2.1).
 
-    The place of the issuer's certificate comes with either of the two.
+    The place of the issuer's certificate comes with either of the two, but where a certificate has little room: what
+    stations show to cars comes with its chain.
     """
     found: list[x509.ExtensionType] = []
     if profile.crl:
         place = x509.UniformResourceIdentifier(services.crl(shard_of(serial, services.shards)))
         found.append(x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]))
-    if profile.crl or profile.ocsp:
-        asked = [(AuthorityInformationAccessOID.OCSP, services.ocsp)] if profile.ocsp else []
+    asked = [(AuthorityInformationAccessOID.OCSP, services.ocsp)] if profile.ocsp else []
+    if (profile.crl or profile.ocsp) and not profile.der_length:
         asked.append((AuthorityInformationAccessOID.CA_ISSUERS, services.certificate))
+    if asked:
         found.append(
             x509.AuthorityInformationAccess(
                 [x509.AccessDescription(kind, x509.UniformResourceIdentifier(url)) for kind, url in asked]

@@ -6,31 +6,78 @@ refused anyway are never tried.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
+from pki.der import INTEGER, SEQUENCE, Box, read_box
+from pki.unreadable import UNREADABLE
+
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from pki.fields import Fields, ListFields
+
+_RSA: Final = bytes.fromhex("2a864886f70d010101")
+_RSASSA_PSS: Final = bytes.fromhex("2a864886f70d01010a")
+_HASH, _MASK, _SALT = 0xA0, 0xA1, 0xA2  # the tags of RSASSA-PSS-params; one that is left out stands for SHA-1
+_SALT_BYTES: Final = 20  # bytes of salt where nothing is said, RFC 4055 3.1
 
 
 def is_signed(
     paper: x509.Certificate | x509.CertificateRevocationList,
     fields: Fields | ListFields,
     key: CertificatePublicKeyTypes,
+    spki: bytes,
 ) -> bool:
-    """Tell whether ``key`` signed the body of ``paper``, in the way that both of its algorithm fields name."""
+    """Tell whether ``key`` signed the body of ``paper``, in the way that both of its algorithm fields name.
+
+    ``spki`` is the same key as it came, in DER: there it may be held to one way of signing, which the library does not
+    keep.
+    """
     if fields.inner_algorithm != fields.outer_algorithm:
         return False
     try:
+        if isinstance(key, rsa.RSAPublicKey):
+            _check_way(spki, fields.inner_algorithm)
         _verify(paper, fields, key)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
+
+
+def _check_way(spki: bytes, algorithm: bytes) -> None:
+    """RFC 4055 1.2 and 3.3: a key of the kind RSASSA-PSS signs in no other way, and only as its parameters allow."""
+    named, *held = read_box(spki).held(SEQUENCE).boxes()[0].held(SEQUENCE).boxes()
+    if named.content == _RSA:
+        return
+    used, *parameters = read_box(algorithm).held(SEQUENCE).boxes()
+    if (named.content, used.content) != (_RSASSA_PSS, _RSASSA_PSS):
+        raise TypeError("the key signs in another way")
+    if held:
+        (due, least), (given, salt) = _read_pss(held[0]), _read_pss(*parameters)
+        if due != given or salt < least:
+            raise TypeError("the key signs with other parameters, or with a longer salt")
+
+
+def _read_pss(parameters: Box) -> tuple[tuple[bytes, bytes], int]:
+    """Read RSASSA-PSS-params (RFC 4055 3.1): the hash and the mask with its hash, and the length of the salt."""
+    found = {part.tag: part.boxes() for part in parameters.held(SEQUENCE).boxes()}
+    if not found.keys() <= {_HASH, _MASK, _SALT} or any(len(each) != 1 for each in found.values()):
+        raise ValueError("parameters that are none of RSASSA-PSS")
+    digest = found[_HASH][0].boxes()[0].raw if _HASH in found else b""
+    if _MASK not in found:
+        return (digest, b""), _read_salt(found)
+    mask, inner = found[_MASK][0].boxes()
+    return (digest, mask.raw + inner.boxes()[0].raw), _read_salt(found)
+
+
+def _read_salt(found: Mapping[int, Sequence[Box]]) -> int:
+    return int.from_bytes(found[_SALT][0].held(INTEGER).content, signed=True) if _SALT in found else _SALT_BYTES
 
 
 def _verify(

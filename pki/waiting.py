@@ -1,7 +1,7 @@
 """Requests that wait for a person: by which ways a station may ask, which of them need a yes, and how that goes.
 
 A request's way is a table (``_STEPS``). What is not decided in a week is forgotten, and what may wait is bounded, so
-that nobody fills the house with questions.
+that nobody fills the house with questions. What was denied waits no more: it takes no place of those that do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ DAYS: Final = 7  # days a request waits for its decision, and a decision for the
 EACH_MOST: Final = (
     4  # requests of one station at once, each for another key; a station has one, or two while it retries
 )
-ALL_MOST: Final = 10_000  # requests of all stations at once; more than a person decides in a week
+ALL_MOST: Final = 10_000
+"""Requests of all stations at once that wait, and denied ones that are kept; more than a person decides in a week."""
+DENIED_EACH_MOST: Final = 16
+"""Denied requests of one station that are kept, so that whoever asks again hears the reason; the oldest goes first. A
+person denied each, so more of them are a device in a loop."""
 RETRY_SECONDS: Final = 60  # what a station is told to wait before it asks again (RFC 7030 4.2.3)
 REASON_LENGTH: Final = 200  # characters of the reason a person gives for a no
 

@@ -2,11 +2,15 @@
 
 A checkpoint is a witness: whoever rewrites entries cannot rewrite what was signed over them, least of all a checkpoint
 that lies elsewhere. Every witness must be met on the way, and met with the root it states.
+
+Nor can they be taken away: each entry tells how many were signed before it, and there is one in every thousand entries.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from pki.errors import RefusedError
 
@@ -14,6 +18,43 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pki.audit import Frontier
+
+CHECKPOINT_EVERY: Final = 1_000  # entries; so that an auditor who holds a checkpoint is never far behind
+
+
+class _Counted(msgspec.Struct, frozen=True):
+    """What an entry tells of checkpoints; those of older versions tell nothing."""
+
+    checkpoints: int | None = None
+
+
+class Due:
+    """The checkpoints that a log must have: ``sizes`` are those it has, in the order in which they were signed."""
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        self._sizes = list(sizes)
+        self._before = 0  # how many of them were signed before the entry at hand
+
+    def heed(self, index: int, entry: str) -> None:
+        """Take in the next entry; ``RefusedError("audit.broken")`` when it tells of more of them, or of fewer."""
+        try:
+            told = _COUNTED.decode(entry).checkpoints
+        except (msgspec.DecodeError, ValueError):
+            return  # no entry at all, which whoever reads them tells
+        while self._before < len(self._sizes) and self._sizes[self._before] <= index:
+            self._before += 1
+        if told is not None and told != self._before:
+            raise broken(f"entry {index} tells of {told} checkpoints signed before it, yet {self._before} are there")
+
+    def end(self, size: int) -> None:
+        """Find the stretch that nothing was signed over, though it is longer than any may be."""
+        begins = [0, *self._sizes]
+        for begin, end in zip(begins, [*self._sizes, size], strict=True):
+            if end - begin > CHECKPOINT_EVERY:
+                raise broken(f"no checkpoint was signed over the entries from {begin} to {end - 1}")
+
+
+_COUNTED: Final = msgspec.json.Decoder(_Counted)
 
 
 class Witnesses:

@@ -4,6 +4,7 @@ Rules this file keeps:
 
 * A certificate names one station, by its serial number; nothing is matched loosely (A00.FR.405, .427).
 * Of our own issuers, only what the ledger lists as valid is valid (A00.FR.705); there is no list to be out of date.
+  That holds wherever one of them stands on the way up, whatever anchor the way ends in.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from pki.certificate import common_names, organisations
 from pki.errors import InputError
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, StationStatus
+from pki.unreadable import UNREADABLE, touch_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -33,7 +34,8 @@ class ClientCertificate:
     """A station's certificate after OpenSSL verified its chain.
 
     ``issuer_key_id`` is the key id of the trusted issuer the chain ended in (SHA-256 over SubjectPublicKeyInfo, 32
-    bytes); ``fingerprint`` is the SHA-256 of the certificate's DER, in hex.
+    bytes), ``between`` those of the authorities below that one, who signed it first; ``fingerprint`` is the SHA-256 of
+    the certificate's DER, in hex.
     """
 
     subject: str
@@ -43,6 +45,12 @@ class ClientCertificate:
     issuer_key_id: bytes
     not_after: dt.datetime
     fingerprint: str
+    between: tuple[bytes, ...] = ()
+
+    @property
+    def signer_key_id(self) -> bytes:
+        """The key id of who signed it."""
+        return self.between[0] if self.between else self.issuer_key_id
 
 
 Objection = tuple[str, dict[str, "Value"]]
@@ -51,27 +59,34 @@ Objection = tuple[str, dict[str, "Value"]]
 NO_OBJECTION: Final[Objection] = ("", {})
 
 
-def read_certificate(der: bytes, issuer_key_id: bytes) -> ClientCertificate:
-    """Read what admission needs of a certificate. Raises ``InputError`` when it cannot be read."""
+def read_certificate(der: bytes, *above: bytes) -> ClientCertificate:
+    """Read what admission needs of a certificate; ``above`` are the key ids of those above it, the anchor's last.
+
+    Raises ``InputError`` when it cannot be read.
+    """
     try:
         certificate = x509.load_der_x509_certificate(der)
+        touch_name(certificate.subject)
         subject = certificate.subject
         return ClientCertificate(
             subject=subject.rfc4514_string(),
             common_names=common_names(subject),
             organisations=organisations(subject),
             serial=CertificateSerial(certificate.serial_number),
-            issuer_key_id=issuer_key_id,
+            issuer_key_id=above[-1],
             not_after=certificate.not_valid_after_utc,
             fingerprint=hashlib.sha256(der).hexdigest(),
+            between=above[:-1],
         )
-    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as broken:
+    except UNREADABLE as broken:
         raise InputError("certificate.unreadable", f"the station's certificate: {str(broken)[:100]!r}") from None
 
 
 def objection(certificate: ClientCertificate, station: Station | None, view: View, now: dt.datetime) -> Objection:
     """What speaks against this certificate for this station, the gravest first."""
     trust = view.trusts.get(certificate.issuer_key_id)
+    if fallen := view.fallen.get(certificate.issuer_key_id):  # RFC 5280 6.1.3
+        return f"cert.{fallen}", {"clause": "RFC 5280 6.1.3", "says": "the authority that issued it"}
     if trust is None:  # A00.FR.403
         return "cert.unknown_ca", {"issuer_key_id": certificate.issuer_key_id.hex()}
     owner = _other_owner(certificate, station, view)
@@ -91,7 +106,7 @@ def _objection_to_content(certificate: ClientCertificate, station: Station, trus
         return "cert.invalid", {"clause": "A00.FR.405", "registered_serial": station.serial.text}
     if not set(certificate.organisations) & {view.organisation, trust.organisation} - {""}:  # A00.FR.404
         return "cert.invalid", {"clause": "A00.FR.404", "organisation": ", ".join(certificate.organisations)}
-    if not trust.ours:
+    if not (trust.ours or view.own_keys.intersection((certificate.issuer_key_id, *certificate.between))):
         return NO_OBJECTION
     status = _status(certificate, station)
     if status in {CertificateStatus.REVOKED, CertificateStatus.ABANDONED}:  # A00.FR.705
@@ -112,7 +127,7 @@ def _other_owner(certificate: ClientCertificate, station: Station | None, view: 
 
 def _status(certificate: ClientCertificate, station: Station) -> CertificateStatus | None:
     for fact in station.certificates:
-        if (fact.serial, fact.issuer_key_id) == (certificate.serial, certificate.issuer_key_id):
+        if (fact.serial, fact.issuer_key_id) == (certificate.serial, certificate.signer_key_id):
             return fact.status
     return None
 

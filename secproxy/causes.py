@@ -198,8 +198,36 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "bollard.UpstreamUnreachable",
         _HIGH,
         "",
-        "The CSMS cannot be reached, so stations are turned away.",
-        "Check that the CSMS runs and that [csms].upstream names it.",
+        "The CSMS cannot be reached or refuses the station, so the station is turned away.",
+        "Check that the CSMS runs, that csms.upstream or [[upstream]] names it, and that it knows the station.",
+    ),
+    "upstream.none": Kind(
+        "bollard.UpstreamUnreachable",
+        _HIGH,
+        "",
+        "No CSMS takes this station, by its group or by the path it dials, so it is turned away.",
+        "Name its group in an [[upstream]], or let one of them take the rest: the one with neither groups nor path.",
+    ),
+    "upstream.down": Kind(
+        "bollard.UpstreamDown",
+        _HIGH,
+        "",
+        "A URL of a CSMS can no longer be reached; stations are sent to its other URLs, or turned away.",
+        "Check the CSMS, the network to it, and its certificate; the evidence names the URL and what failed.",
+    ),
+    "upstream.up": Kind(
+        "bollard.UpstreamUp",
+        _INFO,
+        "",
+        "A URL of a CSMS can be reached again.",
+        "Nothing is to be done; the evidence says how long it was away.",
+    ),
+    "proxy.refused": Kind(
+        "bollard.ProxyHeaderRefused",
+        _MEDIUM,
+        "",
+        "Somebody connected to a listener for load balancers who is none, or without a proper PROXY protocol header.",
+        "If it is your load balancer, name its network in proxy_protocol and have it send version 2.",
     ),
 }
 
@@ -218,6 +246,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "The station came back while its old connection was dead; the old one was dropped.",
         "When this happens often, check the station's network.",
     ),
+    "session.slow_reader": Kind(
+        "bollard.SlowReader",
+        _MEDIUM,
+        "",
+        "One side did not read what waited for it in time, and the connection was closed.",
+        "When it is a station, check its network; when it is the CSMS, its load. The evidence says which.",
+    ),
     "session.revoked": Kind(
         "bollard.SessionRevoked",
         _HIGH,
@@ -231,6 +266,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "OCPP-J 4.1",
         "A message is no OCPP message, or two readers could read it differently; it was not passed on.",
         "Update the sender's firmware or software; the evidence names the fault.",
+    ),
+    "message.unasked": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.1.4",
+        "A message answers a call that nobody made, or that was answered before; it was not passed on.",
+        "Once is a late answer; often means a faulty sender, or somebody who guesses: update its firmware or software.",
+    ),
+    "message.id_reused": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.1.4",
+        "A call carries the id of another call that waits for its answer; it was answered with an error.",
+        "Update the sender's firmware or software: every call needs an id of its own.",
     ),
     "message.flood": Kind(
         _MESSAGES,

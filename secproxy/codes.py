@@ -18,6 +18,7 @@ CODES: Final[Mapping[str, str]] = {
     "up.address": "An address to listen on is in use or not one of this host; stop what uses it, or choose another.",
     "up.running": "This home is up already; stop the other 'bollard up' first.",
     "up.upstream": "Nobody said where the CSMS is; give --upstream, or set upstream in bollard.toml.",
+    "upstream.file": "A certificate or key that a CSMS is reached with cannot be used; correct that [[upstream]].",
     "web.address": "The address for downloads is in use or not one of this host; change [web].address or free it.",
     # Writing events down and finding them again
     "event.severity": "This is no severity of an event; the error lists those there are.",

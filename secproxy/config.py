@@ -13,28 +13,31 @@ import ipaddress
 import re
 import tomllib
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
-from urllib.parse import SplitResult, urlsplit
 
 from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
-from secproxy.tables import Table as _Table
-from secproxy.tables import refuse_keys, tables_of
-from secproxy.tables import wrong as _wrong
-from secproxy.target import encode_identity
+from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
+from secproxy.upstreams import KEYS as UPSTREAM_KEYS
+from secproxy.upstreams import parse_upstreams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from secproxy.admission import Admitted
+    from secproxy.tables import Network
+    from secproxy.upstreams import Upstream
 
 KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "organisation": frozenset({"name"}),
-    "csms": frozenset({"host", "upstream", "certificate_hours"}),  # the last is the authority's (pki.settings)
-    "listener": frozenset({"address", "profile"}),
+    "csms": frozenset(
+        {"host", "upstream", "outage", "certificate_hours"}
+    ),  # the last is the authority's (pki.settings)
+    "upstream": UPSTREAM_KEYS,
+    "listener": frozenset({"address", "profile", "proxy_protocol"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
@@ -46,12 +49,11 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
-ARRAYS: Final = frozenset({"listener", "server_certificate", "external_issuer", "event_sink", "alert"})  # may stand
-# many times
+ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
+"""Tables that may stand many times."""
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
-_PATH = re.compile(r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@]|%[0-9A-Fa-f]{2})*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,24 @@ class Limits:
     """Pings and pongs at once."""
     write_high_water: int = 262_144
     """Bytes that may wait for a slow reader, on each leg, before the other leg is paused."""
+    caller_seconds: float = 3.0
+    """Seconds for a load balancer to say who is calling; it says so with the first packet."""
+    callers_at_once: int = 1_024
+    """Connections of load balancers in one worker that have not said so yet. Above it: closed at once."""
     upstream_seconds: float = 10.0
-    """Seconds to reach the CSMS and have its 101."""
+    """Seconds to reach the CSMS and have its 101, all of its URLs together."""
+    hold_seconds: float = 30.0
+    """Seconds that a station waits for a CSMS that is away, where outages are held; stations give up after 30 to 60."""
+    retry_first_seconds: float = 0.5
+    """Seconds, at most, to the first look at a URL that could not be reached; each next wait is up to twice as long."""
+    retry_most_seconds: float = 15.0
+    """Seconds, at most, between two looks: a CSMS that is back is found before most stations have come back."""
+    slow_reader_seconds: float = 60.0
+    """Seconds to read what waits, once it is the most that may; 256 KiB in them is 35 kbit/s, less than GPRS gives."""
+    close_spread_seconds: float = 20.0
+    """Seconds, at most, over which stations are let go when their CSMS dies."""
+    returns_per_second: float = 100.0
+    """Stations let go in a second meanwhile; a handshake takes 2 ms of a core, so a fifth of it is used for returns."""
     probe_seconds: float = 3.0
     """Seconds a live connection has to answer a ping before a newcomer with the same credential takes its place."""
     handshakes_at_once: int = 64
@@ -96,21 +114,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
-    """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006)."""
+    """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
+
+    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header.
+    """
 
     host: str
     port: int
     profile: SecurityProfile
+    proxies: tuple[Network, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamConfig:
-    """Where the CSMS listens. ``path`` is percent-encoded, without a trailing slash; empty when the URL has none."""
+class Outage(StrEnum):
+    """What a station meets while its CSMS is away: 503 at once, or a while of waiting for the CSMS to come back."""
 
-    host: str
-    port: int
-    path: str
-    secure: bool
+    REFUSE = "refuse"
+    HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +146,15 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings of the proxy. ``upstream`` is None until one is named, ``workers`` 0 means one for each core."""
+    """All settings of the proxy. ``upstreams`` are none until one is named, ``workers`` 0 means one for each core."""
 
     csms_host: Host
-    upstream: UpstreamConfig | None
+    upstreams: tuple[Upstream, ...]
     listeners: tuple[ListenerConfig, ...]
     web: WebConfig
     workers: int = 0
     limits: Limits = Limits()
+    outage: Outage = Outage.REFUSE
 
 
 def parse_config(text: str) -> Config:
@@ -145,28 +165,15 @@ def parse_config(text: str) -> Config:
         raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
     _refuse_unknown(raw)
     read_event_settings(raw)  # a mistake there is told now, not by the process that needs them
-    csms = _Table(raw.get("csms", {}), "csms")
+    csms = Table(raw.get("csms", {}), "csms")
     return Config(
         csms_host=Host.parse(csms.text("host")),
-        upstream=_optional_upstream(csms.text("upstream", "")),
+        upstreams=parse_upstreams(csms.text("upstream", ""), tables_of("upstream", raw.get("upstream", []), many=True)),
         listeners=_listeners(raw),
-        web=_web(_Table(raw.get("web", {}), "web")),
-        workers=_Table(raw.get("proxy", {}), "proxy").number("workers", 0, WORKERS_LIMIT),
+        web=_web(Table(raw.get("web", {}), "web")),
+        workers=Table(raw.get("proxy", {}), "proxy").number("workers", 0, WORKERS_LIMIT),
+        outage=_outage(csms.text("outage", Outage.REFUSE)),
     )
-
-
-def parse_upstream(url: str) -> UpstreamConfig:
-    """Read the CSMS's URL: ``ws`` or ``wss``, a host, perhaps a port and a path; no user, query or fragment."""
-    parts, port = _split(url, "csms.upstream")
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname or port == 0:
-        raise _wrong("csms.upstream", f"{_shown(parts)!r} is not of the form ws://host:port/path")
-    if parts.username is not None or "?" in url or "#" in url:
-        raise _wrong("csms.upstream", f"{_shown(parts)!r} may hold neither user, query nor fragment")
-    path = parts.path.rstrip("/")
-    if not _PATH.fullmatch(path):
-        raise _wrong("csms.upstream", "the path holds characters that a URL must escape (RFC 3986 3.3)")
-    secure = parts.scheme == "wss"
-    return UpstreamConfig(_upstream_host(parts.hostname), port or (443 if secure else 80), path, secure)
 
 
 def parse_address(text: str, key: str = "address") -> tuple[str, int]:
@@ -179,7 +186,7 @@ def parse_address(text: str, key: str = "address") -> tuple[str, int]:
     except ValueError:
         address = None
     if match is None or address is None or (address.version == 6) is not bool(match["six"]) or port > 65_535:
-        raise _wrong(key, f"{text[:60]!r} is not of the form 127.0.0.1:8443 or [::1]:8443")
+        raise wrong(key, f"{text[:60]!r} is not of the form 127.0.0.1:8443 or [::1]:8443")
     return str(address), port
 
 
@@ -188,72 +195,48 @@ def write_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def upstream_path(upstream: UpstreamConfig, admitted: Admitted) -> str:
-    """Say which path the CSMS is asked for: the station's own when the upstream URL has none, else that of the URL, a
-    slash, and the identity, percent-encoded (OCPP-J 3.1.1)."""
-    return f"{upstream.path}/{encode_identity(admitted.station.identity)}" if upstream.path else admitted.target
-
-
 def _refuse_unknown(raw: dict[str, object]) -> None:
     for name, value in raw.items():
         if name not in KNOWN_KEYS:
-            raise _wrong(name, "it is no table of bollard.toml")
+            raise wrong(name, "it is no table of bollard.toml")
         for table in tables_of(name, value, many=name in ARRAYS):
             refuse_keys(name, table, KNOWN_KEYS[name])
 
 
 def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
     found = tables_of("listener", raw.get("listener", []), many=True)
-    listeners = tuple(_listener(_Table(table, "listener")) for table in found)
+    listeners = tuple(_listener(Table(table, "listener")) for table in found)
     if not listeners:
-        raise _wrong("listener", "no station could connect: there is no [[listener]]")
+        raise wrong("listener", "no station could connect: there is no [[listener]]")
     doors = [(listener.host, listener.port) for listener in listeners if listener.port]
     if len(set(doors)) < len(doors):
-        raise _wrong("listener.address", "two listeners share one address; each serves one profile (A00.FR.006)")
+        raise wrong("listener.address", "two listeners share one address; each serves one profile (A00.FR.006)")
     return listeners
 
 
-def _listener(table: _Table) -> ListenerConfig:
+def _listener(table: Table) -> ListenerConfig:
     host, port = parse_address(table.text("address"), "listener.address")
     profile = table.number("profile", None, 3)
     if profile not in SERVED:
-        raise _wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
-    return ListenerConfig(host, port, SecurityProfile(profile))
+        raise wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
+    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"))
 
 
-def _web(table: _Table) -> WebConfig:
+def _outage(text: str) -> Outage:
+    try:
+        return Outage(text)
+    except ValueError:
+        raise wrong("csms.outage", f"it is one of {', '.join(Outage)}") from None
+
+
+def _web(table: Table) -> WebConfig:
     host, port = parse_address(table.text("address"), "web.address")
     url = table.text("public_url")
-    parts, _ = _split(url, "web.public_url")
+    parts, _ = split(url, "web.public_url")
     if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username is not None:
-        raise _wrong("web.public_url", f"{_shown(parts)!r} is not of the form https://host:port")
+        raise wrong("web.public_url", f"{shown(parts)!r} is not of the form https://host:port")
     place = table.text("status_address", "")
     status = parse_address(place, "web.status_address") if place else None
     if status and status[1] and status == (host, port):
-        raise _wrong("web.status_address", "it is web.address already")
+        raise wrong("web.status_address", "it is web.address already")
     return WebConfig(host, port, url.rstrip("/"), status, table.text("status_url", ""))
-
-
-def _split(url: str, key: str) -> tuple[SplitResult, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise _wrong(key, "it is no URL") from None
-    return parts, port
-
-
-def _optional_upstream(url: str) -> UpstreamConfig | None:
-    return parse_upstream(url) if url else None
-
-
-def _upstream_host(host: str) -> str:
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        return Host.parse(host).text
-
-
-def _shown(parts: SplitResult) -> str:
-    """A URL for an error: without user and password, which may be secret."""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()[:80]

@@ -25,6 +25,7 @@ PING: Final = 9
 PONG: Final = 10
 
 GOING_AWAY: Final = 1001
+NO_CODE: Final = 1005
 PROTOCOL_ERROR: Final = 1002
 UNSUPPORTED_DATA: Final = 1003
 INVALID_DATA: Final = 1007
@@ -63,6 +64,8 @@ class Walker:
     masked: bool
     limit: int
     fragments: int
+    messages: int = 0
+    """Whole messages so far."""
     _rest: bytes = b""
     _parts: list[bytes] | None = None
     _size: int = 0
@@ -127,6 +130,7 @@ class Walker:
         if opcode & 8:
             return Frame(opcode, payload, raw)
         if opcode == TEXT and raw[0] & 128 and self._parts is None:
+            self.messages += 1
             return Frame(TEXT, _utf8(payload), raw)
         return self._gather(opcode, payload, raw, payload_at)
 
@@ -145,6 +149,7 @@ class Walker:
             return None
         whole = _utf8(b"".join(parts))
         self._parts, self._size = None, 0
+        self.messages += 1
         key = raw[payload_at - 4 : payload_at] if self.masked else b""
         return Frame(TEXT, whole, encode(TEXT, whole, key))
 
@@ -167,6 +172,11 @@ def encode(opcode: int, payload: bytes, mask: bytes = b"") -> bytes:
 def encode_close(code: int, reason: str, mask: bytes = b"") -> bytes:
     """Write a close frame; the reason is cut so that it fits a control frame."""
     return encode(CLOSE, code.to_bytes(2) + reason.encode()[: CONTROL_PAYLOAD - 2], mask)
+
+
+def close_code(payload: bytes) -> int:
+    """Read the code of a close frame; 1005 when it has none (RFC 6455 7.1.5)."""
+    return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_CODE
 
 
 def _utf8(payload: bytes) -> bytes:

@@ -46,12 +46,14 @@ REASONS: Final = {
 
 
 class HeadError(Exception):
-    """The head is refused; ``status`` is the HTTP answer, ``says`` is for the journal."""
+    """The head is refused; ``status`` is the HTTP answer, ``says`` is for the journal, ``theirs`` is the status that
+    the CSMS refused our upgrade with, else 0."""
 
-    def __init__(self, status: int, says: str) -> None:
+    def __init__(self, status: int, says: str, theirs: int = 0) -> None:
         super().__init__(status, says)
         self.status = status
         self.says = says
+        self.theirs = theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,8 @@ def read_response(head: bytes, key: str, offered: Sequence[str]) -> str:
     if match is None:
         raise HeadError(502, f"the CSMS answered with something that is not HTTP: {head[:60]!r}")
     if match[1] != b"101":
-        raise HeadError(502, f"the CSMS refused the upgrade with status {match[1].decode()}")
+        status = match[1].decode()
+        raise HeadError(502, f"the CSMS refused the upgrade with status {status}", theirs=int(status))
     fields = _read_fields(match[2])
     if fields.get("sec-websocket-accept") != [accept_key(key)]:
         raise HeadError(502, "the CSMS answered for another handshake key")

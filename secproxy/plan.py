@@ -28,6 +28,9 @@ class Side(Enum):
     CSMS = "csms"
 
 
+OTHER: Final = {Side.STATION: Side.CSMS, Side.CSMS: Side.STATION}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``told`` names, for each side, the actions that the session must be told of, in small letters.

@@ -5,6 +5,7 @@ Rules this file keeps:
 * What nothing objects to goes on byte for byte as it came; only a firmware update that the gate cleared is said anew.
 * What cannot be read in one way alone is never passed on, whoever sent it.
 * A firmware update reaches the station only after the gate cleared it and the authority gave it our download URL.
+* An answer goes on only to a call that waits for it, and no second call while its id waits (OCPP-J 4.1.4).
 * A station or CSMS cannot make us write, ask or compute without end: what a session may have noted is a token bucket.
 * After the end nothing is ordered any more.
 """
@@ -18,12 +19,13 @@ from pki.firmware.gate import Answer
 from pki.station import SecurityProfile
 from secproxy import boot, envelope
 from secproxy.buckets import Bucket
-from secproxy.envelope import Call, Send
+from secproxy.calls import Calls
+from secproxy.envelope import Call, Error, Result, Send
 from secproxy.errors import GateRefused, MessageRefused
 from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
-from secproxy.plan import SIGNED_SUFFIX, Plan, Side
+from secproxy.plan import OTHER, SIGNED_SUFFIX, Plan, Side
 from secproxy.standard_events import find_standard
 
 if TYPE_CHECKING:
@@ -138,12 +140,18 @@ Order = Forward | Say | Ask | Record | Learn | HangUp
 
 
 class Session:
-    """One admitted station and its CSMS, from the 101 to the end. ``version`` is the subprotocol both agreed on."""
+    """One admitted station and its CSMS, from the 101 to the end. ``version`` is the subprotocol both agreed on.
 
-    __slots__ = ("_admitted", "_budget", "_ended", "_left_out", "_next_ticket", "_pending", "_version", "_view", "plan")
+    ``calls`` are each side's calls that wait. Whoever passes a dull message on without telling it keeps them too.
+    """
+
+    __slots__ = (
+        "_admitted", "_budget", "_ended", "_left_out", "_next_ticket", "_pending", "_version", "_view", "calls", "plan",
+    )  # fmt: skip
 
     def __init__(self, admitted: Admitted, version: str, view: View, plan: Plan) -> None:
         self.plan = plan
+        self.calls = {side: Calls() for side in Side}
         self._admitted = admitted
         self._version = version
         self._view = view
@@ -174,9 +182,11 @@ class Session:
             said = envelope.parse(message)
         except MessageRefused as refused:
             return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
-        if not isinstance(said, Call | Send):
-            return [Forward()]
-        if said.action.lower().encode() not in self.plan.told[side]:
+        if isinstance(said, Result | Error):
+            return self._answered(side, said, now)
+        if isinstance(said, Call) and not self._asked(side, said, now):
+            return self._refuse_reuse(side, said) if self._may_note(now) else self._cut_off(side)
+        if not isinstance(said, Call | Send) or said.action.lower().encode() not in self.plan.told[side]:
             return [Forward()]
         if not self._may_note(now):
             return self._unnoted(side, said)
@@ -185,6 +195,20 @@ class Session:
         if side is Side.CSMS:
             return self._on_firmware(said, now)
         return self._on_boot(said) if said.action.lower() == BOOT else self._on_security_event(said)
+
+    def _asked(self, side: Side, call: Call, now: dt.datetime) -> bool:
+        return self.calls[side].ask(call.id.encode(), call.action.encode(), now.timestamp())
+
+    def _answered(self, side: Side, said: Result | Error, now: dt.datetime) -> list[Order]:
+        if self.calls[OTHER[side]].answer(said.id.encode()) is not None:
+            return [Forward()]
+        if not self._may_note(now):
+            return self._cut_off(side)
+        return [self._record("message.unasked", side=side.value, message_id=said.id)]
+
+    def _refuse_reuse(self, side: Side, call: Call) -> list[Order]:
+        note = self._record("message.id_reused", side=side.value, action=call.action, message_id=call.id)
+        return [note, Say(side, envelope.error_bytes(call.id, self._malformed_code, "the id of a call that waits"))]
 
     # -- from the station ------------------------------------------------------------------------------------------
 
@@ -217,7 +241,8 @@ class Session:
         try:
             cleared = firmware.judge(call, self._version, self._station, self._view, now)
         except GateRefused as refused:
-            return [Record(replace(refused.note, remote=self._admitted.remote)), Say(Side.CSMS, refused.answer)]
+            note = Record(replace(refused.note, remote=self._admitted.remote))
+            return [note, *self._answer_csms(call, refused.answer)]
         if len(self._pending) >= PENDING_LIMIT:
             return self._refuse_firmware(call, "firmware.busy", Answer.REJECTED)
         ticket, self._next_ticket = self._next_ticket, self._next_ticket + 1
@@ -245,7 +270,13 @@ class Session:
         """Answer an update that the gate did not refuse, but that cannot go on."""
         says, reason = CAUSES[cause].says, cause.removeprefix("firmware.")
         answer = firmware.answer(call, self._version, status.value, reason, says)
-        return [self._record(cause, action=call.action, message_id=call.id, **evidence), Say(Side.CSMS, answer)]
+        note = self._record(cause, action=call.action, message_id=call.id, **evidence)
+        return [note, *self._answer_csms(call, answer)]
+
+    def _answer_csms(self, call: Call, answer: bytes) -> list[Order]:
+        """Answer in the station's place, which never hears of the call."""
+        self.calls[Side.CSMS].answer(call.id.encode())
+        return [Say(Side.CSMS, answer)]
 
     # -- either side -----------------------------------------------------------------------------------------------
 
@@ -273,9 +304,13 @@ class Session:
         """Answer a call that cannot be read, if it has an id; pass nothing on (OCPP-J 4.2.3)."""
         orders: list[Order] = [self._record(refused.note.cause, side=side.value, **refused.note.evidence)]
         if refused.message_id:
-            code = "FormationViolation" if self._version == "ocpp1.6" else "RpcFrameworkError"
-            orders.append(Say(side, envelope.error_bytes(refused.message_id, code, refused.fault)))
+            orders.append(Say(side, envelope.error_bytes(refused.message_id, self._malformed_code, refused.fault)))
         return orders
+
+    @property
+    def _malformed_code(self) -> str:
+        """What a message that cannot be is called in this version (OCPP-J 4.3)."""
+        return "FormationViolation" if self._version == "ocpp1.6" else "RpcFrameworkError"
 
     def _record(self, cause: str, **evidence: Value) -> Record:
         if self._left_out:

@@ -33,11 +33,17 @@ class Trust:
 
 @dataclass(slots=True)
 class View:
-    """What a worker knows: ``stations`` by identity, ``trusts`` by key id, ``anchors`` of firmware by vendor."""
+    """What a worker knows: ``stations`` by identity, ``trusts`` by key id, ``anchors`` of firmware by vendor.
+
+    ``own_keys`` are the key ids of all our own authorities: what one of them issued counts only if the ledger lists it.
+    ``fallen`` says of authorities of ours, by key id, that they are ``revoked`` or ``held``: none of them is trusted.
+    """
 
     organisation: str
     csms_host: str
     stations: dict[str, Station] = field(default_factory=dict)
     trusts: dict[bytes, Trust] = field(default_factory=dict)
+    own_keys: frozenset[bytes] = frozenset()
     anchors: Anchors = field(default_factory=lambda: Anchors({}))
     releases: tuple[Release, ...] = ()
+    fallen: dict[bytes, str] = field(default_factory=dict)

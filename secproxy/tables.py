@@ -1,14 +1,18 @@
-"""One table of ``bollard.toml``, read strictly: a value of the wrong kind is refused with the key's name."""
+"""Reads one table of ``bollard.toml``, key by key; every complaint names the key, and none repeats a secret."""
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
+from urllib.parse import SplitResult, urlsplit
 
 from pki.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,13 @@ class Table:
             raise wrong(f"{self.name}.{key}", f"it is not a whole number from {least} to {limit}")
         return value
 
+    def flag(self, key: str, default: bool) -> bool:
+        """Read true or false."""
+        value = self._value(key, default)
+        if not isinstance(value, bool):
+            raise wrong(f"{self.name}.{key}", "it is neither true nor false")
+        return value
+
     def word(self, key: str, default: str | None, allowed: Iterable[str]) -> str:
         """Read one of some words."""
         value = self.text(key, default)
@@ -39,19 +50,37 @@ class Table:
             raise wrong(f"{self.name}.{key}", f"{value[:40]!r} is none of {', '.join(words)}")
         return value
 
-    def words(self, key: str, allowed: Iterable[str]) -> frozenset[str]:
-        """Read a list of words that may be left out, each one of those allowed."""
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Read a list of texts; none where there is no such key."""
         value = self._value(key, [])
-        known = frozenset(allowed)
-        if not isinstance(value, list):
-            raise wrong(f"{self.name}.{key}", "it is not a list of words")
-        for each in value:
-            if not isinstance(each, str) or each not in known:
-                raise wrong(f"{self.name}.{key}", f"{str(each)[:60]!r} is not known")
-        return frozenset(value)
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise wrong(f"{self.name}.{key}", "it is no list of texts in quotes")
+        return tuple(value)
+
+    def words(self, key: str, allowed: Iterable[str]) -> frozenset[str]:
+        """Read a list of words, each one of those allowed; none where there is no such key."""
+        found, known = self.texts(key), frozenset(allowed)
+        for each in found:
+            if each not in known:
+                raise wrong(f"{self.name}.{key}", f"{each[:60]!r} is not known")
+        return frozenset(found)
+
+    def numbers(self, key: str, limit: int) -> tuple[int, ...]:
+        """Read a list of whole numbers from 1 to ``limit``."""
+        value = self._value(key, [])
+        if not isinstance(value, list) or not all(type(each) is int and 1 <= each <= limit for each in value):
+            raise wrong(f"{self.name}.{key}", f"it is no list of whole numbers from 1 to {limit}")
+        return tuple(value)
+
+    def networks(self, key: str) -> tuple[Network, ...]:
+        """Read a list of networks as ``10.0.0.0/8``; an address alone is a network of one."""
+        try:
+            return tuple(ipaddress.ip_network(each) for each in self.texts(key))
+        except ValueError as broken:
+            raise wrong(f"{self.name}.{key}", f"it is no list of networks: {str(broken)[:80]}") from None
 
     def _value(self, key: str, default: object) -> object:
-        return cast("dict[str, object]", self.raw).get(key, default)
+        return cast("Mapping[str, object]", self.raw).get(key, default)
 
 
 def tables_of(name: str, value: object, *, many: bool) -> list[dict[str, object]]:
@@ -69,7 +98,22 @@ def refuse_keys(name: str, table: Iterable[str], known: frozenset[str]) -> None:
             raise wrong(f"{name}.{key}", f"[{name}] has no such key; it has {', '.join(sorted(known))}")
 
 
+def split(url: str, key: str) -> tuple[SplitResult, int | None]:
+    """Take a URL apart, with its port if it names one."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong(key, "it is no URL") from None
+    return parts, port
+
+
+def shown(parts: SplitResult) -> str:
+    """A URL for an error: without user and password, which may be secret."""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()[:80]
+
+
 def wrong(key: str, says: str) -> InputError:
-    """Say what is wrong with a key of ``bollard.toml``, or an option of the command line."""
+    """Say what is wrong with a key of the file, or with an option when it begins with two hyphens."""
     where = "" if key.startswith("--") else " in bollard.toml"
     return InputError("config.value", f"{key}: {says}", f"Correct {key}{where}.")

@@ -17,6 +17,14 @@ NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
 DAY = dt.timedelta(days=1)
 
 
+def box(tag: int, *contents: bytes) -> bytes:
+    """A box of DER."""
+    content = b"".join(contents)
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8)
+    size = bytes([len(content)]) if len(content) < 0x80 else bytes([0x80 | len(length)]) + length
+    return bytes([tag]) + size + content
+
+
 def name(common_name: str, organisation: str = "Example Charging") -> x509.Name:
     """A subject with O and CN."""
     attributes = [(NameOID.ORGANIZATION_NAME, organisation), (NameOID.COMMON_NAME, common_name)]
@@ -77,6 +85,18 @@ class Party:
         if usages:
             builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         return Party(_sign(builder, self.key), key)
+
+    def issue_bits(self, common_name: str) -> Party:
+        """A certificate below this one whose common name is no text but a BIT STRING, as no library would write it."""
+        made, text = self.issue(f"x{common_name}"), f"x{common_name}".encode()
+        length = bytes([len(text)])
+        tbs = made.certificate.tbs_certificate_bytes.replace(
+            b"\x0c" + length + text, b"\x03" + length + b"\0" + text[1:]
+        )
+        assert isinstance(self.key, ec.EllipticCurvePrivateKey)
+        signature = self.key.sign(tbs, ec.ECDSA(hashes.SHA256()))
+        algorithm = bytes.fromhex("300a06082a8648ce3d040302")
+        return Party(x509.load_der_x509_certificate(box(0x30, tbs, algorithm, box(0x03, b"\0", signature))), made.key)
 
     @property
     def pem(self) -> str:

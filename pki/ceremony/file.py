@@ -40,7 +40,7 @@ from pki.lint_rules import SERIAL_BITS_LEAST
 from pki.names import CERTIFICATE_SERIAL_BITS, CertificateSerial, Organisation
 from pki.plan import COMMON_NAME_LENGTH
 from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule, parse_profile
-from pki.profile_rules import DAYS_MOST
+from pki.profile_keys import DAYS_MOST
 from pki.revocation import Reason
 
 if TYPE_CHECKING:

@@ -28,6 +28,7 @@ from pki.certificate import read_certificates, to_pem
 from pki.errors import ConflictError, InputError
 from pki.findings import Finding, error, refuse_errors
 from pki.strength import kind_of
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -139,7 +140,7 @@ def _read_root(result: Result, ceremony: Ceremony) -> x509.Certificate:
         raise refused(wrong)
     try:
         found.verify_directly_issued_by(found)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, *UNREADABLE):
         raise refused("the root's certificate is not signed by its own key") from None
     if isinstance(ceremony.root, NewRoot) and kind_of(found.public_key()) != ceremony.root.key:
         raise refused(f"the root's key is not of the kind {ceremony.root.key} that the file names")
@@ -195,7 +196,7 @@ def _certificate_differs(der: bytes, piece: Piece, root: x509.Certificate) -> st
         return "it is not the certificate that follows from the file"
     try:
         found.verify_directly_issued_by(root)
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, *UNREADABLE):
         return "its signature is not the root's"
     return ""
 
@@ -203,7 +204,7 @@ def _certificate_differs(der: bytes, piece: Piece, root: x509.Certificate) -> st
 def _list_differs(der: bytes, piece: Piece, root: x509.Certificate) -> str:
     try:
         found = x509.load_der_x509_crl(der)
-    except ValueError:
+    except UNREADABLE:
         return "it is no revocation list"
     if found.tbs_certlist_bytes != piece.tbs or found.public_bytes(Encoding.DER) != der:
         return "it is not the list that follows from the file"

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
-
 from pki.certificate import key_id
 from pki.errors import InputError
 from pki.findings import Finding, error
 from pki.request import SigningRequest, read_request
 from pki.strength import check_key, check_signature_hash
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +59,7 @@ def _examine_proof(request: SigningRequest) -> list[Finding]:
     try:
         weak += check_signature_hash(request.csr.signature_hash_algorithm)
         proved = request.csr.is_signature_valid
-    except (UnsupportedAlgorithm, ValueError, TypeError):
+    except UNREADABLE:
         proved = False
     return weak if proved else [*weak, error("csr.proof", "RFC 2986 4.2", "its signature does not prove its key")]
 

@@ -7,7 +7,7 @@ at the door. Bytes are base64 there (msgspec's default), times are RFC 3339 in U
 from __future__ import annotations
 
 import datetime as dt
-from typing import ClassVar
+from typing import ClassVar, Final, TypeAlias
 
 import msgspec
 
@@ -22,6 +22,10 @@ class Row(msgspec.Struct, frozen=True):
     """An answer, or a part of one."""
 
 
+FindingRow: TypeAlias = tuple[str, str, str, str]
+"""What was noticed and refuses nothing: code, severity, clause, sentence."""
+
+
 class Done(Row, frozen=True):
     """The act is recorded at this index of the audit log."""
 
@@ -31,8 +35,12 @@ class Done(Row, frozen=True):
 # -- stations ----------------------------------------------------------------------------------------------------
 
 
-class CertificateRow(Row, frozen=True):
-    """One certificate as lists and the proxy see it. ``serial`` is hex, ``issuer_key_id`` SHA-256 of its key."""
+class CertificateRow(Row, frozen=True, omit_defaults=True):
+    """One certificate as lists and the proxy see it. ``serial`` is hex, ``issuer_key_id`` SHA-256 of its key.
+
+    ``reason`` (an RFC 5280 5.3.1 name in snake case) and ``revoked_at`` are told of what was revoked or is on hold,
+    where certificates are listed; the proxy does without them.
+    """
 
     serial: str
     subject: str
@@ -43,6 +51,8 @@ class CertificateRow(Row, frozen=True):
     status: str
     purpose: str
     station: str = ""
+    reason: str = ""
+    revoked_at: dt.datetime | None = None
 
 
 class StationRow(Row, frozen=True):
@@ -167,11 +177,12 @@ class ReportBoot(Call, frozen=True):
 
 
 class CertificateIssued(Row, frozen=True):
-    """``chain`` is PEM, leaf first, without the root."""
+    """``chain`` is PEM, leaf first, without the root; ``findings`` is what was noticed on the way."""
 
     certificate: CertificateRow
     chain: str
     audit_index: int
+    findings: tuple[FindingRow, ...] = ()
 
 
 class IssueCertificate(Call, frozen=True):
@@ -239,15 +250,18 @@ class FetchCertificate(Call, frozen=True):
 
 
 class RevokeCertificate(Call, frozen=True):
-    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``.
+    """Revoke by serial (hex). Unknown serial: ``NotFoundError``; revoked already: ``ConflictError``, unless it is for
+    ``key_compromise`` now and was for another reason.
 
     ``reason`` is an RFC 5280 5.3.1 name in snake case (``key_compromise``, ``superseded``, ``unspecified`` ...);
-    ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts.
+    ``certificate_hold`` puts it on hold, which ``ReleaseCertificate`` lifts. An authority in use takes ``authority``
+    besides: nothing below it is trusted from then on.
     """
 
     Answer = Done
     serial: str
     reason: str = "unspecified"
+    authority: bool = False
 
 
 class ReleaseCertificate(Call, frozen=True):
@@ -290,20 +304,29 @@ class AddAnchor(Call, frozen=True):
 
 
 class RemoveAnchor(Call, frozen=True):
-    """Trust it no longer. ``key_id`` is the hex of the SHA-256 over its SubjectPublicKeyInfo, or a unique beginning."""
+    """Trust it no longer. ``key_id`` is the hex of the SHA-256 over its SubjectPublicKeyInfo, or a unique beginning.
+
+    Trusted for the firmware of several vendors, it is removed for the ``vendor`` named, or for ``all_vendors``; without
+    either: ``ConflictError("anchor.vendors")``.
+    """
 
     Answer = Done
     key_id: str
     purpose: str
+    vendor: str = ""
+    all_vendors: bool = False
+
+
+FALLEN: Final = frozenset({"revoked", "held"})
+"""How authorities stand that nobody may trust."""
 
 
 class IssuerRow(Row, frozen=True):
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, operator, manufacturer, v2g-root, v2g-sub1 or
-    v2g-sub2; ``state`` one of ``pki.holding.KeyState``, of which one key in each ``slot`` is active; ``keeper`` one of
-    ``pki.holding.Keeper``."""
-
-    """One of our own CAs. ``purpose`` is root, csms, station, ocsp or link; ``state`` one of ``pki.holding.KeyState``,
-    of which one key in each ``slot`` is active."""
+    """One of our own CAs. ``purpose`` is root, csms, station, ocsp, link, operator, manufacturer, v2g-root, v2g-sub1 or
+    v2g-sub2, and ``above`` for one of others that only stands above one taken in; ``state`` one of
+    ``pki.holding.KeyState``, of which one key in each ``slot`` is active, or ``revoked`` or ``held`` (``FALLEN``) where
+    its certificate is, or that of one above it: nobody may trust it; ``keeper`` one of ``pki.holding.Keeper``. A
+    manufacturer's has a ``vendor``, one for V2G the ``edition`` of ISO 15118."""
 
     name: str
     purpose: str
@@ -314,6 +337,8 @@ class IssuerRow(Row, frozen=True):
     slot: str = ""
     state: str = "active"
     keeper: str = "here"
+    vendor: str = ""
+    edition: str = ""
 
 
 class Issuers(Row, frozen=True):
@@ -331,14 +356,17 @@ class ListIssuers(Call, frozen=True):
 class Credentials(Row, frozen=True):
     """What a TLS listener of ours presents: an ECDSA chain, an RSA chain, or both; what is not there is empty.
 
-    Keys are PKCS#8 PEM in clear: they travel over the peer-checked Unix socket to our own processes only, are never
-    logged and never written to disk by them.
+    ``assertion_key`` signs assertions now, ``assertion_public`` are the keys to publish, PEM. Private keys are PKCS#8
+    PEM in clear: they travel over the peer-checked Unix socket to our own processes only, are never logged and never
+    written to disk by them.
     """
 
     ecdsa_chain: str = ""
     ecdsa_key: str = ""
     rsa_chain: str = ""
     rsa_key: str = ""
+    assertion_key: str = ""
+    assertion_public: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return "Credentials(...)"
@@ -354,10 +382,11 @@ class FetchCredentials(Call, frozen=True):
 
 
 class IssuersCreated(Row, frozen=True):
-    """The authorities that were made, the topmost first."""
+    """The authorities that were made, the topmost first; ``findings`` is what was noticed on the way."""
 
     issuers: tuple[IssuerRow, ...]
     audit_index: int
+    findings: tuple[FindingRow, ...] = ()
 
 
 class CreateIssuer(Call, frozen=True):
@@ -382,10 +411,10 @@ class CreateIssuer(Call, frozen=True):
 
 
 class IssuerImported(Row, frozen=True):
-    """The authority taken in; ``findings`` is what was tolerated, as (code, severity, clause, sentence)."""
+    """The authority taken in; ``findings`` is what was tolerated."""
 
     issuer: IssuerRow
-    findings: tuple[tuple[str, str, str, str], ...]
+    findings: tuple[FindingRow, ...]
     audit_index: int
 
 
@@ -411,6 +440,15 @@ class ImportIssuer(Call, frozen=True):
 # -- status of certificates ----------------------------------------------------------------------------------------
 
 
+class FailedRow(Row, frozen=True):
+    """Something that was examined and is wrong, in the words of its error."""
+
+    what: str
+    code: str
+    cause: str
+    advice: str
+
+
 class CrlRow(Row, frozen=True):
     """The newest list of one shard of an issuer's. ``shard`` -1 is one list of all; ``url`` empty: served nowhere."""
 
@@ -424,9 +462,10 @@ class CrlRow(Row, frozen=True):
 
 
 class Crls(Row, frozen=True):
-    """Lists of revoked certificates, by issuer and shard."""
+    """Lists of revoked certificates, by issuer and shard; ``failed`` names the issuers that could not sign theirs."""
 
     crls: tuple[CrlRow, ...]
+    failed: tuple[FailedRow, ...] = ()
 
 
 class ListCrls(Call, frozen=True):
@@ -544,10 +583,11 @@ class Renewed(Row, frozen=True):
 
 
 class Rotated(Row, frozen=True):
-    """What was renewed, and what is still due."""
+    """What was renewed, and what is still due; ``lists`` counts the lists of revoked certificates that were signed."""
 
     renewed: tuple[Renewed, ...]
     left: tuple[DueRow, ...]
+    lists: int = 0
 
 
 class Rotate(Call, frozen=True):
@@ -1005,13 +1045,13 @@ class ExpiringRow(Row, frozen=True):
     renewed_by: str
 
 
-class FailedRow(Row, frozen=True):
-    """Something that was examined and is wrong, in the words of its error."""
+class MissingRow(Row, frozen=True):
+    """Something that must be there and is not; ``fix`` is the command or the act that makes it."""
 
     what: str
-    code: str
-    cause: str
-    advice: str
+    says: str
+    fix: str
+    clause: str = ""
 
 
 class Examined(Row, frozen=True):
@@ -1026,6 +1066,7 @@ class Examined(Row, frozen=True):
     audit_size: int
     restored_behind: tuple[dt.datetime, ...]
     failed: tuple[FailedRow, ...]
+    missing: tuple[MissingRow, ...] = ()
 
 
 class Examine(Call, frozen=True):
@@ -1093,6 +1134,8 @@ class Snapshot(Row, frozen=True, tag="snapshot", tag_field="news"):
     anchors: tuple[AnchorRow, ...]
     stations: tuple[StationRow, ...]
     releases: tuple[ReleaseRow, ...]
+    own_keys: tuple[bytes, ...] = ()
+    """The ids of our own authorities' keys, whatever they are for, those that were let go among them."""
 
 
 class StationChanged(Row, frozen=True, tag="station", tag_field="news"):
@@ -1102,10 +1145,11 @@ class StationChanged(Row, frozen=True, tag="station", tag_field="news"):
 
 
 class TrustChanged(Row, frozen=True, tag="trust", tag_field="news"):
-    """Issuers or anchors changed; these are all of them."""
+    """Issuers or anchors changed; these are all of them, ``own_keys`` as in the snapshot."""
 
     issuers: tuple[IssuerRow, ...]
     anchors: tuple[AnchorRow, ...]
+    own_keys: tuple[bytes, ...] = ()
 
 
 class ReleaseAdded(Row, frozen=True, tag="release", tag_field="news"):
@@ -1143,3 +1187,44 @@ class Failure(Row, frozen=True):
     cause: str
     advice: str
     findings: tuple[tuple[str, str, str, str], ...] = ()
+
+
+# -- rehearsals ----------------------------------------------------------------------------------------------------
+
+Rehearsable: TypeAlias = (
+    ActivateIssuer
+    | AddAnchor
+    | AddStation
+    | AddStations
+    | ConfirmTrust
+    | CreateIssuer
+    | DecideRequest
+    | ImportFirmware
+    | ImportIssuer
+    | IssueCertificate
+    | MintToken
+    | ReissueCertificate
+    | ReleaseCertificate
+    | RemoveAnchor
+    | RetireIssuer
+    | RevokeCertificate
+    | RevokeToken
+    | RollOver
+    | SetStationPassword
+    | SetStationProtocol
+    | SetStationStatus
+)
+"""What can be asked for without being done."""
+
+
+class Rehearsed(Row, frozen=True):
+    """It would be done, and ``acts`` would stand in the audit log first; none where everything is as it should be."""
+
+    acts: tuple[str, ...]
+
+
+class Rehearse(Call, frozen=True):
+    """Judge an act as if it were asked for, and do nothing. Raises whatever the act itself would raise."""
+
+    Answer = Rehearsed
+    act: Rehearsable

@@ -71,6 +71,10 @@ class Authority:
         finally:
             await _hang_up(writer)
 
+    def drop(self) -> None:
+        """Hang up without sending what has not been sent: who does not read would have us wait for it."""
+        self._writer.transport.abort()
+
     async def close(self) -> None:
         """Hang up; questions still under way fail."""
         await _hang_up(self._writer)

@@ -6,6 +6,7 @@
 * Each act runs in a savepoint of its own: one that fails is undone alone, the others go on.
 * Nobody hears of an act before its transaction is on the disk. What an act left in ``after`` (news for watchers) runs
   on the event loop in the order of the commits, and before the act's own answer.
+* A ledger that was taken away, or replaced, while it is open takes no more acts: they would be lost with the process.
 * When the transaction as a whole is lost (disk full, failed commit), every act in it fails; none was done.
 """
 
@@ -49,6 +50,7 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._path = path
         self._writer = store.open_writer(path)
+        self._file = store.identify(path)
         self._reader = store.open_reader(path)
         self._near = store.open_reader(path)
         self._waiting: deque[_Act] = deque()
@@ -64,6 +66,8 @@ class GroupCommit:
         """
         if self._closed:
             raise BollardError("ledger.closed", "the authority is stopping", "Start it again, then repeat this.")
+        if store.identify(self._path) != self._file:  # what is written to a file without a name is gone with us
+            raise store.missing("ledger.db is another file than the one that was opened")
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append(_Pending(act, future, long=long))
         if self._flushing is None or self._flushing.done():
@@ -72,11 +76,11 @@ class GroupCommit:
 
     def glance(self, look: Callable[[Database], T]) -> T:
         """Look at a row or two at once, on the event loop: a thread's turn would cost more than the look itself."""
-        return _look(self._near, look)
+        return self._look(self._near, look)
 
     async def read(self, look: Callable[[Database], T]) -> T:
         """Look at one consistent state of the ledger, at least as new as every write already answered."""
-        return await self._loop.run_in_executor(self._reading, _look, self._reader, look)
+        return await self._loop.run_in_executor(self._reading, self._look, self._reader, look)
 
     async def read_apart(self, look: Callable[[Database], T]) -> T:
         """Look for as long as it takes, on a connection of its own, while everybody else goes on."""
@@ -97,9 +101,19 @@ class GroupCommit:
     def _look_apart(self, look: Callable[[Database], T]) -> T:
         reader = store.open_reader(self._path)
         try:
-            return _look(reader, look)
+            return self._look(reader, look)
         finally:
             reader.close()
+
+    def _look(self, reader: Database, look: Callable[[Database], T]) -> T:
+        try:
+            reader.conn.execute("BEGIN")
+            try:
+                return look(reader)
+            finally:
+                reader.rollback()
+        except sqlite3.Error as problem:
+            raise store.translate(problem, self._path) from problem
 
     async def _flush(self) -> None:
         """Commit what waits, batch by batch, until nothing does: what comes while the disk is busy shares the next."""
@@ -108,10 +122,12 @@ class GroupCommit:
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             problem = problem or await self._run(batch) or await self._on_disk("COMMIT")
             if problem is not None:
-                self._writer.rollback()
+                _attempted(
+                    lambda _: self._writer.rollback(), None
+                )  # should that fail as well, the next one begins with it
             for act in batch:
                 if problem is not None:
-                    act.lost(store.translate(problem))
+                    act.lost(store.translate(problem, self._path))
                 act.settle()
 
     async def _on_disk(self, statement: str) -> sqlite3.Error | None:
@@ -138,7 +154,7 @@ class GroupCommit:
             if not connection.in_transaction and isinstance(problem, sqlite3.Error):
                 raise
             connection.execute("ROLLBACK TO act")
-            act.lost(store.translate(problem) if isinstance(problem, sqlite3.Error) else problem)
+            act.lost(store.translate(problem, self._path) if isinstance(problem, sqlite3.Error) else problem)
         connection.execute("RELEASE act")
 
 
@@ -193,14 +209,3 @@ def _attempted(work: Callable[[A], object], argument: A) -> sqlite3.Error | None
     except sqlite3.Error as problem:
         return problem
     return None
-
-
-def _look(reader: Database, look: Callable[[Database], T]) -> T:
-    try:
-        reader.conn.execute("BEGIN")
-        try:
-            return look(reader)
-        finally:
-            reader.rollback()
-    except sqlite3.Error as problem:
-        raise store.translate(problem) from problem

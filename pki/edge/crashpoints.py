@@ -23,6 +23,7 @@ ISSUE_POINTS: Final = (
     "issue.sealed",
 )
 REVOKE_POINTS: Final = ("revoke.asked", "revoke.recording", "revoke.recorded")
+RELEASE_POINTS: Final = ("release.asked", "release.recording", "release.recorded")
 CRL_POINTS: Final = (
     "crl.planned",
     "crl.intending",
@@ -58,6 +59,7 @@ POINTS: Final = frozenset(
     {
         *ISSUE_POINTS,
         *REVOKE_POINTS,
+        *RELEASE_POINTS,
         *CRL_POINTS,
         *OCSP_POINTS,
         *INIT_POINTS,

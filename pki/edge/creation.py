@@ -14,6 +14,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from pki.edge import founding, keys
 from pki.edge.crashpoints import reach
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
 
 MARK: Final = ".unfinished"
 FOLDERS: Final = ("keys", "ca", "journal", "vault", "quarantine", "run")
-LISTEN_PORTS: Final = {"mutual": 8443, "basic": 8442, "web": 8440}  # defaults; people change them in bollard.toml
+LISTEN_PORTS: Final = {
+    "mutual": 8443,
+    "basic": 8442,
+    "web": 8440,
+    "status": 8480,
+}  # defaults; people change them in bollard.toml
 
 _OURS: Final = frozenset({*FOLDERS, MARK, "ledger.db", "ledger.db-wal", "ledger.db-shm", "events.db"})
 
@@ -51,9 +57,12 @@ def create(
     ca_keys: founding.CaKeys | None = None,
     *,
     offline_root: bool = False,
+    status_url: str | None = None,
 ) -> Created:
     """Make a home (``bollard init``). ``public_url`` is where stations reach the web process; empty: the CSMS host.
-    ``ca_keys`` says how the authorities' keys are made; not given: in files, of the kinds in the table.
+    ``status_url`` is where lists and OCSP are served, as every certificate says from the first on; not given: the same
+    host, over plain HTTP; empty: nowhere. ``ca_keys`` says how the authorities' keys are made; not given: in files, of
+    the kinds in the table.
     With ``offline_root`` it waits for its certificates: its authorities' requests lie in ``ca/``.
 
     A finished home is refused with ``ConflictError("home.exists")``, a folder with anything else in it with
@@ -63,7 +72,8 @@ def create(
         with _claimed(path):
             chosen = ca_keys or founding.CaKeys()
             url = public_url or f"https://{csms_host}:{LISTEN_PORTS['web']}"
-            text = founding.render_settings(organisation, csms_host, url, chosen.hsm)
+            served = _status_url(url, csms_host) if status_url is None else status_url
+            text = founding.render_settings(organisation, csms_host, url, served, chosen.hsm)
             return _make(Home(path), text, chosen, offline_root=offline_root)
     except OSError as problem:
         raise BollardError(
@@ -71,6 +81,15 @@ def create(
             f"the home at {str(path)!r} could not be made: {problem.strerror}",
             "Check the folder's permissions and the space on its disk, then run 'bollard init' again.",
         ) from problem
+
+
+def _status_url(public_url: str, csms_host: Host) -> str:
+    """The host that stations reach us under; whoever puts the web process elsewhere means its lists as well."""
+    try:
+        host = urlsplit(public_url).hostname or csms_host.text
+    except ValueError:
+        host = csms_host.text
+    return f"http://{f'[{host}]' if ':' in host else host}:{LISTEN_PORTS['status']}"
 
 
 def _make(home: Home, text: str, ca_keys: founding.CaKeys, *, offline_root: bool) -> Created:

@@ -2,7 +2,9 @@
 
 * HTTPS with the one anchor from the settings; no other root of this machine counts, no proxy from the environment, no
   redirect is followed. h11 reads and writes HTTP; it is what our own web process stands on already.
-* One deadline for the whole exchange, one bound for what comes back. Every failure has a code of its own.
+* One deadline for everything that one request takes, goodbye included; one bound for what comes back. Every failure has
+  a code of its own.
+* Only a whole HTTP answer can say no. Whatever ends earlier, or is none, is a network that failed: asked again.
 * What was received is read here, and judged by ``pki.est.arrange``: nothing is trusted because TLS was.
 """
 
@@ -10,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import email.utils
 import ssl
 import stat
@@ -21,8 +22,6 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import h11
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from pki.certificate import read_certificate
@@ -30,13 +29,16 @@ from pki.edge import clock
 from pki.errors import InputError, RefusedError, UnreachableError
 from pki.est import REQUEST_TYPE, wrap
 from pki.pem import read_base64
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cryptography import x509
+
     from pki.external import ExternalIssuer
 
-DEADLINE: Final = 20.0  # seconds for one exchange, from dialling to the last byte; a busy authority signs within five
+DEADLINE: Final = 20.0  # seconds for one request, from dialling to the end of all; a busy authority signs within five
 ANSWER_BYTES: Final = 256 * 1024  # bytes of one answer; a chain of four takes about 10,000
 HEAD_BYTES: Final = 16 * 1024  # bytes of its head; what h11 and most servers take
 CERTIFICATES_MOST: Final = 16  # certificates in one answer; a chain has four
@@ -45,7 +47,9 @@ RETRY_USUAL: Final = 300  # seconds to wait where a 202 does not say how long
 RETRY_MOST: Final = 86_400  # seconds to wait however long it says: a day
 SECRET_BYTES: Final = 1_024  # of a password file
 
-_AGAIN: Final = frozenset({408, 429})  # refusals that are none: the same request may succeed later (RFC 9110 15.5.9)
+_AGAIN: Final = frozenset({408, 421, 425, 429})
+"""Refusals that are none: the same request may succeed later, or elsewhere (RFC 9110 15.5.9, 15.5.20, RFC 8470 5.2,
+RFC 6585 4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,15 @@ class Received:
     certificates: tuple[x509.Certificate, ...] = ()
     above: tuple[x509.Certificate, ...] = ()
     retry: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Whom we ask, how TLS is spoken there, and the password, if one is named."""
+
+    issuer: ExternalIssuer
+    context: ssl.SSLContext
+    secret: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +84,27 @@ async def request_certificate(issuer: ExternalIssuer, csr: bytes) -> Received:
     ``RefusedError("external.refused")`` when the authority said no, ``RefusedError("external.answer")`` for what is no
     answer, ``InputError("external.file")`` when a file of the settings is not fit.
     """
-    answer = await _exchange(issuer, "simpleenroll", wrap(csr))
+    line = _Line(issuer, *await asyncio.to_thread(_prepare, issuer))
+    try:
+        async with asyncio.timeout(DEADLINE):
+            return await _request(line, csr)
+    except (OSError, UnicodeError, h11.ProtocolError) as problem:  # ssl's errors and a timeout are OSErrors
+        raise UnreachableError(
+            "external.unreachable",
+            f"{issuer.name} at {_host(issuer)[0]!r} does not answer: {_what_failed(problem)[:120]}",
+            "The request is kept and sent again by itself. Check url and anchor in bollard.toml, and the network.",
+        ) from None
+
+
+async def _request(line: _Line, csr: bytes) -> Received:
+    issuer = line.issuer
+    answer = await _exchange(line, "simpleenroll", wrap(csr))
     if answer.status == 202:
         return Received(retry=_retry_after(answer.headers.get("retry-after", "")))
     if answer.status != 200:
         raise _no(issuer, answer)
     found = tuple(read_bag(answer.body))
-    above = await _exchange(issuer, "cacerts", b"")
+    above = await _exchange(line, "cacerts", b"")
     if above.status != 200:
         raise _no(issuer, above)
     return Received(found, tuple(read_bag(above.body)))
@@ -100,40 +127,30 @@ def read_bag(body: bytes) -> list[x509.Certificate]:
                 raise _nonsense("a certificate whose serial number is not positive (RFC 5280 4.1.2.2)")
     except InputError as problem:
         raise _nonsense(problem.cause) from None
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
+    except UNREADABLE:
         raise _nonsense("it holds no PKCS#7 with certificates") from None
     return read
 
 
-async def _exchange(issuer: ExternalIssuer, operation: str, body: bytes) -> _Answer:
-    context, secret = await asyncio.to_thread(_prepare, issuer)
-    try:
-        async with asyncio.timeout(DEADLINE):
-            return await _talk(issuer, context, _head(issuer, operation, body, secret), body)
-    except (OSError, TimeoutError) as problem:  # ssl's errors are OSErrors
-        says = problem.verify_message if isinstance(problem, ssl.SSLCertVerificationError) else type(problem).__name__
-        raise UnreachableError(
-            "external.unreachable",
-            f"{issuer.name} at {_host(issuer)[0]!r} does not answer: {says[:120]}",
-            "The request is kept and sent again by itself. Check url and anchor in bollard.toml, and the network.",
-        ) from None
-    except h11.ProtocolError as problem:
-        raise _nonsense(f"it is no HTTP: {str(problem)[:120]!r}") from None
-
-
-async def _talk(issuer: ExternalIssuer, context: ssl.SSLContext, head: h11.Request, body: bytes) -> _Answer:
-    host, port = _host(issuer)
-    reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+async def _exchange(line: _Line, operation: str, body: bytes) -> _Answer:
+    host, port = _host(line.issuer)
+    reader, writer = await asyncio.open_connection(host, port, ssl=line.context, server_hostname=host)
     try:
         talk = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
-        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+        for event in (_head(line, operation, body), h11.Data(data=body), h11.EndOfMessage()):
             writer.write(talk.send(event) or b"")
         await writer.drain()
         return await _listen(talk, reader)
     finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        writer.transport.abort()  # all is said; TLS' own goodbye would wait for theirs, half a minute long
+
+
+def _what_failed(problem: Exception) -> str:
+    if isinstance(problem, ssl.SSLCertVerificationError):
+        return problem.verify_message
+    if isinstance(problem, h11.ProtocolError):
+        return f"what came back is no whole HTTP answer: {str(problem)[:80]!r}"
+    return type(problem).__name__
 
 
 async def _listen(talk: h11.Connection, reader: asyncio.StreamReader) -> _Answer:
@@ -157,15 +174,16 @@ async def _listen(talk: h11.Connection, reader: asyncio.StreamReader) -> _Answer
                 continue  # an interim answer, which says nothing yet
 
 
-def _head(issuer: ExternalIssuer, operation: str, body: bytes, secret: str) -> h11.Request:
+def _head(line: _Line, operation: str, body: bytes) -> h11.Request:
+    issuer = line.issuer
     path = f"{urlsplit(issuer.url).path}/{operation}"
     host, port = _host(issuer)
     headers = [("Host", host if port == 443 else f"{host}:{port}"), ("Connection", "close")]
     if body:
         headers += [("Content-Type", REQUEST_TYPE), ("Content-Length", str(len(body)))]
         headers += [("Content-Transfer-Encoding", "base64")]  # for servers from before RFC 8951
-    if secret:
-        packed = base64.b64encode(f"{issuer.user}:{secret}".encode()).decode("ascii")
+    if line.secret:
+        packed = base64.b64encode(f"{issuer.user}:{line.secret}".encode()).decode("ascii")
         headers += [("Authorization", f"Basic {packed}")]
     return h11.Request(method="POST" if body else "GET", target=path, headers=headers)
 

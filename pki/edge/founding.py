@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from pki.edge import keys
+from pki.edge import keys, store
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
 from pki.edge.keys import KeyKind, Padding, Store
@@ -73,7 +73,9 @@ TREE: Final = (
 ELSEWHERE: Final = "root"  # the key that a home with an offline root does not have
 
 
-def render_settings(organisation: Organisation, csms_host: Host, public_url: str, hsm: Hsm | None = None) -> str:
+def render_settings(
+    organisation: Organisation, csms_host: Host, public_url: str, status_url: str, hsm: Hsm | None = None
+) -> str:
     """Write ``bollard.toml`` as ``init`` leaves it; what cannot be read back is refused here."""
     text = f"""\
 # Bollard's settings. No secret stands here.
@@ -97,7 +99,7 @@ profile = 2                         # TLS with password
 address = "0.0.0.0:8440"
 public_url = {json.dumps(public_url)}
 status_address = "0.0.0.0:8480"     # plain HTTP: lists of revoked certificates, OCSP
-status_url = {json.dumps(f"http://{csms_host}:8480")}   # stands in every certificate, so choose it once
+status_url = {json.dumps(status_url)}   # stands in every certificate, so choose it once
 
 [proxy]
 workers = 0                         # 0: one per core
@@ -128,6 +130,7 @@ async def found(
     With an offline root there are no certificates yet: the authorities' requests are laid out for a ceremony.
     """
     read = parse_settings(settings)
+    store.create(home.ledger)
     desk = Desk(home, read, GroupCommit(home.ledger), keys.open_keyring(home.keys, passphrase, read), Vault(home.vault))
     try:
         for name in _names(offline_root=offline_root):

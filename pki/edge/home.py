@@ -92,6 +92,11 @@ class Home:
         return self.run / "claims.sock"
 
     @property
+    def web_socket(self) -> Path:
+        """Where the web process shows that it works."""
+        return self.run / "web.sock"
+
+    @property
     def lock(self) -> Path:
         """Held by the one authority."""
         return self.run / "lock"

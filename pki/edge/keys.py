@@ -91,6 +91,10 @@ class Keyring:
         """Tell whether there is a key of this name, without opening it."""
         return self._file(name).exists() or self._reference(name).exists()
 
+    def names(self) -> list[str]:
+        """Name every key there is."""
+        return sorted(path.stem for path in self.folder.iterdir() if path.suffix in {".pem", ".hsm"})
+
     def make(
         self, name: str, kind: KeyKind, *, store: Store = Store.FILE, padding: Padding = Padding.PKCS1
     ) -> SigningKey:
@@ -102,10 +106,8 @@ class Keyring:
             )
         if self.has(name):
             raise taken(name)
-        if store is Store.HSM:
-            key = self._make_in_token(name, kind, padding)
-        else:
-            key = save(self._file(name), make(kind), self._lock, padding)
+        in_token = store is Store.HSM
+        key = self._make_in_token(name, kind, padding) if in_token else self._save(name, make(kind), padding)
         self._open[name] = key, KeyFacts(kind, store, padding)
         return key
 
@@ -117,7 +119,7 @@ class Keyring:
         self._refuse_kind(kind)
         if self.has(name):
             raise taken(name)
-        self._open[name] = save(self._file(name), key, self._lock), KeyFacts(kind, Store.FILE, Padding.PKCS1)
+        self._open[name] = self._save(name, key, Padding.PKCS1), KeyFacts(kind, Store.FILE, Padding.PKCS1)
         return key
 
     def discard(self, name: str) -> None:
@@ -139,6 +141,9 @@ class Keyring:
         except BollardError as problem:
             return problem
         return None
+
+    def _save(self, name: str, key: SigningKey, padding: Padding) -> SigningKey:
+        return save(self._file(name), key, self._lock, padding)
 
     def _held(self, name: str) -> tuple[SigningKey, KeyFacts]:
         if name not in self._open:
@@ -206,6 +211,30 @@ class Keyring:
 
     def _reference(self, name: str) -> Path:
         return self.folder / f"{_checked(name)}.hsm"
+
+
+class Borrowed(Keyring):
+    """The same keys for a rehearsal: what is made or taken there lies nowhere but in memory, and nothing is deleted."""
+
+    @classmethod
+    def of(cls, keys: Keyring) -> Borrowed:
+        """Borrow the keys of a keyring."""
+        opened = dict(keys._open)  # noqa: SLF001 - of the same class
+        return cls(keys.folder, keys.passphrase, keys.token, keys.owner, keys.unsafe_experimental_ml_dsa, opened)
+
+    def discard(self, name: str) -> None:
+        """Forget it here alone."""
+        self._open.pop(name, None)
+
+    def close(self) -> None:
+        """Leave the token to its owner."""
+
+    def _save(self, name: str, key: SigningKey, padding: Padding) -> SigningKey:  # noqa: ARG002 - as where it is kept
+        return key
+
+    def _make_in_token(self, name: str, kind: KeyKind, padding: Padding) -> SigningKey:  # noqa: ARG002 - as above
+        self._needed_token().open()
+        return make(kind)
 
 
 def open_keyring(folder: Path, passphrase: Passphrase, settings: Settings) -> Keyring:

@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 from sqlite_utils import Migrations
 
+from pki.certificate import key_in
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
 LEDGER: Final = Migrations("ledger")
+
+
+def key_of_row(tbs: bytes) -> bytes | None:
+    """Return the key that a row of certificates is of, as its column names it: a function of its to-be-signed bytes."""
+    try:
+        return key_in(tbs)
+    except ValueError:
+        return None  # no key of a kind that could be asked for again
 
 
 @LEDGER()
@@ -330,6 +340,34 @@ def enrolments(database: Database) -> None:
             key_id BLOB NOT NULL CHECK (length(key_id) = 32),
             chain TEXT NOT NULL
         ) STRICT""")
+
+
+@LEDGER()
+def numbered_checkpoints(database: Database) -> None:
+    """Checkpoints are numbered by SQLite, which gives no number twice: one that was taken away leaves a gap."""
+    database.execute("""
+        CREATE TABLE numbered (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            size INTEGER NOT NULL,
+            root TEXT NOT NULL,
+            text TEXT NOT NULL
+        ) STRICT""")
+    database.execute("INSERT INTO numbered SELECT id, size, root, text FROM checkpoint ORDER BY id")
+    database.execute("DROP TABLE checkpoint")
+    database.execute("ALTER TABLE numbered RENAME TO checkpoint")
+
+
+@LEDGER()
+def keys_of_certificates(database: Database) -> None:
+    """Which key each certificate is of, since one key is one station's alone (A00.FR.427); and who has which SECCID."""
+    database.execute("ALTER TABLE certificate ADD COLUMN certified_key BLOB CHECK (length(certified_key) = 32)")
+    database.conn.create_function("key_of_row", 1, key_of_row, deterministic=True)
+    database.execute("UPDATE certificate SET certified_key = key_of_row(tbs)")
+    database.execute("CREATE INDEX certificate_key ON certificate (certified_key)")
+    database.execute("DROP INDEX certificate_compromised")
+    database.execute(
+        "CREATE INDEX certificate_secc ON certificate (subject) WHERE purpose IN ('v2g-secc-2', 'v2g-secc-20')"
+    )
 
 
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate

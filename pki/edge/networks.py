@@ -1,32 +1,50 @@
-"""Tells whether this machine is on a network, for what must be done on one that is not."""
+"""Tells whether this machine is on a network, for what must be done on one that is not.
+
+The kernel is asked over a socket, which belongs to the network namespace of this very process. ``/sys/class/net`` shows
+that of whoever mounted it: after ``unshare -n`` it still shows the machine's.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Final
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
 
 from pki.errors import ForbiddenError
 
-INTERFACES: Final = Path("/sys/class/net")  # where Linux shows each network interface as a folder
+Asked: TypeAlias = Callable[[], Mapping[str, int]]
+
 UNKNOWN: Final = "unknown"  # told where the system does not say: an answer that must not pass for a no
 
+_SIOCGIFFLAGS: Final = 0x8913  # Linux sockios.h: asks for an interface's flags
+_IFREQ: Final = struct.Struct("16sH14x")  # Linux if.h struct ifreq, with its flags
 _UP: Final = 0x1  # IFF_UP, Linux if.h
 _LOOPBACK: Final = 0x8  # IFF_LOOPBACK
 
 
-def networks_up(interfaces: Path | None = None) -> tuple[str, ...]:
-    """Return the names of all interfaces that are up, loopback apart; ``interfaces`` is the folder that shows them."""
-    folder = interfaces or INTERFACES
+def ask_kernel() -> dict[str, int]:
+    """Return the flags of each network interface that this process has. Raises ``OSError`` where Linux does not say."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
+        return {name: _flags(asking, name) for _, name in socket.if_nameindex()}
+
+
+def networks_up(ask: Asked | None = None) -> tuple[str, ...]:
+    """Return the names of all interfaces that are up, loopback apart; ``ask`` returns each one's flags."""
     try:
-        names = sorted(each.name for each in folder.iterdir())
-        return tuple(name for name in names if _is_up(folder / name))
-    except (OSError, ValueError):
+        flags = (ask or ask_kernel)()
+    except OSError:
         return (UNKNOWN,)
+    if not flags:  # every machine has a loopback, so nobody was asked who knows
+        return (UNKNOWN,)
+    return tuple(sorted(name for name, value in flags.items() if value & _UP and not value & _LOOPBACK))
 
 
-def networks_allowed(interfaces: Path | None = None, *, any_at_all: bool = False) -> tuple[str, ...]:
+def networks_allowed(ask: Asked | None = None, *, any_at_all: bool = False) -> tuple[str, ...]:
     """Return the same, or raise ``ForbiddenError("ceremony.networked")`` for any, unless that is allowed."""
-    found = networks_up(interfaces)
+    found = networks_up(ask)
     if found and not any_at_all:
         raise ForbiddenError(
             "ceremony.networked",
@@ -36,8 +54,6 @@ def networks_allowed(interfaces: Path | None = None, *, any_at_all: bool = False
     return found
 
 
-def _is_up(interface: Path) -> bool:
-    if not (interface / "flags").exists():  # not an interface, such as bonding_masters
-        return False
-    flags = int((interface / "flags").read_text(), 16)
-    return bool(flags & _UP) and not flags & _LOOPBACK
+def _flags(asking: socket.socket, name: str) -> int:
+    answer = fcntl.ioctl(asking, _SIOCGIFFLAGS, _IFREQ.pack(os.fsencode(name), 0))
+    return int(_IFREQ.unpack(answer)[1])

@@ -79,8 +79,11 @@ class _Old:
         return NOTHING if self.edge is None else self.edge.size
 
 
-def restore(archive: Path, target: Path, wanted: Judged) -> Restored:
-    """Restore a backup as the home ``target``, which may be absent, empty, or a home that nothing runs in."""
+def restore(archive: Path, target: Path, wanted: Judged, *, rehearsed: bool = False) -> Restored:
+    """Restore a backup as the home ``target``, which may be absent, empty, or a home that nothing runs in.
+
+    ``rehearsed``: judge everything, beside the home as ever, and leave it as it is.
+    """
     target = target.resolve()
     try:
         with contextlib.ExitStack() as held:
@@ -93,6 +96,8 @@ def restore(archive: Path, target: Path, wanted: Judged) -> Restored:
             _complete(staging, past)
             recorded = asyncio.run(_judge_and_record(staging, manifest, past, wanted))
             reach("restore.recorded")
+            if rehearsed:
+                return recorded
             return _swap(staging.path, target, recorded)
     except OSError as problem:
         raise BollardError(

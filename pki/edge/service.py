@@ -15,7 +15,6 @@ import contextlib
 import os
 import secrets
 import signal
-import socket
 import sys
 import traceback
 from typing import TYPE_CHECKING, Final
@@ -84,11 +83,7 @@ class Service:
 
     async def open(self, home: Home) -> None:
         """Bind the socket, readable by its owner alone, and begin to answer."""
-        listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        home.authority_socket.unlink(missing_ok=True)
-        with wire.short_path(home.authority_socket) as path:
-            listening.bind(path)
-        home.authority_socket.chmod(0o600)
+        listening = wire.bind(home.authority_socket)
         self._server = await asyncio.start_unix_server(self._welcome, sock=listening, limit=wire.QUESTION_BYTES)
 
     async def close(self) -> None:

@@ -63,6 +63,7 @@ def see_processes(home: Home) -> tuple[tuple[str, bool | None], ...]:
     return (
         ("authority", asyncio.run(_asked(home)) if home.authority_socket.exists() else None),
         ("proxy", _knocked(home.claims_socket) if home.claims_socket.exists() else None),
+        ("web", _knocked(home.web_socket, answers=True) if home.web_socket.exists() else None),
     )
 
 
@@ -86,14 +87,15 @@ async def _asked(home: Home) -> bool:
     return True
 
 
-def _knocked(path: Path) -> bool:
+def _knocked(path: Path, *, answers: bool = False) -> bool:
+    """Connect; of a process that answers whoever connects, wait for that as well."""
     with socket.socket(socket.AF_UNIX) as knock, wire.short_path(path) as short:
         knock.settimeout(PATIENCE)
         try:
             knock.connect(short)
+            return not answers or bool(knock.recv(1))
         except OSError:
             return False
-    return True
 
 
 def _watched(home: Home) -> Iterator[tuple[Path, bool]]:

@@ -94,9 +94,9 @@ def write_answer(number: int, row: calls.Row) -> bytes:
 
 
 def write_failure(number: int, problem: errors.BollardError) -> bytes:
-    """Write an error as it travels."""
+    """Write an error as it travels: as the nearest kind of ``pki.errors`` that it is, for others know no other."""
     failure = calls.Failure(
-        kind=type(problem).__name__,
+        kind=next(kind.__name__ for kind in type(problem).__mro__ if kind.__module__ == errors.__name__),
         code=problem.code,
         cause=problem.cause,
         advice=problem.advice,
@@ -152,6 +152,20 @@ def admit_peer(peer: Peer, own_uid: int) -> Peer:
 def own_peer() -> Peer:
     """Name this very process, for acts that it does by itself."""
     return Peer(os.getpid(), os.getuid())
+
+
+def bind(path: Path) -> socket.socket:
+    """Make a socket file for our own user alone, in the place of one that an earlier run left behind."""
+    path.unlink(missing_ok=True)
+    listening = socket.socket(socket.AF_UNIX)
+    try:
+        with short_path(path) as short:
+            listening.bind(short)
+        path.chmod(0o600)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 @contextlib.contextmanager

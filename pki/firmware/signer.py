@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 
 from pki.certificate import extension, read_certificates
 from pki.chain import Purpose, verify
 from pki.errors import InputError, RefusedError
 from pki.findings import Finding, Severity, error
 from pki.firmware.policy import MissingPurpose
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -109,7 +110,7 @@ def _issuer_among(certificate: x509.Certificate, roots: Iterable[x509.Certificat
     for root in roots:
         try:
             certificate.verify_directly_issued_by(root)
-        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+        except (InvalidSignature, *UNREADABLE):
             continue
         return root
     return None

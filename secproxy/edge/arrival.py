@@ -23,8 +23,8 @@ from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
 from secproxy.edge.passwords import BusyError
+from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
 from secproxy.edge.tls import HandshakeError, TlsLeg
-from secproxy.edge.upstream import UpstreamError, UpstreamLeg, dial
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from secproxy.edge.claim_line import ClaimLine
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
+    from secproxy.edge.upstream import UpstreamLeg
     from secproxy.station_view import View
 
 CHALLENGE_SECONDS: Final = 1.0  # a 401 leaves this long after its request: more than a slow hash takes, so that the
@@ -61,6 +62,7 @@ class Reception:
     slots: Slots
     passwords: PasswordDesk
     claims: ClaimLine
+    csms: Switchboard
     record: Callable[[Note], None]
     connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg], None]
     """Makes the live connection of an admitted station."""
@@ -137,15 +139,15 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
 
 def _certificate(leg: TlsLeg) -> ClientCertificate | None:
     try:
-        ends = leg.verified_ends()
-        return read_certificate(ends[0], _anchor_id(ends[1])) if ends else None
+        chain = leg.verified_chain()
+        return read_certificate(chain[0], *map(_key_id, chain[1:] or chain)) if chain else None
     except InputError as broken:
         note = Note("cert.invalid", "", leg.remote, {"says": broken.cause})
         raise Turned(note, head.write_refusal(403)) from None
 
 
 @lru_cache(maxsize=256)
-def _anchor_id(der: bytes) -> bytes:
+def _key_id(der: bytes) -> bytes:
     return key_id(x509.load_der_x509_certificate(der))
 
 
@@ -175,7 +177,7 @@ async def _judge(reception: Reception, hello: Hello) -> Admitted:
 async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade) -> None:
     number = await _claim(reception, admitted)
     try:
-        upstream = await _dial(reception, admitted, upgrade, number)
+        upstream = await _dial(reception, admitted, leg, upgrade, number)
     except BaseException:
         reception.claims.release(number)
         raise
@@ -197,16 +199,14 @@ def _duplicate(admitted: Admitted, says: str) -> Turned:
     return Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS))
 
 
-async def _dial(reception: Reception, admitted: Admitted, upgrade: head.Upgrade, number: int) -> UpstreamLeg:
-    config = reception.config
-    extra = [("X-Forwarded-For", admitted.remote.rpartition(":")[0].strip("[]")), ("X-Forwarded-Proto", "https")]
-    if admitted.certificate is None and upgrade.authorization is not None:
-        extra.append(("Authorization", upgrade.authorization))  # verified by us; a CSMS that checks it too still can
+async def _dial(
+    reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade, number: int
+) -> UpstreamLeg:
+    visit = Visit(admitted, upgrade.authorization, leg.version, leg.local, leg.leaf)
     try:
-        upstream = await dial(config, admitted, extra)
-    except UpstreamError as away:
-        note = Note("upstream.unreachable", admitted.station.identity.text, admitted.remote, {"says": away.says})
-        raise Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
+        upstream = await reception.csms.connect(visit)
+    except NoCsmsError as none:
+        raise Turned(none.note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     if not reception.claims.holds(number):  # another connection of this station took its place meanwhile
         upstream.abort()
         raise _duplicate(admitted, "replaced before it was complete")

@@ -15,13 +15,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 from itertools import count
 from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
-from pki.edge.wire import admit_peer, read_peer, short_path
+from pki.edge.wire import admit_peer, bind, read_peer
 from pki.errors import ForbiddenError
 from secproxy import claims
 from secproxy.edge import claim_wire as wire
@@ -51,7 +50,7 @@ class ClaimDesk:
     async def open(self, path: Path) -> AsyncIterator[None]:
         """Listen at ``path`` for the length of the block; a socket file left behind by an earlier run is replaced."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(self._answer, sock=_bind(path))
+        server = await loop.create_unix_server(self._answer, sock=bind(path))
         try:
             yield
         finally:
@@ -143,20 +142,6 @@ def _admit(line: wire.Wire) -> None:
         admit_peer(read_peer(line.peer), os.geteuid())
     except (OSError, ForbiddenError) as stranger:
         raise ValueError("not one of ours") from stranger
-
-
-def _bind(path: Path) -> socket.socket:
-    """Make the socket file, for our own user alone."""
-    _remove(path)
-    listening = socket.socket(socket.AF_UNIX)
-    try:
-        with short_path(path) as short:
-            listening.bind(short)
-        path.chmod(0o600)
-    except OSError:
-        listening.close()
-        raise
-    return listening
 
 
 def _remove(path: Path) -> None:

@@ -19,11 +19,12 @@ from pki.settings import parse_settings
 from secproxy.config import write_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pki.edge.home import Home
     from pki.names import Organisation
-    from secproxy.config import Config, UpstreamConfig
+    from secproxy.config import Config, ListenerConfig
+    from secproxy.upstreams import Upstream, UpstreamConfig
 
 NAME: Final = "config.toml"
 
@@ -44,17 +45,13 @@ def in_force(home: Home, config: Config) -> Iterator[None]:
 
 def write_config(organisation: Organisation, config: Config) -> str:
     """Write a configuration as the text that ``parse_config`` and ``parse_settings`` read."""
-    listeners = (
-        f"[[listener]]\naddress = {_text(write_address(door.host, door.port))}\nprofile = {door.profile:d}\n"
-        for door in config.listeners
-    )
-    upstream = _url(config.upstream) if config.upstream else ""
     return "\n".join(
         (
             "# What 'bollard up' runs with. Written anew at each start; to change it, edit bollard.toml.",
             f"[organisation]\nname = {_text(organisation.text)}\n",
-            f"[csms]\nhost = {_text(config.csms_host.text)}\nupstream = {_text(upstream)}\n",
-            *listeners,
+            f"[csms]\nhost = {_text(config.csms_host.text)}\noutage = {_text(config.outage)}\n",
+            *map(_upstream, config.upstreams),
+            *map(_listener, config.listeners),
             f"[web]\naddress = {_text(write_address(config.web.host, config.web.port))}",
             f"public_url = {_text(config.web.public_url)}",
             f"status_address = {_text(write_address(*config.web.status) if config.web.status else '')}",
@@ -64,9 +61,34 @@ def write_config(organisation: Organisation, config: Config) -> str:
     )
 
 
-def _url(upstream: UpstreamConfig) -> str:
+def url_of(upstream: UpstreamConfig) -> str:
+    """Write one URL of a CSMS."""
     scheme = "wss" if upstream.secure else "ws"
     return f"{scheme}://{write_address(upstream.host, upstream.port)}{upstream.path}"
+
+
+def _upstream(upstream: Upstream) -> str:
+    texts = ("name", "path", "ca_file", "client_certificate", "client_key", "preset")
+    flags = ("assertion", "proxy_protocol")
+    lines = (
+        "[[upstream]]",
+        *(f"{key} = {_text(getattr(upstream, key))}" for key in texts),
+        *(f"{key} = {str(getattr(upstream, key)).lower()}" for key in flags),
+        f"urls = {_texts(map(url_of, upstream.urls))}",
+        f"groups = {_texts(upstream.groups)}",
+        f"weights = [{', '.join(map(str, upstream.weights))}]\n",
+    )
+    return "\n".join(lines)
+
+
+def _listener(door: ListenerConfig) -> str:
+    address = _text(write_address(door.host, door.port))
+    proxies = _texts(map(str, door.proxies))
+    return f"[[listener]]\naddress = {address}\nprofile = {door.profile:d}\nproxy_protocol = {proxies}\n"
+
+
+def _texts(values: Iterable[str]) -> str:
+    return f"[{', '.join(map(_text, values))}]"
 
 
 def _text(value: str) -> str:

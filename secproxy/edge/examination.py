@@ -1,4 +1,4 @@
-"""Gathers what ``bollard doctor`` judges: the host, the authority's own word, and whether the CSMS can be reached.
+"""Gathers what ``bollard doctor`` judges: the host, the authority's own word, and whether each CSMS can be reached.
 
 Whatever cannot be looked at is told as such; one thing that fails hides no other.
 """
@@ -6,26 +6,29 @@ Whatever cannot be looked at is told as such; one thing that fails hides no othe
 from __future__ import annotations
 
 import asyncio
-import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pki.edge import calls, clock, surroundings
 from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
-from pki.health import SOON, Expiring, Facts, Failed, Known, Receiver
+from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver
 from pki.settings import parse_settings
-from secproxy.config import Config, parse_config, write_address
-from secproxy.edge.effective import NAME
+from secproxy.config import Config, Limits, parse_config
+from secproxy.edge.csms_tls import CsmsTls
+from secproxy.edge.effective import NAME, url_of
 from secproxy.edge.event_store import EventStore
+from secproxy.edge.switchboard import knock
+from secproxy.edge.upstream import Way
+from secproxy.proxy_protocol import LOCAL
 
 if TYPE_CHECKING:
-    from pki.edge.home import Home
-    from secproxy.config import UpstreamConfig
+    from collections.abc import Sequence
 
-PATIENCE: Final = 3.0  # seconds for the CSMS to take a connection
+    from pki.edge.home import Home
+    from secproxy.upstreams import Upstream
 
 
 def examine(home: Home) -> Facts:
@@ -34,7 +37,7 @@ def examine(home: Home) -> Facts:
     config, private = _settings(home, failed)
     running = surroundings.see_processes(home)
     known, unseen = _ask(home, failed, silent=dict(running)["authority"] is False)
-    upstream = config.upstream if config else None
+    csms = asyncio.run(try_csms(config.upstreams)) if config else ()
     return Facts(
         now=clock.now(),
         known=known,
@@ -43,26 +46,31 @@ def examine(home: Home) -> Facts:
         passphrase_beside=(home.keys / PASSPHRASE_FILE).exists(),
         synchronised=surroundings.see_clock(),
         running=running,
-        upstream=_name(upstream) if upstream else "",
-        unreachable=asyncio.run(try_upstream(upstream)) if upstream else "",
+        csms=csms,
         receivers=_receivers(home, failed),
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
 
 
-async def try_upstream(upstream: UpstreamConfig) -> str:
-    """Connect to the CSMS as the proxy would, TLS included, and hang up; return what is wrong, or nothing."""
-    secure = ssl.create_default_context() if upstream.secure else None
+async def try_csms(upstreams: Sequence[Upstream]) -> tuple[Csms, ...]:
+    """Connect to every URL of every CSMS as the proxy would, TLS included, and hang up."""
+    found: list[Csms] = []
+    for upstream in upstreams:
+        missed = await _knock_at_all(upstream)
+        spared = not all(missed)
+        found += (Csms(url_of(url), says, spared) for url, says in zip(upstream.urls, missed, strict=True))
+    return tuple(found)
+
+
+async def _knock_at_all(upstream: Upstream) -> list[str]:
     try:
-        async with asyncio.timeout(PATIENCE):
-            _, writer = await asyncio.open_connection(upstream.host, upstream.port, ssl=secure)
-    except TimeoutError:
-        return f"it does not answer within {PATIENCE:.0f} seconds"
-    except OSError as failure:
-        return f"it cannot be reached: {failure.strerror or failure}"
-    writer.transport.abort()
-    return ""
+        secure = CsmsTls(upstream).current()
+    except BollardError as problem:
+        return [problem.cause] * len(upstream.urls)
+    preamble = LOCAL if upstream.proxy_protocol else b""
+    ways = (Way(url, secure if url.secure else None, preamble) for url in upstream.urls)
+    return await asyncio.gather(*(knock(way, Limits()) for way in ways))
 
 
 def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Path]]:
@@ -71,7 +79,8 @@ def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Pat
         text = read_settings(home)
         private = [Path(given.key) for given in parse_settings(text).server_certificates]
         running = home.run / NAME
-        return parse_config(running.read_text(encoding="utf-8") if running.exists() else text), private
+        config = parse_config(running.read_text(encoding="utf-8") if running.exists() else text)
+        return config, [*private, *(Path(each.client_key) for each in config.upstreams if each.client_key)]
     except BollardError as problem:
         failed.append(Failed("bollard.toml", problem.code, problem.cause, problem.advice))
     return None, []
@@ -99,8 +108,6 @@ def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[Known | Non
     expiring = (
         Expiring(each.kind, each.name, each.not_before, each.not_after, each.renewed_by) for each in told.expiring
     )
-    return Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind), []
-
-
-def _name(upstream: UpstreamConfig) -> str:
-    return f"{'wss' if upstream.secure else 'ws'}://{write_address(upstream.host, upstream.port)}"
+    missing = tuple(Missing(each.what, each.says, each.fix, each.clause) for each in told.missing)
+    found = Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind, missing)
+    return found, []

@@ -54,6 +54,10 @@ class Links:
         link.open()
         self.judge([link.identity])
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._by_leg)
+
     def all(self) -> list[Link]:
         """Every live connection."""
         return list(self._by_leg.values())

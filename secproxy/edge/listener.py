@@ -9,7 +9,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from secproxy.config import write_address
+from secproxy.buckets import Bucket
+from secproxy.config import Limits, write_address
+from secproxy.edge.preamble import read_caller
+from secproxy.events import Note
+from secproxy.proxy_protocol import PreambleError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 4096  # connections the kernel holds for us; a reconnect storm of one site fits
 PAUSE_SECONDS: Final = 0.2  # between attempts while the process has no descriptor left
+REFUSALS_PER_SECOND: Final = 1.0  # events of connections that are no load balancer's
+REFUSALS_BURST: Final = 20  # and at once
 KEEPALIVE: Final = (60, 20, 3)  # seconds idle, seconds between probes, probes; a dead peer is found in two minutes
 
 
@@ -109,7 +115,11 @@ class Doorway:
 
 
 class Listener:
-    """One listening address. ``context`` may be replaced at any time; connections under way keep the old one."""
+    """One listening address. ``context`` may be replaced at any time; connections under way keep the old one.
+
+    Where load balancers are named, each connection first says who is calling, and counts as that caller's from then on;
+    ``record`` hears of those that do not.
+    """
 
     def __init__(
         self,
@@ -118,7 +128,12 @@ class Listener:
         slots: Slots,
         doorway: Doorway,
         arrive: Callable[[Listener, socket.socket, str], Awaitable[None]],
+        record: Callable[[Note], None] = lambda _: None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
+        self._record, self._limits = record, limits
+        self._callers: set[asyncio.Task[None]] = set()
+        self._refusals = Bucket(REFUSALS_PER_SECOND, REFUSALS_BURST)
         self.config = config
         self.context = context
         self._slots = slots
@@ -141,8 +156,8 @@ class Listener:
         self._open = False
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()
-        for arrival in self._arrivals:
-            arrival.cancel()
+        for task in (*self._callers, *self._arrivals):
+            task.cancel()
 
     def _watch(self) -> None:
         if self._open:
@@ -163,11 +178,39 @@ class Listener:
             self._loop.remove_reader(self._socket.fileno())
             self._loop.call_later(PAUSE_SECONDS, self._watch)
         else:
-            self._admit(sock, address)
+            self._slots.give()  # the arrival costs no more than a descriptor until it is its turn
+            sock.setblocking(False)
+            if self.config.proxies:
+                self._ask_caller(sock, address)
+            else:
+                self._admit(sock, address)
+
+    def _ask_caller(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        if len(self._callers) >= self._limits.callers_at_once:
+            sock.close()
+            return
+        asking = asyncio.ensure_future(self._admit_caller(sock, address))
+        self._callers.add(asking)
+        asking.add_done_callback(self._callers.discard)
+
+    async def _admit_caller(self, sock: socket.socket, address: tuple[str, int]) -> None:
+        try:
+            caller = await read_caller(sock, address[:2], self.config.proxies, self._limits.caller_seconds)
+        except PreambleError as refused:
+            sock.close()
+            self._tell_refused(write_address(*address[:2]), refused.says)
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            self._admit(sock, caller)
+
+    def _tell_refused(self, remote: str, says: str) -> None:
+        """Write it down, unless very many come: who need not even shake hands must not fill the journal."""
+        if self._refusals.take(self._loop.time()):
+            self._record(Note("proxy.refused", remote=remote, evidence={"says": says}))
 
     def _admit(self, sock: socket.socket, address: tuple[str, int]) -> None:
-        """Hand the slot back while the arrival waits for its turn: it costs no more than a descriptor until then."""
-        self._slots.give()
         if not self._doorway.enter(address[0], lambda: self._begin(sock, address)):
             sock.close()
 
@@ -176,7 +219,6 @@ class Listener:
             sock.close()
             return False
         self._slots.take_over()
-        sock.setblocking(False)
         arrival = asyncio.ensure_future(self._arrive(self, sock, write_address(address[0], address[1])))
         self._arrivals.add(arrival)
         arrival.add_done_callback(self._arrivals.discard)

@@ -33,7 +33,7 @@ class Patience:
         self._bytes += count
         if self._bytes > HEAD_BYTES:
             self.rest()
-            self._transport.abort()
+            self._transport.close()  # who was answered while it sent is to read the answer
         elif self._waiting is None:
             self._waiting = self._loop.call_later(self._seconds, self._transport.abort)
         return None

@@ -40,8 +40,8 @@ def apply(view: View, news: calls.News) -> frozenset[str]:
         case calls.StationChanged(row):
             view.stations[row.identity] = station(row)
             return frozenset({row.identity})
-        case calls.TrustChanged(issuers, anchors):
-            _trust(view, issuers, anchors)
+        case calls.TrustChanged():
+            _trust(view, news)
             return frozenset(view.stations)
         case calls.ReleaseAdded(row):
             view.releases = (*(known for known in view.releases if known.digest != row.digest), release(row))
@@ -61,7 +61,7 @@ def station(row: calls.StationRow) -> Station:
         status=StationStatus(row.status),
         verifier=row.verifier,
         password_form=PasswordForm(row.password_form),
-        certificates=tuple(certificate(each) for each in row.certificates),
+        certificates=tuple(certificate(each) for each in row.certificates if each.purpose == "station"),
         vendor=row.vendor,
         model=row.model,
         firmware_version=row.firmware_version,
@@ -91,22 +91,39 @@ def release(row: calls.ReleaseRow) -> Release:
     )
 
 
+def trusted(
+    issuers: Iterable[calls.IssuerRow], anchors: Iterable[calls.AnchorRow]
+) -> tuple[tuple[calls.IssuerRow, ...], tuple[calls.AnchorRow, ...]]:
+    """Leave out our authorities that are revoked or on hold, and whatever else has the key of one of them."""
+    known = tuple(issuers)
+    fallen = _fallen(known)
+    return tuple(row for row in known if row.key_id not in fallen), tuple(r for r in anchors if r.key_id not in fallen)
+
+
+def _fallen(issuers: Iterable[calls.IssuerRow]) -> dict[bytes, str]:
+    return {row.key_id: row.state for row in issuers if row.state in calls.FALLEN and row.purpose != "link"}
+
+
 def _replace(view: View, snapshot: calls.Snapshot) -> frozenset[str]:
     before = frozenset(view.stations)
     view.organisation = snapshot.organisation
     view.csms_host = snapshot.csms_host
     view.stations = {row.identity: station(row) for row in snapshot.stations}
     view.releases = tuple(release(row) for row in snapshot.releases)
-    _trust(view, snapshot.issuers, snapshot.anchors)
+    _trust(view, snapshot)
     return before | frozenset(view.stations)
 
 
-def _trust(view: View, issuers: Iterable[calls.IssuerRow], anchors: Iterable[calls.AnchorRow]) -> None:
-    """Sort issuers and anchors by what they are trusted for; our own issuer wins where one key is both."""
-    issuers, anchors = tuple(issuers), tuple(anchors)
+def _trust(view: View, told: calls.Snapshot | calls.TrustChanged) -> None:
+    """Sort issuers and anchors by what they are trusted for; our own issuer wins where one key is both, most of all
+    when it was revoked."""
+    issuers = tuple(told.issuers)
+    view.fallen = _fallen(issuers)
+    issuers, anchors = trusted(issuers, told.anchors)
     ours = (Trust(row.key_id, view.organisation, True, row.subject) for row in issuers if row.purpose == "station")
     others = (Trust(row.key_id, _organisation(row), False, row.subject) for row in anchors if row.purpose == "station")
     view.trusts = {trust.key_id: trust for trust in chain(others, ours)}
+    view.own_keys = frozenset(told.own_keys)
     view.anchors = _firmware_anchors(issuers, anchors)
 
 

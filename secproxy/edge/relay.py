@@ -5,13 +5,15 @@ Rules this file keeps:
 * The dull message costs a frame walk and one match of its head; the session hears only what its plan names, and every
   message whose head could be read in two ways.
 * Pings are answered here and pongs end here: each leg's health is our own affair. A close frame is passed on.
-* Each leg's buffer is bounded: a slow reader pauses the other leg.
+* Each leg's buffer is bounded: a slow reader pauses the other leg, and one that stays slow is dropped.
+* A CSMS that dies lets its stations go one after the other, unread meanwhile, so that nothing they say is lost.
 * When one leg ends the other is closed; ``ended`` is called once, whatever happens.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pki.edge.clock import now
@@ -21,7 +23,7 @@ from secproxy.edge.upstream import mask
 from secproxy.envelope import HEAD
 from secproxy.events import Note
 from secproxy.frames import CLOSE, GOING_AWAY, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
-from secproxy.plan import Side
+from secproxy.plan import OTHER, Side
 from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say, Session
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.session import Order
 
+_ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call; 5 and 6, of OCPP 2.1, close none
+LEAVES_ALL: Final = frozenset({1001, 1011, 1012, 1013})  # close codes of a server that leaves, not of a quarrel
 FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
 
 
@@ -48,13 +52,43 @@ class Surroundings(Protocol):
     def learn(self, link: Link, learned: Learn) -> None:
         """Tell the authority what the station said of itself."""
 
+    def grace(self) -> float:
+        """Seconds until a station whose CSMS has died is let go: each its own, so that not all come back at once."""
+
+
+class _Way:
+    """One direction of a link: who speaks, what becomes of frames, and what is remembered of this direction alone."""
+
+    __slots__ = ("_answers", "_asks", "_told", "controls", "side", "walker", "write")
+
+    def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
+        up = side is Side.STATION
+        size = limits.frame_up if up else limits.frame_down
+        self.side, self.write = side, write
+        self.walker = Walker(masked=up, limit=size, fragments=limits.fragments)
+        self.controls = Bucket(limits.controls_per_second, limits.controls_burst)
+        self._told = session.plan.told[side]
+        self._asks, self._answers = session.calls[side], session.calls[OTHER[side]]
+
+    def is_dull(self, message: bytes) -> bool:
+        """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order."""
+        head = HEAD.match(message)
+        if head is None:
+            return False
+        kind, message_id, action = head.groups()
+        if kind == b"2":
+            return action.lower() not in self._told and self._asks.ask(message_id, action, time.time())
+        if kind in _ANSWERS:
+            return self._answers.answer(message_id) is not None
+        return action is None or action.lower() not in self._told
+
 
 class Link:
     """One admitted station, from its 101 to its end."""
 
     __slots__ = (
-        "_alive", "_buckets", "_down", "_ended", "_goodbye", "_loop", "_partial", "_session", "_told_down", "_told_up",
-        "_up", "_world", "admitted", "identity", "leg", "limits", "station", "upstream",
+        "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_up", "_world",
+        "admitted", "identity", "leg", "limits", "station", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -74,11 +108,11 @@ class Link:
         self.station, self.upstream = station, upstream
         self._session, self._world = session, world
         self._ended: Callable[[Link], None] | None = ended
-        self._told_up, self._told_down = session.plan.told[Side.STATION], session.plan.told[Side.CSMS]
-        self._up = Walker(masked=True, limit=limits.frame_up, fragments=limits.fragments)
-        self._down = Walker(masked=False, limit=limits.frame_down, fragments=limits.fragments)
-        self._buckets = {side: Bucket(limits.controls_per_second, limits.controls_burst) for side in Side}
+        self._up = _Way(Side.STATION, session, limits, upstream.write)
+        self._down = _Way(Side.CSMS, session, limits, station.write)
         self._partial: asyncio.TimerHandle | None = None
+        self._full: dict[Side, asyncio.TimerHandle] = {}
+        self._orphaned = False
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
 
@@ -93,53 +127,54 @@ class Link:
         if self._alive is not None and not self._alive.done():
             self._alive.set_result(True)
         try:
-            found = self._up.feed(data)
-            self._pass(Side.STATION, found, self._told_up, self.upstream.write)
-            if self._partial is not None or self._up.partial:
-                self._watch_partial(progress=any(frame.opcode == TEXT for frame in found))
+            messages = self._up.walker.messages
+            self._pass(self._up, data)
+            if self._partial is not None or self._up.walker.partial:
+                self._watch_partial(progress=self._up.walker.messages > messages)
         except FrameViolationError as violation:
             self._refuse_frame(violation)
 
     def _from_csms(self, data: bytes) -> None:
         try:
-            self._pass(Side.CSMS, self._down.feed(data), self._told_down, self.station.write)
+            self._pass(self._down, data)
         except FrameViolationError as violation:
             self._world.record(Note("frame.violation", self.identity, "csms", {"says": violation.says}))
             self.close(GOING_AWAY, "the CSMS broke the framing rules")
             return
         if self.station.waiting > self.limits.write_high_water and self.upstream.transport is not None:
             self.upstream.transport.pause_reading()
+            self._watch_full(Side.STATION)
 
-    def _pass(
-        self, side: Side, found: list[frames.Frame], told: frozenset[bytes], write: Callable[[bytes], None]
-    ) -> None:
+    def _pass(self, way: _Way, data: bytes) -> None:
         """Pass frames on in one write. Whatever is said in between goes after what came before it."""
         run: list[bytes] = []
-        for frame in found:
-            if frame.opcode == TEXT:
-                head = HEAD.match(frame.payload)
-                if head is not None and (head[3] is None or head[3].lower() not in told):
-                    run.append(frame.raw)
-                    continue
+        for frame in way.walker.feed(data):
+            if frame.opcode == TEXT and way.is_dull(frame.payload):
+                run.append(frame.raw)
+                continue
             if run:
-                write(b"".join(run))
+                way.write(b"".join(run))
                 run.clear()
-            if self._think(side, frame):
+            if self._think(way, frame):
                 run.append(frame.raw)
             if self._ended is None:
                 return
         if run:
-            write(run[0] if len(run) == 1 else b"".join(run))
+            way.write(run[0] if len(run) == 1 else b"".join(run))
 
-    def _think(self, side: Side, frame: frames.Frame) -> bool:
+    def _think(self, way: _Way, frame: frames.Frame) -> bool:
         """Whether a frame that is not dull goes on as it is; what must be said or done instead is done here."""
         if frame.opcode == TEXT:
-            return self.tell(Heard(side, frame.payload))
-        if not self._buckets[side].take(self._loop.time()):
+            return self.tell(Heard(way.side, frame.payload))
+        if not way.controls.take(self._loop.time()):
             raise FrameViolationError(POLICY_VIOLATION, "more control frames than allowed")
         if frame.opcode == PING:
-            self._say(side, frames.PONG, frame.payload)
+            self._say(way.side, frames.PONG, frame.payload)
         elif frame.opcode == CLOSE:
+            if way.side is Side.CSMS and frames.close_code(frame.payload) in LEAVES_ALL:
+                self.upstream.write(frames.encode(CLOSE, frame.payload, mask()))
+                self._orphan(frame.raw)
+                return False
             self._goodbye = True
             self._loop.call_later(FAREWELL_SECONDS, self._lost)
             return True
@@ -186,6 +221,8 @@ class Link:
 
     async def answers(self, seconds: float) -> bool:
         """Ping the station; whether it says anything within that time. A dead leg is ended by the caller."""
+        if self._orphaned:
+            return False
         self._alive = self._loop.create_future()
         self.station.write(frames.encode(PING, b"bollard"))
         try:
@@ -202,8 +239,24 @@ class Link:
         self._lost()
 
     def _csms_gone(self) -> None:
-        if not self._goodbye:
-            self.station.write(frames.encode_close(GOING_AWAY, "the CSMS hung up"))
+        if self._goodbye:
+            self._lost()
+        else:
+            self._orphan(frames.encode_close(GOING_AWAY, "the CSMS hung up"))
+
+    def _orphan(self, farewell: bytes) -> None:
+        """The CSMS leaves this station, and most likely all others: say so when it is this one's turn.
+
+        Until then the station is not read. What it sends meanwhile it knows to be unanswered, and will send again.
+        """
+        if not self._orphaned and self._ended is not None:
+            self._orphaned = True
+            self._watch_full(Side.CSMS, full=False)
+            self._rest()
+            self._loop.call_later(self._world.grace(), self._let_go, farewell)
+
+    def _let_go(self, farewell: bytes) -> None:
+        self.station.write(farewell)
         self._lost()
 
     def _lost(self) -> None:
@@ -211,8 +264,9 @@ class Link:
         if self._ended is None:
             return
         ended, self._ended = self._ended, None
-        if self._partial is not None:
-            self._partial.cancel()
+        for timer in (self._partial, *self._full.values()):
+            if timer is not None:
+                timer.cancel()
         if self._alive is not None and not self._alive.done():
             self._alive.set_result(False)
         self._session.tell(HungUp(Side.STATION), now())
@@ -227,10 +281,10 @@ class Link:
 
     def _watch_partial(self, *, progress: bool) -> None:
         """A message that has begun must end in time, or the peer is holding our memory on purpose."""
-        if self._partial is not None and (progress or not self._up.partial):
+        if self._partial is not None and (progress or not self._up.walker.partial):
             self._partial.cancel()
             self._partial = None
-        if self._partial is None and self._up.partial and self._ended is not None:
+        if self._partial is None and self._up.walker.partial and self._ended is not None:
             self._partial = self._loop.call_later(self.limits.partial_frame_seconds, self._too_slow)
 
     def _too_slow(self) -> None:
@@ -239,16 +293,36 @@ class Link:
     # -- back-pressure ---------------------------------------------------------------------------------------------
 
     def _station_drained(self) -> None:
+        self._watch_full(Side.STATION, full=False)
         if self.upstream.transport is not None:
             self.upstream.transport.resume_reading()
 
     def _csms_blocked(self, blocked: bool) -> None:
         """While the CSMS does not read, the station is not read, and no time runs against it."""
+        self._watch_full(Side.CSMS, full=blocked)
         if blocked:
-            self.station.pause()
-            if self._partial is not None:
-                self._partial.cancel()
-                self._partial = None
-        else:
+            self._rest()
+        elif not self._orphaned:
             self.station.resume()
             self._watch_partial(progress=False)
+
+    def _rest(self) -> None:
+        """Do not read the station, and hold no time against it."""
+        self.station.pause()
+        if self._partial is not None:
+            self._partial.cancel()
+            self._partial = None
+
+    def _watch_full(self, reader: Side, *, full: bool = True) -> None:
+        """Once all that may wait for a reader does, it has a while to read it."""
+        timer = self._full.get(reader)
+        if not full and timer is not None:
+            timer.cancel()
+            del self._full[reader]
+        elif full and timer is None and self._ended is not None:
+            self._full[reader] = self._loop.call_later(self.limits.slow_reader_seconds, self._drop_slow, reader)
+
+    def _drop_slow(self, reader: Side) -> None:
+        evidence = {"reader": reader.value, "seconds": self.limits.slow_reader_seconds}
+        self._world.record(Note("session.slow_reader", self.identity, self.admitted.remote, evidence))
+        self.close(POLICY_VIOLATION if reader is Side.STATION else GOING_AWAY, "what waited was not read in time")

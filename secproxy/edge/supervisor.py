@@ -57,7 +57,7 @@ def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, 
     ``ConflictError("up.running")`` when this home is up already, ``ConflictError("up.address")`` when an address to
     listen on is taken, ``InputError("up.upstream")`` when no CSMS is named.
     """
-    if config.upstream is None:
+    if not config.upstreams:
         raise InputError(
             "up.upstream", "no CSMS is named", "Give --upstream ws://HOST:PORT, or set [csms].upstream in bollard.toml."
         )

@@ -24,6 +24,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
+from pki.unreadable import UNREADABLE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -35,7 +37,10 @@ RECORD: Final = 16_384  # bytes; one TLS record, the most a single read returns 
 CHAIN_DEPTH: Final = 5  # certificates between leaf and anchor
 
 FAREWELL_SECONDS: Final = 1.0  # how long a peer that was refused may take to hang up
-FAREWELL_READS: Final = 8  # records read away meanwhile
+FAREWELL_BYTES: Final = 128 * 1024  # read away meanwhile
+READ_AWAY: Final = 64 * 1024  # bytes read away at once, undeciphered
+SEE_OFF_SECONDS: Final = 2.0  # how long one that was answered while it sent may go on; the web's own end takes three
+SEE_OFF_BYTES: Final = 64 * 1024**2  # read away meanwhile: most clients send all of it before they look for an answer
 LINGER_SECONDS: Final = 5.0  # how long what is kept may take to leave after ``close``; a slow reader loses the rest
 
 _UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 24, 26, 28, 79})  # X509_V_ERR_*: no path to an anchor of ours
@@ -138,13 +143,20 @@ class TlsLeg:
             raise ValueError("followed by bytes that nobody asked for")
         return got
 
-    def verified_ends(self) -> tuple[bytes, bytes] | None:
-        """The two ends of the client's chain as OpenSSL verified it: leaf and anchor, in DER; None without any."""
-        chain = self._conn.get_verified_chain()
-        if not chain:
-            return None
-        leaf, anchor = (crypto.dump_certificate(crypto.FILETYPE_ASN1, end) for end in (chain[0], chain[-1]))
-        return leaf, anchor
+    def verified_chain(self) -> tuple[bytes, ...]:
+        """The client's chain as OpenSSL verified it, from leaf to anchor, in DER; empty without any."""
+        chain = self._conn.get_verified_chain() or ()
+        return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, each) for each in chain)
+
+    def leaf(self) -> bytes:
+        """The client's certificate as it was verified, DER; empty without any."""
+        return next(iter(self.verified_chain()), b"")
+
+    @property
+    def local(self) -> tuple[str, int]:
+        """Where the peer reached us: IP address and port."""
+        host, port = self._sock.getsockname()[:2]
+        return host, port
 
     @property
     def version(self) -> str:
@@ -156,11 +168,11 @@ class TlsLeg:
         """The cipher suite's OpenSSL name."""
         return self._conn.get_cipher_name() or ""
 
-    async def farewell(self, answer: bytes) -> None:
+    async def farewell(self, answer: bytes, seconds: float = FAREWELL_SECONDS, most: int = FAREWELL_BYTES) -> None:
         """Send a last answer and close so that it arrives: half-close, read the rest away for a moment, close.
 
         Closing at once would reset the connection while bytes of the peer lie unread, and with it lose the alert or the
-        HTTP status that tells an installer what is wrong.
+        HTTP status that tells an installer what is wrong. Read away are ``most`` bytes for ``seconds`` at most.
         """
         try:
             if answer:
@@ -168,9 +180,9 @@ class TlsLeg:
                 self._conn.shutdown()
             self._loop.remove_reader(self._sock.fileno())
             self._sock.shutdown(socket.SHUT_WR)
-            async with asyncio.timeout(FAREWELL_SECONDS):
-                for _ in range(FAREWELL_READS):
-                    if not await self._loop.sock_recv(self._sock, RECORD):
+            async with asyncio.timeout(seconds):
+                for _ in range(0, most, READ_AWAY):
+                    if not await self._loop.sock_recv(self._sock, READ_AWAY):
                         break
         except (SSL.Error, OSError, TimeoutError):
             pass  # the peer is gone or will not go: nothing is owed to it any more
@@ -183,7 +195,7 @@ class TlsLeg:
             with contextlib.suppress(SSL.Error, OSError):  # the peer may be gone already
                 self._conn.shutdown()
             self.on_end = _ignore_end
-            await self.farewell(b"")
+            await self.farewell(b"", SEE_OFF_SECONDS, SEE_OFF_BYTES)
 
     def shown_chain(self) -> tuple[bytes, ...]:
         """What the client showed, unjudged, DER, leaf first; that it holds the leaf's key is proved (RFC 8446 4.4.3).
@@ -201,7 +213,11 @@ class TlsLeg:
     ) -> None:
         """Hand the leg over to callbacks."""
         self.on_data, self.on_end, self.on_drain = on_data, on_end, on_drain
-        self._loop.add_reader(self._sock.fileno(), self._readable)
+        try:
+            self._loop.add_reader(self._sock.fileno(), self._readable)
+        except RuntimeError:  # the peer has reset the connection since the handshake, and uvloop gave up its watch
+            self._loop.call_soon(self._finish)
+            return
         if self._conn.pending():
             self._loop.call_soon(self._readable)
 
@@ -387,7 +403,7 @@ def _names(certificate: crypto.X509) -> tuple[str, str, str]:
     try:
         failed = certificate.to_cryptography()
         return failed.subject.rfc4514_string(), failed.issuer.rfc4514_string(), f"{failed.serial_number:x}"
-    except (ValueError, x509.InvalidVersion):
+    except UNREADABLE:
         return "unreadable", "unreadable", ""
 
 

@@ -5,28 +5,55 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from secproxy import head
-from secproxy.config import upstream_path
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Sequence
 
-    from secproxy.admission import Admitted
-    from secproxy.config import Config, Limits, UpstreamConfig
+    from secproxy.config import Limits
+    from secproxy.upstreams import UpstreamConfig
 
 
 LINGER_SECONDS: Final = 5.0  # how long what is buffered may take to leave after ``close``
+SERVER_FAULT: Final = 500  # HTTP statuses from here on are about the server, not about who asks (RFC 9110 15.6)
 
 
 class UpstreamError(Exception):
-    """The CSMS cannot be reached or does not accept the upgrade; ``says`` is for the journal."""
+    """This CSMS takes no connection from us for this station; ``says`` is for the journal.
 
-    def __init__(self, says: str) -> None:
+    ``final`` when it was the CSMS that said no: another URL of the same CSMS would say the same.
+    """
+
+    def __init__(self, says: str, *, final: bool = False) -> None:
         super().__init__(says)
         self.says = says
+        self.final = final
+
+
+class UnreachedError(UpstreamError):
+    """Not even TCP, or TLS, could be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one URL is reached: ``secure`` is None for ws://, ``preamble`` are bytes that go before TLS."""
+
+    url: UpstreamConfig
+    secure: ssl.SSLContext | None
+    preamble: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked for there: a path, one of these subprotocols, and our headers."""
+
+    path: str
+    subprotocols: Sequence[str]
+    headers: Sequence[tuple[str, str]]
 
 
 class UpstreamLeg(asyncio.Protocol):
@@ -41,25 +68,35 @@ class UpstreamLeg(asyncio.Protocol):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._got = b""
-        self._opened: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+        self._opened: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
         self.subprotocol = ""
         self.on_data: Callable[[bytes], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self.on_block: Callable[[bool], None] | None = None
 
-    async def open(
-        self, upstream: UpstreamConfig, path: str, subprotocols: Sequence[str], extra: Sequence[tuple[str, str]]
-    ) -> None:
-        """Connect, ask for the upgrade, and read the answer. Raises ``OSError``, ``HeadError`` or ``UpstreamError``."""
-        secure = ssl.create_default_context() if upstream.secure else None
-        loop, key = asyncio.get_running_loop(), base64.b64encode(os.urandom(16)).decode()
-        await loop.create_connection(lambda: self, upstream.host, upstream.port, ssl=secure)
-        self.write(head.write_request(_authority(upstream), path, key, subprotocols, extra))
-        if self._opened is not None:
-            await self._opened
+    async def connect(self, way: Way) -> None:
+        """Connect, send what goes first, and have TLS if it is due. Raises ``OSError``."""
+        loop, url = asyncio.get_running_loop(), way.url
+        plain, _ = await loop.create_connection(lambda: self, url.host, url.port)
+        if way.preamble:
+            plain.write(way.preamble)
+        if way.secure is not None:
+            secured = await loop.start_tls(plain, self, way.secure, server_hostname=url.host)
+            if secured is None:
+                raise ConnectionError("the CSMS closed the connection during the TLS handshake")
+            self.connection_made(secured)
+
+    async def upgrade(self, url: UpstreamConfig, wish: Wish) -> None:
+        """Ask for the upgrade and read the answer. Raises ``HeadError`` or ``UpstreamError``."""
+        key = base64.b64encode(os.urandom(16)).decode()
+        if self.transport is None:
+            raise UpstreamError("the CSMS closed the connection before it was asked for anything")
+        self._opened = asyncio.get_running_loop().create_future()
+        self.write(head.write_request(_authority(url), wish.path, key, wish.subprotocols, wish.headers))
+        await self._opened
         end = self._got.index(head.END) + len(head.END)
-        self.subprotocol = head.read_response(self._got[:end], key, subprotocols)
+        self.subprotocol = head.read_response(self._got[:end], key, wish.subprotocols)
         self._opened, self._got = None, self._got[end:]
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
@@ -132,27 +169,32 @@ class UpstreamLeg(asyncio.Protocol):
             self.transport.abort()
 
 
-async def dial(config: Config, admitted: Admitted, extra: Sequence[tuple[str, str]]) -> UpstreamLeg:
-    """Open a WebSocket to the CSMS for an admitted station and let it choose among the station's subprotocols.
-
-    ``extra`` are headers of ours. Raises ``UpstreamError``.
-    """
-    if config.upstream is None:
-        raise UpstreamError("no CSMS is configured; start with --upstream or set csms.upstream in bollard.toml")
-    leg = UpstreamLeg(config.limits)
+async def reach(way: Way, limits: Limits) -> UpstreamLeg:
+    """Connect to a URL, without asking for anything yet; the caller bounds the time. Raises ``UnreachedError``."""
+    leg = UpstreamLeg(limits)
     try:
-        async with asyncio.timeout(config.limits.upstream_seconds):
-            await leg.open(config.upstream, upstream_path(config.upstream, admitted), admitted.subprotocols, extra)
-    except TimeoutError:
-        raise UpstreamError(f"the CSMS did not answer within {config.limits.upstream_seconds} s") from None
+        await leg.connect(way)
     except OSError as failure:
-        raise UpstreamError(f"the CSMS cannot be reached: {failure.strerror or failure}") from None
+        leg.abort()
+        raise UnreachedError(f"the CSMS cannot be reached: {failure.strerror or failure}") from None
+    except BaseException:
+        leg.abort()
+        raise
+    return leg
+
+
+async def ask(leg: UpstreamLeg, url: UpstreamConfig, wish: Wish) -> None:
+    """Have the CSMS open the WebSocket and choose among the station's subprotocols; the caller bounds the time.
+
+    Raises ``UpstreamError``; the leg is of no use then.
+    """
+    try:
+        await leg.upgrade(url, wish)
     except head.HeadError as refusal:
-        raise UpstreamError(refusal.says) from None
+        raise UpstreamError(refusal.says, final=0 < refusal.theirs < SERVER_FAULT) from None
     finally:
         if not leg.subprotocol:
             leg.abort()
-    return leg
 
 
 def _authority(upstream: UpstreamConfig) -> str:

@@ -8,29 +8,37 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
+import h11
 import uvicorn
 import uvloop
+from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pki.edge import calls
 from pki.edge.home import read_settings
 from pki.edge.http.downloads import downloads
 from pki.edge.http.est import est
+from pki.edge.http.status import KEYS_AGE, KEYS_PATH, KEYS_TYPE
 from pki.edge.vault import Vault
 from pki.errors import BollardError, ConflictError, UnreachableError
 from pki.settings import parse_settings
+from secproxy.assertion import key_set
 from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.doorkeeper import Doorkeeper
 from secproxy.edge.export.exporters import export, marks_of
 from secproxy.edge.journal import Journal
+from secproxy.edge.log_lines import LogLines
 from secproxy.edge.patience import HEAD_SECONDS, Patience
+from secproxy.edge.pulse import beating
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
 from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
@@ -38,10 +46,11 @@ from secproxy.event_settings import parse_event_settings
 from secproxy.export.event import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from OpenSSL import SSL
     from starlette.applications import Starlette
+    from starlette.requests import Request
     from uvicorn._types import ASGI3Application
 
     from pki.edge.home import Home
@@ -60,6 +69,7 @@ def run_web(home: Home, address: str = "", version: str = "") -> None:
 
     ``version`` is Bollard's own, for what is sent to others.
     """
+    logging.getLogger().addHandler(LogLines("web"))
     web = _config(home)
     host, port = parse_address(address) if address else (web.host, web.port)
     uvloop.run(_run(home, (host, port), web.status, Origin.of(socket.gethostname(), version)))
@@ -75,9 +85,10 @@ async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, 
     socks = [_bind(status_address, "web.status_address")] if status_address else []
     line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
     status, events = status_application(line, _alarm), parse_event_settings(read_settings(home))
-    with Journal(home.journal, "web") as journal:
-        write = partial(_write, journal)
-        door = _door(_application(home, line, write, asks=asks), address)
+    async with AsyncExitStack() as stack:
+        write = partial(_write, stack.enter_context(Journal(home.journal, "web")))
+        await stack.enter_async_context(beating(home.web_socket))
+        door = _door(_application(home, line, write, status, asks=asks), address)
         servers: list[QuietServer] = [door, *(status_server(status) for _ in socks)]
         tasks = [
             asyncio.ensure_future(_follow(line, door, status, asks=asks)),
@@ -119,7 +130,9 @@ async def _follow(line: AuthorityLine, door: _Door, status: Status, *, asks: boo
         hear(status, news)
         if isinstance(news, calls.Snapshot | calls.CredentialsChanged):
             try:
-                door.present(web_context(await line.ask(calls.FetchCredentials(), calls.Credentials), asks=asks))
+                credentials = await line.ask(calls.FetchCredentials(), calls.Credentials)
+                status.publish(key_set(credentials.assertion_public))
+                door.present(web_context(credentials, asks=asks))
             except UnreachableError:
                 pass  # gone again: its return is the next Snapshot
             except BollardError as problem:  # the ones at hand are presented on
@@ -135,7 +148,9 @@ def _write(journal: Journal, note: Note) -> None:
         _alarm(problem)
 
 
-def _application(home: Home, line: AuthorityLine, write: Callable[[Note], None], *, asks: bool) -> Starlette:
+def _application(
+    home: Home, line: AuthorityLine, write: Callable[[Note], None], status: Status, *, asks: bool
+) -> Starlette:
     async def redeem(token: str) -> calls.DownloadAllowed:
         return await line.ask(calls.RedeemDownload(token=token), calls.DownloadAllowed)
 
@@ -143,9 +158,20 @@ def _application(home: Home, line: AuthorityLine, write: Callable[[Note], None],
         await line.ask(served, calls.Done)
 
     application = downloads(redeem, record, Vault(home.vault), _alarm)
+    application.add_route(KEYS_PATH, _keys_of(status), methods=["GET"])
     if asks:
         application.mount("/.well-known/est", est(line.ask, Doorkeeper(write), _alarm))
     return application
+
+
+def _keys_of(status: Status) -> Callable[[Request], Awaitable[Response]]:
+    """Serve the keys for assertions here too: over plain HTTP nobody vouches for them."""
+
+    async def answer(_: Request) -> Response:
+        headers = {"Cache-Control": f"max-age={KEYS_AGE}, public", "X-Content-Type-Options": "nosniff"}
+        return Response(status.key_set, 200 if status.key_set else 404, headers, KEYS_TYPE)
+
+    return answer
 
 
 def _alarm(problem: BollardError) -> None:
@@ -170,6 +196,13 @@ class _Protocol(H11Protocol):
         super().data_received(data)
         if self._patience is not None:
             self._patience.heard(len(data), busy=self.cycle is not None and not self.cycle.response_complete)
+
+    def send_400_response(self, msg: str) -> None:
+        """Part of uvicorn's protocol: what came is no HTTP. Said where nothing was answered yet."""
+        try:
+            super().send_400_response(msg)
+        except h11.LocalProtocolError:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio's protocol."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import random
 import signal
 import sys
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ from cryptography import x509
 from pki.edge import calls
 from pki.errors import BollardError, UnreachableError
 from pki.station import SecurityProfile
+from secproxy.assertion import Signer
 from secproxy.config import parse_config
 from secproxy.edge import reading
 from secproxy.edge.arrival import Reception, receive
@@ -35,19 +37,21 @@ from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
+from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls import server_context
 from secproxy.events import Note
 from secproxy.plan import compile_plan
+from secproxy.reachability import spread
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+    from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sized
 
     from OpenSSL import SSL
 
     from pki.edge.home import Home
     from secproxy.admission import Admitted
-    from secproxy.config import Config, ListenerConfig
+    from secproxy.config import Config, Limits, ListenerConfig
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.station_view import View
@@ -82,7 +86,7 @@ async def _run(home: Home, config: Config, number: int) -> None:
 async def _work(home: Home, config: Config, number: int, journal: Journal) -> None:
     line = AuthorityLine(home)
     async with contextlib.aclosing(line.news()) as news:
-        await _work_on(home, config, number, Surroundings(line, journal), news)
+        await _work_on(home, config, number, Surroundings(line, journal, config.limits), news)
 
 
 async def _work_on(
@@ -92,7 +96,7 @@ async def _work_on(
     assert isinstance(snapshot, calls.Snapshot)  # noqa: S101 - the authority's first news is always that
     credentials = await surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
     view = reading.view_of(snapshot)
-    links = Links(view, config.limits, surroundings.record)
+    links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
     supervisor.ready()
@@ -124,9 +128,11 @@ async def _first_end(*works: Coroutine[object, object, None]) -> None:
 class Surroundings:
     """What live connections need of the world (``relay.Surroundings``): the journal and the authority."""
 
-    def __init__(self, line: AuthorityLine, journal: Journal) -> None:
+    def __init__(self, line: AuthorityLine, journal: Journal, limits: Limits) -> None:
         self.line = line
+        self._limits = limits
         self._journal = journal
+        self.links: Sized = ()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def record(self, note: Note) -> None:
@@ -135,6 +141,10 @@ class Surroundings:
             self._journal.write(note)
         except BollardError as lost:
             _tell_operator(str(lost))
+
+    def grace(self) -> float:
+        """Draw when a station is let go whose CSMS has died, out of a time that grows with the stations there are."""
+        return random.SystemRandom().uniform(0, spread(len(self.links), self._limits))
 
     def grant(self, link: Link, ask: Ask) -> None:
         """Ask the authority for a download URL of the image that the gate has cleared."""
@@ -184,11 +194,25 @@ class Worker:
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._claims, self._surroundings = links, claims, surroundings
         self._passwords = PasswordDesk()
+        self._csms = Switchboard(
+            config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
+        )
+        self._csms.signer = _signer(trust[0])
         slots = Slots(config.limits.handshakes_at_once)
         doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
-        reception = Reception(config, view, slots, self._passwords, claims, surroundings.record, self._connect)
+        reception = Reception(
+            config, view, slots, self._passwords, claims, self._csms, surroundings.record, self._connect
+        )
         self._listeners = [
-            Listener(address, self._context(address), slots, doorway, lambda *arrival: receive(reception, *arrival))
+            Listener(
+                address,
+                self._context(address),
+                slots,
+                doorway,
+                lambda *arrival: receive(reception, *arrival),
+                surroundings.record,
+                config.limits,
+            )
             for address in config.listeners
         ]
 
@@ -209,6 +233,7 @@ class Worker:
         """Whatever is wrong with new ones, the ones at hand are presented on."""
         try:
             self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
+            self._csms.signer = _signer(self._credentials)
         except UnreachableError:
             pass  # gone again: its return is the next Snapshot
         except BollardError as problem:
@@ -219,6 +244,7 @@ class Worker:
         for listener in self._listeners:
             listener.close()
         self._links.leave()
+        self._csms.close()
         self._passwords.close()
 
     def _context(self, listener: ListenerConfig) -> SSL.Context:
@@ -238,10 +264,15 @@ class Worker:
         self._claims.release(link.leg)
 
 
+def _signer(credentials: calls.Credentials) -> Signer | None:
+    return Signer.read(credentials.assertion_key) if credentials.assertion_key else None
+
+
 def _station_anchors(told: calls.Snapshot | calls.TrustChanged) -> list[x509.Certificate]:
     """What a station's certificate may end in: our issuers for stations and the anchors given for stations, no root."""
-    ours = [row.pem for row in told.issuers if row.purpose == "station"]
-    others = [row.pem for row in told.anchors if row.purpose == "station"]
+    issuers, anchors = reading.trusted(told.issuers, told.anchors)
+    ours = [row.pem for row in issuers if row.purpose == "station"]
+    others = [row.pem for row in anchors if row.purpose == "station"]
     return [x509.load_pem_x509_certificate(pem.encode()) for pem in ours + others]
 
 

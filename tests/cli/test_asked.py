@@ -52,6 +52,16 @@ def test_a_dry_run_still_refuses_what_is_wrong(bollard: Bollard) -> None:
     assert bollard("--dry-run", "station", "add", "CP-1", "--serial", "10.0.0.1", "--profile", "3").code == 2
 
 
+def test_a_dry_run_is_judged_by_the_ledger_and_says_so(bollard: Bollard) -> None:
+    """With the exit code of the real one; what only the deed could tell is not claimed to be judged."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    words = ("station", "add", "CP-1", "--serial", "S2", "--profile", "3")
+
+    assert bollard("--dry-run", *words).code == bollard(*words).code == 7
+    assert bollard("-o", "json", "--dry-run", "station", "add", "CP-2", *words[3:]).json()["judged"] is True
+    assert bollard("-o", "json", "--dry-run", "crl", "publish").json()["judged"] is False
+
+
 def test_a_described_call_shows_no_secret() -> None:
     """A password is neither printed nor measured."""
     shown = json.dumps(describe(calls.AddStation("CP-1", "S1", 2, password=SECRET)))

@@ -6,6 +6,8 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -68,6 +70,38 @@ def test_a_checkpoint_kept_elsewhere_is_compared_with(bollard: Bollard, home: Pa
     assert bollard("audit", "verify").code == 0
     told = bollard("audit", "verify", "--checkpoint", str(tmp_path / "held"))
     assert (told.code, "audit.broken" in told.err) == (5, True)
+
+
+EMPTY, NAMELESS = "EMPTY", ""
+ASKED = (
+    ("verify", "--checkpoint", EMPTY),
+    ("verify", "--checkpoint", NAMELESS),
+    ("verify", "--export", NAMELESS),
+    ("verify", "--proof", EMPTY),
+    ("verify", "--proof", NAMELESS),
+    ("verify", "--export", "log.jsonl", "--key", EMPTY),
+    ("verify", "--export", "log.jsonl", "--key", NAMELESS),
+    ("verify", "--export", "log.jsonl", "--checkpoint", EMPTY),
+    ("prove", "0", "--checkpoint", EMPTY),
+    ("prove", "0", "--export", NAMELESS),
+    ("prove", "--from", EMPTY),
+    ("prove", "--from", "held", "--to", EMPTY),
+    ("prove", "--from", "held", "--to", NAMELESS),
+    ("prove", "0", "--out", NAMELESS),
+)
+
+
+@pytest.mark.parametrize("words", ASKED, ids=" ".join)
+def test_a_comparison_that_was_asked_for_is_never_passed_by(
+    bollard: Bollard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """A file without anything in it, or without a name, is refused: success would say that it agreed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "held").write_text(bollard("audit", "checkpoint").out)
+    bollard("audit", "export", "--out", "log.jsonl")
+    (tmp_path / EMPTY).touch()
+    told = bollard("audit", *words)
+    assert (told.code in {2, 4, 7}, "error[file." in told.err, told.out) == (True, True, "")
 
 
 def test_an_entry_beyond_all_numbers_is_a_wrong_question(bollard: Bollard) -> None:

@@ -46,6 +46,21 @@ def test_a_home_is_replaced_with_leave_alone_and_kept_beside(bollard: Bollard, t
     assert bollard("audit", "verify").code == 0
 
 
+def test_a_dry_run_is_refused_where_the_restore_would_be(bollard: Bollard, home: Path, tmp_path: Path) -> None:
+    """Over a newer home, and of one that nothing can open; the home is as it was, and nothing lies beside it."""
+    bollard("backup", str(tmp_path / "backup"))
+    assert bollard("--dry-run", "restore", str(tmp_path / "backup")).code == 0
+    bollard("station", "add", "CP-9", "--serial", "S9", "--profile", "3")
+    beside = sorted(path.name for path in home.parent.iterdir())
+    told = bollard("--dry-run", "restore", str(tmp_path / "backup"))
+
+    assert (told.code, "restore.behind" in told.err) == (5, True)
+    assert bollard("--dry-run", "restore", str(tmp_path / "backup"), "--unsafe-roll-back").code == 0
+    (home / "keys" / "passphrase").unlink()
+    assert bollard("--dry-run", "restore", str(tmp_path / "backup"), "--unsafe-roll-back").code != 0
+    assert sorted(path.name for path in home.parent.iterdir()) == beside
+
+
 def test_going_back_is_refused_with_five_and_loud_when_overruled(bollard: Bollard, tmp_path: Path) -> None:
     """A checkpoint kept elsewhere counts as well."""
     bollard("backup", str(tmp_path / "backup"), "--with-passphrase")

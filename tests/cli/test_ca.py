@@ -162,6 +162,32 @@ def test_the_password_may_come_from_the_environment(
     assert bollard(*words).code == 0
 
 
+@pytest.mark.parametrize("option", ["--key", "--chain", "--password-file"])
+def test_an_empty_file_is_no_option_left_out(
+    bollard: Bollard, theirs: dict[str, str], tmp_path: Path, option: str
+) -> None:
+    """Without its key, with what stands above it, by another password: each would be another act than was meant."""
+    (tmp_path / "empty").write_text("\n")
+    named = {"--chain": theirs["root"], "--key": theirs["key"], "--password-file": theirs["password"]}
+    files = {**named, option: str(tmp_path / "empty")}
+    options = [word for pair in files.items() for word in pair]
+    told = bollard("ca", "import", theirs["ca"], "--purpose", "station", *options)
+
+    assert (told.code, "file.empty" in told.err) == (2, True)
+    assert len(bollard("-o", "json", "ca", "list").rows("issuers")) == 4
+
+
+def test_a_key_that_was_left_out_is_brought_by_the_same_words_with_it(bollard: Bollard, theirs: dict[str, str]) -> None:
+    """The next step of the refusal without it says so."""
+    words = ("ca", "import", theirs["ca"], "--purpose", "station", "--chain", theirs["root"])
+    assert bollard(*words).code == 0
+    again = bollard(*words)
+    brought = bollard("-o", "json", *words, "--key", theirs["key"], "--password-file", theirs["password"])
+
+    assert (again.code, "--key" in again.err) == (7, True)
+    assert (brought.json()["name"], brought.json()["keeper"]) == ("station-2", "here")
+
+
 def test_an_authority_without_its_root_is_refused(bollard: Bollard, theirs: dict[str, str]) -> None:
     """The next step names the option that is missing."""
     told = bollard("ca", "import", theirs["ca"], "--purpose", "station")
@@ -208,7 +234,7 @@ def test_a_home_with_a_wrong_profile_answers_nothing_else(bollard: Bollard, home
     told = bollard("ca", "list")
 
     assert told.code == 2
-    assert "mine.toml: purpose is missing" in told.err
+    assert "mine.toml: line 1: purpose is missing" in told.err
 
 
 def test_an_authority_is_followed_by_its_successor(bollard: Bollard) -> None:
@@ -243,3 +269,19 @@ def test_a_new_root_comes_with_its_link_and_stations_are_confirmed(bollard: Boll
     assert bollard("station", "confirm", "CP-2", "--root", "root-2").code == 4
     plan = {row["says"]: row["done"] for row in bollard("-o", "json", "ca", "rollover", "root", "--plan").rows("steps")}
     assert plan["confirm each station that has it"] == 1
+
+
+def test_lists_tell_whose_and_which_and_what_only_stands_above(bollard: Bollard, theirs: dict[str, str]) -> None:
+    """Two manufacturers and two editions are told apart; a root of others is no second root of ours."""
+    bollard("ca", "create", "volta", "--purpose", "manufacturer", "--vendor", "Volta")
+    bollard("ca", "create", "v2g", "--purpose", "v2g", "--edition", "20")
+    bollard("ca", "import", theirs["ca"], "--purpose", "operator", "--chain", theirs["root"])
+    rows = {row["name"]: row for row in bollard("-o", "json", "ca", "list").rows("issuers")}
+    header, *_ = bollard("ca", "list").out.splitlines()
+
+    assert rows["volta"]["vendor"] == "Volta"
+    assert {str(row["edition"]) for name, row in rows.items() if str(name).startswith("v2g")} == {"20"}
+    assert [row["purpose"] for row in rows.values()].count("root") == 1
+    assert (rows["operator"]["purpose"], rows["operator-above-1"]["purpose"]) == ("operator", "above")
+    assert (rows["station"]["vendor"], rows["station"]["edition"]) == ("", "")
+    assert {"vendor", "edition"} <= set(header.split())

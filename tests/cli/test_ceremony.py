@@ -38,8 +38,7 @@ ASKED = {"csms": "Bollard CSMS CA", "station": "Bollard Station CA"}
 def offline(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Offline:
     """A folder as the working directory, a passphrase, and a machine that is on no network."""
     monkeypatch.setenv("BOLLARD_PASSPHRASE", "correct horse")
-    (tmp_path / "interfaces").mkdir()
-    monkeypatch.setattr(networks, "INTERFACES", tmp_path / "interfaces")
+    monkeypatch.setattr(networks, "ask_kernel", lambda: {"eth0": 0x1003 if (tmp_path / "cable").exists() else 0x1002})
     monkeypatch.chdir(tmp_path)
 
     def ask(*words: object) -> Told:
@@ -71,8 +70,7 @@ def confirmed(phrase: str) -> tuple[str, ...]:
 
 def network(folder: Path) -> None:
     """Plug the machine in."""
-    (folder / "interfaces" / "eth0").mkdir()
-    (folder / "interfaces" / "eth0" / "flags").write_text("0x1003\n")
+    (folder / "cable").touch()
 
 
 def test_a_ceremony_is_planned_performed_and_verified(offline: Offline, planned: str, tmp_path: Path) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from cli.demo.papers import write_station_request
 from pki.edge.policies import FOLDER
@@ -14,8 +19,6 @@ from tests.pki.papers import request
 from tests.pki.specimens import SECC_ID
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.cli.conftest import Bollard, Told
 
 
@@ -77,6 +80,47 @@ def test_what_is_no_request_is_refused_before_it_is_asked(bollard: Bollard, tmp_
     assert bollard("--dry-run", "cert", "issue", "--station", "CP-1", "--csr", str(tmp_path / "x")).code == 2
 
 
+def test_what_was_noticed_is_told(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """On stderr for people, in the record for programs: what goes in, what was left out, what ends earlier."""
+    holder = ec.generate_private_key(ec.SECP256R1())
+    names = ((NameOID.COMMON_NAME, "S1"), (NameOID.ORGANIZATIONAL_UNIT_NAME, "Works"))
+    wanted = x509.CertificateSigningRequestBuilder(x509.Name([x509.NameAttribute(*each) for each in names]))
+    wanted = wanted.add_extension(x509.BasicConstraints(True, None), critical=True)
+    Path(csr).write_bytes(wanted.sign(holder, hashes.SHA256()).public_bytes(Encoding.PEM))
+    bollard("ca", "create", "short", "--purpose", "station", "--days", "360")
+    bollard("ca", "activate", "short")
+    table = bollard("cert", "issue", "--station", "CP-1", "--csr", csr)
+    told = issue(bollard, csr)
+    assert told.code == 0, told.err
+    noticed = {"csr.organisation", "csr.names", "csr.extensions", "plan.shortened"}
+
+    assert {row["code"] for row in told.rows("findings")} == noticed
+    assert {row["severity"] for row in told.rows("findings")} == {"warning"}
+    assert noticed <= {line.partition("[")[2].partition("]")[0] for line in table.err.splitlines()}
+    assert all(f"warning[{code}]" in told.err for code in noticed)
+
+
+def test_nothing_noticed_is_told_as_that(bollard: Bollard, csr: str) -> None:
+    """Programs find an empty list, people no line."""
+    told = issue(bollard, csr)
+
+    assert told.rows("findings") == []
+    assert "warning" not in told.err
+
+
+def test_a_dry_run_ends_as_the_real_one_would(bollard: Bollard, csr: str, tmp_path: Path) -> None:
+    """A station that is not there, a request with another name, a serial that was never issued."""
+    write_station_request(tmp_path, "other", "Test Charging", "S2")
+    for words in (
+        ("cert", "issue", "--station", "NOPE", "--csr", csr),
+        ("cert", "issue", "--station", "CP-1", "--csr", str(tmp_path / "other.csr")),
+        ("cert", "revoke", "abcdef"),
+    ):
+        assert bollard("--dry-run", *words).code == bollard(*words).code > 3
+    assert bollard("--dry-run", "cert", "issue", "--station", "CP-1", "--csr", csr).code == 0
+    assert bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates") == []
+
+
 def test_certificates_carry_the_fixed_fields(bollard: Bollard, csr: str) -> None:
     """Scripts depend on these names."""
     serial = serial_of(issue(bollard, csr, "--days", "100"))
@@ -111,6 +155,24 @@ def test_a_revocation_is_final(bollard: Bollard, csr: str) -> None:
     assert bollard("cert", "revoke", "abcdef").code == 4
 
 
+def test_why_and_since_when_is_shown(bollard: Bollard, csr: str) -> None:
+    """In each form; a compromise that is learnt later takes the reason's place, not the day's."""
+    serial = serial_of(issue(bollard, csr))
+    assert bollard("-o", "json", "cert", "show", serial).json()["revoked_at"] is None
+    bollard("cert", "revoke", serial, "--reason", "superseded")
+    before = bollard("-o", "json", "cert", "show", serial).json()
+    assert bollard("cert", "revoke", serial, "--reason", "key_compromise").code == 0
+    after = bollard("-o", "json", "cert", "show", serial).json()
+    table = bollard("cert", "show", serial).out
+
+    assert (before["reason"], after["reason"]) == ("superseded", "key_compromise")
+    assert before["revoked_at"] == after["revoked_at"]
+    assert str(after["revoked_at"]) in table
+    assert "key_compromise" in table
+    listed = bollard("-o", "json", "cert", "list", "--station", "CP-1").rows("certificates")
+    assert [row["reason"] for row in listed] == ["key_compromise"]
+
+
 def test_all_valid_certificates_of_a_station_are_revoked(bollard: Bollard, csr: str) -> None:
     """One command when a station is stolen; a dry run lists what it would take."""
     issued = {serial_of(issue(bollard, csr)), serial_of(issue(bollard, csr))}
@@ -131,6 +193,24 @@ def test_all_valid_certificates_of_a_station_are_revoked(bollard: Bollard, csr: 
 def test_a_revocation_needs_a_name_and_a_reason_of_the_standard(bollard: Bollard, words: tuple[str, ...]) -> None:
     """Usage, exit code 2 (RFC 5280 5.3.1)."""
     assert bollard("cert", "revoke", *words).code == 2
+
+
+def test_an_authority_in_use_is_revoked_where_that_is_spelled_out(bollard: Bollard, csr: str) -> None:
+    """The refusal is the command to copy; then issuing says what is next, and the doctor that it is critical."""
+    rows = bollard("-o", "json", "cert", "list", "--purpose", "issuing").rows("certificates")
+    (serial,) = (str(row["serial"]) for row in rows if "Station CA" in str(row["subject"]))
+    refused = bollard("cert", "revoke", serial, "--reason", "ca_compromise")
+    assert refused.code == 7
+    assert f"bollard cert revoke {serial} --authority --reason ca_compromise" in refused.err
+
+    assert bollard("cert", "revoke", serial, "--authority", "--reason", "ca_compromise").code == 0
+    issuing = bollard("cert", "issue", "--station", "CP-1", "--csr", csr)
+    assert issuing.code == 7
+    assert "bollard ca rollover station, then bollard ca activate" in issuing.err
+    assert "revoked" in {row["state"] for row in bollard("-o", "json", "ca", "list").rows("issuers")}
+    told = bollard("-o", "json", "doctor")
+    assert told.code == 1
+    assert told.rows("symptoms")[0]["what"] == "authority for station"
 
 
 def test_nothing_is_issued_when_the_chain_could_not_be_written(bollard: Bollard, csr: str, tmp_path: Path) -> None:

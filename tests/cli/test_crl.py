@@ -6,6 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_lists_are_signed_and_written_out(bollard: Bollard, tmp_path: Path) -> None:
-    """Each shard in a file; a second time only with ``--yes``, and numbers grow."""
+    """Each shard in a file, replaced whole a second time, as a nightly job needs it; numbers grow."""
     folder = tmp_path / "lists"
     folder.mkdir()
     told = bollard("-o", "json", "crl", "publish", "station", "--out", str(folder))
@@ -24,8 +25,11 @@ def test_lists_are_signed_and_written_out(bollard: Bollard, tmp_path: Path) -> N
     assert told.code == 0
     assert len(told.rows("crls")) == len(files) == 32
     assert {crl.issuer.rfc4514_string() for crl in lists} == {"CN=Bollard Station CA,O=Test Charging"}
-    assert bollard("crl", "publish", "station", "--out", str(folder)).code == 7
-    assert bollard("--yes", "crl", "publish", "station", "--now", "--out", str(folder)).code == 0
+    assert bollard("crl", "publish", "station", "--out", str(folder)).code == 0
+    assert [file.read_bytes() for file in files] == [crl.public_bytes(Encoding.DER) for crl in lists]
+    assert bollard("crl", "publish", "station", "--now", "--out", str(folder)).code == 0
+    assert sorted(folder.iterdir()) == files
+    assert all(file.read_bytes() != crl.public_bytes(Encoding.DER) for file, crl in zip(files, lists, strict=True))
     before, after = (_numbers(rows) for rows in (told, bollard("-o", "json", "crl", "show", "station")))
     assert before.keys() == after.keys()
     assert all(after[shard] > before[shard] for shard in before)
@@ -44,6 +48,26 @@ def test_one_list_of_all_is_written_where_it_is_asked_for(bollard: Bollard, tmp_
 
     assert "No Revoked Certificates" in said
     assert "Issuing Distribution Point" not in said
+
+
+def test_lists_are_published_during_a_roots_rollover(bollard: Bollard, tmp_path: Path) -> None:
+    """The link has the new root's key, and signs no list of its own."""
+    assert bollard("ca", "rollover", "root").code == 0
+    told = bollard("crl", "publish", "--out", str(tmp_path))
+    assert told.code == 0
+    assert (tmp_path / "root-2-0.crl").exists()
+    assert bollard("crl", "publish", "--now", "--out", str(tmp_path / "nowhere")).code == 4
+
+
+def test_one_issuer_that_cannot_sign_stops_no_other(bollard: Bollard, home: Path, tmp_path: Path) -> None:
+    """It is named, the others' lists are there, and a script sees by the exit code that one is not."""
+    (home / "keys" / "csms.pem").unlink()
+    told = bollard("crl", "publish", "--out", str(tmp_path))
+    assert told.code == 8
+    assert "crl.partly" in told.err
+    assert "csms: key.missing" in told.err
+    assert {file.name.partition("-")[0] for file in tmp_path.glob("*.crl")} == {"root", "station"}
+    assert bollard("crl", "publish", "csms", "--out", str(tmp_path)).code != 8
 
 
 def test_what_is_not_there_is_said(bollard: Bollard) -> None:

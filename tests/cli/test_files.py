@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,10 @@ from cli.files import (
     free_to_write,
     new_folder,
     read_bytes,
+    read_given,
+    read_given_password,
     read_password,
+    read_secret,
     read_signature,
     read_text,
     write_out,
@@ -39,6 +43,31 @@ def test_a_file_at_the_limit_is_read_and_one_byte_more_is_not(tmp_path: Path) ->
     file.write_bytes(b"x" * (TEXT_BYTES + 1))
     with pytest.raises(InputError, match=str(TEXT_BYTES)):
         read_bytes(str(file))
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf"], ids=["no bytes", "a byte order mark alone"])
+def test_a_file_with_nothing_in_it_is_refused(tmp_path: Path, content: bytes) -> None:
+    """Its text would say that no file was given, and what was asked for would be passed by."""
+    (tmp_path / "f").write_bytes(content)
+    for read in (read_text, read_password, read_given, read_given_password):
+        with pytest.raises(InputError, match=r"file\.empty"):
+            read(str(tmp_path / "f"))
+
+
+def test_an_empty_line_is_no_password(tmp_path: Path) -> None:
+    """Nor does it ask for one to be made up."""
+    (tmp_path / "f").write_bytes(b"\r\n")
+    for read in (read_password, read_given_password, partial(read_secret, variable="NONE")):
+        with pytest.raises(InputError, match=r"file\.empty"):
+            read(str(tmp_path / "f"))
+
+
+def test_an_option_that_was_not_given_is_empty_and_one_without_a_name_is_no_file() -> None:
+    """``--checkpoint "$UNSET"`` names nothing, and is not the same as no option."""
+    assert (read_given(None), read_given_password(None)) == ("", "")
+    for read in (read_given, read_given_password, partial(read_secret, variable="NONE")):
+        with pytest.raises(NotFoundError, match=r"file\.missing"):
+            read("")
 
 
 def test_a_dash_reads_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +96,16 @@ def test_a_password_ends_before_the_line_end(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(b" secret \r\n")
 
     assert read_password(str(tmp_path / "p")) == " secret "
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b" \r\n"])
+def test_an_empty_file_says_nothing(tmp_path: Path, content: bytes) -> None:
+    """Neither a key nor a password: an option with an empty file is not the same as none."""
+    (tmp_path / "f").write_bytes(content)
+
+    for read in (read_text, read_password):
+        with pytest.raises(InputError, match="is empty"):
+            read(str(tmp_path / "f"))
 
 
 @given(st.binary(min_size=40, max_size=200))

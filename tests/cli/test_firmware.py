@@ -60,9 +60,13 @@ def test_a_tampered_image_exits_with_five(bollard: Bollard, words: tuple[str, ..
     assert list((home / "quarantine").iterdir()) == []
 
 
-def test_a_dry_run_copies_nothing(bollard: Bollard, words: tuple[str, ...], home: Path) -> None:
-    """It says what would be asked."""
+def test_a_dry_run_keeps_nothing(bollard: Bollard, words: tuple[str, ...], home: Path, tmp_path: Path) -> None:
+    """It says what would be asked, or why it would be refused; nothing stays."""
     assert bollard("-o", "json", "--dry-run", *words).json()["call"] == "ImportFirmware"
+    image = tmp_path / "image.bin"
+    image.write_bytes(image.read_bytes() + b"x")
+    assert bollard("--dry-run", *words).code == 5, "judged like the real one"
+    assert [path for path in (home / "vault").rglob("*") if path.is_file()] == []
     assert list((home / "quarantine").iterdir()) == []
 
 

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from cli.main import run
 from pki.certificate import to_pem
+from pki.edge import clock
 from pki.profile import CertificatePurpose
-from tests.pki.papers import request
+from tests.pki.papers import NOW, request
 from tests.pki.specimens import SECC_ID, altered, specimen
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Bollard
 
 STATION, SECC = CertificatePurpose.STATION, CertificatePurpose.V2G_SECC_2
+
+
+@pytest.fixture(autouse=True)
+def today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The day on which the specimens were made."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
 
 
 @pytest.fixture
@@ -78,6 +85,15 @@ def test_a_chain_for_cars_is_judged_by_its_edition(bollard: Bollard, tmp_path: P
     assert bollard("cert", "lint", str(path)).code == 0
     assert bollard("cert", "lint", str(path), "--purpose", "v2g-secc", "--edition", "2").code == 0
     assert bollard("cert", "lint", str(path), "--purpose", "v2g-secc", "--edition", "20").code == 5
+
+
+def test_a_leaf_that_outlives_its_issuer_or_has_ended_is_told(bollard: Bollard, tmp_path: Path) -> None:
+    """As before every signature of ours; a chain is judged as one."""
+    path = tmp_path / "chain.pem"
+    for days, code in (((-1, 9_000), "lint.validity"), ((-90, -1), "lint.expired")):
+        path.write_text(to_pem([altered(STATION, days=days), specimen(CertificatePurpose.ISSUING)]))
+        told = bollard("cert", "lint", str(path))
+        assert (told.code, f"error[{code}]" in told.out) == (5, True)
 
 
 def test_a_request_is_judged_too(bollard: Bollard, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_without_options_the_settings_stand(home: Path) -> None:
     """What ``init`` wrote is what runs."""
     config = configured(asked(home), NOTHING)
 
-    assert config.upstream is None
+    assert config.upstreams == ()
     assert [listener.port for listener in config.listeners] == [8443, 8442]
     assert (config.web.host, config.web.port) == ("0.0.0.0", 8440)  # noqa: S104 - what init writes
     assert config.web.public_url == "https://localhost:8440"
@@ -50,8 +50,7 @@ def test_each_option_takes_its_settings_place(home: Path) -> None:
     }
     config = configured(asked(home), given)
 
-    assert config.upstream is not None
-    assert config.upstream.port == 9000
+    assert [url.port for each in config.upstreams for url in each.urls] == [9000]
     assert config.listeners == (ListenerConfig("127.0.0.1", 1443, SecurityProfile.MUTUAL_TLS),)
     assert (config.workers, config.web.host, config.web.port) == (2, "127.0.0.1", 1440)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 
 from cli.main import run
 from cli.words import KEY_KIND, PADDING
@@ -27,6 +29,39 @@ def test_a_generated_passphrase_is_warned_of(tmp_path: Path, capsys: pytest.Capt
     """It lies beside the keys it protects, and that is said aloud."""
     assert run(["--home", str(tmp_path / "h"), "init", "--org", "Test", "--csms-host", "localhost"]) == 0
     assert "WARNING" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), "http://csms.example.org:8480"),
+        (("--public-url", "https://fw.example.org/b"), "http://fw.example.org:8480"),
+        (("--public-url", "https://[2001:db8::1]:8440"), "http://[2001:db8::1]:8480"),
+        (("--public-url", "https://fw.example.org", "--status-url", "http://pki.example.org:80"), "http://pki.example.org:80"),
+        (("--status-url", ""), ""),
+    ],
+)  # fmt: skip
+def test_where_status_is_found_is_chosen_before_the_first_certificate(
+    tmp_path: Path, options: tuple[str, ...], expected: str
+) -> None:
+    """It stands in each, and the first are made here (RFC 5280 4.2.1.13)."""
+    home = tmp_path / "h"
+    words = ("init", "--org", "Test", "--csms-host", "csms.example.org", *options)
+    assert run(["--home", str(home), *words]) == 0
+    server = x509.load_pem_x509_certificate((home / "ca" / "server-ecdsa.pem").read_bytes())
+    pointers = [each.value for each in server.extensions if isinstance(each.value, x509.CRLDistributionPoints)]
+    urls = [name.value for points in pointers for point in points for name in point.full_name or ()]
+
+    assert tomllib.loads((home / "bollard.toml").read_text())["web"]["status_url"] == expected
+    assert [url.partition("/crl/")[0] for url in urls] == [expected] * bool(expected)
+
+
+def test_an_address_that_cannot_stand_in_certificates_is_refused(tmp_path: Path, bollard: Bollard) -> None:
+    """Status over https would need what it is to give (RFC 5280 8)."""
+    words = ("init", "--org", "Test", "--csms-host", "localhost", "--status-url", "https://localhost:1")
+    told = bollard("--home", str(tmp_path / "h"), *words)
+
+    assert (told.code, "settings.status_url" in told.err) == (2, True)
 
 
 def test_a_home_is_never_made_twice(bollard: Bollard) -> None:

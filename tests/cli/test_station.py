@@ -121,3 +121,14 @@ def test_two_stations_share_no_identity(bollard: Bollard) -> None:
     bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
 
     assert bollard("station", "add", "CP-1", "--serial", "S2", "--profile", "3").code == 7
+
+
+@pytest.mark.parametrize("words", [("add", "CP-9", "--serial", "S9", "--profile", "2"), ("password", "CP-1")])
+def test_an_empty_password_file_does_not_ask_for_a_generated_password(
+    bollard: Bollard, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """Whoever names a file wants its password, and learns that there is none."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2")
+    (tmp_path / "empty").write_text("\n")
+    told = bollard("station", *words, "--password-file", str(tmp_path / "empty"))
+    assert (told.code, "error[file.empty]" in told.err, told.out) == (2, True, "")

@@ -17,11 +17,13 @@ from pki.certificate import key_id
 from pki.edge.est_client import CERTIFICATES_MOST, RETRY_MOST, _retry_after, read_bag
 from pki.edge.http.est import _read_credentials
 from pki.errors import RefusedError
-from pki.est import arrange, wrap
+from pki.est import Wanted, arrange, wrap
+from pki.profile import CertificatePurpose
 from tests.fuzz import seeds
 from tests.pki.papers import NOW, leaf, root
 
 LEAF, ROOT = leaf().certificate, root().certificate
+WANTED = Wanted(CertificatePurpose.STATION, LEAF.public_key(), ("SN-001",))
 
 
 def try_one(data: bytes) -> None:
@@ -42,7 +44,7 @@ def judge(body: bytes) -> None:
     """What is read is bounded; what is put in order is the right key's and ends below the root."""
     bag = read_bag(body)
     assert 1 <= len(bag) <= CERTIFICATES_MOST
-    path = arrange(bag, (), [ROOT], LEAF.public_key(), NOW)
+    path = arrange(bag, (), [ROOT], WANTED, NOW)
     assert key_id(path[0]) == key_id(LEAF)
     assert path[-1].issuer == ROOT.subject
 

@@ -32,6 +32,7 @@ def pem(der: bytes, label: bytes = b"CERTIFICATE") -> bytes:
         pytest.param(pem(LEAF.der), id="PEM"),
         pytest.param(pem(LEAF.der, b"X509 CERTIFICATE"), id="an old label"),
         pytest.param(b"# Root of all\n\xff\n" + pem(LEAF.der) + b"\nthe end", id="text around it"),
+        pytest.param(b"0 s:CN = Leaf\n" + pem(LEAF.der), id="text that begins as DER does"),
         pytest.param(pem(LEAF.der).replace(b"\n", b"\r\n"), id="CRLF"),
         pytest.param(pem(LEAF.der).rstrip(b"\n"), id="no last line end"),
         pytest.param(b"\xef\xbb\xbf" + pem(LEAF.der), id="a byte order mark"),
@@ -74,6 +75,14 @@ def test_a_certificate_that_is_none_is_told_and_left_out(der: bytes) -> None:
 
     assert (bundle.first, bundle.certificates, len(bundle.malformed)) == (None, (CA.certificate,), 1)
     assert len(bundle.malformed[0]) < 200
+
+
+@pytest.mark.parametrize("der", [LEAF.der + b"\0", LEAF.der + b"\n", LEAF.der * 2])
+def test_der_that_is_malformed_is_told_as_in_pem(der: bytes) -> None:
+    """A byte too many is a fault of the certificate, not of whoever gave the file."""
+    bare, dressed = read_bundle(der), read_bundle(pem(der))
+
+    assert (bare.first, bare.certificates, bare.malformed) == (None, (), dressed.malformed)
 
 
 def test_a_certificate_beyond_all_measure_is_not_read() -> None:

@@ -7,6 +7,7 @@ import hashlib
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.certificate import (
@@ -15,16 +16,19 @@ from pki.certificate import (
     der_to_pem,
     extension,
     hash_of_signature,
-    is_readable,
     is_self_issued,
     key_id,
+    key_in,
     names_issuer,
     organisations,
     pem_length,
     read_certificates,
     to_pem,
 )
+from pki.der import read_box
 from pki.errors import InputError
+from tests.chains import box
+from tests.chains import root as root_of_chain
 from tests.pki.papers import handmade, issuing, key, leaf, request, root, usage
 
 
@@ -41,6 +45,37 @@ def test_the_key_id_is_the_hash_of_the_whole_public_key_structure() -> None:
     whole = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
     assert key_id(public) == key_id(leaf().certificate) == hashlib.sha256(whole).digest()
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa2048", "rsa3072", "ed25519", "ed448", "mldsa44", "p224"])
+def test_the_key_is_found_in_the_bytes_to_be_signed(kind: str) -> None:
+    """By the same name, before there is a certificate."""
+    made = root_of_chain("Root", key(kind, "key-in")).certificate
+
+    assert key_in(made.tbs_certificate_bytes) == key_id(made)
+
+
+def test_a_key_has_one_name_however_it_is_written() -> None:
+    """A point on a curve may be written short."""
+    holder = key("p256", "key-in")
+    assert isinstance(holder, ec.EllipticCurvePrivateKey)
+    made = root_of_chain("Root", holder).certificate
+    long = holder.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    short = holder.public_key().public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    spki = holder.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    body = [each.raw for each in read_box(made.tbs_certificate_bytes).boxes()]
+    body[6] = box(0x30, read_box(spki).boxes()[0].raw, box(0x03, b"\0", short))
+    tbs = box(0x30, *body)
+
+    assert long not in tbs
+    assert key_in(tbs) == key_id(made)
+
+
+@pytest.mark.parametrize("tbs", [b"", b"tbs", box(0x30), box(0x30, *[box(0xA0)] * 7)])
+def test_bytes_without_a_key_have_none(tbs: bytes) -> None:
+    """``ValueError``, as for all that is read."""
+    with pytest.raises(ValueError, match=r"."):
+        key_in(tbs)
 
 
 def test_names_come_out_as_they_stand() -> None:
@@ -123,8 +158,7 @@ def test_a_certificate_from_the_year_zero_is_unreadable() -> None:
 
     with pytest.raises(InputError, match=r"certificate\.unreadable"):
         read_certificates(dressed(bad))
-    assert not is_readable(x509.load_der_x509_certificate(bad))
-    assert is_readable(x509.load_der_x509_certificate(good))
+    assert read_certificates(dressed(good))
 
 
 def test_a_certificate_with_an_extension_that_does_not_parse_is_unreadable() -> None:

@@ -8,6 +8,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from pki.chain import verify
+from pki.findings import Severity
 from pki.question import Purpose
 from tests.chains import (
     AKI,
@@ -116,7 +118,7 @@ def test_an_authority_that_changed_its_key_does_not_lengthen_the_path() -> None:
     ("extensions", "expected"),
     [
         row(authority(None, usage(key_cert_sign=True)), set(), id="certificates alone"),
-        row(authority(None, None), set(), id="no key usage"),
+        row(authority(None, None), PATH, id="no key usage"),
         row(authority(None, usage(crl_sign=True)), PATH, id="lists alone"),
         row(authority(None, LEAF), PATH, id="what leaves do"),
         row((ext(LEAF),), PATH, id="no authority"),
@@ -255,6 +257,17 @@ def test_a_leaf_signs_its_handshake(use: x509.KeyUsage, expected: set[str], purp
     """RFC 5280 4.2.1.3; where no key usage is there, none is asked."""
     assert faults(chain(ext(use)), purpose) == expected
     assert faults(chain(), purpose) == set()
+
+
+def test_a_station_s_maker_may_have_left_out_the_key_usage_of_its_authority() -> None:
+    """RFC 5280 4.2.1.3: conforming authorities write it; devices are as their makers left them."""
+    middle = root().issue("CA", key("p256", "chain-ca"), *authority(None, None))
+    told = verify(leaf(middle).certificate, [root().certificate], [middle.certificate], STATION, NOW).findings
+
+    assert [(each.code, each.severity, each.clause) for each in told] == [
+        ("chain.path", Severity.WARNING, "RFC 5280 4.2.1.3")
+    ]
+    assert faults([leaf(middle), middle, root()], CSMS) == PATH
 
 
 def test_a_bad_path_does_not_hide_a_good_one() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pki.dn import compared, is_within
-from tests.chains import CN, DC, IA5, MAIL, ORG, PRINTABLE, T61, UTF8, box, dn
+from pki.dn import COMMON_NAME, compared, forms_of, is_within
+from tests.chains import CN, DC, IA5, MAIL, ORG, PRINTABLE, T61, UTF8, attribute, box, dn
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,35 @@ def test_what_is_forbidden_is_found_in_every_spelling() -> None:
     spellings = [
         dn((CN, "übung")),
         box(0x30, box(0x31, box(0x30, box(0x06, bytes.fromhex(CN)), box(T61, b"\xfcbung")))),
+        dn((CN, "U\u0308bung")),
+        dn((CN, "\u00dc\u200bbu\u00adng")),
+        dn((CN, "\uff35\u0308b\uff55ng\ufe0f")),
+        dn((CN, "\u00a0\u00dcbung\u2003\u0000")),
     ]
 
     assert all(compared(each, broadly=True) == forbidden for each in spellings)
+
+
+@pytest.mark.parametrize("text", ["\ue000", "\ufffd", "\U0010ffff"])
+def test_what_nobody_can_say_the_looks_of_is_not_compared_broadly(text: str) -> None:
+    """RFC 4518 2.4: private letters and such; where it is forbidden, doubt refuses."""
+    assert compared(dn((CN, text))) == compared(dn((CN, text)))
+    with pytest.raises(ValueError, match=r"RFC 4518"):
+        compared(dn((CN, text)), broadly=True)
+
+
+@pytest.mark.parametrize("tag", [0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x15, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x30])
+def test_what_is_no_text_makes_no_name(tag: int) -> None:
+    """X.520: a value of another kind would be equal to nothing, and so in no forbidden subtree either."""
+    with pytest.raises(ValueError, match=r"no text"):
+        compared(box(0x30, box(0x31, attribute(CN, "x", tag))))
+
+
+def test_the_forms_of_an_attribute_are_told_one_by_one() -> None:
+    """So that whoever asks for a common name can leave out what is none."""
+    name = box(0x30, *(box(0x31, attribute(CN, "x", tag)) for tag in (UTF8, IA5)), box(0x31, attribute(ORG, "y", T61)))
+
+    assert forms_of(name, COMMON_NAME) == (UTF8, IA5)
 
 
 def test_a_name_is_within_its_own_beginning() -> None:

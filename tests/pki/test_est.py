@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +13,15 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 from pki.certificate import key_id
 from pki.errors import RefusedError
-from pki.est import ATTRIBUTES, arrange, wrap, write_certificates
-from tests.pki.papers import NOW, issuing, key, leaf, root
+from pki.est import ATTRIBUTES, Wanted, arrange, wrap, write_certificates
+from pki.profile import CertificatePurpose
+from tests.pki.papers import NOW, issuing, leaf, root
 
 if TYPE_CHECKING:
     from cryptography import x509
 
 LEAF, ISSUER, ROOT = leaf().certificate, issuing().certificate, root().certificate
+WANTED = Wanted(CertificatePurpose.STATION, LEAF.public_key(), ("SN-001",))
 OTHER = leaf("station", "SN-002", "p384").certificate
 
 
@@ -56,14 +59,14 @@ def test_any_order_becomes_leaf_first_and_the_root_is_left_out(bag: tuple[x509.C
     """OCPP wants leaf, Sub 2, Sub 1 (A02.FR.14); in which of two bags each was found makes no difference."""
     for cut in range(4):
         received = (*bag[:cut], *(each for each in bag[cut:] if each == LEAF))
-        assert arrange(received, bag[cut:], [ROOT], LEAF.public_key(), NOW) == (LEAF, ISSUER)
+        assert arrange(received, bag[cut:], [ROOT], WANTED, NOW) == (LEAF, ISSUER)
 
 
 @pytest.mark.parametrize("received", [[], [ISSUER], [OTHER], [OTHER, ISSUER]], ids=len)
 def test_a_certificate_for_another_key_is_not_taken_for_ours(received: list[x509.Certificate]) -> None:
     """An authority that mixes up its customers costs nobody anything but time."""
     with pytest.raises(RefusedError, match=r"est\.other_key"):
-        arrange(received, [ROOT], [ROOT], LEAF.public_key(), NOW)
+        arrange(received, [ROOT], [ROOT], WANTED, NOW)
 
 
 def test_two_certificates_for_one_key_are_one_too_many() -> None:
@@ -72,10 +75,31 @@ def test_two_certificates_for_one_key_are_one_too_many() -> None:
     assert key_id(again) == key_id(LEAF)
 
     with pytest.raises(RefusedError, match=r"est\.other_key"):
-        arrange([LEAF, again], [ISSUER], [ROOT], LEAF.public_key(), NOW)
+        arrange([LEAF, again], [ISSUER], [ROOT], WANTED, NOW)
 
 
 def test_a_chain_that_ends_elsewhere_is_refused() -> None:
     """The anchor from the settings decides, not what came along."""
     with pytest.raises(RefusedError, match=r"chain\.refused"):
-        arrange([LEAF], [ISSUER, ROOT], [root("rsa2048").certificate], key("p256", "leaf").public_key(), NOW)
+        arrange([LEAF], [ISSUER, ROOT], [root("rsa2048").certificate], WANTED, NOW)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "codes"),
+    [
+        pytest.param(replace(WANTED, names=("SN-002",)), {"est.other_name"}, id="another name"),
+        pytest.param(replace(WANTED, names=()), {"est.other_name"}, id="no name"),
+        pytest.param(replace(WANTED, purpose=CertificatePurpose.OPERATOR), {"lint.extended_key_usage"}, id="use"),
+        pytest.param(
+            replace(WANTED, purpose=CertificatePurpose.V2G_SECC_20),
+            {"lint.common_name", "lint.domain_component", "lint.country", "lint.v2g_key", "lint.v2g_signature"},
+            id="towards cars",
+        ),
+    ],
+)
+def test_what_comes_back_keeps_the_rules_of_its_purpose(wanted: Wanted, codes: set[str]) -> None:
+    """Each fault is told; that the chain is good makes no certificate fit for something else."""
+    with pytest.raises(RefusedError, match=r"est\.unfit") as refused:
+        arrange([LEAF], [ISSUER], [ROOT], wanted, NOW)
+
+    assert {each.code for each in refused.value.findings if each.severity == "error"} >= codes

@@ -11,12 +11,14 @@ from pki.health import (
     FREE_LEAST,
     FREE_WANTED,
     WAL_MOST,
+    Csms,
     Disk,
     Expiring,
     Facts,
     Failed,
     Known,
     Loose,
+    Missing,
     Receiver,
     Symptom,
     Weight,
@@ -32,7 +34,7 @@ WELL = Facts(
     Disk(FREE_WANTED * 2, 0, writable=True),
     synchronised=True,
     running=(("authority", True), ("proxy", None)),
-    upstream="wss://csms.example.org:443",
+    csms=(Csms("wss://csms.example.org:443"),),
 )
 
 
@@ -91,6 +93,7 @@ LOOSE = Loose("keys/root.pem", "its mode is 0644", "chmod 600 keys/root.pem", se
         (known(ending=3), "health.stations", Weight.WARNING),
         (known(newest_entry=NOW + dt.timedelta(hours=1)), "health.clock", Weight.CRITICAL),
         (known(restored_behind=(NOW,)), "health.restored", Weight.WARNING),
+        (known(missing=(Missing("authority for station", "x", "y"),)), "health.missing", Weight.CRITICAL),
         (dataclasses.replace(WELL, synchronised=False), "health.clock", Weight.WARNING),
         (dataclasses.replace(WELL, disk=Disk(FREE_LEAST - 1, 0, writable=True)), "health.space", Weight.CRITICAL),
         (dataclasses.replace(WELL, disk=Disk(FREE_WANTED - 1, 0, writable=True)), "health.space", Weight.WARNING),
@@ -100,7 +103,8 @@ LOOSE = Loose("keys/root.pem", "its mode is 0644", "chmod 600 keys/root.pem", se
         (dataclasses.replace(WELL, loose=(dataclasses.replace(LOOSE, secret=False),)), "health.files", Weight.WARNING),
         (dataclasses.replace(WELL, passphrase_beside=True), "health.passphrase", Weight.WARNING),
         (dataclasses.replace(WELL, running=(("authority", False),)), "health.process", Weight.CRITICAL),
-        (dataclasses.replace(WELL, unreachable="no route"), "health.upstream", Weight.CRITICAL),
+        (dataclasses.replace(WELL, csms=(Csms("ws://a:1", "no route"),)), "health.upstream", Weight.CRITICAL),
+        (dataclasses.replace(WELL, csms=(Csms("ws://a:1", "no route", True),)), "health.upstream", Weight.WARNING),
         (
             dataclasses.replace(WELL, failed=(Failed("audit log", "audit.rows", "x", "y"),)),
             "health.failed",
@@ -141,7 +145,7 @@ def test_a_collector_that_takes_events_is_well() -> None:
 
 def test_the_worst_comes_first() -> None:
     """Whoever reads one line reads the one that matters."""
-    facts = dataclasses.replace(ending(0.5), passphrase_beside=True, unreachable="no route")
+    facts = dataclasses.replace(ending(0.5), passphrase_beside=True, csms=(Csms("ws://a:1", "x"),))
     weights = [symptom.weight for symptom in judge(facts)]
     assert weights == sorted(weights, key=[Weight.CRITICAL, Weight.WARNING, Weight.OK].index)
     assert weights[0] is Weight.CRITICAL

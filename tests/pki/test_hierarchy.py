@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pki.errors import InputError
-from pki.hierarchy import HierarchyKind, level_of, levels_of, manufacturer_slot, v2g_slot
+from pki.hierarchy import HierarchyKind, edition_of, level_of, levels_of, manufacturer_slot, v2g_slot, vendor_of
 from pki.v2g import V2gEdition
 
 K = HierarchyKind
@@ -88,3 +88,12 @@ def test_v2g_by_itself_names_no_single_authority() -> None:
     """Whoever takes one in says which."""
     with pytest.raises(InputError, match=r"issuer\.purpose"):
         level_of(K.V2G, "", "")
+
+
+def test_a_slot_tells_whose_and_which() -> None:
+    """And of all others nothing, whatever their names look like."""
+    assert vendor_of(manufacturer_slot("Volta: Wall-2")) == "Volta: Wall-2"
+    assert {edition_of(v2g_slot(role, V2gEdition.TWENTY)) for role in (K.V2G_ROOT, K.V2G_SUB1, K.V2G_SUB2)} == {"20"}
+    for slot in ("root", "csms", "theirs-above-2", "ocsp-v2g-sub2", manufacturer_slot("v2g-sub1-2")):
+        assert edition_of(slot) == ""
+    assert [vendor_of(slot) for slot in ("root", "v2g-sub1-2", "server-rsa")] == ["", "", ""]

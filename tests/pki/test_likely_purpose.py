@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 
 from pki.errors import InputError
-from pki.likely_purpose import guess_purpose, parse_purpose
+from pki.likely_purpose import guess_between, guess_purpose, parse_purpose
 from pki.profile import CertificatePurpose
 from tests.pki.papers import key, request
 from tests.pki.specimens import SECC_ID, specimen
@@ -17,8 +17,6 @@ LOOKS_LIKE = {
     P.MANUFACTURER_ROOT: P.ROOT,
     P.V2G_ROOT_2: P.ROOT,
     P.V2G_ROOT_20: P.ROOT,
-    P.V2G_SUB2_2: P.ISSUING,
-    P.V2G_SUB2_20: P.ISSUING,
     P.OPERATOR: P.STATION,
 }
 """What has nothing in it that would tell it from something more usual."""
@@ -65,3 +63,19 @@ def test_an_unknown_purpose_is_refused_with_the_list(text: str, edition: str) ->
         parse_purpose(text, edition)
 
     assert "firmware-signer" in refused.value.advice
+
+
+@pytest.mark.parametrize(
+    ("below", "guessed", "above", "purpose"),
+    [
+        (P.V2G_SECC_2, P.ISSUING, None, P.V2G_SUB2_2),
+        (None, P.ISSUING, P.V2G_SUB1_20, P.V2G_SUB2_20),
+        (P.V2G_SUB1_2, P.ROOT, None, P.V2G_ROOT_2),
+        (P.STATION, P.ISSUING, P.ROOT, P.ISSUING),
+        (P.ISSUING, P.ROOT, None, P.ROOT),
+        (P.V2G_SECC_2, P.STATION, P.V2G_SUB1_2, P.STATION),
+    ],
+)
+def test_neighbours_make_a_guess_better(below: P | None, guessed: P, above: P | None, purpose: P) -> None:
+    """Where an authority says too little of itself; what is no authority stays what it seemed."""
+    assert guess_between(below, guessed, above) is purpose

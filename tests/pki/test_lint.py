@@ -10,14 +10,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
+from pki.certificate import pem_length, to_pem
 from pki.errors import ConflictError, RefusedError
-from pki.findings import Severity
+from pki.findings import Finding, Severity
 from pki.issue import sign
 from pki.lint import Approved, approve, lint_certificate
 from pki.names import Organisation
-from pki.plan import Issuer, Subject, plan, plan_root
+from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.profile import CertificateProfile, CertificatePurpose
-from pki.profile_rules import CHAIN_LENGTH_MOST
+from pki.profile_keys import CHAIN_LENGTH_MOST
 from tests.pki.papers import (
     NOW,
     ORGANISATION,
@@ -35,6 +36,7 @@ from tests.pki.papers import (
 )
 
 TWIN = key("p256", "throw-away")
+P256_SIGNATURE_MOST = 72  # bytes of DER: two numbers of 33 bytes with tag and length, in a sequence
 
 
 def test_an_approval_holds_the_bytes_that_will_be_signed() -> None:
@@ -149,6 +151,9 @@ def test_roots_of_every_kind_are_approved(kind: str) -> None:
     assert approved(made, kind).findings == ()
 
 
+TRIAL = "an experiment that no station can verify yet"
+
+
 @pytest.mark.parametrize(
     ("root_kind", "kind", "refused"),
     [
@@ -176,7 +181,8 @@ def test_an_ml_dsa_authority_is_as_long_as_stations_can_take(root_kind: str, kin
         return approved(leaf, kind)
 
     if not refused:
-        assert story().findings == ()
+        trial = [f"its issuer has an ML-DSA key: {TRIAL}"] if kind.startswith("mldsa") else []
+        assert [each.says for each in story().findings] == trial
         return
     with pytest.raises(RefusedError) as refusal:
         story()
@@ -223,6 +229,32 @@ def test_a_chain_too_long_for_stations_is_never_approved() -> None:
         approve(made, TWIN)
 
     assert codes(refusal.value) == {"lint.chain_length"}
+
+
+@pytest.mark.parametrize(("spare", "refused"), [(0, set()), (-1, {"lint.chain_length"})])
+def test_a_chain_is_counted_as_it_is_handed_out_to_the_last_character(spare: int, refused: set[str]) -> None:
+    """A02.FR.16: leaf, issuer, and whatever stands above that below the root; the signature at its longest."""
+    above = handmade("Policy CA", key("p256", "policy"), "Root", key("p384", "root"), *authority(), days=(-1, 900))
+    issuer = Issuer("station", issuing().certificate, above=(above,))
+    behind = len(to_pem([issuer.certificate, above]))
+    subject, public = Subject("SN-001", ORGANISATION), key("p256", "leaf").public_key()
+    made = sign(
+        approve(plan(profile("station"), subject, public, issuer, serial(4), NOW), TWIN), key("p256", "issuing")
+    )
+    longest = len(made.der) - len(made.certificate.signature) + P256_SIGNATURE_MOST
+    tight = dataclasses.replace(profile("station"), chain_length=pem_length(longest) + behind + spare)
+    planned = plan(tight, subject, public, issuer, serial(4), NOW)
+
+    assert issuer.chain_length == behind
+    assert codes(_findings(planned)) == refused
+
+
+def _findings(planned: Plan) -> tuple[Finding, ...]:
+    """What is found of a plan, refused or not."""
+    try:
+        return approve(planned, TWIN).findings
+    except RefusedError as refused:
+        return refused.findings
 
 
 def test_a_root_above_does_not_count_towards_the_chain() -> None:

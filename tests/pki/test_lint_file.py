@@ -9,15 +9,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.certificate import to_pem
 from pki.errors import InputError
+from pki.findings import Severity
 from pki.lint_file import FILE_BYTES, PAPERS_MOST, lint_file
 from pki.profile import CertificatePurpose
 from tests.pki.papers import NOW, codes, key, request
-from tests.pki.specimens import altered, box, specimen, split
+from tests.pki.specimens import altered, box, rewritten, specimen, split
 
 STATION, SECC = CertificatePurpose.STATION, CertificatePurpose.V2G_SECC_2
 GOOD = specimen(STATION)
@@ -57,8 +59,51 @@ def test_a_leaf_s_purpose_is_not_asked_of_the_chain_behind_it() -> None:
     chain = [specimen(each) for each in (SECC, CertificatePurpose.V2G_SUB2_2, CertificatePurpose.V2G_SUB1_2)]
     told = lint_file(to_pem(chain).encode(), SECC, NOW)
 
-    assert [each.purpose for each in told] == [SECC, CertificatePurpose.ISSUING, CertificatePurpose.V2G_SUB1_2]
+    assert [each.purpose for each in told] == [SECC, CertificatePurpose.V2G_SUB2_2, CertificatePurpose.V2G_SUB1_2]
     assert all(each.is_sound for each in told)
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["called so", "called anything"])
+@pytest.mark.parametrize("edition", ["2", "20"])
+def test_neighbours_in_a_chain_say_what_an_authority_is_for(edition: str, *, named: bool) -> None:
+    """Between a certificate for cars and a Sub-CA 1 stands a Sub-CA 2, and on top of both a V2G root."""
+    due = [CertificatePurpose(f"v2g-{each}-{edition}") for each in ("secc", "sub2", "sub1", "root")]
+    chain = [specimen(each) for each in due]
+    if not named:
+        other = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Volta CA")])
+        chain[0] = rewritten(chain[0], 3, lambda _: other.public_bytes())
+        chain[1] = altered(due[1], subject=other)
+
+    assert [each.purpose for each in lint_file(to_pem(chain).encode(), None, NOW)] == due
+
+
+CHAIN = [specimen(CertificatePurpose.ISSUING), specimen(CertificatePurpose.ROOT)]
+
+
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        pytest.param([GOOD, *CHAIN], [set(), set(), set()], id="a sound chain"),
+        pytest.param([altered(STATION, days=(-1, 9_000)), *CHAIN], [{"lint.validity"}, set(), set()], id="outlives"),
+        pytest.param(
+            [altered(STATION, (x509.AuthorityKeyIdentifier(b"x" * 20, None, None), False)), *CHAIN],
+            [{"lint.authority_key"}, set(), set()],
+            id="another key of its issuer's name",
+        ),
+        pytest.param([altered(STATION, days=(-1, 9_000)), CHAIN[1]], [set(), set()], id="no chain at all"),
+        pytest.param(
+            [altered(STATION, days=(-300, -3)), *CHAIN], [{"lint.expired", "lint.validity"}, set(), set()], id="expired"
+        ),
+    ],
+)
+def test_neighbours_in_a_chain_are_held_against_each_other(
+    chain: list[x509.Certificate], expected: list[set[str]]
+) -> None:
+    """By the rules that stand before every signature of ours; what is no chain is not."""
+    told = lint_file(to_pem(chain).encode(), None, NOW)
+    errors = [{each.code for each in paper.findings if each.severity is Severity.ERROR} for paper in told]
+
+    assert errors == expected
 
 
 def test_an_authority_that_is_given_as_a_leaf_does_not_pass() -> None:

@@ -181,6 +181,11 @@ SUBJECT = dn((ORG, "Example"), (CN, "Leaf"))
         row(exclude(name(o="Example")), {"subject": dn((ORG, "Example"), tag=PRINTABLE)}, NO, id="another form"),
         row(exclude(name(o="Example")), {"subject": dn((ORG, "Example"), tag=T61)}, NO, id="an old form"),
         row(permit(name(o="Example")), {"subject": dn((ORG, "Example"), tag=T61)}, NO, id="an old form, permitted"),
+        row(exclude(name(o="123")), {"subject": dn((ORG, "123"), tag=0x12)}, NO, id="a text of digits"),
+        row(exclude(name(o="Org")), {"subject": dn((ORG, "\uff2frg"))}, NO, id="wide letters"),
+        row(exclude(name(o="Org")), {"subject": dn((ORG, "O\u200brg"))}, NO, id="a blank that has no width"),
+        row(exclude(name(o="Org")), {"subject": dn((ORG, "O\u00adrg"))}, NO, id="a hyphen that is not shown"),
+        row(exclude(name(o="\u00c9")), {"subject": dn((ORG, "E\u0301"))}, NO, id="a letter in two parts"),
     ],
 )
 def test_a_subject_is_a_name_as_well(limit: bytes, how: dict[str, Any], expected: set[str]) -> None:

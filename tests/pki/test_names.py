@@ -194,7 +194,7 @@ def test_a_refused_name_cannot_play_tricks_on_a_terminal(kind: type[StationIdent
 )
 def test_a_secc_id_has_its_parts(text: str) -> None:
     """Country, operator, S, and 33 to 58 letters and digits: 39 to 64 in all."""
-    assert SeccId.parse(text).text == text
+    assert SeccId.parse(text).text == text.upper()
     assert SeccId.parse(text).country == text[:2].upper()
 
 

@@ -6,7 +6,7 @@ import ast
 import dataclasses
 import datetime as dt
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -251,3 +251,26 @@ def test_only_the_lint_builds_a_certificate_and_only_what_it_saw_is_signed() -> 
 def test_a_plan_shows_no_builder() -> None:
     """Printing a plan is short and holds facts alone."""
     assert "builder" not in repr(planned())
+
+
+@pytest.mark.parametrize(
+    ("changes", "days", "advice"),
+    [
+        ({"keys": ("ec-p521",)}, 0, "Have a key made of a kind that the certificate profile names"),
+        ({}, 10**6, "Ask for fewer days."),
+        (
+            {"lifetime": dt.timedelta(days=9_000), "longest": dt.timedelta(days=9_000)},
+            0,
+            "Ask for fewer days, or renew",
+        ),
+    ],
+)
+def test_the_next_step_is_that_of_what_is_wrong(changes: dict[str, Any], days: float, advice: str) -> None:
+    """A key of the wrong kind gets no better by fewer days."""
+    wanted = dataclasses.replace(profile("station"), **changes)
+
+    with pytest.raises(RefusedError) as refused:
+        plan(wanted, STATION, PUBLIC, issuing(), serial(9), NOW, days)
+
+    assert refused.value.advice.startswith(advice)
+    assert ("days" in refused.value.advice) is ("days" in advice)

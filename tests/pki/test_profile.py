@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import json
+import tomllib
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki.errors import InputError
+from pki.errors import InputError, RefusedError
+from pki.findings import Severity
 from pki.names import ProtocolVersion
-from pki.profile import CertificatePurpose, KeyUse, SanRule, parse_profile, versions_of
-from tests.pki.papers import POLICIES, PROFILES, profile
+from pki.plan import Issuer, Subject, plan, plan_root
+from pki.profile import (
+    EXTENDED_KEY_USES,
+    CertificateProfile,
+    CertificatePurpose,
+    CountryRule,
+    KeyUse,
+    SanRule,
+    parse_profile,
+    versions_of,
+)
+from tests.pki.papers import NOW, ORGANISATION, POLICIES, PROFILES, approved, key, profile, serial
+from tests.pki.specimens import FAMILY, specimen
 
 STATION = (POLICIES / "station.toml").read_text()
 
@@ -136,9 +150,10 @@ def test_every_mistake_is_named_at_once_each_with_its_line() -> None:
 
     says = {finding.says for finding in refusal.value.findings}
     assert len(says) == 5
-    for key in ("days = 0", "is_ca", "colour", "keys"):
-        assert any(f"line {line(key)}: " in each and key.split()[0] in each for each in says), key
-    assert "purpose is missing" in says
+    for begins in ("days = 0", "is_ca", "colour", "keys"):
+        assert any(f"line {line(begins)}: " in each and begins.split()[0] in each for each in says), begins
+    assert "line 1: purpose is missing" in says
+    assert {each.clause == "" for each in refusal.value.findings if "colour" not in each.says} == {False}
 
 
 @given(st.sampled_from(["days", "backdate_minutes", "is_ca", "organisation", "key_usage", "san", "longest_days"]))
@@ -194,6 +209,8 @@ def test_a_version_changes_single_keys(version: str | None, hours: int, eku: int
         ('[versions."ocpp1.6"]\nsan = "dns"', "does not fit purpose"),
         ('[versions."ocpp1.5"]\ndays = 10', "is no version of OCPP"),
         ('[versions."ocpp1.6".edition]\ndays = 10', "is no edition"),
+        ('[versions."ocpp2.0.1".edition9]\ndays = 10', "is no edition"),
+        ('[versions."ocpp2.1".edition3]\ndays = 10', "is no edition"),
         ('[versions."ocpp1.6"]\npurpose = "csms"', "is the same in every version"),
         ("[versions]\nocpp = 3", "is no version of OCPP"),
         ('[versions."ocpp1.6".edition4]\ncolour = 1', "'colour' is no key"),
@@ -205,6 +222,88 @@ def test_a_mistake_in_a_version_is_refused_whoever_asks(table: str, says: str) -
         parse_profile("station", f"{STATION}\n{table}\n")
 
     assert says in refusal.value.cause
+    first = len(STATION.splitlines()) + 2
+    assert all(each.says.startswith((f"line {first}: ", f"line {first + 1}: ")) for each in refusal.value.findings)
+
+
+V2G = (POLICIES / "v2g-secc-2.toml").read_text()
+SUB = (POLICIES / "v2g-sub1-2.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "change", "clause"),
+    [
+        (STATION, ("eku = []", 'eku = ["code_signing"]'), "RFC 5280 4.2.1.12"),
+        (STATION, ('["digital_signature"]', '["key_agreement"]'), "A00.FR.512"),
+        (V2G, ('keys = ["ec-p256"]', 'keys = ["ec-p521"]'), "V2G2-006"),
+        (V2G, ("der_length = 800", "der_length = 2000"), "V2G2-010"),
+        (V2G, ('domain_component = "CPO"', 'domain_component = ""'), "V2G2-875"),
+        (V2G, ('country = "seccid"', 'country = "none"'), "ISO 15118-2 F"),
+        (SUB, ("path_length = 1", "path_length = 3"), "RFC 5280 4.2.1.9"),
+    ],
+)
+def test_what_the_lint_would_always_refuse_is_found_on_load(text: str, change: tuple[str, str], clause: str) -> None:
+    """With the line that is at fault, and not on the day that somebody needs the certificate."""
+    assert text.count(change[0]) == 1
+    number = next(number for number, line in enumerate(text.splitlines(), 1) if change[0] in line)
+    with pytest.raises(InputError) as refusal:
+        parse_profile("own", text.replace(*change))
+
+    assert [each.clause for each in refusal.value.findings] == [clause]
+    assert refusal.value.findings[0].says.startswith(f"line {number}: ")
+
+
+def written(name: str, changes: dict[str, object]) -> str:
+    """The profile that ships, with other values; TOML's values are JSON's, as far as they go here."""
+    raw = tomllib.loads((POLICIES / f"{name}.toml").read_text())
+    return "\n".join(f"{key} = {json.dumps(value)}" for key, value in {**raw, **changes}.items())
+
+
+ANYTHING = st.fixed_dictionaries(
+    {},
+    optional={
+        "key_usage": st.lists(st.sampled_from(KeyUse), unique=True),
+        "eku": st.lists(st.sampled_from(tuple(EXTENDED_KEY_USES)), unique=True),
+        "san": st.sampled_from(SanRule),
+        "path_length": st.integers(0, 3),
+        "country": st.sampled_from(CountryRule),
+        "domain_component": st.sampled_from(["", "CPO", "V2G"]),
+        "keys": st.lists(st.sampled_from(["ec-p256", "ec-p521", "ed448", "rsa-2048"]), unique=True),
+        "der_length": st.sampled_from([0, 10, 400, 700, 800, 900, 1600, 2000, 4096]),
+        "pem_length": st.sampled_from([1, 600, 5500]),
+        "organisation": st.booleans(),
+        "crl": st.booleans(),
+    },
+)
+KINDS = {"p256": "ec-p256", "p521": "ec-p521", "ed448": "ed448", "rsa2048": "rsa-2048"}
+
+
+@settings(deadline=None, max_examples=400)
+@given(name=st.sampled_from(PROFILES), changes=ANYTHING)
+def test_what_loads_can_be_issued(name: str, changes: dict[str, object]) -> None:
+    """For some key that it allows, nothing is refused, save for want of room, which depends on the names."""
+    try:
+        own = parse_profile(name, written(name, changes))
+    except InputError:
+        return
+    kinds = [kind for kind in KINDS if not own.keys or KINDS[kind] in own.keys]
+    assert any(refusals(own, kind) <= {"lint.profile_length"} for kind in kinds)
+
+
+def refusals(own: CertificateProfile, kind: str) -> set[str]:
+    """What keeps a specimen of this profile, for a key of this kind, from being signed."""
+    above, _, common_name = FAMILY[own.purpose]
+    signer = kind if above is None else FAMILY[above][1]
+    subject, public = Subject(common_name, ORGANISATION), key(kind, "issued by profile").public_key()
+    try:
+        if above is None:
+            planned = plan_root(own, subject, public, serial(7), NOW)
+        else:
+            planned = plan(own, subject, public, Issuer(above, specimen(above)), serial(7), NOW)
+        approved(planned, signer)
+    except RefusedError as refused:
+        return {each.code for each in refused.findings if each.severity is Severity.ERROR}
+    return set()
 
 
 def test_hours_are_counted_as_hours() -> None:

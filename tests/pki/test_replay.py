@@ -14,6 +14,7 @@ HELD: dict[str, str | int | None] = dict.fromkeys(("role", "serial", "slot", "st
 CAME: dict[str, str | int | None] = dict.fromkeys(
     ("issuer_key_id", "subject", "issuer", "purpose", "not_before", "not_after", "tbs_sha256", "der_sha256")
 )
+VALID: dict[str, str | int | None] = {"status": "valid", "reason": "", "revoked_at": "", "key_follows": 1}
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -51,6 +52,10 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
             (Change("certificate", "1a", {"status": "revoked", "reason": "superseded", "revoked_at": None}),),
         ),
         (
+            entry("certificate.reason_raised", {"serial": "1a", "reason": "key_compromise", "revoked_at": "m"}),
+            (Change("certificate", "1a", {"status": "revoked", "reason": "key_compromise", "revoked_at": "m"}),),
+        ),
+        (
             entry("certificate.issued", {"serial": "1a", "holds": "b", "replaces": "a", "state": "active"}),
             (
                 Change("certificate", "1a", {"status": "valid", "der_sha256": None}),
@@ -62,11 +67,15 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
         (
             entry("ceremony.imported", {"transcript": "d", "taken": [{"serial": "1a", "holds": "root"}, "nonsense"]}),
             (
-                Put("certificate", "1a", {**CAME, "station": None, "status": "valid", "reason": "", "revoked_at": ""}),
+                Put("certificate", "1a", {**CAME, **VALID, "station": None}),
                 Drop("own_key", "root", must=False),
                 Put("own_key", "root", {**HELD, "serial": "1a"}),
                 Put("ceremony", "d", dict.fromkeys(("root_key_id", "crl_number", "crl_sha256", "imported"))),
             ),
+        ),
+        (
+            entry("issuer.key_taken", {"holds": "a", "role": "station", "slot": "station", "state": "next"}),
+            (Change("own_key", "a", {"role": "station", "slot": "station", "state": "next", "keeper": None}),),
         ),
         (
             entry("issuer.activated", {"name": "b", "replaces": "a"}),

@@ -25,6 +25,7 @@ def test_what_is_no_reason_is_refused_with_the_list(text: str) -> None:
 
     assert refusal.value.code == "revocation.reason"
     assert "key_compromise" in refusal.value.advice
+    assert refusal.value.advice.count("hold") == 1  # one word for one thing
 
 
 @pytest.mark.parametrize("text", ["hold", "Hold", "certificateHold", "certificate_hold"])

@@ -33,6 +33,12 @@ def test_a_roots_steps_are_done_one_after_the_other(facts: Facts, count: int) ->
     assert done(facts) == [True] * count + [False] * (8 - count)
 
 
+@pytest.mark.parametrize("is_root", [True, False])
+def test_before_anything_began_nothing_is_done(is_root: bool) -> None:
+    """Not even the renewal of what nobody has counted yet."""
+    assert not any(done(Facts("slot", is_root=is_root, active="slot", stations=1, below=(("csms", False),))))
+
+
 def test_an_issuing_authoritys_steps_are_fewer() -> None:
     """Stations need not be told: they trust the root above it."""
     made = Facts("station", is_root=False, active="station", former="station", successor="station-2", leaves=7)

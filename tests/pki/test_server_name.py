@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pki.errors import InputError
 from pki.question import Purpose
 from pki.server_name import is_like_host, is_written_well, parse_server_name
-from tests.chains import CN, chain, dn, ext, faults, san
+from tests.chains import CN, IA5, PRINTABLE, T61, UTF8, chain, dn, ext, faults, san
 
 ADDRESS = x509.IPAddress(ipaddress.ip_address("192.0.2.1"))
 SIX = x509.IPAddress(ipaddress.ip_address("2001:db8::1"))
@@ -105,6 +105,14 @@ def test_any_alternative_name_takes_the_common_name_s_place() -> None:
     mail = san(x509.RFC822Name("x@example.org"))
 
     assert faults(chain(mail, subject="csms.example.org"), CSMS, "csms.example.org") == NO
+
+
+@pytest.mark.parametrize(("tag", "expected"), [(UTF8, set()), (PRINTABLE, set()), (T61, set()), (IA5, NO)])
+def test_a_common_name_that_is_no_directory_string_is_none(tag: int, expected: set[str]) -> None:
+    """RFC 5280 A.1: X520CommonName; another reader might not see it at all."""
+    subject = dn((CN, "csms.example.org"), tag=tag)
+
+    assert faults(chain(subject=subject), CSMS, "csms.example.org") == expected
 
 
 def test_two_common_names_are_no_name() -> None:

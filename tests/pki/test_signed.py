@@ -8,15 +8,37 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.crl import RevocationList
+from pki.der import read_box
 from pki.fields import read_fields, read_list_fields
-from pki.signed import is_signed
-from tests.chains import DAY, ECDSA_SHA256, ECDSA_SHA384, ED448, LEAF, RSA_SHA256, crl, ext, root
+from pki.signed import is_signed as signed_by
+from tests.chains import (
+    DAY,
+    ECDSA_SHA256,
+    ECDSA_SHA384,
+    ED448,
+    LEAF,
+    RSA_SHA256,
+    Party,
+    box,
+    crl,
+    ext,
+    faults,
+    number,
+    root,
+)
 from tests.pki.papers import NOW, key
+from tests.pki.specimens import rewritten
 
 KINDS = ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448"]
+
+
+def is_signed(paper: Any, fields: Any, key: Any) -> bool:
+    """Whether it is signed with a key that came in the usual form."""
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return signed_by(paper, fields, key, spki)
 
 
 def signed(holder: str, asked: str = "", **how: Any) -> bool:
@@ -78,3 +100,69 @@ def test_rsa_signs_in_the_newer_way_as_well(salt: Any) -> None:
 
     assert is_signed(leaf, fields, holder.public_key())
     assert not is_signed(leaf, fields, key("rsa2048", "stranger").public_key())
+
+
+def pss(digest: str, mask: str, salt: int | None) -> bytes:
+    """Parameters of RSASSA-PSS; an empty text leaves one out."""
+    mask_of = box(0x30, box(0x06, bytes.fromhex("2a864886f70d010108")), box(0x30, box(0x06, bytes.fromhex(mask))))
+    parts = [box(0xA0, box(0x30, box(0x06, bytes.fromhex(digest))))] if digest else []
+    parts += [box(0xA1, mask_of)] if mask else []
+    parts += [box(0xA2, number(salt))] if salt is not None else []
+    return box(0x30, *parts)
+
+
+def held_to(key: rsa.RSAPublicKey, *parameters: bytes, oid: str = "2a864886f70d01010a") -> bytes:
+    """The key in a form that holds it to one way of signing."""
+    usual = read_box(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).boxes()
+    return box(0x30, box(0x30, box(0x06, bytes.fromhex(oid)), *parameters), usual[1].raw)
+
+
+SHA256, SHA512 = "608648016503040201", "608648016503040203"
+
+
+@pytest.mark.parametrize(
+    ("held", "by_pss", "by_pkcs1"),
+    [
+        pytest.param(("2a864886f70d010101", b"\x05\x00"), True, True, id="any RSA"),
+        pytest.param(("2a864886f70d01010a",), True, False, id="PSS"),
+        pytest.param(("2a864886f70d01010a", pss(SHA256, SHA256, 32)), True, False, id="PSS as it was used"),
+        pytest.param(("2a864886f70d01010a", pss(SHA256, SHA256, 20)), True, False, id="PSS with a shorter salt"),
+        pytest.param(("2a864886f70d01010a", pss(SHA256, SHA256, None)), True, False, id="PSS with the usual salt"),
+        pytest.param(("2a864886f70d01010a", pss(SHA256, SHA256, 33)), False, False, id="PSS with a longer salt"),
+        pytest.param(("2a864886f70d01010a", pss(SHA512, SHA512, 32)), False, False, id="PSS with another hash"),
+        pytest.param(("2a864886f70d01010a", pss(SHA256, SHA512, 32)), False, False, id="PSS with another mask"),
+        pytest.param(("2a864886f70d01010a", pss("", "", None)), False, False, id="PSS with SHA-1"),
+        pytest.param(("2a864886f70d01010a", b"\x05\x00"), False, False, id="PSS with what are no parameters"),
+        pytest.param(("2a864886f70d010107",), False, False, id="for enciphering"),
+    ],
+)
+def test_a_key_that_is_held_to_one_way_signs_in_no_other(
+    held: tuple[Any, ...], *, by_pss: bool, by_pkcs1: bool
+) -> None:
+    """RFC 4055 1.2, 3.3: what the key says of itself binds whoever verifies."""
+    holder = key("rsa2048", "signed")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    anchor = root("Root", holder)
+    builder = x509.CertificateBuilder(anchor.certificate.subject, x509.Name([]), key().public_key(), 7, NOW, NOW + DAY)
+    way = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    leaves = builder.sign(holder, hashes.SHA256(), rsa_padding=way), builder.sign(holder, hashes.SHA256())
+    spki = held_to(holder.public_key(), *held[1:], oid=held[0])
+    public = holder.public_key()
+
+    found = [signed_by(leaf, read_fields(leaf.public_bytes(Encoding.DER)), public, spki) for leaf in leaves]
+    assert found == [by_pss, by_pkcs1]
+
+
+@pytest.mark.parametrize(
+    ("oid", "expected"), [("2a864886f70d010101", set()), ("2a864886f70d01010a", {"chain.untrusted"})]
+)
+def test_a_path_is_judged_by_the_keys_as_they_came(oid: str, expected: set[str]) -> None:
+    """An anchor whose key signs by PSS alone issued nothing that is signed in the older way."""
+    holder = key("rsa2048", "signed")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    usual = root("Root", holder)
+    leaf = usual.issue("Leaf", key("p256", "chain-leaf"), ext(LEAF, critical=True))
+    null = (b"\x05\x00",) if oid.endswith("01") else ()
+    anchor = rewritten(usual.certificate, 6, lambda _: held_to(holder.public_key(), *null, oid=oid))
+
+    assert faults([leaf, Party(anchor.public_bytes(Encoding.DER), holder, usual.subject)]) == expected

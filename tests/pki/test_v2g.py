@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pki.profile import CertificatePurpose
-from pki.profile_rules import KEY_KINDS
+from pki.profile_keys import KEY_KINDS
 from pki.v2g import RULES, V2gEdition
 from tests.pki.papers import profile
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from pki.audit import Frontier, root_of
 from pki.errors import RefusedError
-from pki.witness import Witnesses
+from pki.witness import CHECKPOINT_EVERY, Due, Witnesses
 from tests.pki.logs import leaves
 
 
@@ -40,3 +42,37 @@ def test_a_checkpoint_that_the_log_does_not_bear_out_refuses_it(signed: list[tup
     witnesses = Witnesses(signed)
     with pytest.raises(RefusedError, match=says):
         witnesses.agreed(show(witnesses, 5))
+
+
+def test_each_entry_tells_how_many_checkpoints_were_signed_before_it() -> None:
+    """One over two entries was signed before the third, whose index is 2, and after the second."""
+    due = Due([2, 2, 5])
+    for index, told in enumerate((0, 0, 2, 2, 2, 3)):
+        due.heed(index, f'{{"checkpoints":{told}}}')
+        with pytest.raises(RefusedError, match=f"tells of {told + 1} checkpoints"):
+            due.heed(index, f'{{"checkpoints":{told + 1}}}')
+
+
+@pytest.mark.parametrize("entry", ["{}", "no entry"])
+def test_what_tells_nothing_of_checkpoints_is_no_witness(entry: str) -> None:
+    """An entry of an older version; and text that is none is told by whoever reads entries."""
+    Due([1]).heed(0, entry)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size", "whole"),
+    [
+        ([], CHECKPOINT_EVERY, True),
+        ([], CHECKPOINT_EVERY + 1, False),
+        ([5, CHECKPOINT_EVERY], 2 * CHECKPOINT_EVERY, True),
+        ([CHECKPOINT_EVERY, 3 * CHECKPOINT_EVERY], 3 * CHECKPOINT_EVERY, False),
+        ([CHECKPOINT_EVERY + 1], CHECKPOINT_EVERY + 1, False),
+    ],
+)
+def test_no_stretch_is_longer_than_any_that_nothing_is_signed_over(sizes: list[int], size: int, whole: bool) -> None:
+    """Whatever the entries tell: one is signed with each thousandth."""
+    refusal = (
+        contextlib.nullcontext() if whole else pytest.raises(RefusedError, match=r"audit\.broken: .* no checkpoint")
+    )
+    with refusal:
+        Due(sizes).end(size)

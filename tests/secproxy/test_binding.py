@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 
@@ -35,6 +36,8 @@ def test_a_real_certificate_is_read_to_the_last_field() -> None:
         .public_bytes(Encoding.DER)
     )
     read = read_certificate(der, OURS)
+    assert read_certificate(der, MAKERS, OURS) == dataclasses.replace(read, between=(MAKERS,))
+    assert dataclasses.replace(read, between=(MAKERS,)).signer_key_id == MAKERS
     assert read == ClientCertificate(
         subject="CN=SN-1,O=Example Charging",
         common_names=("SN-1",),
@@ -113,6 +116,29 @@ def test_attack_11_only_a_valid_entry_of_the_ledger_counts(status: CertificateSt
     assert objection(certificate(), known, view(known), NOON)[0] == cause
 
 
+@pytest.mark.parametrize("place", ["signer", "above the signer", "anchor"])
+def test_what_one_of_ours_issued_counts_only_if_the_ledger_lists_it(place: str) -> None:
+    """Whatever anchor the way ends in: an operator's certificate with a station's serial for a name is no station's."""
+    ours, theirs = hashlib.sha256(b"our operator CA").digest(), hashlib.sha256(b"x").digest()
+    way = {"signer": (ours, theirs), "above the signer": (theirs, ours), "anchor": ()}[place]
+    shown = dataclasses.replace(certificate(issuer=MAKERS, organisations=("Acme Works",)), between=way)
+    known = view(station(certificates=(fact(76),)))
+    assert objection(shown, known.stations["CP-001"], known, NOON) == NO_OBJECTION
+    known.own_keys = frozenset({MAKERS if place == "anchor" else ours})
+
+    assert objection(shown, known.stations["CP-001"], known, NOON)[0] == "cert.invalid"
+
+
+def test_a_listed_certificate_of_ours_counts_below_any_anchor() -> None:
+    """The ledger names who signed it, not where the way ended."""
+    ours = hashlib.sha256(b"our operator CA").digest()
+    shown = dataclasses.replace(certificate(issuer=MAKERS, organisations=("Acme Works",)), between=(ours,))
+    known = view(station(certificates=(fact(77, issuer=ours),)))
+    known.own_keys = frozenset({ours})
+
+    assert objection(shown, known.stations["CP-001"], known, NOON) == NO_OBJECTION
+
+
 def test_the_same_serial_number_of_another_issuer_is_another_certificate() -> None:
     """A serial number means something together with its issuer only (RFC 5280 4.1.2.2)."""
     known = station(certificates=(fact(77, issuer=MAKERS),))
@@ -132,3 +158,12 @@ def test_another_stations_certificate_is_named_with_its_owner() -> None:
     for claimed in (station(), None):
         cause, facts = objection(certificate("SN-CP-002"), claimed, view(station(), owner), NOON)
         assert (cause, facts) == ("cert.other_station", {"certificate_of": "CP-002"})
+
+
+@pytest.mark.parametrize("state", ["revoked", "held"])
+def test_below_an_authority_that_has_fallen_nothing_counts(state: str) -> None:
+    """However the ledger lists the certificate itself, and whoever else has the same key (RFC 5280 6.1.3)."""
+    known = station()
+    about = view(known)
+    about.fallen = {OURS: state}
+    assert objection(certificate(), known, about, NOON)[0] == f"cert.{state}"

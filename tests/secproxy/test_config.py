@@ -8,17 +8,8 @@ from hypothesis import strategies as st
 
 from pki.errors import InputError
 from pki.station import SecurityProfile
-from secproxy.config import (
-    Limits,
-    ListenerConfig,
-    UpstreamConfig,
-    WebConfig,
-    parse_address,
-    parse_config,
-    parse_upstream,
-    upstream_path,
-)
-from tests.secproxy.scene import admitted, station
+from secproxy.config import Limits, ListenerConfig, Outage, WebConfig, parse_address, parse_config
+from secproxy.upstreams import UpstreamConfig, plain
 
 GOOD = """
 [organisation]
@@ -44,7 +35,7 @@ def test_the_file_that_init_writes_is_read() -> None:
     """Every setting arrives in its parsed form."""
     config = parse_config(GOOD)
     assert config.csms_host.text == "csms.example.org"
-    assert config.upstream == UpstreamConfig("127.0.0.1", 9000, "/ocpp", secure=False)
+    assert config.upstreams == (plain(UpstreamConfig("127.0.0.1", 9000, "/ocpp", secure=False)),)
     assert config.listeners == (
         ListenerConfig("0.0.0.0", 8443, SecurityProfile.MUTUAL_TLS),  # noqa: S104 - the file's own text
         ListenerConfig("::1", 8442, SecurityProfile.TLS_BASIC),
@@ -65,7 +56,27 @@ def test_where_status_is_served_may_be_named_or_left_out() -> None:
 
 def test_an_upstream_may_be_named_later() -> None:
     """A fresh home has none; the command line gives it."""
-    assert parse_config(GOOD.replace("ws://127.0.0.1:9000/ocpp/", "")).upstream is None
+    assert parse_config(GOOD.replace("ws://127.0.0.1:9000/ocpp/", "")).upstreams == ()
+
+
+def test_several_csms_stand_beside_the_one_that_takes_the_rest() -> None:
+    """Tables and the short form are one list."""
+    config = parse_config(GOOD + '[[upstream]]\nname = "north"\nurls = ["wss://n.example.org"]\ngroups = ["north"]\n')
+    assert [upstream.name for upstream in config.upstreams] == ["csms", "north"]
+
+
+def test_what_happens_while_the_csms_is_away_is_chosen() -> None:
+    """Refuse unless told to hold."""
+    host = 'host = "CSMS.example.org"\n'
+    assert parse_config(GOOD).outage is Outage.REFUSE
+    assert parse_config(GOOD.replace(host, f'{host}outage = "hold"\n')).outage is Outage.HOLD
+
+
+def test_load_balancers_are_named_by_their_networks() -> None:
+    """As networks or single addresses, of either kind."""
+    networks = 'proxy_protocol = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"]'
+    [first, *_] = parse_config(GOOD.replace("profile = 3", f"profile = 3\n{networks}")).listeners
+    assert [str(network) for network in first.proxies] == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]
 
 
 @pytest.mark.parametrize(
@@ -93,6 +104,12 @@ def test_an_upstream_may_be_named_later() -> None:
         ('public_url = "https://', 'public_url = "https://user:secret@', "web.public_url"),
         ('"ws://127.0.0.1:9000/ocpp/"', '"http://127.0.0.1:9000"', "csms.upstream"),
         ('host = "CSMS.example.org"', "", "csms.host"),
+        ("[csms]", '[csms]\noutage = "guess"', "csms.outage"),
+        ("profile = 3", 'profile = 3\nproxy_protocol = "10.0.0.0/8"', "listener.proxy_protocol"),
+        ("profile = 3", 'profile = 3\nproxy_protocol = ["10.0.0.1/8"]', "listener.proxy_protocol"),
+        ("profile = 3", 'profile = 3\nproxy_protocol = ["lb"]', "listener.proxy_protocol"),
+        ("[proxy]", "[upstream]\n[proxy]", "upstream"),
+        ("[proxy]", '[[upstream]]\nname = "x"\nurl = "ws://x"\n[proxy]', "upstream.url"),
     ],
 )
 def test_a_slip_is_refused_and_its_key_named(old: str, new: str, key: str) -> None:
@@ -141,50 +158,6 @@ def test_anything_else_is_no_address(text: str) -> None:
     """A host name would make start-up wait for a name server; an IPv6 address without brackets is ambiguous."""
     with pytest.raises(InputError):
         parse_address(text)
-
-
-@pytest.mark.parametrize(
-    ("url", "parsed"),
-    [
-        ("ws://csms.example.org", UpstreamConfig("csms.example.org", 80, "", secure=False)),
-        ("wss://csms.example.org/", UpstreamConfig("csms.example.org", 443, "", secure=True)),
-        ("ws://[::1]:9000/a%20b/c", UpstreamConfig("::1", 9000, "/a%20b/c", secure=False)),
-    ],
-)
-def test_an_upstream_has_the_usual_ports_and_no_trailing_slash(url: str, parsed: UpstreamConfig) -> None:
-    """RFC 6455 3: 80 and 443 where none is named."""
-    assert parse_upstream(url) == parsed
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["", "csms:80", "ws://", "ws:///x", "ws://h:99999", "ws://h:0", "ws://h?x", "ws://h/#x", "ws://h/a b", "ws://[x]"],
-)
-def test_what_is_no_upstream_is_refused(url: str) -> None:
-    """Each names the key that is to be corrected."""
-    with pytest.raises(InputError):
-        parse_upstream(url)
-
-
-def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
-    """The complaint may land in a log; the secret must not."""
-    with pytest.raises(InputError) as refused:
-        parse_upstream("ws://user:hunter2@csms.example.org:9000/x?token=hunter2")
-    assert "hunter2" not in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("url", "name", "path"),
-    [
-        ("ws://csms", "CP-001", "/ocpp/CP-001"),
-        ("ws://csms/", "CP-001", "/ocpp/CP-001"),
-        ("ws://csms/steve/ws", "CP-001", "/steve/ws/CP-001"),
-        ("ws://csms/steve/ws/", "A|B", "/steve/ws/A%7CB"),
-    ],
-)
-def test_the_csms_is_asked_for_its_own_path_or_the_stations(url: str, name: str, path: str) -> None:
-    """Without a path in the upstream URL the station's goes on; with one, the identity is put behind it."""
-    assert upstream_path(parse_upstream(url), admitted(station(name))) == path
 
 
 @given(st.text())

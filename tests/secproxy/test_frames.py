@@ -21,6 +21,7 @@ from secproxy.frames import (
     UNSUPPORTED_DATA,
     FrameViolationError,
     Walker,
+    close_code,
     encode,
     encode_close,
 )
@@ -118,3 +119,11 @@ def test_a_close_reason_is_cut_to_fit() -> None:
 
     assert (frame.opcode, len(frame.payload)) == (CLOSE, 125)
     assert int.from_bytes(frame.payload[:2]) == 1008
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"), [(b"", 1005), (b"\x03", 1005), (b"\x03\xe9", 1001), (b"\x03\xf4bye", 1012)]
+)
+def test_the_code_of_a_close_frame_is_its_first_two_bytes(payload: bytes, code: int) -> None:
+    """RFC 6455 5.5.1; without them it is 1005, which nobody sends."""
+    assert close_code(payload) == code

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pki.station import SecurityProfile
 from secproxy.envelope import HEAD
 from secproxy.events import Note
-from secproxy.plan import Side, compile_plan
+from secproxy.plan import OTHER, Side, compile_plan
 from secproxy.session import (
     NOTED_AT_ONCE,
     PENDING_LIMIT,
@@ -99,8 +99,6 @@ def update(version: str, id: str = "m-1", **changes: object) -> bytes:  # noqa: 
     "said",
     [
         message(2, "1", "Heartbeat", {}),
-        message(3, "1", {"status": "Accepted"}),
-        message(4, "1", "InternalError", "", {}),
         message(5, "1", "InternalError", "", {}),
         message(6, "1", "NotifyPeriodicEventStream", {}),
         b'[2,"\\u0031","Heart\\u0062eat",{}]',
@@ -414,19 +412,58 @@ def test_attack_29_a_flood_of_messages_that_need_attention_ends_the_connection(s
 
 def test_attack_29_a_flood_of_alarms_goes_on_but_is_copied_no_further_than_allowed() -> None:
     """Row 29: one station cannot fill the journal; what was left out is counted in the next event."""
-    told = session()
-    for _ in range(NOTED_AT_ONCE):
-        assert len(told.tell(Heard(STATION, ALARM), NOON)) == 2
-    play(told, (Heard(STATION, ALARM), [Forward()]), (Heard(STATION, ALARM), [Forward()]))
+    told, alarms = session(), [message(2, str(number), *json.loads(ALARM)[2:]) for number in range(NOTED_AT_ONCE + 3)]
+    for alarm in alarms[:NOTED_AT_ONCE]:
+        assert len(told.tell(Heard(STATION, alarm), NOON)) == 2
+    play(told, *((Heard(STATION, alarm), [Forward()]) for alarm in alarms[NOTED_AT_ONCE:-1]))
     copied = reported("ocpp2.0.1", "MemoryExhaustion", "", left_out=2)
-    play(told, (Heard(STATION, ALARM), [copied, Forward()]), now=NOON + dt.timedelta(seconds=2))
+    play(told, (Heard(STATION, alarms[-1]), [copied, Forward()]), now=NOON + dt.timedelta(seconds=2))
 
 
 def test_attack_29_the_dull_message_is_never_counted() -> None:
     """A busy station is no flood."""
     told = session()
-    for _ in range(3 * NOTED_AT_ONCE):
-        assert told.tell(Heard(STATION, message(2, "1", "Heartbeat", {})), NOON) == [Forward()]
+    for number in range(3 * NOTED_AT_ONCE):
+        assert told.tell(Heard(STATION, message(2, str(number), "Heartbeat", {})), NOON) == [Forward()]
+
+
+@pytest.mark.parametrize("asker", Side)
+@pytest.mark.parametrize("answer", [(3, "1", {}), (4, "1", "GenericError", "", {})])
+def test_attack_28_a_call_is_answered_once_and_by_the_other_side(asker: Side, answer: tuple[object, ...]) -> None:
+    """Row 28: whoever asked cannot answer itself, and a second answer has no call left."""
+    said, other = message(*answer), OTHER[asker]
+    refused = {side: [note("message.unasked", side=side.value, message_id="1")] for side in Side}
+    play(
+        session(),
+        (Heard(other, said), refused[other]),
+        (Heard(asker, message(2, "1", "GetLocalListVersion", {})), [Forward()]),
+        (Heard(asker, said), refused[asker]),
+        (Heard(other, said), [Forward()]),
+        (Heard(other, said), refused[other]),
+    )
+
+
+def test_attack_29_an_id_that_waits_names_no_second_call() -> None:
+    """Row 29: the same id may be in use on either side, and again once it was answered."""
+    call, other = message(2, "1", "Heartbeat", {}), message(2, "1", "StatusNotification", {})
+    answer = message(4, "1", "RpcFrameworkError", "the id of a call that waits", {}).replace(b", ", b",")
+    reused = note("message.id_reused", side="station", action="StatusNotification", message_id="1")
+    play(
+        session(),
+        (Heard(STATION, call), [Forward()]),
+        (Heard(CSMS, message(2, "1", "ClearCache", {})), [Forward()]),
+        (Heard(STATION, other), [reused, Say(STATION, answer)]),
+        (Heard(CSMS, message(3, "1", {})), [Forward()]),
+        (Heard(STATION, other), [Forward()]),
+    )
+
+
+def test_attack_28_what_the_proxy_answered_itself_is_answered_by_nobody_else() -> None:
+    """Row 28: the station never heard of a refused update, so an answer of its is one to nothing."""
+    told = session()
+    assert len(told.tell(Heard(CSMS, message(2, "u", "UpdateFirmware-Signed", {})), NOON)) == 2
+    unasked = [note("message.unasked", side="station", message_id="u")]
+    play(told, (Heard(STATION, message(3, "u", {"status": "Accepted"})), unasked))
 
 
 @pytest.mark.parametrize(

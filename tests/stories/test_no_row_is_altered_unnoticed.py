@@ -142,6 +142,7 @@ def _edge_of(count: int) -> Callable[[sqlite3.Connection], None]:
         leaves = [leaf for (leaf,) in ledger.execute('SELECT leaf FROM audit ORDER BY "index"')]
         hashes = b"".join(audit.frontier_of(leaves, count).hashes)
         ledger.execute("UPDATE frontier SET size = ?, hashes = ?", [count, hashes])
+        ledger.execute("UPDATE sqlite_sequence SET seq = (SELECT count(*) FROM checkpoint) WHERE name = 'checkpoint'")
 
     return forge
 
@@ -174,6 +175,29 @@ def test_a_log_that_was_altered_is_found_by_what_stands_beside_it(
         ask_once(home, PLAIN, calls.AuditVerified)
 
 
+NEWEST = "DELETE FROM checkpoint WHERE id = (SELECT max(id) FROM checkpoint)"
+COUNTED = "UPDATE sqlite_sequence SET seq = (SELECT count(*) FROM checkpoint) WHERE name = 'checkpoint'"
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (("DELETE FROM checkpoint",), "number 1 is gone"),
+        (("DELETE FROM checkpoint WHERE id = 2",), "number 2 is gone"),
+        ((NEWEST,), "is gone"),
+        (("DELETE FROM checkpoint", COUNTED), "checkpoints signed before it, yet 0 are there"),
+        ((NEWEST, NEWEST, COUNTED), "checkpoints signed before it, yet"),
+    ],
+    ids=["all", "one", "the newest", "all, and the count of them", "the newest ones, and the count of them"],
+)
+def test_a_checkpoint_that_was_taken_away_is_found(home: Home, statements: tuple[str, ...], says: str) -> None:
+    """By its number; and where those were mended, by the entries that were written after it."""
+    edit(home, *statements)
+    with pytest.raises(RefusedError, match=says) as refused:
+        ask_once(home, PLAIN, calls.AuditVerified)
+    assert refused.value.code == "audit.broken"
+
+
 def test_a_ledger_put_back_whole_to_an_earlier_day_is_found_by_a_checkpoint_kept_elsewhere(home: Home) -> None:
     """Nothing in the file can tell; what lies elsewhere can."""
     older = home.ledger.read_bytes()
@@ -196,6 +220,7 @@ def test_entries_of_an_older_version_prove_what_they_tell(home: Home) -> None:
         edge = edge.append(leaf)
         ledger.execute('UPDATE audit SET entry = ?, leaf = ? WHERE "index" = ?', [text, leaf, index])
     ledger.execute("DELETE FROM checkpoint")
+    ledger.execute("DELETE FROM sqlite_sequence WHERE name = 'checkpoint'")
     ledger.execute("UPDATE frontier SET hashes = ?", [b"".join(edge.hashes)])
     ledger.commit()
     ledger.close()
@@ -217,5 +242,6 @@ def _as_before(text: str) -> str:
     import json
 
     entry = json.loads(text)
+    del entry["checkpoints"]
     entry["what"] = {name: value for name, value in entry["what"].items() if name not in NEW_FIELDS}
     return json.dumps(entry, sort_keys=True, separators=(",", ":"))

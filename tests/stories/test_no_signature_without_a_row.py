@@ -21,7 +21,7 @@ from cryptography import x509
 
 from pki.edge import calls
 from pki.edge.asking import ask_once
-from pki.edge.crashpoints import INIT_POINTS, ISSUE_POINTS, REVOKE_POINTS
+from pki.edge.crashpoints import INIT_POINTS, ISSUE_POINTS, RELEASE_POINTS, REVOKE_POINTS
 from pki.edge.creation import create
 from pki.edge.founding import TREE
 from pki.edge.home import Home
@@ -125,16 +125,33 @@ def test_every_certificate_that_clients_received_before_a_crash_is_valid_in_the_
     assert ask_once(home, calls.VerifyAudit(), calls.AuditVerified).size > len(received)
 
 
+@pytest.mark.parametrize(("reason", "state"), [("key_compromise", "revoked"), ("hold", "held")])
 @pytest.mark.parametrize("point", REVOKE_POINTS)
-def test_a_crash_while_revoking_leaves_it_revoked_with_its_entry_or_not_at_all(tmp_path: Path, point: str) -> None:
-    """There is no revoked certificate without its entry, and no entry without the revocation."""
+def test_a_crash_while_revoking_leaves_it_revoked_with_its_entry_or_not_at_all(
+    tmp_path: Path, point: str, reason: str, state: str
+) -> None:
+    """There is no revoked certificate without its entry, and no entry without the revocation; so with holds."""
     home = registered(tmp_path)
     serial = ask_once(home, Paper.of(1).issue, calls.CertificateIssued).certificate.serial
-    crash(home, point, calls.RevokeCertificate(serial, "key_compromise"))
+    crash(home, point, calls.RevokeCertificate(serial, reason))
     row = ask_once(home, calls.ListCertificates(serial=serial), calls.Certificates).certificates[0]
     done = point == "revoke.recorded"
-    assert row.status == ("revoked" if done else "valid")
-    assert entries(home, "certificate.revoked") == ([serial] if done else [])
+    assert row.status == (state if done else "valid")
+    assert entries(home, f"certificate.{state}") == ([serial] if done else [])
+    ask_once(home, calls.VerifyAudit(), calls.AuditVerified)
+
+
+@pytest.mark.parametrize("point", RELEASE_POINTS)
+def test_a_crash_while_lifting_a_hold_leaves_it_lifted_with_its_entry_or_not_at_all(tmp_path: Path, point: str) -> None:
+    """The other way round as well."""
+    home = registered(tmp_path)
+    serial = ask_once(home, Paper.of(1).issue, calls.CertificateIssued).certificate.serial
+    ask_once(home, calls.RevokeCertificate(serial, "hold"), calls.Done)
+    crash(home, point, calls.ReleaseCertificate(serial))
+    row = ask_once(home, calls.ListCertificates(serial=serial), calls.Certificates).certificates[0]
+    done = point == "release.recorded"
+    assert row.status == ("valid" if done else "held")
+    assert entries(home, "certificate.released") == ([serial] if done else [])
     ask_once(home, calls.VerifyAudit(), calls.AuditVerified)
 
 

@@ -11,6 +11,7 @@ from pki.certificate import read_certificates
 from pki.chain import Purpose, verify
 from pki.edge import calls, clock
 from pki.edge.asking import ask_once
+from pki.edge.policies import read_policy
 from pki.errors import ConflictError, RefusedError
 from tests.certs import request
 from tests.pki.edge.office.enrolments import home_with
@@ -46,6 +47,9 @@ def asking_home(folder: Path, other: Home, port: int, token: str) -> Home:
         f'user = "PARTNER-1"\npassword_file = "{secret}"\n'
     )
     home = home_with(folder, table)
+    own = home.policies / "certificates"  # what is asked for there is judged here by a profile that is here
+    own.mkdir(parents=True)
+    (own / "elsewhere.toml").write_text(read_policy("certificates", "station"))
     ask_once(home, calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
     return home
 

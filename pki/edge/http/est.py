@@ -12,10 +12,12 @@ import asyncio
 import base64
 import binascii
 import ssl
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -40,6 +42,7 @@ CREDENTIALS_LENGTH: Final = 256  # characters of a Basic header; an identity and
 
 _PLAIN: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _BASE64: Final = {"Content-Transfer-Encoding": "base64"}  # for clients from before RFC 8951; later ones ignore it
+_CLOSE: Final = {"Connection": "close"}  # RFC 9110 15.5.14: nobody reads the rest of the body
 _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="EST", charset="UTF-8"'}  # RFC 7617 2
 _STATUS_OF_CODE: Final = {"est.credentials": 401, "est.off": 404, "station.disabled": 403, "authority.internal": 500}
 _STATUS_OF_CLASS: Final = (
@@ -51,6 +54,11 @@ _STATUS_OF_CLASS: Final = (
     (Unreachable, 503),
     (BollardError, 500),
 )
+_UNROUTED: Final = {
+    404: NotFoundError("est.operation", "there is no such operation; see RFC 7030 3.2.2"),
+    405: InputError("est.method", "this operation takes another method; the header Allow names it (RFC 7030 4)"),
+}
+"""What Starlette says by a bare phrase, where no route is taken."""
 _COUNTED: Final = frozenset({400, 401, 403})  # refusals that a peer can make happen
 
 
@@ -168,12 +176,15 @@ async def _read_body(request: Request) -> bytes:
                 if len(body) > BODY_BYTES:
                     raise _too_long()
     except TimeoutError:
-        raise _turned(408, InputError("est.body", f"no whole body within {BODY_SECONDS:.0f} seconds")) from None
+        says = f"no whole body within {BODY_SECONDS:.0f} seconds"
+        raise _turned(408, InputError("est.body", says), _CLOSE) from None
+    except ClientDisconnect:  # said to nobody; as an exception it would be told at length to our own log
+        raise _turned(400, InputError("est.body", "the connection ended before the body did")) from None
     return body
 
 
 def _too_long() -> HTTPException:
-    return _turned(413, InputError("est.body", f"more than {BODY_BYTES} bytes are no certificate request"))
+    return _turned(413, InputError("est.body", f"more than {BODY_BYTES} bytes are no certificate request"), _CLOSE)
 
 
 def _read_credentials(request: Request) -> tuple[str, str]:
@@ -230,4 +241,5 @@ async def _say(request: Request, problem: Exception) -> Response:  # noqa: ARG00
     status, says, headers = 500, "authority.internal", None
     if isinstance(problem, HTTPException):
         status, says, headers = problem.status_code, problem.detail, problem.headers
+        says = str(_UNROUTED[status]) if says == HTTPStatus(status).phrase and status in _UNROUTED else says
     return PlainTextResponse(f"{says}\n", status, {**_PLAIN, **(headers or {})})

@@ -2,6 +2,7 @@
 
 * ``GET /crl/ISSUER/SHARD.crl``, ``POST /ocsp``, ``GET /ocsp/BASE64``, ``GET /ca/ISSUER.crt``, ``GET /ca/ISSUER.p7c``:
   RFC 5280 4.2.1.13 and 4.2.2.1, RFC 6960 A.1, with the caching headers of RFC 5019 6.2. HEAD is answered as GET is.
+* ``GET /jwks.json``: the keys that our proxy's assertions verify under (RFC 7517).
 * Plain HTTP, since all of it is signed. Nobody proves who he is here, so everything is bounded before it is read: the
   path, the body, and by the listener the head and the number of connections.
 * A plain ASGI application without a framework: the usual question is answered from memory in a few dozen steps.
@@ -39,6 +40,10 @@ PATH_LENGTH: Final = 8_192  # bytes; a request of the longest kind in base64, wi
 MAX_AGE: Final = 3_600  # seconds that others may keep an answer without asking again: bounds what a revocation waits
 RETRY_SECONDS: Final = 5  # what a client is told to wait while the authority is away
 
+KEYS_AGE: Final = 300  # seconds that others may keep the list of keys; new ones are published an hour before they sign
+KEYS_TYPE: Final = "application/jwk-set+json"
+KEYS_PATH: Final = "/jwks.json"
+
 OCSP_TYPE: Final = b"application/ocsp-response"
 _LIST: Final = re.compile(r"/crl/([a-z0-9-]{1,64})/([0-9]{1,3})\.crl")
 _CERTIFICATE: Final = re.compile(r"/ca/([a-z0-9-]{1,64})\.(crt|p7c)")
@@ -53,6 +58,14 @@ class Status:
         self.keeping = keeping
         self._alarm = alarm
         self._pages: dict[str, Page] = {}
+        self._keys: dict[str, Page] = {}
+        self.key_set = b""
+
+    def publish(self, key_set: bytes) -> None:
+        """Serve this JWK set from now on."""
+        self.key_set = key_set
+        caching = (b"cache-control", b"max-age=%d, public" % KEYS_AGE)
+        self._keys = {KEYS_PATH: _page(key_set, KEYS_TYPE.encode("ascii"), caching)}
 
     def know(self, issuers: Iterable[IssuerRow]) -> None:
         """Take note of our authorities: their certificates are served, and lists of no others are asked for."""
@@ -91,7 +104,7 @@ class Status:
         text = path.decode("ascii", "replace")
         if match := _LIST.fullmatch(text):
             return await self._list(match[1], int(match[2]))
-        return self._pages.get(text, 404)
+        return self._keys.get(text) or self._pages.get(text) or 404
 
     async def _list(self, issuer: str, shard: int) -> Page | int:
         if f"/ca/{issuer}.crt" not in self._pages:

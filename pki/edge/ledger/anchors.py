@@ -37,22 +37,33 @@ def add(database: Database, row: AnchorRow) -> None:
         ) from None
 
 
-def remove(database: Database, key_id_hex: str, purpose: str) -> list[AnchorRow]:
-    """Trust it no longer, for any vendor; ``key_id_hex`` may be any unique beginning. Return each vendor's row."""
+def remove(
+    database: Database, key_id_hex: str, purpose: str, vendor: str = "", *, all_vendors: bool = False
+) -> list[AnchorRow]:
+    """Trust it no longer, for one vendor or all; ``key_id_hex`` may be any unique beginning. Return each vendor's row.
+
+    Without a vendor's name one that several trust is refused: the others would lose it in silence.
+    """
     found = [row for row in every(database) if row.purpose == purpose and row.key_id.hex().startswith(key_id_hex)]
+    found = [row for row in found if vendor in {"", row.vendor}]
     if not found:
-        raise NotFoundError(
-            "anchor.unknown", f"no {purpose} anchor's key id begins with {key_id_hex[:64]!r}", "See 'bollard ca list'."
-        )
+        of_whom = f" of {vendor!r}" if vendor else ""
+        says = f"no {purpose} anchor{of_whom} has a key id that begins with {key_id_hex[:64]!r}"
+        raise NotFoundError("anchor.unknown", says, "See 'bollard ca trust list'.")
     if len({row.key_id for row in found}) > 1:
         raise ConflictError(
             "anchor.ambiguous", f"{len(found)} anchors' key ids begin with {key_id_hex!r}", "Give more of its digits."
         )
-    store.change(
-        database,
-        "DELETE FROM anchor WHERE purpose = :purpose AND key_id = :key_id",
-        {"purpose": purpose, "key_id": found[0].key_id},
-    )
+    if len(found) > 1 and not all_vendors:
+        vendors = ", ".join(repr(row.vendor) for row in found)
+        says = f"this key is trusted for several vendors: {vendors}"
+        raise ConflictError("anchor.vendors", says, "Name one with --vendor, or say --all-vendors.")
+    for row in found:
+        store.change(
+            database,
+            "DELETE FROM anchor WHERE purpose = :purpose AND key_id = :key_id AND vendor = :vendor",
+            {"purpose": purpose, "key_id": row.key_id, "vendor": row.vendor},
+        )
     return found
 
 

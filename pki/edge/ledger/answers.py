@@ -120,6 +120,12 @@ def drop(database: Database, issuer_key_id: bytes, serial: str) -> None:
     )
 
 
+def abandon(database: Database, number: int) -> None:
+    """Note that an intended answer was never handed out."""
+    sql = "UPDATE ocsp_answer SET status = 'abandoned' WHERE id = :id AND status = 'intended'"
+    store.change(database, sql, {"id": number})
+
+
 def sweep(database: Database) -> None:
     """Give up the answers whose signature was never recorded."""
     store.change(database, "UPDATE ocsp_answer SET status = 'abandoned' WHERE status = 'intended'", {})

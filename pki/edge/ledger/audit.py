@@ -14,7 +14,7 @@ from pki import audit
 from pki.checkpoint import open_checkpoint
 from pki.edge import store
 from pki.edge.calls import AuditRow, Checkpoint
-from pki.witness import Witnesses, broken
+from pki.witness import Due, Witnesses, broken
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -44,7 +44,7 @@ class _Edge(msgspec.Struct, frozen=True):
 def append(database: Database, at: dt.datetime, act: str, who: str, what: Mapping[str, audit.Json]) -> int:
     """Write one entry and the tree's new edge; return the entry's index."""
     frontier = edge(database)
-    entry = audit.entry(frontier.size, at, act, who, what)
+    entry = audit.entry(frontier.size, at, act, who, what, _signed_ever(database))
     leaf = audit.leaf_hash(entry)
     store.change(
         database,
@@ -131,6 +131,7 @@ def verify(
     ``heed`` hears each entry's index and text, in order.
     """
     signed = _signed(database, origin, public_key)
+    due = Due(size for size, _ in signed)
     if held:
         signed.append(open_checkpoint(held, origin, public_key))
     witnesses, frontier = Witnesses(signed), audit.Frontier()
@@ -139,9 +140,11 @@ def verify(
         _same(leaf, frontier.size)
         frontier = frontier.append(leaf.leaf)
         witnesses.meet(frontier)
+        due.heed(leaf.index, leaf.entry)
         if heed:
             heed(leaf.index, leaf.entry)
     agreed = witnesses.agreed(frontier)
+    due.end(frontier.size)
     if edge(database) != frontier:
         raise broken("the stored edge of the tree is not that of the entries")
     return frontier, agreed
@@ -162,7 +165,7 @@ def as_altered() -> Iterator[None]:
 
 
 def _signed(database: Database, origin: str, public_key: Ed25519PublicKey) -> list[tuple[int, bytes]]:
-    """Open every checkpoint; their sizes may grow or stay, never shrink."""
+    """Open every checkpoint; their sizes may grow or stay, never shrink, and of their numbers none may lack."""
     found: list[tuple[int, bytes]] = []
     for checkpoint in checkpoints(database):
         opened = open_checkpoint(checkpoint.text, origin, public_key)
@@ -171,7 +174,20 @@ def _signed(database: Database, origin: str, public_key: Ed25519PublicKey) -> li
         if found and opened[0] < found[-1][0]:
             raise broken(f"a checkpoint over {opened[0]} entries follows one over {found[-1][0]}")
         found.append(opened)
+    _refuse_gap([number for (number,) in database.execute("SELECT id FROM checkpoint ORDER BY id")], database)
     return found
+
+
+def _refuse_gap(numbers: list[int], database: Database) -> None:
+    for number in range(1, _signed_ever(database) + 1):
+        if numbers[number - 1 : number] != [number]:
+            raise broken(f"the checkpoint that was signed as number {number} is gone")
+
+
+def _signed_ever(database: Database) -> int:
+    """Return how many checkpoints this ledger ever kept, as SQLite counts them, whatever became of them."""
+    found = database.execute("SELECT seq FROM sqlite_sequence WHERE name = 'checkpoint'").fetchone()
+    return int(found[0]) if found else 0
 
 
 def _leaves(database: Database) -> Iterator[Leaf]:

@@ -13,6 +13,7 @@ import msgspec
 from pki.edge import store
 from pki.edge.calls import CertificateRow
 from pki.edge.clock import stamp
+from pki.edge.migrations import key_of_row
 from pki.errors import ConflictError, NotFoundError
 from pki.holding import Holding, Keeper, KeyState
 from pki.revocation import Reason
@@ -31,6 +32,7 @@ _WAYS: Final[Mapping[str, tuple[CertificateStatus, CertificateStatus]]] = {
     "release": (CertificateStatus.HELD, CertificateStatus.VALID),
     "revoke": (CertificateStatus.VALID, CertificateStatus.REVOKED),
     "revoke held": (CertificateStatus.HELD, CertificateStatus.REVOKED),
+    "raise": (CertificateStatus.REVOKED, CertificateStatus.REVOKED),
 }
 """Each step: the only state it starts from, and the state it leads to."""
 
@@ -48,6 +50,7 @@ class Held(msgspec.Struct, frozen=True):
     state: KeyState
     keeper: Keeper
     der: bytes
+    status: CertificateStatus = CertificateStatus.VALID
 
     @property
     def holding(self) -> Holding:
@@ -56,13 +59,15 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class Identified(msgspec.Struct, frozen=True):
-    """A certificate's row number, which changes name it by."""
+    """A certificate's row number, which changes name it by, and what a change of its status asks for."""
 
     id: int
     serial: str
     status: str
     station: str
     issuer_key_id: bytes = b""
+    purpose: str = ""
+    reason: str = ""
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -80,8 +85,8 @@ def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
     try:
         cursor = database.execute(
             "INSERT INTO certificate (issuer_key_id, serial, purpose, station, subject, issuer, not_before, not_after,"
-            " status, tbs) VALUES (:issuer_key_id, :serial, :purpose, :station, :subject, :issuer, :not_before,"
-            " :not_after, 'intended', :tbs)",
+            " status, tbs, certified_key) VALUES (:issuer_key_id, :serial, :purpose, :station, :subject, :issuer,"
+            " :not_before, :not_after, 'intended', :tbs, :key)",
             {
                 "issuer_key_id": row.issuer_key_id,
                 "serial": row.serial,
@@ -92,6 +97,7 @@ def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
                 "not_before": stamp(row.not_before),
                 "not_after": stamp(row.not_after),
                 "tbs": tbs,
+                "key": key_of_row(tbs),
             },
         )
     except sqlite3.IntegrityError:
@@ -129,8 +135,13 @@ def revoke(database: Database, found: Identified, reason: Reason, moment: str) -
     step = "hold" if reason.is_hold else "revoke held" if found.status == CertificateStatus.HELD else "revoke"
     values = {"reason": reason.value, "moment": moment}
     _step(database, found.id, step, "reason = :reason, revoked_at = coalesce(revoked_at, :moment)", values)
-    since = database.execute("SELECT revoked_at FROM certificate WHERE id = :id", {"id": found.id}).fetchone()
-    return str(since[0])
+    return _revoked_at(database, found.id)
+
+
+def raise_reason(database: Database, found: Identified) -> str:
+    """Note that a revoked certificate's key was compromised; return since when it is revoked, which stays."""
+    _step(database, found.id, "raise", "reason = :reason", {"reason": Reason.KEY_COMPROMISE.value})
+    return _revoked_at(database, found.id)
 
 
 def release(database: Database, number: int) -> None:
@@ -153,8 +164,8 @@ def by_serial(database: Database, serial: str) -> Identified:
     found = store.rows(
         database,
         Identified,
-        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id FROM certificate"
-        " WHERE serial = :serial",
+        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id, purpose,"
+        " coalesce(reason, '') AS reason FROM certificate WHERE serial = :serial",
         {"serial": serial},
     )
     if not found:
@@ -166,6 +177,18 @@ def by_serial(database: Database, serial: str) -> Identified:
             "certificate.ambiguous", f"several of our issuers used the serial {serial}", "Ask for help."
         )
     return found[0]
+
+
+def below(database: Database, issuer_key_id: bytes, serial: str) -> Identified | None:
+    """Return the certificate with this serial that the issuer with this key signed, if it is known here."""
+    found = store.rows(
+        database,
+        Identified,
+        "SELECT id, serial, status, coalesce(station, '') AS station, issuer_key_id FROM certificate"
+        " WHERE issuer_key_id = :key AND serial = :serial",
+        {"key": issuer_key_id, "serial": serial},
+    )
+    return found[0] if found else None
 
 
 def signed(database: Database, serial: str) -> Signed:
@@ -180,14 +203,60 @@ def signed(database: Database, serial: str) -> Signed:
     )[0]
 
 
-def is_compromised(database: Database, spki: bytes) -> bool:
-    """Tell whether a certificate of this key (SubjectPublicKeyInfo in DER) was revoked for a compromise of the key."""
+def is_compromised(database: Database, key: bytes) -> bool:
+    """Tell whether a certificate of the key of this id was revoked for a compromise of the key."""
     found = database.execute(
-        # the reason stands in the text, so that the index over just these rows serves
-        f"SELECT 1 FROM certificate WHERE reason = '{Reason.KEY_COMPROMISE}' AND instr(der, :spki) > 0 LIMIT 1",  # noqa: S608 - ours
-        {"spki": spki},
+        "SELECT 1 FROM certificate WHERE certified_key = :key AND reason = :reason LIMIT 1",
+        {"key": key, "reason": Reason.KEY_COMPROMISE.value},
     )
     return found.fetchone() is not None
+
+
+def other_holder(
+    database: Database, key: bytes, now: str, *, station: str = "", purpose: str = "", subject: str = ""
+) -> str:
+    """Say who holds a live certificate of the key of this id, if it is not who asks; nothing where nobody does.
+
+    A station asks under its identity, whatever the certificate is to be for; anybody else under purpose and subject.
+    Keys of ours are never anybody else's, whatever became of their certificates.
+    """
+    found = database.execute(
+        "SELECT purpose, coalesce(station, ''), subject, id IN (SELECT certificate FROM own_key) AS ours"
+        " FROM certificate WHERE certified_key = :key AND (ours OR (status IN ('intended', 'valid', 'held')"
+        " AND not_after > :now AND NOT (coalesce(station, '') = :station"
+        " AND (:station <> '' OR (purpose = :purpose AND subject = :subject))))) LIMIT 1",
+        {"key": key, "now": now, "station": station, "purpose": purpose, "subject": subject},
+    ).fetchone()
+    if found is None:
+        return ""
+    if found[3]:
+        return "this home itself"
+    return f"the station {found[1]}" if found[1] else f"the {found[0]} {found[2]!r}"
+
+
+def secc_id_holder(database: Database, secc_id: str, station: str, now: str) -> str:
+    """Return another station with a live certificate for this SECCID, or nothing."""
+    found = database.execute(
+        # the purposes stand in the text, so that the index over just these rows serves; an RFC 4514 name begins with
+        # what is narrowest, the CN, and '-' is the character after ','
+        "SELECT station FROM certificate WHERE purpose IN ('v2g-secc-2', 'v2g-secc-20')"
+        " AND subject >= :from AND subject < :to AND status IN ('intended', 'valid', 'held') AND not_after > :now"
+        " AND coalesce(station, '') <> :station LIMIT 1",
+        {"from": f"CN={secc_id},", "to": f"CN={secc_id}-", "now": now, "station": station},
+    ).fetchone()
+    return str(found[0]) if found else ""
+
+
+def refuse_fallen(database: Database, name: str) -> None:
+    """Raise ``ConflictError("issuer.fallen")`` when the certificate of this key of ours is revoked or on hold."""
+    found = database.execute(
+        "SELECT status FROM own_key JOIN certificate ON certificate = certificate.id WHERE name = :name"
+        " AND status IN ('revoked', 'held')",
+        {"name": name},
+    ).fetchone()
+    if found is not None:
+        says = f"the certificate of {name!r} is {found[0]} since this was asked, so it signs nothing"
+        raise ConflictError("issuer.fallen", says, "Ask again: the answer says what is to be done.")
 
 
 def listed(
@@ -217,7 +286,7 @@ def listed(
     return store.rows(
         database,
         CertificateRow,
-        f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns and conditions are ours
+        f"SELECT {_COLUMNS}, coalesce(reason, '') AS reason, revoked_at FROM certificate"  # noqa: S608 - all of it ours
         f" {'WHERE' * bool(chosen)} {' AND '.join(chosen)} ORDER BY not_after, id",
         {sql.rpartition(":")[2]: value for sql, value in chosen.items()},
     )
@@ -302,14 +371,39 @@ def set_state(database: Database, name: str, state: KeyState) -> None:
     store.change(database, "UPDATE own_key SET state = :state WHERE name = :name", {"name": name, "state": state.value})
 
 
+def bring_key(database: Database, holding: Holding) -> None:
+    """Note that the key of a valid certificate which lay elsewhere is here now, and what it is for from now on."""
+    brought = store.change(
+        database,
+        "UPDATE own_key SET slot = :slot, purpose = :purpose, state = :state, keeper = 'here'"
+        " WHERE name = :name AND keeper = 'elsewhere'"
+        " AND EXISTS (SELECT 1 FROM certificate WHERE id = certificate AND status = 'valid')",
+        {
+            "name": holding.name,
+            "slot": holding.slot,
+            "purpose": holding.purpose,
+            "state": holding.state.value,
+        },
+    )
+    if brought != 1:
+        raise ConflictError(
+            "certificate.state", f"the certificate of {holding.name!r} is not valid", "Take another authority."
+        )
+
+
 def held(database: Database) -> list[Held]:
     """Return the certificates of our own keys, the root first."""
     return store.rows(
         database,
         Held,
-        "SELECT name, slot, own_key.purpose AS purpose, state, keeper, der FROM own_key"
+        "SELECT name, slot, own_key.purpose AS purpose, state, keeper, der, status FROM own_key"
         " JOIN certificate ON certificate = certificate.id ORDER BY certificate",
     )
+
+
+def _revoked_at(database: Database, number: int) -> str:
+    since = database.execute("SELECT revoked_at FROM certificate WHERE id = :id", {"id": number}).fetchone()
+    return str(since[0])
 
 
 def _step(database: Database, number: int, step: str, setting: str, values: Mapping[str, store.Value]) -> None:

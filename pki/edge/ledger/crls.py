@@ -97,6 +97,16 @@ def changes(database: Database, issuer_key_id: bytes) -> tuple[int, frozenset[in
     return max((number for number, _ in found), default=0), frozenset(int(serial[-2:], 16) for _, serial in found)
 
 
+def pending(database: Database, issuer_key_id: bytes, shard: int, shards: int) -> frozenset[int]:
+    """Return the serials of a shard that its next list will have anew, or no more."""
+    found = database.execute(
+        "SELECT serial FROM crl_change WHERE issuer_key_id = :key"
+        " AND substr('0' || serial, -2) IN (SELECT value FROM json_each(:ends))",
+        {"key": issuer_key_id, "ends": _ends(shard, shards)},
+    )
+    return frozenset(int(serial, 16) for (serial,) in found)
+
+
 def valid(database: Database) -> list[Listed]:
     """Return the newest list of each shard of each issuer."""
     sql = f"SELECT {_COLUMNS} FROM crl WHERE status = 'valid' ORDER BY issuer_key_id, shard"  # noqa: S608 - ours

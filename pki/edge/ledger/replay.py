@@ -16,7 +16,11 @@ import sqlite3
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
+from cryptography import x509
+
 from pki import replay
+from pki.certificate import key_id
+from pki.edge.migrations import key_of_row
 from pki.findings import Finding, error, refuse_errors
 
 if TYPE_CHECKING:
@@ -30,11 +34,19 @@ HELD_ROWS: Final = 50_000  # rows that are still being changed and not yet in th
 FINDINGS_MOST: Final = 100  # rows that are named; whoever rewrote the table needs no list of all of them
 SHOWN: Final = 80  # characters of a value that a finding shows
 
+_OWN: Final = """
+        WITH own AS MATERIALIZED (
+            SELECT min(name) AS name, key_id(der) AS subject_key
+            FROM own_key JOIN certificate ON certificate.id = own_key.certificate
+            WHERE own_key.purpose <> 'link' AND der IS NOT NULL GROUP BY 2)"""
+# Entries name an issuer as people do, and its lists' rows by its key, which its own certificate holds.
+
 TABLES: Final[Mapping[str, str]] = {
     "certificate": """
         SELECT serial AS "key", lower(hex(issuer_key_id)) AS issuer_key_id, subject, issuer, purpose,
             coalesce(station, '') AS station, not_before, not_after, status, sha256(tbs) AS tbs_sha256,
-            sha256(der) AS der_sha256, coalesce(reason, '') AS reason, coalesce(revoked_at, '') AS revoked_at
+            sha256(der) AS der_sha256, coalesce(reason, '') AS reason, coalesce(revoked_at, '') AS revoked_at,
+            certified_key IS key_of_row(tbs) AS key_follows
         FROM certificate ORDER BY id""",
     "own_key": """
         SELECT name AS "key", own_key.purpose AS role, coalesce(serial, '') AS serial, slot, state, keeper
@@ -72,6 +84,15 @@ TABLES: Final[Mapping[str, str]] = {
         SELECT cast(audit_index AS TEXT) AS "key", moment, from_size, replaced_size FROM restore""",
     "trust_confirmation": """
         SELECT station || char(31) || lower(hex(key_id)) AS "key", moment, how FROM trust_confirmation""",
+    "crl": f"""
+        {_OWN} SELECT coalesce(name, '') || char(31) || shard || char(31) || number AS "key",
+            lower(hex(issuer_key_id)) AS issuer_key_id, this_update, next_update, entries,
+            lower(hex(tbs_digest)) AS tbs_sha256,
+            CASE WHEN status IN ('valid', 'superseded') THEN 'signed' ELSE status END AS status
+        FROM crl LEFT JOIN own ON subject_key = issuer_key_id ORDER BY crl.id""",  # noqa: S608 - both parts are ours
+    "newest_crl": f"""
+        {_OWN} SELECT coalesce(name, '') || char(31) || shard AS "key", number, sha256(der) AS der_sha256
+        FROM crl LEFT JOIN own ON subject_key = issuer_key_id WHERE status = 'valid'""",  # noqa: S608 - both parts are ours
 }
 """Each kind of row, as entries speak of it: its key, and the fields that an entry can prove."""
 
@@ -143,7 +164,7 @@ class Replay:
 
     def prove(self, database: Database) -> Compared:
         """Compare every row; raises ``RefusedError("audit.rows")`` that names each one which differs."""
-        database.conn.create_function("sha256", 1, _sha256, deterministic=True)
+        teach(database)
         self._flush()
         rows = in_part = 0
         for kind, sql in TABLES.items():
@@ -218,6 +239,21 @@ class Replay:
     def _tell_missing(self) -> None:
         for kind, key in self._scratch.execute("SELECT kind, name FROM must WHERE sure ORDER BY id"):
             self._told.add(error("audit.row_missing", "", f"{_name(kind, key)} is gone, yet no entry tells of that"))
+
+
+def teach(database: Database) -> None:
+    """Teach SQLite the digests that the table's queries ask for."""
+    database.conn.create_function("sha256", 1, _sha256, deterministic=True)
+    database.conn.create_function("key_id", 1, _key_id, deterministic=True)
+    database.conn.create_function("key_of_row", 1, key_of_row, deterministic=True)
+
+
+def _key_id(der: bytes) -> bytes:
+    """Name a certificate's key; of what is no certificate, nothing that could be one."""
+    try:
+        return key_id(x509.load_der_x509_certificate(der))
+    except ValueError:
+        return b""
 
 
 def _rows(database: Database, sql: str) -> Iterator[tuple[str, dict[str, replay.Value]]]:

@@ -85,16 +85,16 @@ def _leaves(database: Database, key_id: bytes, now: str) -> int:
     return count
 
 
-def newest_of_stations(database: Database, limit: int) -> list[CertificateRow]:
-    """Return each active station's newest valid certificate, those that end first, at most ``limit`` of them."""
+def newest_of_stations(database: Database, limit: int, purpose: str = "station") -> list[CertificateRow]:
+    """Return each active station's newest valid certificate for a purpose, those that end first, at most ``limit``."""
     return store.rows(
         database,
         CertificateRow,
         "SELECT certificate.serial, subject, issuer, issuer_key_id, not_before, not_after, certificate.status, purpose,"
         " station FROM certificate JOIN station ON station = identity WHERE station.status = 'active' AND"
         " certificate.id IN (SELECT max(id) FROM certificate WHERE station IS NOT NULL AND status = 'valid'"
-        " AND purpose = 'station' GROUP BY station) ORDER BY not_after, certificate.id LIMIT :limit",
-        {"limit": limit},
+        " AND purpose = :purpose GROUP BY station) ORDER BY not_after, certificate.id LIMIT :limit",
+        {"limit": limit, "purpose": purpose},
     )
 
 

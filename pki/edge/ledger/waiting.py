@@ -15,7 +15,7 @@ from pki.edge import store
 from pki.edge.calls import WaitingRow
 from pki.edge.clock import stamp
 from pki.errors import ConflictError, NotFoundError
-from pki.waiting import ALL_MOST, DAYS, EACH_MOST, Decision
+from pki.waiting import ALL_MOST, DAYS, DENIED_EACH_MOST, EACH_MOST, Decision
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -30,6 +30,10 @@ class Kept(msgspec.Struct, frozen=True):
     station: str
     issuer: str
     csr: bytes
+
+
+class _Number(msgspec.Struct, frozen=True):
+    id: int
 
 
 class _Count(msgspec.Struct, frozen=True):
@@ -148,16 +152,32 @@ def forget_ended(database: Database, now: dt.datetime) -> list[WaitingRow]:
     return ended
 
 
+def forget_denied(database: Database) -> list[int]:
+    """Delete the oldest refusals beyond what is kept for a station and for all; return their numbers."""
+    found = store.rows(
+        database,
+        _Number,
+        "DELETE FROM waiting WHERE id IN (SELECT id FROM (SELECT id,"
+        " row_number() OVER (PARTITION BY station ORDER BY expires DESC, id DESC) AS here,"
+        " row_number() OVER (ORDER BY expires DESC, id DESC) AS everywhere FROM waiting WHERE state = 'denied')"
+        " WHERE here > :each OR everywhere > :every) RETURNING id",
+        {"each": DENIED_EACH_MOST, "every": ALL_MOST},
+    )
+    return sorted(each.id for each in found)
+
+
 def _refuse_crowd(database: Database, station: str) -> None:
     counted = store.rows(
         database,
         _Count,
-        "SELECT count(*) FILTER (WHERE station = :station) AS here, count(*) AS everywhere FROM waiting",
+        "SELECT count(*) FILTER (WHERE station = :station) AS here, count(*) AS everywhere FROM waiting"
+        " WHERE state <> 'denied'",
         {"station": station},
     )[0]
     if counted.here >= EACH_MOST or counted.everywhere >= ALL_MOST:
         raise ConflictError(
             "enrolment.crowded",
-            f"{counted.here} requests of {station} wait already, {counted.everywhere} of all stations",
-            "Decide some of them: 'bollard cert pending'.",
+            f"{counted.here} requests of {station} wait already, {counted.everywhere} of all stations: for a decision,"
+            " or approved for the station to come back",
+            "Decide some of them, or deny what no station will fetch: 'bollard cert pending'.",
         )

@@ -8,10 +8,13 @@
   ``imports`` takes in those of others; ``reissue`` replaces a station's.
 * ``revoking`` ends a certificate or holds it; ``services`` says who answers for it where, ``crls`` signs lists of the
   revoked, ``answers`` those of OCSP, ``signers`` renews who signs them.
+* ``assertion_keys`` makes and drops the keys that the proxy tells a CSMS with who a station is.
 * ``enrolment`` answers stations that ask over EST, ``tokens`` and ``approvals`` say who may, ``external`` asks an
   authority of others.
 * ``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed.
-* ``duties`` is what is done unasked; ``news`` tells watchers what changed, ``memory`` is what may be forgotten.
+* ``rehearsal`` judges an act without doing it.
+* ``settling`` gives up what was intended and came to nothing, ``duties`` is what is done unasked, ``troubles`` what
+  parts of it fail with; ``news`` tells watchers what changed, ``memory`` is what may be forgotten.
 
 ``inventory`` gathers what ends, ``rotation`` says what is due and has it renewed, ``renewal`` replaces our own leaf
 keys, ``succession`` lets go of stations' former certificates; ``rollover`` leads from an authority to the next, with

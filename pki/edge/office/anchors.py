@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import extension, key_id, read_certificates, to_pem
@@ -15,15 +16,16 @@ from pki.edge.ledger import anchors
 from pki.edge.office.desk import sha256
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors
-from pki.hierarchy import manufacturer_slot
+from pki.hierarchy import ABOVE, edition_of, manufacturer_slot, vendor_of
 from pki.holding import KeyState
 from pki.strength import check_key
+from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from pki.edge.commit import Tx
-    from pki.edge.office.desk import Desk
+    from pki.edge.office.desk import Desk, OwnCertificate
 
 PURPOSES: Final = ("station", "firmware", "csms")
 VENDOR_LENGTH: Final = 50  # characters; vendorName in BootNotification
@@ -66,17 +68,17 @@ def _add(desk: Desk, row: calls.AnchorRow, who: str, tx: Tx) -> calls.Done:
 
 async def remove(desk: Desk, call: calls.RemoveAnchor, who: str) -> calls.Done:
     """Trust it no longer."""
-    _check_purpose(call.purpose, "any" if call.purpose == "firmware" else "")
+    _check_purpose(call.purpose, call.vendor or ("any" if call.purpose == "firmware" else ""))
     digits = call.key_id.replace(":", "").lower()
     if not _KEY_ID.fullmatch(digits):
         raise InputError(
             "anchor.key_id", f"{call.key_id[:72]!r} is no key id", f"Give at least {KEY_ID_DIGITS} of its hex digits."
         )
-    return await desk.ledger.write(partial(_remove, desk, digits, call.purpose, who))
+    return await desk.ledger.write(partial(_remove, desk, digits, call, who))
 
 
-def _remove(desk: Desk, digits: str, purpose: str, who: str, tx: Tx) -> calls.Done:
-    removed = anchors.remove(tx.database, digits, purpose)
+def _remove(desk: Desk, digits: str, call: calls.RemoveAnchor, who: str, tx: Tx) -> calls.Done:
+    removed = anchors.remove(tx.database, digits, call.purpose, call.vendor, all_vendors=call.all_vendors)
     indexes = [desk.record(tx, "anchor.removed", who, _what(row)) for row in removed]
     _tell(desk, tx)
     return calls.Done(indexes[-1])
@@ -87,18 +89,25 @@ def our_issuers(desk: Desk) -> tuple[calls.IssuerRow, ...]:
     return tuple(
         calls.IssuerRow(
             name=own.name,
-            purpose=own.purpose,
+            purpose=own.purpose if ABOVE not in own.holding.slot else "above",
             slot=own.holding.slot,
-            state=own.holding.state.value,
+            state=desk.standing(own),
             subject=own.certificate.subject.rfc4514_string(),
             not_after=own.certificate.not_valid_after_utc,
             key_id=key_id(own.certificate),
             pem=to_pem([own.certificate]),
             keeper=own.holding.keeper.value,
+            vendor=vendor_of(own.holding.slot),
+            edition=edition_of(own.holding.slot),
         )
         for own in desk.own.values()
         if own.purpose != "server" and own.holding.state is not KeyState.RETIRED
     )
+
+
+def own_keys(desk: Desk) -> tuple[bytes, ...]:
+    """Return the ids of our authorities' keys, those let go among them; one that only stands above is not ours."""
+    return tuple(key_id(own.certificate) for own in desk.own.values() if ABOVE not in own.holding.slot)
 
 
 def every(database: Database) -> tuple[calls.AnchorRow, ...]:
@@ -115,9 +124,14 @@ def announce(desk: Desk, tx: Tx) -> None:
     _tell(desk, tx)
 
 
+def trust_changed(desk: Desk, others: tuple[calls.AnchorRow, ...]) -> calls.TrustChanged:
+    """Say whom we trust now."""
+    return calls.TrustChanged(our_issuers(desk), others, own_keys(desk))
+
+
 def _publish(desk: Desk, others: tuple[calls.AnchorRow, ...]) -> None:
     """Our own are read when the news goes out: what this transaction changed among them is adopted just before."""
-    desk.board.publish(calls.TrustChanged(our_issuers(desk), others))
+    desk.board.publish(trust_changed(desk, others))
 
 
 def _check_purpose(purpose: str, vendor: str) -> None:
@@ -144,14 +158,33 @@ def _examine(certificate: x509.Certificate) -> list[Finding]:
 
 
 def _examine_hierarchy(desk: Desk, certificate: x509.Certificate, purpose: str, vendor: str) -> list[Finding]:
-    """A00.FR.601: were our station CA a manufacturer's root, every station could sign firmware.
+    """A00.FR.601: were our station CA a manufacturer's root, every station could sign firmware. A00.FR.705: were our
+    root an anchor for stations, whatever stands below it would be a station's, listed in the ledger or not.
 
     A manufacturer's root that this home keeps is trusted for that manufacturer alone.
     """
-    ours = [own.holding for own in desk.own.values() if key_id(own.certificate) == key_id(certificate)]
-    if purpose != "firmware" or not ours or any(own.slot == manufacturer_slot(vendor) for own in ours):
+    ours = [own.holding for own in desk.own.values() if _is_or_signed(own, certificate)]
+    if purpose == "csms" or not ours:
+        return []
+    if purpose == "station":
+        return [error("anchor.own", "A00.FR.705", f"it is our own {ours[0].name!r}, or stands above that one")]
+    if any(own.slot == manufacturer_slot(vendor) for own in ours):
         return []
     return [error("anchor.own", "A00.FR.601", "it is our own, and not the root of this manufacturer")]
+
+
+def _is_or_signed(own: OwnCertificate, certificate: x509.Certificate) -> bool:
+    """Tell whether it has the key of one of ours, or signed it: it may be known to nobody here."""
+    return key_id(own.certificate) == key_id(certificate) or is_signed(own.certificate, certificate)
+
+
+def is_signed(certificate: x509.Certificate, by: x509.Certificate) -> bool:
+    """Tell whether one certificate was signed by the key of another, which it names."""
+    try:
+        certificate.verify_directly_issued_by(by)
+    except (InvalidSignature, *UNREADABLE):
+        return False
+    return True
 
 
 def _row(call: calls.AddAnchor, certificate: x509.Certificate) -> calls.AnchorRow:

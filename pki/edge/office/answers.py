@@ -22,7 +22,9 @@ from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import answers
 from pki.edge.office.services import below_the_root
+from pki.edge.office.settling import give_up
 from pki.edge.office.signers import signer_of
+from pki.edge.office.troubles import alone
 from pki.errors import InputError
 from pki.names import CertificateSerial
 from pki.revocation import is_half_spent
@@ -88,7 +90,8 @@ async def presign(desk: Desk) -> int:
     for issuer in below_the_root(desk):
         signer = signer_of(desk, issuer)
         if signer is not None:
-            signed += await _presign(desk, issuer, signer, SIGNED - signed)
+            work = _presign(desk, issuer, signer, SIGNED - signed)
+            signed += await alone(desk, f"OCSP answers of {issuer.name}", work) or 0
     return signed
 
 
@@ -165,12 +168,16 @@ def _unanswered(
 async def _sign(desk: Desk, replies: Sequence[Reply]) -> list[calls.OcspAnswer]:
     """Look, write, record, sign, record; an answer whose certificate changed meanwhile is made once more."""
     reach("ocsp.asked")
+    key = desk.keys.key(replies[0].signer.name)
     drafts = await desk.ledger.write(partial(_intend, replies))
     reach("ocsp.intended")
-    key = desk.keys.key(replies[0].signer.name)
-    ders = await asyncio.to_thread(_seal_each, drafts, replies[0].signer.certificate, key)
-    reach("ocsp.signed")
-    true = await desk.ledger.write(partial(_seal, drafts, ders))
+    try:
+        ders = await asyncio.to_thread(_seal_each, drafts, replies[0].signer.certificate, key)
+        reach("ocsp.signed")
+        true = await desk.ledger.write(partial(_seal, drafts, ders))
+    except Exception:
+        await give_up(desk, partial(_abandon, [number for number, _, _ in drafts]))
+        raise
     reach("ocsp.sealed")
     found = []
     for reply, (_, draft, _), der, holds in zip(replies, drafts, ders, true, strict=True):
@@ -208,6 +215,11 @@ def _seal(drafts: Sequence[Drafted], ders: Sequence[bytes], tx: Tx) -> list[bool
     true = [answers.seal(tx.database, row, draft, der) for (row, draft, _), der in zip(drafts, ders, strict=True)]
     reach("ocsp.sealing")
     return true
+
+
+def _abandon(numbers: Sequence[int], tx: Tx) -> None:
+    for number in numbers:
+        answers.abandon(tx.database, number)
 
 
 def _prune(tx: Tx) -> None:

@@ -47,7 +47,10 @@ def _answer(desk: Desk, call: calls.DecideRequest, who: str, tx: Tx) -> calls.Do
     told: dict[str, Json] = {**what, "reason": call.reason, "expires": expires}
     if state is Decision.APPROVED:
         return calls.Done(desk.record(tx, "enrolment.approved", who, told))
-    return calls.Done(desk.record(tx, "enrolment.denied", who, told))
+    index = desk.record(tx, "enrolment.denied", who, told)
+    if given_up := waiting.forget_denied(tx.database):
+        desk.record(tx, "enrolment.tidied", "authority", {"tokens": [], "requests": [*given_up]})
+    return calls.Done(index)
 
 
 async def tidy(desk: Desk) -> int:

@@ -70,6 +70,7 @@ def export(desk: Desk) -> None:
     """Lay our certificates out for people, and take away those of no more use; the program reads the ledger alone."""
     for own in desk.own.values():
         path, text = desk.home.ca / f"{own.name}.pem", to_pem([own.certificate]).encode()
+        path.with_suffix(".csr").unlink(missing_ok=True)  # answered: another ceremony would certify the key again
         if own.holding.state is KeyState.RETIRED:
             path.unlink(missing_ok=True)
         elif not path.exists() or path.read_bytes() != text:

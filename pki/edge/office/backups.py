@@ -54,7 +54,7 @@ def verify_copy(path: Path, desk: Desk, held: str) -> calls.AuditVerified:
         check_file(reader.conn)
         return proved(desk.origin, desk.audit_public_key, held, reader)
     except sqlite3.Error as problem:
-        raise store.translate(problem) from problem
+        raise store.translate(problem, path) from problem
     finally:
         reader.close()
 

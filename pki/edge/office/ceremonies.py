@@ -20,9 +20,10 @@ from pki.chain import Purpose, verify
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key, write_private
-from pki.edge.ledger import anchors, ceremonies
+from pki.edge.ledger import anchors, ceremonies, certificates
+from pki.edge.office import duties, revoking
 from pki.edge.office.anchors import our_issuers
-from pki.edge.office.authorities import BELOW, certify, export, keep
+from pki.edge.office.authorities import BELOW, LINK, certify, export, keep
 from pki.edge.office.desk import OwnCertificate, sha256
 from pki.edge.office.root_requests import SLOTS, key_names
 from pki.errors import BollardError, ConflictError, InputError, RefusedError
@@ -32,6 +33,8 @@ from pki.profile import CertificatePurpose
 from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cryptography import x509
 
     from pki.audit import Json
@@ -59,6 +62,7 @@ async def take(desk: Desk, call: calls.ImportCeremony, who: str) -> calls.Ceremo
         raise ConflictError("ceremony.imported", "this result was imported before", "There is nothing to do.")
     reach("import.adopted")
     await _complete(desk, found, who)
+    await duties.serve(desk, who)
     reach("import.completed")
     return _told(desk, found, index)
 
@@ -115,14 +119,29 @@ def _examine_key(desk: Desk, due: Due, certificate: x509.Certificate) -> list[Fi
 
 def _adopt(desk: Desk, found: Replayed, who: str, tx: Tx) -> int:
     """One act: the root, the authorities below it, the list, and the entry that says where they come from."""
-    own = [OwnCertificate(_holding(desk, due), found.certificates[due.name]) for due in found.ceremony.certificates]
+    gone = {each.serial.number for each in found.ceremony.crl.revoked}
+    own = [
+        OwnCertificate(_holding(desk, due, gone), found.certificates[due.name]) for due in found.ceremony.certificates
+    ]
     root = _root(desk, found.root)
     taken = [keep(desk, each, _row(each, found.root), tx) for each in [*([root] if root else []), *own]]
     terms, now = found.ceremony.crl, clock.now()
     ceremonies.add(tx.database, found.digest, key_id(found.root), terms.number, found.crl, now)
-    tx.after.append(partial(_tell, desk, tuple(anchors.every(tx.database))))
+    index = desk.record(tx, "ceremony.imported", who, {**_what(found), "taken": taken, "imported": clock.stamp(now)})
+    _heed_list(desk, found, who, tx)
+    tx.after.append(partial(_tell, desk, found, tuple(anchors.every(tx.database))))
     reach("import.adopting")
-    return desk.record(tx, "ceremony.imported", who, {**_what(found), "taken": taken, "imported": clock.stamp(now)})
+    return index
+
+
+def _heed_list(desk: Desk, found: Replayed, who: str, tx: Tx) -> None:
+    """Record what the root's list revokes, if it is known here and still counts: those lists only grow."""
+    for each in found.ceremony.crl.revoked:
+        known = certificates.below(tx.database, key_id(found.root), each.serial.hex)
+        if known is None or known.status not in {CertificateStatus.VALID, CertificateStatus.HELD}:
+            continue
+        if not (each.reason.is_hold and known.status == CertificateStatus.HELD):
+            revoking.record(desk, known, each.reason, clock.stamp(each.moment), who, tx)
 
 
 def _what(found: Replayed) -> dict[str, Json]:
@@ -136,8 +155,8 @@ def _what(found: Replayed) -> dict[str, Json]:
     }
 
 
-def _holding(desk: Desk, due: Due) -> Holding:
-    return Holding(due.name, due.slot, due.slot, _state(desk, due.slot))
+def _holding(desk: Desk, due: Due, gone: Collection[int]) -> Holding:
+    return Holding(due.name, due.slot, due.slot, _state(desk, due.slot, gone))
 
 
 def _root(desk: Desk, certificate: x509.Certificate) -> OwnCertificate | None:
@@ -148,9 +167,11 @@ def _root(desk: Desk, certificate: x509.Certificate) -> OwnCertificate | None:
     return OwnCertificate(Holding(name, ROOT, ROOT, _state(desk, ROOT), Keeper.ELSEWHERE), certificate)
 
 
-def _state(desk: Desk, slot: str) -> KeyState:
-    """Who comes first is in use at once; a successor is trusted, and waits to be activated."""
-    taken = any((own.holding.slot, own.holding.state) == (slot, KeyState.ACTIVE) for own in desk.own.values())
+def _state(desk: Desk, slot: str, gone: Collection[int] = ()) -> KeyState:
+    """Who comes first, or in the place of one that is revoked (``gone``: serials), is in use at once; another successor
+    is trusted, and waits to be activated."""
+    active = (own for own in desk.own.values() if (own.holding.slot, own.holding.state) == (slot, KeyState.ACTIVE))
+    taken = any(desk.fallen(own) is None and own.certificate.serial_number not in gone for own in active)
     return KeyState.NEXT if taken else KeyState.ACTIVE
 
 
@@ -168,8 +189,15 @@ def _row(own: OwnCertificate, root: x509.Certificate) -> calls.CertificateRow:
     )
 
 
-def _tell(desk: Desk, others: tuple[calls.AnchorRow, ...]) -> None:
+def _tell(desk: Desk, found: Replayed, others: tuple[calls.AnchorRow, ...]) -> None:
+    """The root's newest list takes the place of the one that is served."""
     desk.board.publish(calls.TrustChanged(our_issuers(desk), others))
+    for own in _roots(desk, found):
+        desk.board.publish(calls.CrlChanged(own.name, 0))
+
+
+def _roots(desk: Desk, found: Replayed) -> list[OwnCertificate]:
+    return [own for own in desk.own.values() if own.purpose != LINK and key_id(own.certificate) == key_id(found.root)]
 
 
 def _missing(desk: Desk) -> list[Wanted]:
@@ -183,9 +211,8 @@ async def _complete(desk: Desk, found: Replayed, who: str) -> None:
     for wanted in missing:
         await certify(desk, replace(wanted, issuer=desk.active(wanted.issuer).name), who)
     export(desk)
-    for own in desk.own.values():
-        if key_id(own.certificate) == key_id(found.root):
-            write_private(desk.home.ca / f"{own.name}.crl", found.crl)
+    for own in _roots(desk, found):
+        write_private(desk.home.ca / f"{own.name}.crl", found.crl)
     if missing:
         desk.board.publish(calls.CredentialsChanged())
 

@@ -7,10 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki import request as requests
-from pki.certificate import to_pem
+from pki.certificate import key_id, to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import certificates, stations
 from pki.edge.office import issuing, leaves
@@ -73,7 +72,8 @@ async def _issue_station(
     """Issue a station its certificate; a refused request leaves an audit entry too."""
     issuer = desk.active("station")
     sealed = await certify(desk, Asked(row, requests.read_request(call.csr), profile, call.days), who)
-    return calls.CertificateIssued(sealed.row, sealed.pem + desk.chain_pem(issuer), sealed.audit_index)
+    chain, findings = sealed.pem + desk.chain_pem(issuer), issuing.told(sealed.findings)
+    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index, findings)
 
 
 async def examine(desk: Desk, asked: Asked, who: str) -> requests.Admissible:
@@ -124,12 +124,13 @@ async def fetch(desk: Desk, call: calls.FetchCertificate, who: str) -> calls.Cer
 
 
 def _examine(desk: Desk, asked: Asked) -> requests.Admissible:
-    row, key = asked.station, asked.request.public_key
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
+    row, key = asked.station, key_id(asked.request.public_key)
+    compromised = desk.ledger.glance(partial(certificates.is_compromised, key=key))
+    taken = partial(certificates.other_holder, key=key, now=clock.stamp(clock.now()), station=row.identity)
     station = Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
     ours = desk.settings.organisation
-    return requests.examine(asked.request, station, ours, compromised=compromised, also=asked.findings)
+    holder = desk.ledger.glance(taken)
+    return requests.examine(asked.request, station, ours, compromised=compromised, holder=holder, also=asked.findings)
 
 
 def _order(
@@ -145,4 +146,5 @@ def _order(
         asked.days,
         services,
     )
-    return issuing.Order(planned, desk.keys.key(issuer.name), asked.station.identity, with_it=asked.with_it)
+    key, findings = desk.keys.key(issuer.name), admissible.findings
+    return issuing.Order(planned, key, asked.station.identity, asked=True, with_it=asked.with_it, findings=findings)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from msgspec import convert, structs
 
 from pki.certificate import names_issuer, read_certificates, to_pem
 from pki.edge import calls
 from pki.edge.keys import in_clear
+from pki.edge.office import assertion_keys
 from pki.errors import InputError
 from pki.holding import KeyState
 
@@ -34,9 +36,13 @@ _ADVICE: Final = "Correct [[server_certificate]] in bollard.toml, or remove it t
 
 async def fetch(desk: Desk, call: calls.FetchCredentials, who: str) -> calls.Credentials:  # noqa: ARG001 - one shape
     """Return the server certificates with their keys: those given in the settings, else our own of the CSMS host, one
-    ECDSA and one RSA (A00.FR.307, .308)."""
-    if (others := await given(desk)) is not None:
-        return others
+    ECDSA and one RSA (A00.FR.307, .308); and the keys for assertions."""
+    found = await given(desk) or _ours(desk)
+    signing, published = await assertion_keys.hand_out(desk)
+    return structs.replace(found, assertion_key=signing, assertion_public=published)
+
+
+def _ours(desk: Desk) -> calls.Credentials:
     ecdsa, rsa_ = desk.active("server-ecdsa"), desk.active("server-rsa")
     return calls.Credentials(
         ecdsa_chain=to_pem(presented(desk, ecdsa)),
@@ -103,7 +109,7 @@ def _given(certificates: tuple[ServerCertificate, ...]) -> calls.Credentials:
         if f"{kind}_key" in found:
             raise _wrong(f"two {kind.upper()} certificates; a listener presents one of each kind (A00.FR.318)")
         found |= {f"{kind}_chain": to_pem(_without_root(chain)), f"{kind}_key": in_clear(key)}
-    return calls.Credentials(**found)
+    return convert(found, calls.Credentials)
 
 
 def read_chain(path: str) -> list[x509.Certificate]:

@@ -25,8 +25,12 @@ from pki.certificate import is_self_issued, key_id
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import ceremonies, crls, restores
+from pki.edge.office.authorities import LINK
+from pki.edge.office.desk import sha256
 from pki.edge.office.services import answering, shards_of
-from pki.errors import ConflictError, NotFoundError
+from pki.edge.office.settling import give_up
+from pki.edge.office.troubles import alone
+from pki.errors import BollardError, ConflictError, NotFoundError
 from pki.holding import Keeper
 from pki.revocation import is_half_spent
 from pki.services import Services
@@ -64,32 +68,56 @@ class Signed:
     der: bytes
 
 
-async def sign_due_crls(desk: Desk) -> int:
-    """Sign every list that is due; return how many that were. Where no address is set, none is ever due."""
+async def sign_due_crls(desk: Desk, who: str = SELF) -> int:
+    """Sign every list that is due; return how many that were. Where no address is set, none is ever due.
+
+    Each issuer stands alone: one that cannot sign is told of, and the others sign.
+    """
     if not desk.settings.status_url:
         return 0
     count = 0
     for issuer in answering(desk):
-        shards = await shards_of(desk, issuer)
-        which = await desk.ledger.read(partial(_due, issuer=issuer, shards=shards))
-        count += len(await _sign(desk, Due(issuer, which, shards, desk.issuer(issuer.name).padding), SELF))
+        count += await alone(desk, f"revocation list of {issuer.name}", _sign_due(desk, issuer, who)) or 0
     return count
+
+
+async def _sign_due(desk: Desk, issuer: OwnCertificate, who: str) -> int:
+    shards = await shards_of(desk, issuer)
+    which = await desk.ledger.read(partial(_due, issuer=issuer, shards=shards))
+    return len(await _sign(desk, Due(issuer, which, shards, desk.issuer(issuer.name).padding), who))
 
 
 async def sign(desk: Desk, call: calls.SignCrls, who: str) -> calls.Crls:
     """Sign lists that are asked for: what is due, or all now; in shards, or one list of all.
 
-    Where no address is set there is one list of all: a shard has to say of itself where it lies.
+    Where no address is set there is one list of all: a shard has to say of itself where it lies. Among several issuers
+    one that cannot sign is told of in the answer, and stops no other.
     """
     whole = call.whole or not desk.settings.status_url
+    failed: list[calls.FailedRow] = []
     for issuer in _named(desk, call.issuer):
-        shards = await shards_of(desk, issuer)
-        which = (crls.ALL,) if whole else tuple(range(shards))
-        if not whole and not call.now:
-            which = await desk.ledger.read(partial(_due, issuer=issuer, shards=shards))
-        await _sign(desk, Due(issuer, which, shards, desk.issuer(issuer.name).padding), who)
+        try:
+            await _sign_asked(desk, issuer, call, who, whole=whole)
+        except BollardError as problem:
+            if call.issuer:
+                raise
+            failed.append(calls.FailedRow(issuer.name, problem.code, problem.cause, problem.advice))
     found = await listed(desk, calls.ListCrls(issuer=call.issuer), who)
-    return calls.Crls(tuple(row for row in found.crls if (row.shard == crls.ALL) is whole))
+    rows = [row for row in found.crls if (row.shard == crls.ALL) is whole or _is_elsewhere(desk, row.issuer)]
+    return calls.Crls(tuple(rows), tuple(failed))
+
+
+async def _sign_asked(desk: Desk, issuer: OwnCertificate, call: calls.SignCrls, who: str, *, whole: bool) -> None:
+    if not whole and not call.now:
+        await _sign_due(desk, issuer, who)
+        return
+    shards = await shards_of(desk, issuer)
+    which = (crls.ALL,) if whole else tuple(range(shards))
+    await _sign(desk, Due(issuer, which, shards, desk.issuer(issuer.name).padding), who)
+
+
+def _is_elsewhere(desk: Desk, name: str) -> bool:
+    return desk.mine(name).holding.keeper is Keeper.ELSEWHERE
 
 
 def _named(desk: Desk, name: str) -> list[OwnCertificate]:
@@ -102,13 +130,32 @@ def _named(desk: Desk, name: str) -> list[OwnCertificate]:
 
 
 async def listed(desk: Desk, call: calls.ListCrls, who: str) -> calls.Crls:  # noqa: ARG001 - one shape for all acts
-    """List the newest list of each shard, by issuer and shard."""
-    names = {key_id(own.certificate): own.name for own in desk.own.values()}
-    if call.issuer and call.issuer not in names.values():
+    """List the newest list of each shard, by issuer and shard, and those that came from an offline root."""
+    mine = [own for own in desk.own.values() if own.purpose != LINK]  # a link has its root's key, and signs no list
+    issuers = {key_id(own.certificate): own for own in mine}
+    if call.issuer and call.issuer not in {own.name for own in mine}:
         desk.mine(call.issuer)
-    rows = [row for row in await desk.ledger.read(crls.valid) if names.get(row.issuer_key_id)]
-    found = (_row(desk, names[row.issuer_key_id], row) for row in rows if call.issuer in {"", names[row.issuer_key_id]})
+    rows = [row for row in await desk.ledger.read(crls.valid) if row.issuer_key_id in issuers]
+    known = [(issuers[row.issuer_key_id], row) for row in rows]
+    came = [(own, row) for own in issuers.values() if (row := await _came(desk, own)) is not None]
+    found = [_row(desk, own.name, row) for own, row in (*known, *came) if call.issuer in {"", own.name}]
     return calls.Crls(tuple(sorted(found, key=lambda row: (row.issuer, row.shard))))
+
+
+async def _came(desk: Desk, own: OwnCertificate) -> crls.Listed | None:
+    """Describe the newest list that came from a root elsewhere, if it is one and that brought a list."""
+    if own.holding.keeper is not Keeper.ELSEWHERE:
+        return None
+    der = await desk.ledger.read(partial(ceremonies.newest_list, root_key_id=key_id(own.certificate)))
+    return read_list(own, der) if der else None
+
+
+def read_list(own: OwnCertificate, der: bytes) -> crls.Listed:
+    """Describe a list that came from elsewhere; it is one of all, at the place of the first shard."""
+    found = x509.load_der_x509_crl(der)
+    number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    begins, ends = found.last_update_utc, found.next_update_utc or found.last_update_utc
+    return crls.Listed(0, key_id(own.certificate), 0, number, begins, ends, len(found))
 
 
 async def fetch(desk: Desk, call: calls.FetchCrl, who: str) -> calls.Crl:  # noqa: ARG001 - one shape for all acts
@@ -128,20 +175,22 @@ async def _from_elsewhere(desk: Desk, own: OwnCertificate) -> calls.Crl:
     der = await desk.ledger.read(partial(ceremonies.newest_list, root_key_id=key_id(own.certificate)))
     if der is None:
         raise NotFoundError("crl.none", f"no list of {own.name!r} was imported", "Import the result of a ceremony.")
-    found = x509.load_der_x509_crl(der)
-    number = found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
-    begins, ends = found.last_update_utc, found.next_update_utc or found.last_update_utc
-    row = crls.Listed(0, key_id(own.certificate), 0, number, begins, ends, len(found))
-    return calls.Crl(_row(desk, own.name, row), der)
+    return calls.Crl(_row(desk, own.name, read_list(own, der)), der)
 
 
 def sweep(desk: Desk, tx: Tx) -> None:
     """Give up what a crash left between two records."""
-    lost = crls.intended(tx.database)
+    _abandon(desk, frozenset(row.id for row in crls.intended(tx.database)), tx)
+
+
+def _abandon(desk: Desk, rows: frozenset[int], tx: Tx) -> None:
+    lost = [row for row in crls.intended(tx.database) if row.id in rows]
+    names = {key_id(own.certificate): own.name for own in desk.own.values() if own.purpose != LINK}
     for row in lost:
         crls.abandon(tx.database, row.id)
     if lost:
-        desk.record(tx, "crl.abandoned", SELF, {"lists": [[row.shard, row.number] for row in lost]})
+        lists: audit.Json = [[row.shard, row.number, names.get(row.issuer_key_id, "")] for row in lost]
+        desk.record(tx, "crl.abandoned", SELF, {"lists": lists})
 
 
 def _due(database: Database, issuer: OwnCertificate, shards: int) -> tuple[int, ...]:
@@ -168,10 +217,14 @@ async def _sign(desk: Desk, due: Due, who: str) -> list[Signed]:
         rows = await desk.ledger.write(partial(_intend, desk, due, drafts, who))
         reach("crl.intended")
         assert key is not None  # noqa: S101 - there is something to sign
-        ders = await asyncio.to_thread(_seal_each, drafts, due, key)
-        reach("crl.signed")
-        done = [Signed(*each) for each in zip(rows, drafts, ders, strict=True)]
-        await desk.ledger.write(partial(_seal, desk, due, done, who))
+        try:
+            ders = await asyncio.to_thread(_seal_each, drafts, due, key)
+            reach("crl.signed")
+            done = [Signed(*each) for each in zip(rows, drafts, ders, strict=True)]
+            await desk.ledger.write(partial(_seal, desk, due, done, who))
+        except Exception:
+            await give_up(desk, partial(_abandon, desk, frozenset(rows)))
+            raise
         reach("crl.sealed")
         signed += done
     return signed
@@ -202,9 +255,18 @@ def _number(last: int) -> int:
 def _intend(desk: Desk, due: Due, drafts: list[crls.Draft], who: str, tx: Tx) -> list[int]:
     rows = [crls.intend(tx.database, draft) for draft in drafts]
     lists: audit.Json = [[draft.shard, draft.number, draft.entries, draft.digest.hex()] for draft in drafts]
-    desk.record(tx, "crl.intended", who, {"issuer": due.issuer.name, "lists": lists})
+    desk.record(tx, "crl.intended", who, {"issuer": due.issuer.name, "lists": lists, **_times(drafts[0])})
     reach("crl.intending")
     return rows
+
+
+def _times(draft: crls.Draft) -> dict[str, audit.Json]:
+    """Say what the lists of one turn have in common (pki/replay.py)."""
+    return {
+        "issuer_key_id": draft.issuer_key_id.hex(),
+        "this_update": clock.stamp(draft.this_update),
+        "next_update": clock.stamp(draft.next_update),
+    }
 
 
 def _seal_each(drafts: list[crls.Draft], due: Due, key: SigningKey) -> list[bytes]:
@@ -216,7 +278,7 @@ def _seal(desk: Desk, due: Due, signed: list[Signed], who: str, tx: Tx) -> None:
         crls.seal(tx.database, each.row, each.draft, due.shards, each.der)
         news = calls.CrlChanged(due.issuer.name, each.draft.shard)
         tx.after.append(partial(desk.board.publish, news))
-    lists: audit.Json = [[each.draft.shard, each.draft.number] for each in signed]
+    lists: audit.Json = [[each.draft.shard, each.draft.number, sha256(each.der)] for each in signed]
     desk.record(tx, "crl.issued", who, {"issuer": due.issuer.name, "lists": lists})
     reach("crl.sealing")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from pki.certificate import is_self_issued, names_issuer, to_pem
+from pki.certificate import is_self_issued, key_id, names_issuer, to_pem
 from pki.checkpoint import sign_checkpoint
 from pki.edge import calls, clock
 from pki.edge.ledger import audit as log
@@ -20,9 +20,13 @@ from pki.edge.office.memory import Memory
 from pki.edge.office.news import Board
 from pki.edge.policies import read_certificate_policy
 from pki.errors import BollardError, ConflictError, NotFoundError
-from pki.holding import Holding, KeyState
+from pki.hierarchy import AUTHORITIES, FOUNDING, succession_of
+from pki.holding import Holding, Keeper, KeyState
 from pki.plan import Issuer
 from pki.profile import CertificateProfile, parse_profile
+from pki.rollover import Fallen, refuse_fallen
+from pki.station import CertificateStatus
+from pki.witness import CHECKPOINT_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +44,6 @@ if TYPE_CHECKING:
 
 FOUNDED: Final = frozenset({"root", "csms", "station", "server-ecdsa", "server-rsa"})
 """Duties that some key of every home fills, once it has its certificates."""
-CHECKPOINT_EVERY: Final = 1_000  # entries; so that an auditor who holds a checkpoint is never far behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,17 @@ class OwnCertificate:
 
     holding: Holding
     certificate: x509.Certificate
+    status: CertificateStatus = CertificateStatus.VALID
+
+    @property
+    def serial(self) -> str:
+        """Its serial, in hex as the ledger has it."""
+        return f"{self.certificate.serial_number:x}"
+
+    @property
+    def is_fallen(self) -> bool:
+        """Whether it was revoked, or is on hold."""
+        return self.status in {CertificateStatus.REVOKED, CertificateStatus.HELD}
 
     @property
     def name(self) -> str:
@@ -102,25 +116,67 @@ class Desk:
         return self.own[name]
 
     def active(self, slot: str) -> OwnCertificate:
-        """Return our certificate that is in use in a slot."""
+        """Return our certificate that is in use in a slot; an authority that has fallen is in use no more."""
         for own in self.own.values():
             if own.holding.slot == slot and own.holding.state is KeyState.ACTIVE:
+                self.refuse_fallen(own)
                 return own
-        if not any(own.holding.slot == slot for own in self.own.values()) and slot in FOUNDED:
+        mine = [own for own in self.own.values() if own.holding.slot == slot]
+        if not mine and slot in FOUNDED:
             raise ConflictError(
                 "home.waiting",
                 "this home waits for certificates from its offline root",
                 "Import the ceremony's result: bollard ca ceremony import FOLDER --digest DIGEST.",
             )
-        raise NotFoundError("issuer.none", f"no key of this home is in use for {slot[:40]!r}", "See 'bollard ca list'.")
+        made = f"Make another: {self.maker_of(mine[-1])}." if mine and mine[-1].purpose in AUTHORITIES else ""
+        says = f"no key of this home is in use for {slot[:40]!r}"
+        raise NotFoundError("issuer.none", says, made or "See 'bollard ca list'.")
 
-    def chain(self, own: OwnCertificate) -> list[x509.Certificate]:
-        """Return a certificate of ours and those above it that are ours too, without the root."""
+    def above(self, own: OwnCertificate) -> list[OwnCertificate]:
+        """Return those of ours that a certificate of ours stands below, the nearest first."""
         if is_self_issued(own.certificate):
             return []
         roots = (each for each in self.own.values() if each.purpose != "link")  # links: see ``credentials``
         above = (each for each in roots if names_issuer(own.certificate, each.certificate))
-        return [own.certificate, *(certificate for each in islice(above, 1) for certificate in self.chain(each))]
+        return [found for each in islice(above, 1) for found in (each, *self.above(each))]
+
+    def chain(self, own: OwnCertificate) -> list[x509.Certificate]:
+        """Return a certificate of ours and those above it that are ours too, without the root."""
+        whole = [own, *self.above(own)]
+        return [each.certificate for each in whole if not is_self_issued(each.certificate)]
+
+    def fallen(self, own: OwnCertificate) -> OwnCertificate | None:
+        """Return what was revoked or is on hold: the certificate itself, or one of ours that it stands below."""
+        if own.name not in self.memory.fallen:
+            found = next((each for each in (own, *self.above(own)) if each.is_fallen), None)
+            self.memory.fallen[own.name] = found.name if found else ""
+        return self.own.get(self.memory.fallen[own.name])
+
+    def fallen_keys(self) -> frozenset[bytes]:
+        """Return the key ids of our authorities that have fallen: nobody is trusted by such a key, whoever gave it."""
+        mine = (own for own in self.own.values() if own.purpose in AUTHORITIES)
+        return frozenset(key_id(own.certificate) for own in mine if self.fallen(own))
+
+    def standing(self, own: OwnCertificate) -> str:
+        """Say how a key of ours stands: its state, or ``revoked`` or ``held``, which outweigh that."""
+        fallen = self.fallen(own)
+        return fallen.status.value if fallen else own.holding.state.value
+
+    def refuse_fallen(self, own: OwnCertificate) -> None:
+        """Raise ``ConflictError("issuer.revoked")`` or ``("issuer.held")`` for an authority that must not be used."""
+        fallen = self.fallen(own) if own.purpose in AUTHORITIES else None
+        if fallen is None:
+            return
+        mine = [each for each in self.own.values() if each.holding.slot == own.holding.slot and not self.fallen(each)]
+        ready = [each.name for each in mine if each.holding.state is not KeyState.RETIRED and _may_be_activated(each)]
+        raise refuse_fallen(own.name, Fallen(fallen.name, fallen.status, fallen.serial), ready[-1:], self.maker_of(own))
+
+    def maker_of(self, own: OwnCertificate) -> str:
+        """Name the command that makes the next authority of the same slot."""
+        nearest = next(iter(self.above(own)), None)
+        if nearest and nearest.holding.keeper is Keeper.ELSEWHERE and own.purpose in FOUNDING:
+            return f"bollard ca ceremony request {own.holding.slot}"
+        return succession_of(own.purpose, own.holding.slot, nearest.name if nearest else "")
 
     def chain_pem(self, own: OwnCertificate) -> str:
         """Return the same in PEM, the root left out; asked for with every certificate, so written once."""
@@ -135,13 +191,19 @@ class Desk:
                 if other.holding.state is KeyState.ACTIVE:
                     self.own[other.name] = replace(other, holding=replace(other.holding, state=KeyState.OLD))
         self.own[own.name] = own
-        self.memory.issuers.clear()
-        self.memory.chains.clear()
+        self.memory.forget_own()
+
+    def mark(self, serial: str, status: CertificateStatus) -> None:
+        """Note that a certificate was revoked, put on hold or released, as the ledger has it by now, if it is ours."""
+        for own in [own for own in self.own.values() if own.serial == serial]:
+            self.own[own.name] = replace(own, status=status)
+            self.memory.forget_own()
 
     def issuer(self, name: str) -> Issuer:
-        """Return one of our authorities as a plan needs it: its certificate, and the padding of its key."""
+        """Return one of our authorities as a plan needs it: its certificate, those above it, the padding of its key."""
         if name not in self.memory.issuers:
-            self.memory.issuers[name] = Issuer(name, self.mine(name).certificate, self.keys.describe(name).padding)
+            own, padding = self.mine(name), self.keys.describe(name).padding
+            self.memory.issuers[name] = Issuer(name, own.certificate, padding, tuple(self.chain(own)[1:]))
         return self.memory.issuers[name]
 
     def move(self, name: str, state: KeyState) -> None:
@@ -183,6 +245,10 @@ class Desk:
         if not isinstance(key, Ed25519PrivateKey):
             raise BollardError("key.kind", "audit.pem is no Ed25519 key", "Restore the real one from a backup.")
         return key
+
+
+def _may_be_activated(own: OwnCertificate) -> bool:
+    return own.purpose == "root" or own.holding.keeper is Keeper.HERE
 
 
 def sha256(value: bytes | str) -> str:

@@ -5,15 +5,13 @@ A duty that fails is said on stderr and tried again at the next round; it never 
 
 from __future__ import annotations
 
-import sys
-import traceback
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pki.edge.office import approvals, external, rotation, succession
+from pki.edge.office import approvals, assertion_keys, external, rotation, settling, succession
 from pki.edge.office.answers import presign
 from pki.edge.office.crls import sign_due_crls
-from pki.edge.office.signers import renew_signers
-from pki.errors import BollardError
+from pki.edge.office.signers import renew_due, renew_signers
+from pki.edge.office.troubles import tell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,8 +23,10 @@ if TYPE_CHECKING:
 ROUND_SECONDS: Final = 30.0  # seconds between two rounds; nothing that is done by itself is due to the second
 
 DUTIES: Final[tuple[Duty, ...]] = (
+    settling.settle,
     rotation.tend,
     rotation.watch,
+    assertion_keys.tend,
     succession.supersede,
     renew_signers,
     sign_due_crls,
@@ -37,18 +37,16 @@ DUTIES: Final[tuple[Duty, ...]] = (
 """In the order in which they are done."""
 
 
+async def serve(desk: Desk, who: str) -> None:
+    """Let an authority that has just come to be answer for itself, rather than at the next round."""
+    await renew_due(desk, who)
+    await sign_due_crls(desk, who)
+
+
 async def tend(desk: Desk, duties: tuple[Duty, ...] = DUTIES) -> None:
     """Do one round."""
     for duty in duties:
         try:
             await duty(desk)
-        except BollardError as problem:
-            _say(f"{problem} {problem.advice}")
         except Exception as problem:  # noqa: BLE001 - the last net: a fault in one duty must not end the others
-            frames = "".join(traceback.format_tb(problem.__traceback__))  # no values, which might be secret
-            _say(f"unexpected {type(problem).__name__} in a duty; please report it\n{frames}")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"authority: {text}\n")
-    sys.stderr.flush()
+            tell(problem)

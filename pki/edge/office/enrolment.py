@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pki.certificate import key_id, read_certificate, read_certificates
 from pki.edge import calls, clock
 from pki.edge.ledger import anchors, certificates, stations, tokens, waiting
+from pki.edge.office.anchors import own_keys
 from pki.edge.office.approvals import forget_ended
 from pki.edge.office.certificates import Asked, certify, examine, version_of
 from pki.edge.office.desk import sha256
@@ -172,7 +173,9 @@ async def _by_certificate(desk: Desk, chain: tuple[bytes, ...]) -> Asker:
         shown = [read_certificate(der) for der in chain]
     except InputError as problem:
         raise refused_holder(problem.cause) from None
-    trusted = [row.pem for row in await desk.ledger.read(anchors.every) if row.purpose == "station"]
+    ours = {*own_keys(desk), *desk.fallen_keys()}  # one trusted before it came to be ours, or fallen, vouches for nobody
+    rows = await desk.ledger.read(anchors.every)
+    trusted = [row.pem for row in rows if row.purpose == "station" and row.key_id not in ours]
     others = [certificate for pem in trusted for certificate in read_certificates(pem)]
     holder = judge_holder(shown, _authorities(desk, "station"), others, clock.now())
     row = await desk.ledger.read(partial(stations.by_serial, serial=holder.common_name))
@@ -203,5 +206,6 @@ async def _refuse_often(desk: Desk, identity: str) -> None:
 
 def _authorities(desk: Desk, purpose: str) -> list[x509.Certificate]:
     """Ours of one purpose that are trusted, the one in use first."""
-    held = [own for own in desk.own.values() if own.purpose == purpose and own.holding.state is not KeyState.RETIRED]
+    mine = [own for own in desk.own.values() if own.purpose == purpose and own.holding.state is not KeyState.RETIRED]
+    held = [own for own in mine if desk.fallen(own) is None]
     return [own.certificate for own in sorted(held, key=lambda own: own.holding.state is not KeyState.ACTIVE)]

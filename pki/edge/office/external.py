@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import key_id, read_certificates, to_pem
 from pki.edge import calls, clock
@@ -27,12 +27,12 @@ from pki.edge.office.approvals import forget_ended
 from pki.edge.office.desk import sha256
 from pki.edge.office.enrolment import told
 from pki.errors import BollardError, ConflictError, InputError, RefusedError, UnreachableError
-from pki.est import arrange
+from pki.est import Wanted, arrange
 from pki.external import ExternalIssuer, examine_vehicle_side
 from pki.findings import refuse_errors
 from pki.names import StationIdentity
 from pki.pem import PEM_LENGTH
-from pki.request import SigningRequest, examine_key, read_request, read_request_der
+from pki.request import SigningRequest, examine_holder, examine_key, examine_secc_id, read_request, read_request_der
 from pki.station import CertificateStatus
 from pki.waiting import DAYS, Decision
 
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography import x509
+    from sqlite_utils import Database
 
     from pki.audit import Json
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
+    from pki.findings import Finding
 
 WAY: Final = "external"  # how such a request is called among those that wait
 SELF: Final = "authority"  # who acts, in the audit log, when the duty sends on
@@ -83,6 +85,7 @@ async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.Cer
     had = await desk.ledger.read(look)
     if had is not None:
         return calls.CertificateIssued(had[0], had[1], (await desk.ledger.read(log.edge)).size - 1)
+    _wanted(desk, sending)  # a profile that is not there would leave nothing to judge the answer by
     await _examine(desk, sending, who)
     kept = await desk.ledger.write(partial(_keep, desk, sending, who))
     return await _send(desk, Sending(row.identity, issuer, kept.id, request), who)
@@ -110,6 +113,7 @@ async def _send_kept(desk: Desk, kept: waiting.Kept) -> calls.CertificateIssued:
 
 
 async def _send(desk: Desk, sending: Sending, who: str) -> calls.CertificateIssued:
+    wanted = _wanted(desk, sending)
     await desk.ledger.write(partial(_begin, sending))
     try:
         csr = sending.request.csr.public_bytes(Encoding.DER)
@@ -118,11 +122,19 @@ async def _send(desk: Desk, sending: Sending, who: str) -> calls.CertificateIssu
             await desk.ledger.write(partial(_put_off, sending, answer.retry))
             raise _pending(sending)
         anchors = _anchors(sending.issuer)
-        path = arrange(answer.certificates, answer.above, anchors, sending.request.public_key, clock.now())
+        path = arrange(answer.certificates, answer.above, anchors, wanted, clock.now())
+        return await desk.ledger.write(partial(_receive, desk, sending, path, who))
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, sending, refused, who))
         raise
-    return await desk.ledger.write(partial(_receive, desk, sending, path, who))
+
+
+def _wanted(desk: Desk, sending: Sending) -> Wanted:
+    purpose = desk.profile(sending.issuer.certificate_profile).purpose
+    if purpose.is_ca:
+        says = f"{sending.issuer.name} is named for {sending.issuer.certificate_profile}, which is for authorities"
+        raise InputError("external.authority", says, "Name a leaf's profile in [[external_issuer]].")
+    return Wanted(purpose, sending.request.public_key, sending.request.common_names)
 
 
 def _begin(sending: Sending, tx: Tx) -> None:
@@ -144,6 +156,7 @@ def _receive(
     desk: Desk, sending: Sending, path: tuple[x509.Certificate, ...], who: str, tx: Tx
 ) -> calls.CertificateIssued:
     row, chain = _row(sending, path), to_pem(path)
+    _refuse_known(row, tx)
     parts = path[0].tbs_certificate_bytes, path[0].public_bytes(Encoding.DER)
     received.keep(tx.database, row, parts, (sending.issuer.name, sending.key), chain)
     waiting.end(tx.database, sending.number)
@@ -153,6 +166,17 @@ def _receive(
     index = desk.record(tx, "certificate.received", who, {**came, **said, **proof})
     desk.tell_of_station(tx, sending.station)
     return calls.CertificateIssued(row, chain, index)
+
+
+def _refuse_known(row: calls.CertificateRow, tx: Tx) -> None:
+    """RFC 5280 4.1.2.2: an issuer's serial number stands for one certificate, revoked ones too."""
+    found = certificates.listed(tx.database, serial=row.serial)
+    if any(each.issuer_key_id == row.issuer_key_id for each in found):
+        raise RefusedError(
+            "external.known",
+            f"the certificate {row.serial} of {row.issuer[:96]!r} is in the ledger already (RFC 5280 4.1.2.2)",
+            "Ask with a new key, or ask those who run the external authority.",
+        )
 
 
 def _row(sending: Sending, path: tuple[x509.Certificate, ...]) -> calls.CertificateRow:
@@ -174,10 +198,10 @@ def _row(sending: Sending, path: tuple[x509.Certificate, ...]) -> calls.Certific
 async def _examine(desk: Desk, sending: Sending, who: str) -> None:
     """The key and its proof as for every request; the names by the rules of the certificate profile, if it has any."""
     request, profile = sending.request, sending.issuer.certificate_profile
-    spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    compromised = await desk.ledger.read(partial(certificates.is_compromised, spki=spki))
+    compromised = await desk.ledger.read(partial(certificates.is_compromised, key=sending.key))
     found = [
         *examine_key(request, compromised=compromised),
+        *await desk.ledger.read(partial(_find_taken, sending=sending)),
         *examine_vehicle_side(profile, request.common_names, request.public_key),
     ]
     try:
@@ -185,6 +209,14 @@ async def _examine(desk: Desk, sending: Sending, who: str) -> None:
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, sending, refused, who))
         raise
+
+
+def _find_taken(database: Database, sending: Sending) -> list[Finding]:
+    """A00.FR.427: neither key nor SECCID are another's."""
+    now, names = clock.stamp(clock.now()), sending.request.common_names
+    found = examine_holder(certificates.other_holder(database, sending.key, now, station=sending.station))
+    other = certificates.secc_id_holder(database, names[0], sending.station, now) if names else ""
+    return [*found, *examine_secc_id(names[0] if names else "", other)]
 
 
 def _keep(desk: Desk, sending: Sending, who: str, tx: Tx) -> calls.WaitingRow:

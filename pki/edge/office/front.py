@@ -15,6 +15,7 @@ from cryptography import x509
 from pki.edge import calls, clock, keys, store
 from pki.edge.commit import GroupCommit
 from pki.edge.home import read_settings
+from pki.edge.ledger import audit as log
 from pki.edge.ledger import certificates, stations
 from pki.edge.ledger import firmware as images
 from pki.edge.office import (
@@ -36,6 +37,7 @@ from pki.edge.office import (
     imports,
     issuing,
     records,
+    rehearsal,
     reissue,
     revoking,
     rollover,
@@ -86,6 +88,7 @@ class Office:
         keyring.key("audit")
         desk = Desk(home, settings, GroupCommit(home.ledger), keyring, Vault(home.vault))
         try:
+            desk.ledger.glance(_refuse_blank)
             desk.own.update({own.name: own for own in await desk.ledger.read(_own)})
             await desk.ledger.write(partial(_sweep, desk))
             await desk.ledger.write(desk.checkpoint)
@@ -96,6 +99,8 @@ class Office:
 
     async def handle(self, call: calls.Call, who: str) -> calls.Row:
         """Do what is asked; ``who`` stands in the audit log. Every refusal is raised as one of ``pki.errors``."""
+        if isinstance(call, calls.Rehearse):
+            return await rehearsal.rehearse(self._desk, _ACTS[type(call.act)], call.act, who)
         act = _ACTS.get(type(call))
         if act is None:
             raise InputError("call.watch", "watching is not a question with one answer", "Watch over a connection.")
@@ -199,10 +204,16 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
 )
 
 
+def _refuse_blank(database: Database) -> None:
+    """A home's log begins with its founding; one without any entry is not the ledger this home had."""
+    if log.edge(database).size == 0:
+        raise store.missing("its audit log has no entry")
+
+
 def _own(database: Database) -> list[OwnCertificate]:
     try:
         return [
-            OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der))
+            OwnCertificate(held.holding, x509.load_der_x509_certificate(held.der), held.status)
             for held in certificates.held(database)
         ]
     except (ValueError, msgspec.MsgspecError):
@@ -224,5 +235,6 @@ def _join(desk: Desk, watcher: Watcher, tx: Tx) -> None:
         anchors=anchors.every(tx.database),
         stations=tuple(stations.every(tx.database, live_after=clock.stamp(clock.now()))),
         releases=tuple(images.every(tx.database)),
+        own_keys=anchors.own_keys(desk),
     )
     tx.after.append(partial(desk.board.join, watcher, snapshot))

@@ -7,20 +7,26 @@ from __future__ import annotations
 
 import datetime as dt
 import sqlite3
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pki.certificate import read_certificates
+from pki.certificate import key_id, read_certificates
 from pki.edge import calls, clock, store
-from pki.edge.ledger import anchors, certificates, restores
+from pki.edge.ledger import anchors, ceremonies, certificates, crls, restores
 from pki.edge.ledger import audit as log
+from pki.edge.office import troubles
 from pki.edge.office.backups import check_file
 from pki.edge.office.credentials import read_chain
+from pki.edge.office.crls import read_list
 from pki.edge.office.records import proved
+from pki.edge.office.services import answering, below_the_root
+from pki.edge.office.signers import needs_signer, signer_of
 from pki.errors import BollardError
-from pki.holding import KeyState
+from pki.hierarchy import AUTHORITIES, FOUNDING
+from pki.holding import Keeper, KeyState
 from pki.replay import read_entry
 
 if TYPE_CHECKING:
@@ -29,19 +35,16 @@ if TYPE_CHECKING:
     from cryptography import x509
     from sqlite_utils import Database
 
-    from pki.edge.office.desk import Desk
+    from pki.edge.office.desk import Desk, OwnCertificate
 
     Source = Callable[[Desk, Database], Iterable[calls.ExpiringRow]]
 
 RENEWED_BY: Final[Mapping[str, str]] = {
-    "root": "bollard ca rollover root --plan",
-    "csms": "bollard ca rollover csms --plan",
-    "station": "bollard ca rollover station --plan",
     "link": "It ends with the old root: bollard ca rollover root --plan",
     "ocsp": "A running authority renews it; at once: bollard rotate --now ocsp",
     "server": "A running authority renews it; at once: bollard rotate --now server",
 }
-"""How our own certificates are renewed, by the role of their key."""
+"""How our own certificates are renewed, by the role of their key; authorities have successors instead."""
 
 
 async def examine(desk: Desk, call: calls.Examine, who: str) -> calls.Examined:  # noqa: ARG001 - one shape for all
@@ -56,6 +59,7 @@ def _examine(desk: Desk, within: dt.timedelta, database: Database) -> calls.Exam
     expiring: list[calls.ExpiringRow] = []
     for name, source in SOURCES.items():
         _attempt(failed, name, partial(_gather, expiring, source, desk, database))
+    failed += troubles.listed(desk)
     size = log.edge(database).size
     return calls.Examined(
         expiring=tuple(expiring),
@@ -64,6 +68,7 @@ def _examine(desk: Desk, within: dt.timedelta, database: Database) -> calls.Exam
         audit_size=size,
         restored_behind=tuple(each.moment for each in restores.every(database) if each.went_back),
         failed=tuple(failed),
+        missing=(*_idle(desk), *_unsigned(desk, database)),
     )
 
 
@@ -104,9 +109,65 @@ def _own(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
     for own in desk.own.values():
         unused = given and own.purpose == "server"  # not presented while others are
         if not unused and own.holding.state is not KeyState.RETIRED:
-            yield _row(
-                "our certificate", own.name, own.certificate, RENEWED_BY.get(own.purpose, "bollard rotate --plan")
+            yield _row("our certificate", own.name, own.certificate, _renewed_by(desk, own))
+
+
+def _renewed_by(desk: Desk, own: OwnCertificate) -> str:
+    if own.purpose in FOUNDING:
+        return f"bollard ca rollover {own.purpose} --plan"
+    if own.purpose in AUTHORITIES:
+        return f"{desk.maker_of(own)}, then bollard ca activate NAME"
+    return RENEWED_BY.get(own.purpose, "Whoever made it has to renew it; see 'bollard ca list'.")
+
+
+def _lists(desk: Desk, database: Database) -> Iterator[calls.ExpiringRow]:
+    """Of each issuer's lists the one that ends first; who serves no status has none that others rely on."""
+    mine = {key_id(own.certificate): own for own in answering(desk) if desk.settings.status_url}
+    first: dict[bytes, crls.Listed] = {}
+    for row in crls.valid(database):
+        if row.shard >= 0 and row.issuer_key_id in mine and row.next_update < _end(first.get(row.issuer_key_id)):
+            first[row.issuer_key_id] = row
+    for key, row in first.items():
+        renewed_by = f"A running authority signs it anew; at once: bollard crl publish {mine[key].name} --now"
+        yield calls.ExpiringRow("revocation list of", mine[key].name, row.this_update, row.next_update, renewed_by)
+    for own in [own for own in desk.own.values() if own.purpose == "root" and own.holding.keeper is Keeper.ELSEWHERE]:
+        der = ceremonies.newest_list(database, key_id(own.certificate))
+        if der and own.holding.state is not KeyState.RETIRED:
+            row = read_list(own, der)
+            renewed_by = "Hold a ceremony for a new list (bollard ca ceremony plan --existing RESULT), then import it."
+            yield calls.ExpiringRow("revocation list of", own.name, row.this_update, row.next_update, renewed_by)
+
+
+def _end(row: crls.Listed | None) -> dt.datetime:
+    return row.next_update if row else dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def _idle(desk: Desk) -> Iterator[calls.MissingRow]:
+    """Duties of authorities that nobody fills: nothing is issued there."""
+    mine = [own for own in desk.own.values() if own.purpose in AUTHORITIES]
+    alive = [own for own in mine if own.holding.state is not KeyState.RETIRED]
+    for slot in dict.fromkeys(own.holding.slot for own in (*alive, *mine) if own in alive or own.purpose in FOUNDING):
+        try:
+            desk.active(slot)
+        except BollardError as problem:
+            yield calls.MissingRow(f"authority for {slot}", problem.cause, problem.advice, "RFC 5280 6.1.3")
+
+
+def _unsigned(desk: Desk, database: Database) -> Iterator[calls.MissingRow]:
+    """Lists and signers that are not there; before the first list nobody was served, so nobody misses any."""
+    if not desk.settings.status_url or not (rows := crls.valid(database)):
+        return
+    shards = Counter(row.issuer_key_id for row in rows if row.shard >= 0)
+    for own in answering(desk):
+        key = key_id(own.certificate)
+        if shards[key] < (crls.shards(database, key) or 1):
+            what, fix = f"revocation list of {own.name}", f"bollard crl publish {own.name}"
+            yield calls.MissingRow(
+                what, "it was never signed, though certificates point to it", fix, "RFC 5280 5.1.2.5"
             )
+    for own in [own for own in below_the_root(desk) if signer_of(desk, own) is None and needs_signer(desk, own)]:
+        says = "OCSP answers 'unauthorized' about everything that it signed"
+        yield calls.MissingRow(f"OCSP signer of {own.name}", says, "bollard rotate", "RFC 6960 4.2.2.2")
 
 
 def _given(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
@@ -132,5 +193,6 @@ SOURCES: Final[Mapping[str, Source]] = {
     "our certificates": _own,
     "server certificates": _given,
     "anchors": _anchors,
+    "revocation lists": _lists,
 }
 """Everything that ends, by what it is called when it cannot be read."""

@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.edge import calls, keys
 from pki.edge.keys import KeyKind, Padding, Store
-from pki.edge.office import anchors
+from pki.edge.office import anchors, duties
 from pki.edge.office.authorities import Wanted, certify
-from pki.errors import ConflictError, InputError
+from pki.edge.office.issuing import told
+from pki.errors import BollardError, ConflictError, InputError
 from pki.hierarchy import HierarchyKind, Level, levels_of
 from pki.holding import Holding, Keeper, KeyState
 from pki.names import HolderName, Organisation
@@ -49,12 +50,14 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
         signer = names[place - 1] if place else _signer(desk, level, above)
         made.append(await _make(desk, call if place == 0 else _defaults(call), name, level, signer, who))
     await desk.ledger.write(partial(anchors.announce, desk))
+    await duties.serve(desk, who)
     rows = {row.name: row for row in anchors.our_issuers(desk)}
-    return calls.IssuersCreated(tuple(rows[name] for name in names), made[-1].audit_index)
+    noticed = tuple(dict.fromkeys(each for sealed in made for each in sealed.findings))
+    return calls.IssuersCreated(tuple(rows[name] for name in names), made[-1].audit_index, told(noticed))
 
 
 async def _make(desk: Desk, call: calls.CreateIssuer, name: str, level: Level, signer: str, who: str) -> Sealed:
-    _prepare_key(desk, name, call, _one_of(KeyKind, call.key or level.key, "issuer.key_kind"))
+    new = _prepare_key(desk, name, call, _one_of(KeyKind, call.key or level.key, "issuer.key_kind"))
     wanted = Wanted(
         holding=Holding(name, level.slot, level.role.value, waiting_state(desk, level.slot)),
         profile=level.profile.value,
@@ -63,7 +66,12 @@ async def _make(desk: Desk, call: calls.CreateIssuer, name: str, level: Level, s
         days=call.days,
         organisation=Organisation.parse(call.vendor) if call.vendor else None,
     )
-    sealed = await certify(desk, wanted, who)
+    try:
+        sealed = await certify(desk, wanted, who)
+    except BollardError:
+        if new and name not in desk.own:
+            desk.keys.discard(name)
+        raise
     keys.write_private(desk.home.ca / f"{name}.pem", sealed.certificate.public_bytes(Encoding.PEM))
     return sealed
 
@@ -79,19 +87,25 @@ def refuse_name(desk: Desk, name: str) -> None:
 
 def waiting_state(desk: Desk, slot: str) -> KeyState:
     """Say how a newcomer to a slot begins: in use where nobody is, else as the next one."""
-    taken = any(own.holding.slot == slot and own.holding.state is KeyState.ACTIVE for own in desk.own.values())
+    active = (own for own in desk.own.values() if own.holding.slot == slot and own.holding.state is KeyState.ACTIVE)
+    taken = any(desk.fallen(own) is None for own in active)
     return KeyState.NEXT if taken else KeyState.ACTIVE
 
 
-def _prepare_key(desk: Desk, name: str, call: calls.CreateIssuer, kind: KeyKind) -> None:
-    """Make a key, or take the one that a run cut short has left: no certificate was ever made for it."""
+def _prepare_key(desk: Desk, name: str, call: calls.CreateIssuer, kind: KeyKind) -> bool:
+    """Make a key, or take the one that a run cut short has left: no certificate was ever made for it.
+
+    Tell whether there is a new file, to be deleted when the certificate is refused; a key in the token stays for later.
+    """
     usual = Store.FILE if desk.keys.token is None else Store.HSM
     store = _one_of(Store, call.store or usual.value, "issuer.key_store")
     if not desk.keys.has(name):
         desk.keys.make(name, kind, store=store, padding=_one_of(Padding, call.padding, "issuer.key_padding"))
-    elif name_key(desk.keys.key(name).public_key()) != kind.value:
+        return store is Store.FILE
+    if name_key(desk.keys.key(name).public_key()) != kind.value:
         says = f"a key of another kind lies there as keys/{name}.pem, and belongs to no authority"
         raise ConflictError("issuer.key_left", says, "Move that file away, or choose another name.")
+    return False
 
 
 def _refuse_taken(desk: Desk, names: list[str]) -> None:
@@ -107,6 +121,7 @@ def _signer(desk: Desk, level: Level, above: OwnCertificate | None) -> str:
     if signer.holding.keeper is Keeper.ELSEWHERE:
         says = f"the key of {signer.name!r} is not kept here, so it signs nothing here"
         raise ConflictError("issuer.elsewhere", says, "Let whoever keeps it sign, then 'bollard ca import' the result.")
+    desk.refuse_fallen(signer)
     return signer.name
 
 

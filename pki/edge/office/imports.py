@@ -2,17 +2,18 @@
 
 The certificate is held against our own rules and its chain verified up to its root. What could mislead a station or a
 proxy refuses; what is merely written otherwise than we would is told, since nobody here can change it. Those above it
-are kept as well, so that whole chains can be handed out and the root exported; their keys stay elsewhere.
+are kept as well, so that whole chains can be handed out and the root exported; their keys stay elsewhere. One that is
+known without its key is given it by the same call with the key.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from pki.certificate import is_self_issued, key_id, names_issuer, read_certificates
@@ -20,13 +21,15 @@ from pki.chain import Purpose, verify
 from pki.edge import calls, clock, keys
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import anchors as trusted
+from pki.edge.ledger import ceremonies, certificates
 from pki.edge.office import anchors
 from pki.edge.office.authorities import keep
 from pki.edge.office.desk import OwnCertificate
 from pki.edge.office.hierarchies import refuse_name, waiting_state
-from pki.errors import ConflictError, InputError, RefusedError
+from pki.edge.office.issuing import held_of, told
+from pki.errors import BollardError, ConflictError, InputError, RefusedError
 from pki.findings import Finding, Severity, error, refuse_errors
-from pki.hierarchy import HierarchyKind, Level, level_of, manufacturer_slot
+from pki.hierarchy import ABOVE, HierarchyKind, Level, level_of, manufacturer_slot
 from pki.holding import Holding, Keeper, KeyState
 from pki.lint import lint_certificate
 from pki.profile import CertificatePurpose
@@ -35,6 +38,7 @@ from pki.strength import SigningKey
 
 if TYPE_CHECKING:
     from cryptography import x509
+    from sqlite_utils import Database
 
     from pki import audit
     from pki.edge.commit import Tx
@@ -66,48 +70,98 @@ _ADVICE: Final = "Ask whoever runs this authority for a certificate that keeps t
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """What is to be taken in: its certificate, those above it up to the root, its place, and its key."""
+    """What is to be taken in: its certificate, those above it up to the root, and its place. ``known`` says that its
+    certificate is here already, and only its key comes."""
 
     holding: Holding
     purpose: CertificatePurpose
     certificate: x509.Certificate
     above: tuple[x509.Certificate, ...]
     findings: tuple[Finding, ...]
+    known: bool
 
 
 async def take_in(desk: Desk, call: calls.ImportIssuer, who: str) -> calls.IssuerImported:
-    """Take in an authority."""
+    """Take in an authority, or the key of one that is known without it."""
     arrival = _examine(desk, call)
     _refuse_firmware(arrival, await desk.ledger.read(trusted.every))
+    if arrival.known and await desk.ledger.read(partial(_has_lists, key=key_id(arrival.certificate))):
+        raise ConflictError(
+            "issuer.offline",
+            f"{arrival.holding.name!r} rests offline, and its revocation lists are numbered there",
+            "Let it sign in a ceremony: bollard ca ceremony plan.",
+        )
     name = arrival.holding.name
-    if call.private_key:
-        _take_key(desk, name, _read_key(call.private_key, call.password), arrival.certificate)
+    took = call.private_key and _take_key(desk, name, _read_key(call.private_key, call.password), arrival.certificate)
     reach("taking.key")
-    index = await desk.ledger.write(partial(_record, desk, arrival, who))
+    try:
+        index = await desk.ledger.write(partial(_record, desk, arrival, who))
+    except BollardError:
+        if took:
+            desk.keys.discard(name)
+        raise
     reach("taking.recorded")
     pem = arrival.certificate.public_bytes(Encoding.PEM)
     keys.write_private(desk.home.ca / f"{name}.pem", pem)
     row = next(row for row in anchors.our_issuers(desk) if row.name == name)
-    told = tuple((each.code, each.severity.value, each.clause, each.says) for each in arrival.findings)
-    return calls.IssuerImported(row, told, index)
+    return calls.IssuerImported(row, told(arrival.findings), index)
 
 
 def _examine(desk: Desk, call: calls.ImportIssuer) -> _Arrival:
     certificate, *given = read_certificates(call.pem)
     given += read_certificates(call.chain) if call.chain else []
     level = _level(call)
-    name = call.name or _free_name(desk, level.role.value)
-    refuse_name(desk, name)
-    if key_id(certificate) in {key_id(own.certificate) for own in desk.own.values()}:
-        raise ConflictError("issuer.exists", "this home has an authority with this very key", "See 'bollard ca list'.")
+    known = _known(desk, certificate, call)
+    holding = _place(desk, level, call) if known is None else _place_of_known(desk, known.holding, level)
     now = clock.now()
     lint = [_weigh(finding) for finding in lint_certificate(certificate, level.profile, now)]
     subject = f"the authority {certificate.subject.rfc4514_string()[:96]!r}"
     findings = refuse_errors([*lint, *_examine_place(certificate, level)], "issuer.refused", subject, _ADVICE)
-    path = _path(certificate, [*given, *_relatives(desk, level)])
+    judged = known is not None and known.holding.slot == level.slot  # its place was, when it came
+    near = [own.certificate for own in desk.own.values()] if judged else _relatives(desk, level)
+    path = _path(certificate, [*given, *near])
+    return _Arrival(holding, level.profile, certificate, path, findings, known is not None)
+
+
+def _known(desk: Desk, certificate: x509.Certificate, call: calls.ImportIssuer) -> OwnCertificate | None:
+    """Find the authority of this key that waits for it; one that is here in any other way is refused."""
+    same = [own for own in desk.own.values() if key_id(own.certificate) == key_id(certificate)]
+    for own in same:
+        waits = own.holding.keeper is Keeper.ELSEWHERE and own.certificate == certificate
+        if waits and len(same) == 1 and call.private_key and call.name in {"", own.name}:
+            return own
+    if same:
+        says = f"this home has an authority with this very key: {same[0].name!r}, {same[0].holding.state}"
+        elsewhere = any(own.holding.keeper is Keeper.ELSEWHERE for own in same)
+        advice = "To bring its key, give the same certificate with --key, under that name or none." * elsewhere
+        raise ConflictError("issuer.exists", says, advice or "See 'bollard ca list'.")
+    return None
+
+
+def _place(desk: Desk, level: Level, call: calls.ImportIssuer) -> Holding:
+    """Where a newcomer belongs."""
+    name = call.name or _free_name(desk, level.role.value)
+    refuse_name(desk, name)
     keeper = Keeper.HERE if call.private_key else Keeper.ELSEWHERE
-    holding = Holding(name, level.slot, level.role.value, waiting_state(desk, level.slot), keeper)
-    return _Arrival(holding, level.profile, certificate, path, findings)
+    return Holding(name, level.slot, level.role.value, waiting_state(desk, level.slot), keeper)
+
+
+def _place_of_known(desk: Desk, holding: Holding, level: Level) -> Holding:
+    """Where one belongs whose key comes later: where it is, or, if it only stood above or was let go, like a newcomer.
+
+    One that is in a slot of ours was given its purpose when it came.
+    """
+    if ABOVE not in holding.slot and holding.slot != level.slot:
+        says = f"{holding.name!r} is known for another purpose: {holding.slot}"
+        raise ConflictError("issuer.exists", says, "Import its key for the purpose it has.")
+    if holding.slot == level.slot and holding.state is not KeyState.RETIRED:
+        return replace(holding, keeper=Keeper.HERE)
+    return Holding(holding.name, level.slot, level.role.value, waiting_state(desk, level.slot), Keeper.HERE)
+
+
+def _has_lists(database: Database, key: bytes) -> bool:
+    """Tell whether lists of an authority came from ceremonies."""
+    return bool(ceremonies.newest_list(database, key))
 
 
 def _level(call: calls.ImportIssuer) -> Level:
@@ -150,7 +204,7 @@ def _refuse_firmware(arrival: _Arrival, others: list[calls.AnchorRow]) -> None:
 
 def _path(certificate: x509.Certificate, candidates: list[x509.Certificate]) -> tuple[x509.Certificate, ...]:
     """Verify the way up to a root among the candidates; return what stands above the certificate."""
-    roots = [each for each in (certificate, *candidates) if is_self_issued(each) and _signs_itself(each)]
+    roots = [each for each in (certificate, *candidates) if is_self_issued(each) and anchors.is_signed(each, each)]
     others = [each for each in candidates if not is_self_issued(each)]
     try:
         return verify(certificate, roots, others, Purpose.ANY, clock.now()).path[1:]
@@ -159,31 +213,25 @@ def _path(certificate: x509.Certificate, candidates: list[x509.Certificate]) -> 
         raise RefusedError("issuer.chain", refused.cause, advice, findings=refused.findings) from None
 
 
-def _signs_itself(root: x509.Certificate) -> bool:
-    try:
-        root.verify_directly_issued_by(root)
-    except (InvalidSignature, UnsupportedAlgorithm, ValueError, TypeError):
-        return False
-    return True
-
-
 def _free_name(desk: Desk, base: str) -> str:
     """The purpose itself where nothing goes by that name, else with the next number, as ``station-2``."""
     names = (base, *(f"{base}-{number}" for number in range(2, len(desk.own) + 3)))
     return next(name for name in names if name not in desk.own)
 
 
-def _take_key(desk: Desk, name: str, key: SigningKey, certificate: x509.Certificate) -> None:
-    """Keep its key encrypted like our own. A run that was cut short may have kept the same key already."""
+def _take_key(desk: Desk, name: str, key: SigningKey, certificate: x509.Certificate) -> bool:
+    """Keep its key encrypted like our own; tell whether it is new, for a run cut short may have kept it already."""
     if _spki(key) != certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
         raise RefusedError(
             "issuer.key_mismatch", "the private key is not that of the certificate", "Give the one that belongs to it."
         )
     if not desk.keys.has(name):
         desk.keys.take(name, key)
-    elif _spki(desk.keys.key(name)) != _spki(key):
+        return True
+    if _spki(desk.keys.key(name)) != _spki(key):
         says = f"another key lies there as keys/{name}.pem, and belongs to no authority"
         raise ConflictError("issuer.key_left", says, "Move that file away, or choose another name.")
+    return False
 
 
 def _read_key(text: str, password: str) -> SigningKey:
@@ -214,11 +262,24 @@ def _spki(key: SigningKey) -> bytes:
 
 
 def _record(desk: Desk, arrival: _Arrival, who: str, tx: Tx) -> int:
-    """Keep it and those above it that are new, in one act."""
+    """Keep it and those above it that are new, in one act; of one that is known, note that its key is here."""
+    if arrival.known:
+        return _record_key(desk, arrival, who, tx)
     own = [OwnCertificate(arrival.holding, arrival.certificate), *_strangers(desk, arrival)]
     taken = [_keep(desk, arrival, each, tx) for each in own]
     tolerated = sorted({finding.code for finding in arrival.findings})
     index = desk.record(tx, "issuer.imported", who, {"taken": taken, "tolerated": [*tolerated]})
+    anchors.announce(desk, tx)
+    reach("taking.recording")
+    return index
+
+
+def _record_key(desk: Desk, arrival: _Arrival, who: str, tx: Tx) -> int:
+    certificates.bring_key(tx.database, arrival.holding)
+    tx.after.append(partial(desk.adopt, OwnCertificate(arrival.holding, arrival.certificate)))
+    tolerated = sorted({finding.code for finding in arrival.findings})
+    what: dict[str, audit.Json] = {**held_of(arrival.holding, ""), "key_id": key_id(arrival.certificate).hex()}
+    index = desk.record(tx, "issuer.key_taken", who, {**what, "tolerated": [*tolerated]})
     anchors.announce(desk, tx)
     reach("taking.recording")
     return index
@@ -235,7 +296,7 @@ def _strangers(desk: Desk, arrival: _Arrival) -> list[OwnCertificate]:
     """Those above it that this home does not hold yet, each in a slot of its own: they are in nobody's way."""
     known = [own.certificate for own in desk.own.values()]
     new = [each for each in arrival.above if each not in known]
-    numbered = (f"{arrival.holding.name}-above-{number}" for number in count(1))
+    numbered = (f"{arrival.holding.name}{ABOVE}{number}" for number in count(1))
     names = list(islice((name for name in numbered if name not in desk.own), len(new)))
     return [
         OwnCertificate(Holding(name, name, _purpose_above(each).value, KeyState.ACTIVE, Keeper.ELSEWHERE), each)

@@ -10,13 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pki.certificate import common_names, names_issuer, read_certificates
-from pki.edge import clock
+from pki.edge import calls, clock
 from pki.edge.ledger import anchors, successions
-from pki.edge.office import credentials
+from pki.edge.ledger import crls as listed
+from pki.edge.office import credentials, crls
 from pki.edge.office.renewal import PROFILES, issuer_of
-from pki.errors import BollardError
+from pki.edge.office.services import answering, below_the_root, shards_of
+from pki.edge.office.signers import needs_signer, signer_of, slot_of
+from pki.errors import BollardError, ConflictError
+from pki.hierarchy import AUTHORITIES, FOUNDING, signed_by, succession_of
 from pki.holding import Keeper, KeyState
-from pki.rotation import Actor, Inventory, Item, Kind
+from pki.rotation import RULES, Actor, Inventory, Item, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -30,13 +34,12 @@ if TYPE_CHECKING:
 
 STATIONS_MOST: Final = 10_000  # certificates of stations in one inventory, those that end first
 
-_KINDS: Final = {
-    "server": Kind.SERVER,
-    "ocsp": Kind.OCSP,
-    "root": Kind.ROOT,
-    "csms": Kind.ISSUING,
-    "station": Kind.ISSUING,
-}
+V2G_PROFILES: Final = ("v2g-secc-2", "v2g-secc-20")  # what stations show to cars, by edition of ISO 15118
+
+_NO_LIST: Final = "no list is there, though certificates point to it"
+_NO_SIGNER: Final = "nobody answers for what this authority signed"
+_FALLEN: Final = "it is revoked or on hold, and nothing below it is trusted"
+_NO_ISSUER: Final = "the authority that has to sign it is revoked or on hold"
 
 
 async def take(desk: Desk) -> Inventory:
@@ -45,9 +48,32 @@ async def take(desk: Desk) -> Inventory:
 
 
 async def ours(desk: Desk) -> list[Item]:
-    """List our own certificates that are in use."""
-    active = [own for own in desk.own.values() if own.holding.state is KeyState.ACTIVE and own.purpose in _KINDS]
-    return [_own(desk, own) for own in active]
+    """List our own certificates that are in use, and what is missing among them."""
+    active = [own for own in desk.own.values() if own.holding.state is KeyState.ACTIVE]
+    authorities = [_authority(desk, own) for own in active if own.purpose in AUTHORITIES]
+    leaves = [_leaf(desk, own) for own in active if own.purpose in PROFILES and not _answers_no_more(desk, own)]
+    served = await desk.ledger.read(listed.valid)  # before the first list nobody was served, so nobody misses anything
+    return [*authorities, *leaves, *(_without_signer(desk) if served else [])]
+
+
+async def lists(desk: Desk) -> list[Item]:
+    """List the lists of revoked certificates: for each issuer the one that ends first, or that there is none."""
+    came = [own for own in desk.own.values() if own.holding.keeper is Keeper.ELSEWHERE and own.purpose == "root"]
+    found = (await crls.listed(desk, calls.ListCrls(), "")).crls
+    served = any(row.issuer not in {own.name for own in came} for row in found)
+    mine = answering(desk) if desk.settings.status_url and served else []
+    own = [await _list(desk, issuer, [row for row in found if row.issuer == issuer.name]) for issuer in mine]
+    theirs = [row for row in found if row.issuer in {own.name for own in came}]
+    return [*own, *(Item(Kind.ROOT_CRL, row.issuer, row.this_update, row.next_update) for row in theirs)]
+
+
+async def _list(desk: Desk, issuer: OwnCertificate, rows: list[calls.CrlRow]) -> Item:
+    shards = {row.shard: row for row in rows if row.shard >= 0}
+    begins = issuer.certificate.not_valid_before_utc
+    if len(shards) < await shards_of(desk, issuer):
+        return Item(Kind.CRL, issuer.name, begins, begins, because=_NO_LIST)
+    first = min(shards.values(), key=lambda row: row.next_update)
+    return Item(Kind.CRL, issuer.name, first.this_update, first.next_update)
 
 
 async def given(desk: Desk) -> list[Item]:
@@ -62,9 +88,18 @@ async def given(desk: Desk) -> list[Item]:
 
 
 async def of_stations(desk: Desk) -> list[Item]:
-    """List each active station's newest certificate."""
-    rows = await desk.ledger.read(partial(successions.newest_of_stations, limit=STATIONS_MOST))
-    return [Item(Kind.STATION, row.station, row.not_before, row.not_after) for row in rows]
+    """List each active station's newest certificate, and what it shows to cars."""
+    kinds = {"station": Kind.STATION, **dict.fromkeys(V2G_PROFILES, Kind.V2G)}
+    found = []
+    for purpose, kind in kinds.items():
+        look = partial(successions.newest_of_stations, limit=STATIONS_MOST, purpose=purpose)
+        command = RULES[kind].command.replace("PROFILE", purpose)
+        rows = await desk.ledger.read(look)
+        found += [
+            Item(kind, row.station, row.not_before, row.not_after, command=command.format(name=row.station))
+            for row in rows
+        ]
+    return found
 
 
 async def of_others(desk: Desk) -> list[Item]:
@@ -73,36 +108,57 @@ async def of_others(desk: Desk) -> list[Item]:
     return [_item(Kind.ANCHOR, f"{row.purpose} {row.subject}", read_certificates(row.pem)[0]) for row in rows]
 
 
-SOURCES: Final[tuple[Source, ...]] = (ours, given, of_stations, of_others)
+SOURCES: Final[tuple[Source, ...]] = (ours, lists, given, of_stations, of_others)
 """Who knows of things that end."""
 
 
-def _own(desk: Desk, own: OwnCertificate) -> Item:
-    kind = _KINDS[own.purpose]
-    if own.purpose not in PROFILES:
-        return _item(kind, own.holding.slot, own.certificate, bears=_longest(desk, own.purpose))
-    issuer = issuer_of(desk, own)
+def _authority(desk: Desk, own: OwnCertificate) -> Item:
+    kind = Kind.ROOT if own.purpose == "root" else Kind.ISSUING
+    maker = desk.maker_of(own)
+    command = maker if own.purpose in FOUNDING else f"{maker}, then bollard ca activate NAME"
+    begins, ends = own.certificate.not_valid_before_utc, own.certificate.not_valid_after_utc
+    because = _FALLEN if desk.fallen(own) else ""
+    return Item(kind, own.holding.slot, begins, ends, None, _longest(desk, own), because=because, command=command)
+
+
+def _leaf(desk: Desk, own: OwnCertificate) -> Item:
+    kind, issuer = Kind(own.purpose), _issuer(desk, own)
+    begins, ends = own.certificate.not_valid_before_utc, own.certificate.not_valid_after_utc
+    if issuer is None:
+        command = succession_of("csms", "csms")
+        return Item(kind, own.name, begins, ends, Actor.OPERATOR, because=_NO_ISSUER, command=command)
     by = Actor.OPERATOR if issuer.holding.keeper is Keeper.ELSEWHERE else None
     is_outdated = not names_issuer(own.certificate, issuer.certificate) or _is_unlike(desk, own)
-    return _item(kind, own.name, own.certificate, by, is_outdated=is_outdated)
+    return Item(kind, own.name, begins, ends, by, outdated=is_outdated)
 
 
-def _item(
-    kind: Kind,
-    name: str,
-    certificate: x509.Certificate,
-    by: Actor | None = None,
-    *,
-    bears: dt.timedelta = dt.timedelta(0),
-    is_outdated: bool = False,
-) -> Item:
-    begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return Item(kind, name, begins, ends, by, bears, is_outdated)
+def _issuer(desk: Desk, own: OwnCertificate) -> OwnCertificate | None:
+    """Who would sign its successor; nobody while that authority has fallen."""
+    try:
+        return issuer_of(desk, own)
+    except ConflictError:
+        return None
 
 
-def _longest(desk: Desk, purpose: str) -> dt.timedelta:
-    """The longest life of what an authority signs; the root's is that of the issuing authorities as they are made."""
-    days = desk.profile("issuing").days if purpose == "root" else desk.profile(purpose).longest_days
+def _answers_no_more(desk: Desk, own: OwnCertificate) -> bool:
+    """An authority that has fallen gets no new signer: the one it has answers as long as it lives."""
+    return own.purpose == "ocsp" and desk.fallen(own) is not None
+
+
+def _without_signer(desk: Desk) -> list[Item]:
+    needy = [each for each in below_the_root(desk) if desk.settings.status_url and needs_signer(desk, each)]
+    begins = {slot_of(each): each.certificate.not_valid_before_utc for each in needy if not signer_of(desk, each)}
+    return [Item(Kind.OCSP, slot, moment, moment, because=_NO_SIGNER) for slot, moment in begins.items()]
+
+
+def _item(kind: Kind, name: str, certificate: x509.Certificate) -> Item:
+    return Item(kind, name, certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+
+
+def _longest(desk: Desk, own: OwnCertificate) -> dt.timedelta:
+    """The longest life of what an authority signs; for authorities below it, the life they are made with."""
+    below = desk.profile(signed_by(own.purpose, own.holding.slot))
+    days = below.days if below.purpose.is_ca else below.longest_days
     return dt.timedelta(days=days)
 
 

@@ -8,7 +8,7 @@ what is still only intended at the next start is abandoned, which counts as revo
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -22,18 +22,23 @@ from pki.edge.crashpoints import reach
 from pki.edge.keys import throwaway_key
 from pki.edge.ledger import certificates, crls, stations
 from pki.edge.office.desk import OwnCertificate, sha256
+from pki.edge.office.settling import give_up
 from pki.errors import BollardError, ConflictError, RefusedError
+from pki.findings import refuse_errors
 from pki.names import CertificateSerial
+from pki.request import examine_holder, examine_secc_id
 from pki.station import CertificateStatus, StationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cryptography import x509
+    from sqlite_utils import Database
 
     from pki import audit
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk
+    from pki.findings import Finding
     from pki.holding import Holding
     from pki.plan import Plan
     from pki.strength import SigningKey
@@ -45,24 +50,30 @@ SERIAL_BYTES: Final = 20  # RFC 5280 4.1.2.2: at most 20 octets, and as many of 
 class Order:
     """A certificate to be made: what it will say, and the key of ours that signs it.
 
-    ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one.
+    ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one;
+    ``asked`` says that the key came in a request, so that it must be nobody else's.
     ``with_it`` runs in the transaction that records the intention; what it raises undoes that, and nothing is signed.
+    ``findings`` is what was noticed about the request.
     """
 
     plan: Plan
     key: SigningKey
     station: str = ""
     holds: Holding | None = None
+    asked: bool = False
     with_it: Callable[[Tx], None] | None = None
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A certificate that is in the ledger as valid, and the audit entry that says so."""
+    """A certificate that is in the ledger as valid, and the audit entry that says so. ``findings`` is what was noticed
+    on the way, of request, plan and lint, and did not refuse."""
 
     row: calls.CertificateRow
     issued: signing.Issued
     audit_index: int
+    findings: tuple[Finding, ...] = ()
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -90,13 +101,24 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
     try:
         issued = signing.sign(approved, order.key)
         reach("issue.signed")
-        sealed = await desk.ledger.write(partial(_seal, desk, order, row, number, issued, who))
-    except BollardError as problem:
+        noticed = tuple(dict.fromkeys((*order.findings, *approved.findings)))
+        sealed = await desk.ledger.write(
+            partial(_seal, desk, replace(order, findings=noticed), row, number, issued, who)
+        )
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the intention is given up, and it is raised
         lost = certificates.Identified(number, row.serial, "", "", row.issuer_key_id)
-        await desk.ledger.write(partial(abandon, desk, lost, who))
-        raise problem from None
+        await give_up(desk, partial(abandon, desk, lost, who))
+        raise _only_intended(problem, row.serial) from None
     reach("issue.sealed")
     return sealed
+
+
+def _only_intended(problem: Exception, serial: str) -> Exception:
+    """Say what became of the intention where the ledger failed, for it does stand in the ledger."""
+    if not isinstance(problem, BollardError) or not problem.code.startswith("ledger."):
+        return problem
+    cause = f"{problem.cause}; the certificate {serial} stays intended until that can be recorded, then it is abandoned"
+    return type(problem)(problem.code, cause, problem.advice)
 
 
 def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None:
@@ -111,6 +133,10 @@ def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None
 def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who: str, tx: Tx) -> int:
     if order.station:
         _refuse_disabled(stations.plain(tx.database, order.station))
+    if order.asked:
+        refuse_taken(tx.database, order)
+    if order.plan.issuer is not None:
+        certificates.refuse_fallen(tx.database, order.plan.issuer.name)
     if order.with_it:
         order.with_it(tx)
     number = certificates.intend(tx.database, row, tbs)
@@ -127,11 +153,13 @@ def _seal(
     if order.holds:
         held = held_of(order.holds, certificates.hold(tx.database, order.holds, number))
         tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, issued.certificate)))
-    index = desk.record(tx, "certificate.issued", who, {**what_of(row), **held, "der_sha256": sha256(issued.der)})
+    noticed: dict[str, audit.Json] = {"noticed": [*codes]} if (codes := _codes(order.findings)) else {}
+    what = {**what_of(row), **held, "der_sha256": sha256(issued.der), **noticed}
+    index = desk.record(tx, "certificate.issued", who, what)
     reach("issue.sealing")
     if order.station:
         desk.tell_of_station(tx, order.station)
-    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index)
+    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, order.findings)
 
 
 def _row(order: Order) -> calls.CertificateRow:
@@ -184,8 +212,30 @@ def held_of(holding: Holding, replaces: str) -> dict[str, audit.Json]:
 
 def refuse(desk: Desk, identity: str, refused: RefusedError, who: str, tx: Tx) -> None:
     """Record that a request was refused, and why, with nothing of its own words."""
-    codes = sorted({finding.code for finding in refused.findings})
-    desk.record(tx, "certificate.refused", who, {"station": identity, "code": refused.code, "findings": codes})
+    codes = _codes(refused.findings)
+    desk.record(tx, "certificate.refused", who, {"station": identity, "code": refused.code, "findings": [*codes]})
+
+
+def told(findings: tuple[Finding, ...]) -> tuple[calls.FindingRow, ...]:
+    """Write findings as an answer carries them."""
+    return tuple((each.code, each.severity.value, each.clause, each.says) for each in findings)
+
+
+def _codes(findings: tuple[Finding, ...]) -> list[str]:
+    return sorted({finding.code for finding in findings})
+
+
+def refuse_taken(database: Database, order: Order) -> None:
+    """A00.FR.427: refuse a key, or a SECCID, that is another's; asked before planning ends and when it is recorded."""
+    plan, now = order.plan, clock.stamp(clock.now())
+    subject, purpose = plan.subject_name.rfc4514_string(), plan.profile.purpose
+    whose = {"station": order.station, "purpose": purpose.value, "subject": subject}
+    found = examine_holder(certificates.other_holder(database, key_id(plan.public_key), now, **whose))
+    if purpose.is_secc:
+        other = certificates.secc_id_holder(database, plan.subject.common_name, order.station, now)
+        found += examine_secc_id(plan.subject.common_name, other)
+    cause = f"the request for {plan.subject.common_name!r}"
+    refuse_errors(found, "csr.refused", cause, "Have a new key made, and a request with a name of its own.")
 
 
 def _refuse_disabled(station: calls.StationRow) -> None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from pki import request as requests
-from pki.certificate import to_pem
+from pki.certificate import key_id, to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import certificates
 from pki.edge.office import issuing
+from pki.edge.office.services import services_of
 from pki.errors import InputError, RefusedError
 from pki.hierarchy import HierarchyKind, manufacturer_slot, v2g_slot
 from pki.names import HolderName, Organisation, SeccId
@@ -26,6 +25,7 @@ from pki.v2g import RULES
 if TYPE_CHECKING:
     from pki.edge.office.desk import Desk
     from pki.profile import CertificateProfile
+    from pki.services import Services
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,13 @@ async def issue(
     due = _due(desk, call, profile.purpose)
     issuer = desk.active(due.slot)
     try:
-        order = _order(desk, call, profile, due)
+        order = _order(desk, call, profile, due, await services_of(desk, issuer))
     except RefusedError as refused:
         await desk.ledger.write(partial(issuing.refuse, desk, due.station, refused, who))
         raise
     sealed = await issuing.issue(desk, order, who)
     chain = [sealed.certificate, *desk.chain(issuer)]
-    return calls.CertificateIssued(sealed.row, to_pem(chain), sealed.audit_index)
+    return calls.CertificateIssued(sealed.row, to_pem(chain), sealed.audit_index, issuing.told(sealed.findings))
 
 
 def _due(desk: Desk, call: calls.IssueCertificate, purpose: CertificatePurpose) -> _Due:
@@ -91,11 +91,12 @@ def _refuse_unless(
             raise InputError("issue.words", says, "'bollard cert issue --help' says what each profile needs.")
 
 
-def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile, due: _Due) -> issuing.Order:
+def _order(
+    desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile, due: _Due, services: Services | None
+) -> issuing.Order:
     request, issuer = requests.read_request(call.csr), desk.active(due.slot)
-    spki = request.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    compromised = desk.ledger.glance(partial(certificates.is_compromised, spki=spki))
-    named = requests.examine_named(request, due.name, due.clause, due.organisation, compromised=compromised)
+    compromised = desk.ledger.glance(partial(certificates.is_compromised, key=key_id(request.public_key)))
+    named, findings = requests.examine_named(request, due.name, due.clause, due.organisation, compromised=compromised)
     planned = plan(
         profile,
         Subject(named, due.organisation),
@@ -104,5 +105,8 @@ def _order(desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile
         issuing.draw_serial(),
         clock.now(),
         call.days,
+        services,
     )
-    return issuing.Order(planned, desk.keys.key(issuer.name), due.station)
+    order = issuing.Order(planned, desk.keys.key(issuer.name), due.station, asked=True, findings=findings)
+    desk.ledger.glance(partial(issuing.refuse_taken, order=order))
+    return order

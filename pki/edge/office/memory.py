@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from pki.edge.commit import Tx
+    from pki.errors import BollardError
     from pki.plan import Issuer
 
 LIVE_PER_SECOND: Final = 200.0  # answers signed for one asker alone, on average: about 5 % of a core
@@ -35,11 +40,23 @@ class Budget:
 class Memory:
     """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
 
-    ``issuers`` and ``chains`` (in PEM) by key name are good until one of our own certificates changes.
+    ``lost`` records what came to nothing while the ledger could not be written (``settling``).
+    ``asserting`` is the key that workers were told to sign assertions with, and since when.
+    ``issuers``, ``chains`` (in PEM) and ``fallen`` (the key whose certificate was revoked, or nothing) by key name are
+    good until one of our own certificates changes. ``troubles`` is what parts of duties fail with at present.
     """
 
     shards: dict[bytes, int] = field(default_factory=dict)
     cursors: dict[bytes, int] = field(default_factory=dict)
     issuers: dict[str, Issuer] = field(default_factory=dict)
     chains: dict[str, str] = field(default_factory=dict)
+    fallen: dict[str, str] = field(default_factory=dict)
+    troubles: dict[str, BollardError] = field(default_factory=dict)
     live: Budget = field(default_factory=Budget)
+    lost: list[Callable[[Tx], None]] = field(default_factory=list)
+    asserting: tuple[str, dt.datetime] | None = None
+
+    def forget_own(self) -> None:
+        """Forget what follows from our own certificates: one of them changed."""
+        for known in (self.issuers, self.chains, self.fallen):
+            known.clear()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge import calls
 from pki.edge.ledger import audit as log
+from pki.edge.ledger import listed as signed
 from pki.edge.ledger.replay import Replay
 from pki.errors import InputError
 
@@ -35,10 +36,11 @@ async def verify(desk: Desk, call: calls.VerifyAudit, who: str) -> calls.AuditVe
 
 
 def proved(origin: str, public_key: Ed25519PublicKey, held: str, database: Database) -> calls.AuditVerified:
-    """Verify log and tables of an open ledger, in one pass over the log."""
+    """Verify log and tables of an open ledger, in one pass over the log, and what was signed about the tables."""
     with Replay() as replay:
         frontier, agreed = log.verify(database, origin, public_key, held, replay.heed)
         compared = replay.prove(database)
+    signed.prove(database)
     return calls.AuditVerified(frontier.size, frontier.root().hex(), agreed, compared.rows, compared.in_part)
 
 

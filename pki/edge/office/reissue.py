@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pki.certificate import key_id
 from pki.edge import calls, clock
 from pki.edge.ledger import certificates, stations
 from pki.edge.office import issuing
@@ -37,7 +37,7 @@ async def reissue(desk: Desk, call: calls.ReissueCertificate, who: str) -> calls
     order = _order(desk, issuer, station, former, await services_of(desk, issuer))
     sealed = await issuing.issue(desk, order, who)
     chain = sealed.pem + desk.chain_pem(issuer)
-    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index)
+    return calls.CertificateIssued(sealed.row, chain, sealed.audit_index, issuing.told(sealed.findings))
 
 
 def _look(database: Database, serial: str) -> tuple[calls.StationRow, x509.Certificate]:
@@ -48,8 +48,7 @@ def _look(database: Database, serial: str) -> tuple[calls.StationRow, x509.Certi
             serial, f"it is a {found.purpose} certificate and {found.status}; a valid one of a station is due"
         )
     former = x509.load_der_x509_certificate(found.der)
-    spki = former.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    if certificates.is_compromised(database, spki):
+    if certificates.is_compromised(database, key_id(former)):
         raise _refuse(serial, "its key was given up as compromised (RFC 5280 5.3.1)")
     return stations.plain(database, found.station), former
 

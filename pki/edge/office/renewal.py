@@ -35,7 +35,7 @@ PROFILES: Final[Mapping[str, str]] = {"server": "csms", "ocsp": "ocsp"}
 """The purposes of keys that are renewed by themselves, and the certificate profile of each."""
 NAME_BYTES: Final = 4  # random bytes in a key's name: no two of one home's keys meet
 
-_MADE_HERE = re.compile(rf"(?:server-ecdsa|server-rsa|ocsp)-[0-9a-f]{{{2 * NAME_BYTES}}}")
+_MADE_HERE = re.compile(rf"(?:server-ecdsa|server-rsa|ocsp(?:-[a-z0-9-]+)?)-[0-9a-f]{{{2 * NAME_BYTES}}}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,16 @@ from pki.certificate import common_names, is_self_issued, key_id, names_issuer
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
 from pki.edge.ledger import anchors, certificates, successions
-from pki.edge.office.anchors import our_issuers
+from pki.edge.office import duties
+from pki.edge.office.anchors import our_issuers, trust_changed
 from pki.edge.office.authorities import LINK, Wanted, certify, export
 from pki.edge.office.renewal import make_like
 from pki.errors import ConflictError, InputError, NotFoundError
+from pki.hierarchy import AUTHORITIES
 from pki.holding import Holding, Keeper, KeyState, step
 from pki.plan import COMMON_NAME_LENGTH
 from pki.rollover import Facts, Needs
+from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +67,7 @@ async def roll_over(desk: Desk, call: calls.RollOver, who: str) -> calls.RolledO
             await _link(desk, active, successor, who)
         done = await desk.ledger.write(partial(_prepared, desk, successor.name, who))
         export(desk)
+    await duties.serve(desk, who)
     link = _link_of(desk, successor)
     return calls.RolledOver(_issuer(desk, successor.name), _issuer(desk, link.name) if link else None, done)
 
@@ -73,10 +77,11 @@ async def activate(desk: Desk, call: calls.ActivateIssuer, who: str) -> calls.Ac
     async with desk.renewing:
         own = _authority(desk, call.name)
         step(own.holding, KeyState.ACTIVE)
+        desk.refuse_fallen(own)
         if own.holding.keeper is Keeper.ELSEWHERE and own.purpose != "root":
             raise rules.refuse_elsewhere(own.name)
         index = await desk.ledger.write(partial(_activate, desk, own, who))
-    left = await desk.ledger.read(partial(_unconfirmed, desk, _root_of(desk, own)))
+    left = await desk.ledger.read(partial(_unconfirmed, desk, _root_of(desk, own))) if own.purpose in PROFILES else []
     return calls.Activated(len(left), index)
 
 
@@ -84,7 +89,8 @@ async def retire(desk: Desk, call: calls.RetireIssuer, who: str) -> calls.Done:
     """Trust an authority no longer; refused while anybody needs it, with everybody who does."""
     async with desk.renewing:
         own = desk.mine(call.name)
-        if own.purpose != "link" or own.holding.state is KeyState.RETIRED:  # a link is let go while it is in use
+        in_use = own.purpose == "link" or desk.fallen(own) is not None  # these are let go while they are in use
+        if not in_use or own.holding.state is KeyState.RETIRED:
             step(_authority(desk, call.name).holding, KeyState.RETIRED)
         index = await desk.ledger.write(partial(_retire, desk, own, who), long=True)
         export(desk)
@@ -99,6 +105,7 @@ async def _succeed(desk: Desk, active: OwnCertificate, call: calls.RollOver, who
     signer = active if purpose == "root" else _authority(desk, call.under or desk.active("root").name)
     if signer.holding.keeper is Keeper.ELSEWHERE:
         raise rules.refuse_elsewhere(signer.name)
+    desk.refuse_fallen(signer)
     number = next(each for each in range(2, 10_000) if not _is_taken(desk, f"{slot}-{each}"))
     name = f"{slot}-{number}"
     await make_like(desk, name, active.name)
@@ -141,6 +148,7 @@ def _prepared(desk: Desk, name: str, who: str, tx: Tx) -> int:
 
 
 def _activate(desk: Desk, own: OwnCertificate, who: str, tx: Tx) -> int:
+    certificates.refuse_fallen(tx.database, own.name)
     others = (held for held in certificates.held(tx.database) if held.slot == own.holding.slot)
     former = [held.name for held in others if held.state is KeyState.ACTIVE]
     for name in former:
@@ -154,7 +162,7 @@ def _activate(desk: Desk, own: OwnCertificate, who: str, tx: Tx) -> int:
 
 def _retire(desk: Desk, own: OwnCertificate, who: str, tx: Tx) -> int:
     """Judged in the transaction itself, so that nothing is signed in between that would still need it."""
-    if own.purpose != "link":
+    if own.purpose != "link" and own.status is not CertificateStatus.REVOKED:  # what was revoked serves nobody
         rules.refuse_needed(own.name, _needs(desk, own, tx.database))
     links = _links_by(desk, own)
     for name in (own.name, *links):
@@ -173,7 +181,7 @@ def _what(own: OwnCertificate) -> dict[str, Json]:
 def _announce(desk: Desk, tx: Tx) -> None:
     """Tell whom we trust now."""
     others = tuple(anchors.every(tx.database))
-    tx.after.append(lambda: desk.board.publish(calls.TrustChanged(our_issuers(desk), others)))
+    tx.after.append(lambda: desk.board.publish(trust_changed(desk, others)))
     reach("rollover.telling")
 
 
@@ -257,8 +265,10 @@ def _links_by(desk: Desk, root: OwnCertificate) -> list[str]:
 
 
 def _slot(desk: Desk, slot: str) -> OwnCertificate:
-    """The authority in use in a slot."""
-    own = desk.active(slot)
+    """The authority in use in a slot, or the one that was last: one that has fallen needs a successor most of all."""
+    mine = [each for each in desk.own.values() if each.holding.slot == slot]
+    own = next((each for each in mine if each.holding.state is KeyState.ACTIVE), mine[-1] if mine else None)
+    own = own or desk.active(slot)
     if own.purpose not in PROFILES:
         slots = sorted({each.holding.slot for each in desk.own.values() if each.purpose in PROFILES})
         raise InputError("rollover.slot", f"{slot[:40]!r} is no authority's slot", f"Use one of: {', '.join(slots)}.")
@@ -267,14 +277,15 @@ def _slot(desk: Desk, slot: str) -> OwnCertificate:
 
 def _authority(desk: Desk, name: str) -> OwnCertificate:
     own = desk.mine(name)
-    if own.purpose not in PROFILES:
+    if own.purpose not in AUTHORITIES:
         raise InputError("rollover.authority", f"{name[:40]!r} is no authority of ours", "See 'bollard ca list'.")
     return own
 
 
 def _in_state(desk: Desk, slot: str, state: KeyState) -> OwnCertificate | None:
-    """The newest key of a slot in a state."""
-    found = [each for each in desk.own.values() if each.holding.slot == slot and each.holding.state is state]
+    """The newest key of a slot in a state; one that has fallen leads nowhere."""
+    mine = [each for each in desk.own.values() if each.holding.slot == slot and desk.fallen(each) is None]
+    found = [each for each in mine if each.holding.state is state]
     return found[-1] if found else None
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pki.edge import calls, clock
-from pki.edge.office import credentials, inventory, renewal
+from pki.edge.office import credentials, crls, inventory, renewal, signers
 from pki.errors import InputError
 from pki.rotation import Actor, Due, Inventory, Kind, calendar, due
 
@@ -44,9 +44,12 @@ async def rotate(desk: Desk, call: calls.Rotate, who: str) -> calls.Rotated:
         raise InputError("rotate.now", says, f"Use one of: {', '.join(ALONE)}.")
     await renewal.tidy(desk, who)
     done = await ALONE[Kind(call.now)](desk, who) if call.now else await _renew_due(desk, who)
+    if not call.now:
+        done += await signers.renew_due(desk, who)
+    signed = 0 if call.now else await crls.sign_due_crls(desk, who)
     await credentials.watch(desk, who)
     moment = clock.now()
-    return calls.Rotated(done, _rows(due(await inventory.take(desk), moment), moment))
+    return calls.Rotated(done, _rows(due(await inventory.take(desk), moment), moment), signed)
 
 
 async def tend(desk: Desk) -> None:
@@ -63,6 +66,8 @@ async def watch(desk: Desk) -> None:
 async def _renew_due(desk: Desk, who: str) -> tuple[calls.Renewed, ...]:
     owed = due(Inventory(tuple(await inventory.ours(desk))), clock.now())
     kinds = dict.fromkeys(each.item.kind for each in owed if each.by is Actor.ALONE and each.item.kind in ALONE)
+    if desk.settings.status_url:  # each signer is renewed for itself, with the lists: see ``signers``
+        kinds.pop(Kind.OCSP, None)
     return tuple([row for kind in kinds for row in await ALONE[kind](desk, who)])
 
 

@@ -12,11 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pki.certificate import names_issuer
-from pki.edge import clock
+from pki.edge import calls, clock
 from pki.edge.keys import KeyKind
 from pki.edge.ledger import certificates
 from pki.edge.office.authorities import Wanted, certify
+from pki.edge.office.renewal import NAME_BYTES
 from pki.edge.office.services import below_the_root
+from pki.edge.office.troubles import alone
 from pki.holding import Holding, KeyState, step
 from pki.revocation import is_half_spent
 
@@ -29,18 +31,20 @@ NAME: Final = "Bollard OCSP Signer"  # their common name
 
 
 async def renew_signers(desk: Desk) -> int:
-    """Give each issuing authority a fresh signer where it needs one, and retire those that have ended.
+    """Retire the signers that have ended, and make those that are due; return how many were made."""
+    for own in [own for own in desk.own.values() if _has_ended(own) and desk.settings.status_url]:
+        await desk.ledger.write(partial(_retire, desk, own))
+    return len(await renew_due(desk, SELF))
+
+
+async def renew_due(desk: Desk, who: str) -> tuple[calls.Renewed, ...]:
+    """Give each issuing authority a fresh signer where it needs one; one that cannot have any stops no other.
 
     Where no address is set nobody can ask, so there is nobody to answer.
     """
-    if not desk.settings.status_url:
-        return 0
-    for own in [own for own in desk.own.values() if _has_ended(own)]:
-        await desk.ledger.write(partial(_retire, desk, own))
-    due = [issuer for issuer in below_the_root(desk) if _needs_signer(desk, issuer)]
-    for issuer in due:
-        await _make(desk, issuer)
-    return len(due)
+    due = [issuer for issuer in below_the_root(desk) if desk.settings.status_url and needs_signer(desk, issuer)]
+    made = [await alone(desk, f"OCSP signer of {issuer.name}", _make(desk, issuer, who)) for issuer in due]
+    return tuple(row for row in made if row is not None)
 
 
 def slot_of(issuer: OwnCertificate) -> str:
@@ -55,19 +59,27 @@ def signer_of(desk: Desk, issuer: OwnCertificate) -> OwnCertificate | None:
     return max(mine, key=lambda own: own.certificate.not_valid_before_utc, default=None)
 
 
-async def _make(desk: Desk, issuer: OwnCertificate) -> None:
-    former = signer_of(desk, issuer)
-    slot = former.holding.slot if former else slot_of(issuer)  # homes of an older version have one in the slot 'ocsp'
-    name = f"{slot}-{secrets.token_hex(4)}"
-    desk.keys.make(name, KeyKind.EC_P256)
-    left = (issuer.certificate.not_valid_after_utc - clock.now()).days
-    wanted = Wanted(Holding(name, slot, "ocsp"), "ocsp", issuer.name, NAME, min(desk.profile("ocsp").days, left))
-    await certify(desk, wanted, SELF)
+async def _make(desk: Desk, issuer: OwnCertificate, who: str) -> calls.Renewed:
+    async with desk.renewing:  # whoever clears keys without a certificate away must not meet this one
+        former = signer_of(desk, issuer)
+        slot = former.holding.slot if former else slot_of(issuer)  # homes of an older version have it in slot 'ocsp'
+        name = f"{slot}-{secrets.token_hex(NAME_BYTES)}"
+        desk.keys.make(name, KeyKind.EC_P256)
+        left = (issuer.certificate.not_valid_after_utc - clock.now()).days
+        wanted = Wanted(Holding(name, slot, "ocsp"), "ocsp", issuer.name, NAME, min(desk.profile("ocsp").days, left))
+        try:
+            sealed = await certify(desk, wanted, who)
+        except BaseException:
+            desk.keys.discard(name)
+            raise
+    row = sealed.row
+    return calls.Renewed(name, "ocsp", row.serial, former.serial if former else "", row.not_after, sealed.audit_index)
 
 
-def _needs_signer(desk: Desk, issuer: OwnCertificate) -> bool:
+def needs_signer(desk: Desk, issuer: OwnCertificate) -> bool:
+    """Tell whether an authority needs a signer, or a fresh one; one that has fallen makes do with what it has."""
     signer = signer_of(desk, issuer)
-    if (issuer.certificate.not_valid_after_utc - clock.now()).days < 1:
+    if desk.fallen(issuer) or (issuer.certificate.not_valid_after_utc - clock.now()).days < 1:
         return False
     return signer is None or _is_half_spent(signer)
 

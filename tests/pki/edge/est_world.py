@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from tests.certs import DAY, NOW, Party, name
+from tests.certs import DAY, NOW, Party, name, pem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.certs import PrivateKey
 
 
 def authority(common_name: str, above: Party | None = None, depth: int = 2) -> Party:
@@ -50,12 +53,13 @@ LEAF_EXTENSIONS = (
     "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n"
 )
 USER, PASSWORD = "cpo", "open sesame"
+HANGS_UP = 0  # no status: the connection is closed without an answer
 
 
 @dataclass
 class Elsewhere:
-    """The server. ``answers`` are given one after the other, the last one for ever: a status, or what replaces the
-    body of a 200. ``asked`` keeps what was asked."""
+    """The server. ``answers`` are given one after the other, the last one for ever: a status, what replaces the body
+    of a 200, or ``HANGS_UP``. ``asked`` keeps what was asked."""
 
     folder: Path
     port: int = 0
@@ -138,6 +142,9 @@ def _handler(world: Elsewhere) -> type[http.server.BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             world.asked.append((self.path, self.headers.get("Authorization", ""), body))
             status, answer = world.answer(self.path, body)
+            if status == HANGS_UP:
+                self.close_connection = True
+                return
             self.send_response(status)
             for key, value in {**world.headers, "Content-Length": str(len(answer))}.items():
                 self.send_header(key, value)
@@ -149,6 +156,43 @@ def _handler(world: Elsewhere) -> type[http.server.BaseHTTPRequestHandler]:
     return Handler
 
 
+def secc_name(secc_id: str = SECC_ID) -> x509.Name:
+    """A subject as cars want it: country, operator, SECCID, and that it is a charge point operator's."""
+    pairs = [(NameOID.COUNTRY_NAME, "DE"), (NameOID.ORGANIZATION_NAME, "CPO"), (NameOID.COMMON_NAME, secc_id)]
+    pairs += [(NameOID.DOMAIN_COMPONENT, "CPO")]
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in pairs])
+
+
+def secc_request(key: PrivateKey, secc_id: str = SECC_ID) -> str:
+    """A request for a certificate towards cars, in PEM."""
+    return pem(x509.CertificateSigningRequestBuilder().subject_name(secc_name(secc_id)).sign(key, hashes.SHA256()))
+
+
+def secc(
+    key: PrivateKey,
+    *others: x509.ExtensionType,
+    secc_id: str = SECC_ID,
+    ca: bool = False,
+    days: tuple[int, int] = (-1, 20),
+    number: int = 0,
+) -> Party:
+    """A certificate towards cars below Sub 2, a good one unless a test asks for more; ``days`` are around now."""
+    basic, usage = x509.BasicConstraints(ca, None), x509.KeyUsage(True, False, False, False, True, ca, ca, False, False)
+    builder = (
+        x509.CertificateBuilder(SUB_2.certificate.subject, secc_name(secc_id), key.public_key())
+        .serial_number(number or x509.random_serial_number())
+        .not_valid_before(NOW + days[0] * DAY)
+        .not_valid_after(NOW + days[1] * DAY)
+        .add_extension(basic, True)
+        .add_extension(usage, True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(SUB_2.key.public_key()), False)
+    )
+    for other in others:
+        builder = builder.add_extension(other, False)
+    return Party(builder.sign(SUB_2.key, hashes.SHA256()), key)
+
+
 def settings(folder: Path, url: str, profile: str = "v2g-secc-2", rest: str = "") -> str:
     """The table of ``bollard.toml`` that names it."""
     rest = rest or f'user = "{USER}"\npassword_file = "{folder / "password"}"\n'
@@ -156,6 +200,3 @@ def settings(folder: Path, url: str, profile: str = "v2g-secc-2", rest: str = ""
         f'\n[[external_issuer]]\nname = "hubject"\nkind = "est"\nurl = "{url}"\ncertificate_profile = "{profile}"\n'
         f'anchor = "{folder / "tls.pem"}"\nchain_anchor = "{folder / "v2g.pem"}"\n{rest}'
     )
-
-
-SUBJECT = name(SECC_ID, "CPO")

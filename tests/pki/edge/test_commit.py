@@ -15,6 +15,7 @@ import pytest
 from pki.edge import store
 from pki.edge.commit import BATCH, GroupCommit, Tx
 from pki.errors import BollardError, NotFoundError
+from tests.faults import BROKEN, failing_disk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,6 +28,7 @@ T = TypeVar("T")
 @contextlib.asynccontextmanager
 async def opened(folder: Path) -> AsyncIterator[GroupCommit]:
     """A ledger with a table for the test."""
+    store.create(folder / "ledger.db")
     ledger = GroupCommit(folder / "ledger.db")
     await ledger.write(lambda tx: tx.database.execute("CREATE TABLE mark (name TEXT PRIMARY KEY, size BLOB)"))
     try:
@@ -169,6 +171,44 @@ def test_a_full_disk_loses_the_whole_transaction_and_says_so(tmp_path: Path) -> 
 def _fill(tx: Tx) -> str:
     tx.database.execute("INSERT INTO mark (name, size) VALUES ('big', zeroblob(10000000))")
     return "big"
+
+
+@pytest.mark.parametrize(("room", "code"), [(0, "ledger.failed"), (2**62, "ledger.full")])
+def test_a_write_that_fails_where_there_is_no_room_is_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, code: str
+) -> None:
+    """SQLite says I/O error of both; what is written after the disk has healed is there."""
+    monkeypatch.setattr(store, "ROOM_LEAST", room)
+
+    async def story(ledger: GroupCommit) -> tuple[str, list[str]]:
+        disk.fail(BROKEN, 1)
+        with pytest.raises(BollardError) as refused:
+            await ledger.write(partial(mark, "a"))
+        await ledger.write(partial(mark, "b"))
+        return refused.value.code, await ledger.read(marks)
+
+    with failing_disk(tmp_path) as disk:
+        assert play(tmp_path, story) == (code, ["b"])
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["taken away", "replaced"])
+def test_a_ledger_that_is_not_in_its_place_any_more_takes_no_acts(tmp_path: Path, replaced: bool) -> None:
+    """What is written to a file without a name would be lost when the process ends."""
+    aside = tmp_path / "aside"
+
+    async def story(ledger: GroupCommit) -> tuple[str, list[str]]:
+        await ledger.write(partial(mark, "a"))
+        (tmp_path / "ledger.db").rename(aside)
+        if replaced:
+            (tmp_path / "ledger.db").write_bytes(b"another")
+        with pytest.raises(BollardError) as refused:
+            await ledger.write(partial(mark, "b"))
+        (tmp_path / "ledger.db").unlink(missing_ok=True)
+        aside.rename(tmp_path / "ledger.db")
+        await ledger.write(partial(mark, "c"))
+        return refused.value.code, await ledger.read(marks)
+
+    assert play(tmp_path, story) == ("ledger.missing", ["a", "c"])
 
 
 def test_one_who_no_longer_waits_disturbs_nobody(tmp_path: Path) -> None:

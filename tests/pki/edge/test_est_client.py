@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
+import ssl
+import threading
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -13,8 +16,16 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from pki.edge import est_client
-from pki.edge.est_client import ANSWER_BYTES, RETRY_MOST, RETRY_USUAL, Received, read_bag, request_certificate
-from pki.errors import BollardError, RefusedError
+from pki.edge.est_client import (
+    ANSWER_BYTES,
+    HEAD_BYTES,
+    RETRY_MOST,
+    RETRY_USUAL,
+    Received,
+    read_bag,
+    request_certificate,
+)
+from pki.errors import BollardError, RefusedError, UnreachableError
 from pki.est import wrap
 from pki.external import ExternalIssuer, parse_external
 from tests.certs import Party, request
@@ -22,6 +33,7 @@ from tests.pki.edge.est_world import PASSWORD, ROOT, SECC_ID, SUB_1, SUB_2, USER
 from tests.worlds import free_port, station_key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CSR = x509.load_pem_x509_csr(request(station_key(), SECC_ID, "CPO").encode()).public_bytes(Encoding.DER)
@@ -116,6 +128,65 @@ def test_no_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with elsewhere(tmp_path) as world:
         assert ask(tmp_path, world.url).certificates
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
+
+
+@contextlib.contextmanager
+def speaking(folder: Path, said: bytes, *, stays: bool = False) -> Iterator[str]:
+    """A server that speaks TLS, hears one request, says this, and then hangs up, or stays and does nothing at all."""
+    context, over = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), threading.Event()
+    context.load_cert_chain(folder / "server.pem")
+
+    def serve() -> None:
+        with context.wrap_socket(listening.accept()[0], server_side=True) as met:
+            met.settimeout(20)
+            while not met.recv(4096).endswith(b"\n"):
+                pass
+            met.sendall(said)
+            if stays:
+                over.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"https://localhost:{listening.getsockname()[1]}/.well-known/est"
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"\0hello\r\n\r\n", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 2", id="a status line that is cut"),
+        pytest.param(HEAD, id="a head without its body"),
+        pytest.param(HEAD + b"MIIB", id="a body that is cut"),
+        pytest.param(b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nno", id="a no that is cut"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="no chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: " + b"x" * HEAD_BYTES, id="a head without an end"),
+    ],
+)
+def test_an_exchange_that_breaks_off_is_no_answer_and_never_a_no(tmp_path: Path, said: bytes) -> None:
+    """Only a whole answer can refuse; what is cut may be whole the next time, and exits 6."""
+    with elsewhere(tmp_path), speaking(tmp_path, said) as url, pytest.raises(UnreachableError) as problem:
+        ask(tmp_path, url)
+
+    assert problem.value.code == "external.unreachable"
+
+
+@pytest.mark.parametrize("said", [b"", HEAD + b"MIIB"], ids=["nothing", "half of it"])
+def test_the_deadline_holds_for_the_goodbye_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    """Who accepts and then does nothing more, not even say TLS' goodbye, is left: TLS alone would wait 30 seconds."""
+    monkeypatch.setattr(est_client, "DEADLINE", 0.3)
+    with elsewhere(tmp_path), speaking(tmp_path, said, stays=True) as url:
+        asked = asyncio.wait_for(request_certificate(issuer(tmp_path, url), CSR), 10)
+        with pytest.raises(UnreachableError, match=r"external\.unreachable"):
+            asyncio.run(asked)
 
 
 @pytest.mark.parametrize("said", [b"", b"hello\r\n\r\n", b"\x16\x03\x01"])

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlite_utils import Database
 
+from pki.certificate import key_id
 from pki.edge import store
 from pki.edge.migrations import LEDGER
+from tests.pki.papers import leaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +29,7 @@ ROW = {
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """An empty ledger."""
+    store.create(tmp_path / "ledger.db")
     opened = store.open_writer(tmp_path / "ledger.db")
     yield opened
     opened.close()
@@ -107,6 +110,18 @@ def test_a_ledger_from_before_takes_holds_and_keeps_what_it_has(tmp_path: Path) 
         assert newer.execute("SELECT name, certificate FROM own_key").fetchall() == [("ocsp", 1)]
         assert newer.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert newer.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+def test_certificates_from_before_are_found_by_their_keys(tmp_path: Path) -> None:
+    """A00.FR.427 holds of those as well; what was never a certificate has no key."""
+    with closing(Database(sqlite3.connect(tmp_path / "ledger.db"))) as older:
+        LEDGER.apply(older, stop_before="keys_of_certificates")
+        insert(older, tbs=leaf().certificate.tbs_certificate_bytes)
+        insert(older, serial="1b")
+        older.conn.commit()
+    with closing(store.open_writer(tmp_path / "ledger.db")) as newer:
+        found = newer.execute("SELECT certified_key FROM certificate ORDER BY id").fetchall()
+    assert found == [(key_id(leaf().certificate),), (None,)]
 
 
 def test_a_slot_has_one_key_in_use(database: Database) -> None:

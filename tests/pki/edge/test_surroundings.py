@@ -79,7 +79,7 @@ def test_the_kernel_is_asked_about_its_clock() -> None:
 def test_a_process_answers_hangs_or_is_not_there(tmp_path: Path) -> None:
     """One that hangs still takes connections; one that was killed leaves its socket."""
     home = make_home(tmp_path)
-    assert dict(surroundings.see_processes(home)) == {"authority": None, "proxy": None}
+    assert dict(surroundings.see_processes(home)) == {"authority": None, "proxy": None, "web": None}
     with running_authority(home) as process:
         assert dict(surroundings.see_processes(home))["authority"] is True
         assert surroundings.is_held(home)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import os
+import pkgutil
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -13,6 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import pki
+import secproxy
+from cli.main import EXIT_CODES
 from pki import errors
 from pki.edge import calls, wire
 from pki.edge.wire import Peer
@@ -99,6 +104,35 @@ def test_every_kind_of_error_travels_whole(kind: type[errors.BollardError]) -> N
     assert (reply.id, type(got), got.code, got.cause, got.advice, got.findings) == (
         3, kind, "some.code", "a cause", "an advice", (finding,),
     )  # fmt: skip
+
+
+def tree(kind: type[errors.BollardError]) -> list[type[errors.BollardError]]:
+    """An error and all below it, wherever they are defined."""
+    return [kind, *(each for below in kind.__subclasses__() for each in tree(below))]
+
+
+def test_every_error_of_the_whole_program_keeps_its_exit_code_on_the_way() -> None:
+    """Those defined beside what raises them too: they arrive as the nearest kind that everybody knows."""
+    for room in (pki, secproxy):
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            importlib.import_module(module.name)
+    every = tree(errors.BollardError)
+    assert {"ChainRefusedError", "GateRefusedError", "AdmissionRefused"} <= {kind.__name__ for kind in every}
+
+    for kind in every:
+        sent = kind.__new__(kind)
+        errors.BollardError.__init__(sent, "some.code", "a cause")
+        failure = wire.read_reply(wire.write_failure(3, sent)).failure
+        assert failure is not None
+        got = wire.to_error(failure)
+        assert isinstance(sent, type(got))
+        assert exit_code(got) == exit_code(sent)
+        assert (type(got) is errors.BollardError) is (kind is errors.BollardError)
+
+
+def exit_code(problem: errors.BollardError) -> int:
+    """What the command line ends with."""
+    return next(EXIT_CODES[kind] for kind in type(problem).__mro__ if kind in EXIT_CODES)
 
 
 @pytest.mark.parametrize("kind", ["KeyboardInterrupt", "annotations", "TYPE_CHECKING", "no such"])

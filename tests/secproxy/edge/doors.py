@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
@@ -18,7 +19,8 @@ from pki.chain import key_id
 from pki.edge.calls import Credentials
 from pki.names import Host, StationIdentity, StationSerial
 from pki.station import SecurityProfile, Station
-from secproxy.config import Config, Limits, ListenerConfig, WebConfig, parse_upstream
+from secproxy.assertion import Signer, thumbprint
+from secproxy.config import Config, Limits, ListenerConfig, Outage, WebConfig
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
@@ -26,11 +28,13 @@ from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
+from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls import TlsLeg, server_context
 from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.session import Ask, Learn, Session
 from secproxy.station_view import Trust, View
+from secproxy.upstreams import Upstream, UpstreamConfig, plain
 from tests.certs import Party
 from tests.secproxy.edge.homes import bare_home
 
@@ -38,8 +42,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from pki.errors import BollardError
     from secproxy.admission import Admitted
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.tables import Network
 
 ROOT = Party.root()
 STATIONS = ROOT.issue("Station CA", ca=True)
@@ -47,6 +53,7 @@ _EC = ROOT.issue("localhost", dns="localhost")
 _RSA = ROOT.issue("localhost", dns="localhost", key=rsa.generate_private_key(65537, 2048))
 CREDENTIALS = Credentials(_EC.pem, _EC.key_pem, _RSA.pem, _RSA.key_pem)
 NO_UPSTREAM = 1  # a port where nobody listens
+ASSERTION_KEY = Ed25519PrivateKey.generate()
 
 
 @dataclass(slots=True)
@@ -87,6 +94,8 @@ class Around:
         self.notes: asyncio.Queue[Note] = asyncio.Queue()
         self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
         self.learned: list[tuple[str, Learn]] = []
+        self.graces: list[float] = []
+        self.alarms: list[BollardError] = []
 
     def record(self, note: Note) -> None:
         """Collect an event."""
@@ -95,6 +104,10 @@ class Around:
     def grant(self, link: Link, ask: Ask) -> None:
         """Collect a question; the test answers it."""
         self.asked.put_nowait((link, ask))
+
+    def grace(self) -> float:
+        """As long as the test says."""
+        return self.graces.pop() if self.graces else 0.0
 
     def learn(self, link: Link, learned: Learn) -> None:
         """Collect what a station said of itself."""
@@ -117,6 +130,7 @@ class Door:
     around: Around
     passwords: PasswordDesk
     claims: ClaimLine
+    switchboard: Switchboard
 
 
 def known(*stations: Station, ours: bool = False) -> View:
@@ -136,11 +150,22 @@ def registered(name: str = "CP-001", serial: str = "SN-1", profile: int = 3, ver
 
 @contextlib.asynccontextmanager
 async def door(
-    folder: Path, view: View, csms_port: int, *, profile: int = 3, limits: Limits | None = None
+    folder: Path,
+    view: View,
+    csms_port: int = NO_UPSTREAM,
+    *,
+    profile: int = 3,
+    limits: Limits | None = None,
+    upstreams: tuple[Upstream, ...] = (),
+    outage: Outage = Outage.REFUSE,
+    proxies: tuple[Network, ...] = (),
 ) -> AsyncIterator[Door]:
-    """Open one listener with everything behind it real but the ledger."""
+    """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
     home, around = bare_home(folder / "h"), Around()
-    config = _config(csms_port, profile, limits or Limits())
+    limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
+    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies)
+    web = WebConfig("127.0.0.1", 0, "https://localhost:1")
+    config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)
     links = Links(view, config.limits, around.record)
     async with asyncio.timeout(20), ClaimDesk(10, lambda _: None).open(home.claims_socket):
         claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
@@ -160,29 +185,33 @@ async def door(
             config.limits.arrivals_queued,
             lambda address: around.record(Note("door.crowded", remote=address)),
         )
-        reception = Reception(config, view, slots, passwords, claims, around.record, come)
+        switchboard = Switchboard(config, around.record, around.alarms.append)
+        switchboard.signer = Signer(ASSERTION_KEY, thumbprint(ASSERTION_KEY.public_key()))
+        reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come)
         context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
-        listener = Listener(config.listeners[0], context, slots, doorway, lambda *arrival: receive(reception, *arrival))
+        arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
+        listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)
         try:
-            yield Door(listener.port, view, links, around, passwords, claims)
+            yield Door(listener.port, view, links, around, passwords, claims, switchboard)
         finally:
             listener.close()
+            switchboard.close()
             links.leave()
             passwords.close()
             await claims.close()
 
 
-def _config(csms_port: int, profile: int, limits: Limits) -> Config:
-    listener = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile))
-    web = WebConfig("127.0.0.1", 0, "https://localhost:1")
-    return Config(Host.parse("localhost"), parse_upstream(f"ws://127.0.0.1:{csms_port}"), (listener,), web, 1, limits)
+def at_port(port: int) -> Upstream:
+    """A CSMS on loopback that takes every station."""
+    return plain(UpstreamConfig("127.0.0.1", port, "", secure=False))
 
 
-def trusting(folder: Path, party: Party | None = None) -> ssl.SSLContext:
-    """A station's TLS context: it trusts the root, and presents a certificate if it has one."""
+def trusting(folder: Path, party: Party | None = None, *above: Party) -> ssl.SSLContext:
+    """A station's TLS context: it trusts the root, and presents a certificate if it has one, with those above it."""
     context = ssl.create_default_context(cadata=ROOT.pem)
     if party is not None:
-        (folder / f"{party.certificate.serial_number}.pem").write_text(party.key_pem + party.pem)
+        chain = "".join(each.pem for each in above)
+        (folder / f"{party.certificate.serial_number}.pem").write_text(party.key_pem + party.pem + chain)
         context.load_cert_chain(folder / f"{party.certificate.serial_number}.pem")
     return context
 
@@ -195,11 +224,12 @@ def station(
     identity: str = "CP-001",
     headers: dict[str, str] | None = None,
     subprotocols: tuple[str, ...] = ("ocpp2.0.1", "ocpp1.6"),
+    above: tuple[Party, ...] = (),
 ) -> connect:
     """A station of the websockets library, to be used as ``async with``."""
     return connect(
         f"wss://localhost:{at.port}/ocpp/{identity}",
-        ssl=trusting(folder, party),
+        ssl=trusting(folder, party, *above),
         subprotocols=[Subprotocol(name) for name in subprotocols],
         additional_headers=headers,
         compression=None,

@@ -6,11 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 
 from pki import password
+from pki.chain import key_id
 from secproxy.config import Limits
+from tests.certs import Party
 from tests.secproxy.edge.doors import (
     NO_UPSTREAM,
     STATIONS,
@@ -25,8 +27,6 @@ from tests.secproxy.edge.doors import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.certs import Party
 
 PARTY = STATIONS.issue("SN-1")
 SECRET = "Kp7tqZ3wYx9RmBc4NsVd"
@@ -66,7 +66,26 @@ def test_the_csms_chooses_among_the_subprotocols_the_station_offers(tmp_path: Pa
     asyncio.run(story())
 
 
+def test_what_another_ca_of_ours_signed_opens_nothing_below_an_anchor(tmp_path: Path) -> None:
+    """A real chain: an operator's certificate with a station's serial for a name, its CA below what is trusted."""
+    operators = STATIONS.issue("Operator CA", ca=True)
+    operator = operators.issue("SN-1")
+
+    async def story() -> None:
+        view = known(registered())
+        async with csms() as backend, door(tmp_path, view, backend.port) as at:
+            async with station(tmp_path, at, operator, above=(operators,)):
+                await backend.sockets.get()
+            at.view.own_keys = frozenset({key_id(operators.certificate)})
+            with pytest.raises(InvalidStatus):
+                await station(tmp_path, at, operator, above=(operators,))
+            assert await at.around.causes(1) == ["cert.invalid"]
+
+    asyncio.run(story())
+
+
 NOBODY = STATIONS.issue("SN-404")
+NO_TEXT = STATIONS.issue_bits("SN-1")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +93,7 @@ NOBODY = STATIONS.issue("SN-404")
     [
         pytest.param(PARTY, "CP-002", "ocpp1.6", 403, "cert.other_station", id="attack 02, another's identity"),
         pytest.param(NOBODY, "CP-404", "ocpp1.6", 403, "station.unknown", id="an identity nobody registered"),
+        pytest.param(NO_TEXT, "CP-001", "ocpp1.6", 403, "cert.invalid", id="a common name that is no text"),
         pytest.param(PARTY, "CP-001", "ocpp0.1", 400, "subprotocol.none", id="TC_B_58, no common subprotocol"),
         pytest.param(PARTY, "..%2fCP-001", "ocpp1.6", 400, "http.bad_request", id="attack 16, a path as identity"),
     ],
@@ -91,6 +111,20 @@ def test_a_refused_station_leaves_one_event_and_the_csms_sees_nothing(
             assert await at.around.causes(1) == [cause]
             assert refused.value.response.status_code == status
             assert backend.requests == []
+
+    asyncio.run(story())
+
+
+def test_a_stranger_s_certificate_that_only_openssl_can_read_leaves_one_event(tmp_path: Path) -> None:
+    """Refused in the handshake, by an authority nobody knows; the door stays open for the next."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            with pytest.raises((OSError, InvalidHandshake)):  # TLS 1.3 tells a client after it spoke
+                await station(tmp_path, at, Party.root("Other Root").issue_bits("SN-1"))
+            assert await at.around.causes(1) == ["cert.unknown_ca"]
+            async with station(tmp_path, at, PARTY) as socket:
+                assert socket.subprotocol == "ocpp2.0.1"
 
     asyncio.run(story())
 
@@ -124,7 +158,7 @@ def test_tc_a_01_a_password_station_is_let_in_by_its_password_alone(
 
 
 def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path) -> None:
-    """503 and Retry-After; the claim is given back, so the next try is not a duplicate."""
+    """503 and Retry-After; the claim is given back, so the next try is not a duplicate. The URL is said down once."""
 
     async def story() -> None:
         async with door(tmp_path, known(registered()), NO_UPSTREAM) as at:
@@ -133,7 +167,7 @@ def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path)
                     await station(tmp_path, at, PARTY)
                 assert refused.value.response.status_code == 503
                 assert refused.value.response.headers["Retry-After"] == "10"
-            assert await at.around.causes(2) == ["upstream.unreachable"] * 2
+            assert await at.around.causes(3) == ["upstream.down", *["upstream.unreachable"] * 2]
 
     asyncio.run(story())
 

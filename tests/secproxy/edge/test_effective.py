@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
 from pki.station import SecurityProfile
-from secproxy.config import SERVED, Config, ListenerConfig, UpstreamConfig, WebConfig, parse_config
+from secproxy.config import SERVED, Config, ListenerConfig, Outage, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
+from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 OURS = Organisation('Strom "AG" \\ Söhne')
 CONFIG = Config(
     Host("csms.example.org"),
-    UpstreamConfig("::1", 9000, "/ocpp", secure=True),
+    (plain(UpstreamConfig("::1", 9000, "/ocpp", secure=True)),),
     (ListenerConfig("127.0.0.1", 8443, SecurityProfile(3)), ListenerConfig("::", 8442, SecurityProfile(2))),
     WebConfig("127.0.0.1", 8440, "https://csms.example.org:8440", ("::1", 8480), "http://csms.example.org:8480"),
     workers=2,
@@ -29,15 +31,47 @@ CONFIG = Config(
 
 ports = st.integers(1, 65_535)
 addresses = st.ip_addresses().map(str).filter(lambda address: "." not in address or ":" not in address)
-upstreams = st.builds(
+urls = st.builds(
     UpstreamConfig,
     st.one_of(addresses, st.just("csms.example.org")),
     ports,
     st.sampled_from(["", "/a", "/a/b%20c", "/~x;y=1"]),
     st.booleans(),
 )
+texts = st.text(min_size=1).filter(lambda text: "\ud800" not in text)
+
+
+@st.composite
+def upstreams(draw: st.DrawFn) -> tuple[Upstream, ...]:
+    """CSMSs that the settings can name: names, groups and paths are each given once."""
+    names = draw(st.lists(st.from_regex(r"[a-z0-9][a-z0-9-]{0,31}", fullmatch=True), max_size=4, unique=True))
+    found = []
+    for number, name in enumerate(names):
+        places = tuple(draw(st.lists(urls, min_size=1, max_size=3)))
+        weights = draw(st.just(()) | st.tuples(*[st.integers(1, 1000)] * len(places)))
+        files = all(url.secure for url in places) and draw(st.booleans())
+        pair = (draw(texts), draw(texts)) if files and draw(st.booleans()) else ("", "")
+        whose = ((f"G{number}", draw(texts) + str(number)), draw(st.sampled_from(["", f"/p{number}"])))
+        preset = draw(st.sampled_from(Preset))
+        found.append(
+            Upstream(
+                name,
+                places,
+                weights,
+                *whose,
+                draw(texts) if files else "",
+                *pair,
+                preset,
+                draw(st.booleans()),
+                draw(st.booleans()),
+            )
+        )
+    return (*found, *draw(st.just(()) | urls.map(lambda url: (plain(url),)).filter(lambda _: "csms" not in names)))
+
+
+networks = st.lists(st.ip_addresses().map(ipaddress.ip_network), max_size=2).map(tuple)
 listeners = st.lists(
-    st.builds(ListenerConfig, addresses, ports, st.sampled_from(sorted(SERVED)).map(SecurityProfile)),
+    st.builds(ListenerConfig, addresses, ports, st.sampled_from(sorted(SERVED)).map(SecurityProfile), networks),
     min_size=1,
     max_size=4,
     unique_by=lambda door: (door.host, door.port),
@@ -45,12 +79,13 @@ listeners = st.lists(
 configs = st.builds(
     Config,
     st.just(Host("csms.example.org")),
-    st.none() | upstreams,
+    upstreams(),
     listeners,
     st.builds(
         WebConfig, addresses, ports, st.sampled_from(["https://a.example", "https://[::1]:8440", "https://a:1/p"])
     ),
     st.integers(0, 256),
+    outage=st.sampled_from(Outage),
 )
 
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.health import Weight, judge
-from secproxy.config import UpstreamConfig
-from secproxy.edge import examination
+from secproxy.edge import examination, switchboard
 from secproxy.edge.export.outbox import Outbox
 from secproxy.edge.recorder import Recorder
+from secproxy.upstreams import Upstream, UpstreamConfig, plain
 from tests.worlds import free_port, make_home, running_authority
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pki.edge.home import Home
+    from pki.health import Csms
 
 
 def critical(home: Home) -> set[tuple[str, str]]:
@@ -103,16 +104,34 @@ def test_a_csms_is_spoken_to_as_the_proxy_would(secure: bool, says: str) -> None
         server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            return await examination.try_upstream(UpstreamConfig("127.0.0.1", port, "", secure))
+            [csms] = await examination.try_csms([plain(UpstreamConfig("127.0.0.1", port, "", secure))])
+            return csms.missed
 
     assert says in asyncio.run(story())
     if not secure:
         assert asyncio.run(story()) == ""
 
 
+def test_files_that_a_csms_cannot_be_reached_with_are_told_and_one_url_of_two_is_a_warning(tmp_path: Path) -> None:
+    """Of a CSMS with a spare, the URL that is missed is not critical; a file that is not there misses all."""
+
+    async def story() -> tuple[Csms, ...]:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            urls = (UpstreamConfig("127.0.0.1", free_port(), "", False), UpstreamConfig("127.0.0.1", port, "", False))
+            files = Upstream("b", (UpstreamConfig("127.0.0.1", port, "", True),), ca_file=str(tmp_path / "none.pem"))
+            return await examination.try_csms([Upstream("a", urls), files])
+
+    missed, met, unready = asyncio.run(story())
+    assert (missed.spared, bool(missed.missed), met.missed) == (True, True, "")
+    assert "TLS files" in unready.missed
+    assert not unready.spared
+
+
 def test_a_csms_that_is_silent_is_not_waited_for_longer_than_three_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the connection, and never begins with TLS."""
-    monkeypatch.setattr(examination, "PATIENCE", 0.1)
+    monkeypatch.setattr(switchboard, "KNOCK_SECONDS", 0.1)
 
     async def story() -> str:
         over = asyncio.Event()
@@ -124,9 +143,9 @@ def test_a_csms_that_is_silent_is_not_waited_for_longer_than_three_seconds(monke
         server = await asyncio.start_server(hang, "127.0.0.1", 0)
         async with server:
             port = server.sockets[0].getsockname()[1]
-            said = await examination.try_upstream(UpstreamConfig("127.0.0.1", port, "", secure=True))
+            [csms] = await examination.try_csms([plain(UpstreamConfig("127.0.0.1", port, "", secure=True))])
             over.set()
-            return said
+            return csms.missed
 
     assert "does not answer" in asyncio.run(story())
 

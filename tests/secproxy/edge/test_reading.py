@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -15,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from pki.edge import calls
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, PasswordForm, SecurityProfile, StationStatus
-from secproxy.edge.reading import apply, station, view_of
+from secproxy.edge.reading import apply, station, trusted, view_of
 from secproxy.station_view import Trust
 
 if TYPE_CHECKING:
@@ -87,6 +88,21 @@ def test_a_station_is_read_field_by_field() -> None:
     assert fact.status is CertificateStatus.REVOKED
 
 
+def test_what_a_station_shows_to_cars_is_no_certificate_of_its_towards_us() -> None:
+    """It may carry the same serial number; only what was issued for a station counts as its own."""
+    shown = calls.CertificateRow("0a", "CN=S-CP-1", "CN=x", b"s", NOW, END, "valid", "v2g-secc-2", "CP-1")
+
+    assert station(calls.StationRow("CP-1", "S-1", 3, "active", certificates=(shown,))).certificates == ()
+
+
+def test_the_keys_that_are_ours_are_taken_from_the_news(view: View) -> None:
+    """The newest word replaces the one before."""
+    assert view.own_keys == frozenset()
+    apply(view, calls.TrustChanged((), (), (b"r", b"o")))
+
+    assert view.own_keys == {b"r", b"o"}
+
+
 def test_only_issuers_and_anchors_for_stations_are_trusted_for_stations(view: View) -> None:
     """Our station CA counts as ours; an anchor brings its own organisation."""
     assert view.trusts == {
@@ -153,3 +169,20 @@ def test_releases_are_added_once_each(view: View) -> None:
 def test_new_server_certificates_touch_no_station(view: View) -> None:
     """Live connections go on under the certificate they began with."""
     assert apply(view, calls.CredentialsChanged()) == frozenset()
+
+
+@pytest.mark.parametrize("state", ["revoked", "held"])
+def test_an_authority_that_has_fallen_is_trusted_by_no_door(view: View, state: str) -> None:
+    """Not even as somebody else's: whoever was given our issuer as an anchor besides loses it with it."""
+    fallen = msgspec.structs.replace(issuer("station", "station", b"s"), state=state)
+    issuers, anchors = (
+        (fallen, issuer("station-2", "station", b"t")),
+        (anchor("station", b"s"), anchor("station", b"m")),
+    )
+    touched = apply(view, calls.TrustChanged(issuers, anchors))
+    assert touched == {"CP-1", "CP-2"}
+    assert set(view.trusts) == {b"m", b"t"}
+    assert view.fallen == {b"s": state}
+    assert [row.key_id for rows in trusted(issuers, anchors) for row in rows] == [b"t", b"m"]
+    apply(view, calls.TrustChanged((issuer("station", "station", b"s"),), ()))
+    assert (set(view.trusts), view.fallen) == ({b"s"}, {})

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from secproxy.config import Limits
 from secproxy.edge import tls
 from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
+from secproxy.plan import Side
 from secproxy.session import Granted
 from tests.secproxy.edge.doors import STATIONS, UPGRADE, Door, csms, door, known, raw_station, registered, station
 
@@ -29,7 +30,7 @@ MASK = b"\x11\x22\x33\x44"
 ODD = [
     '[2,"1","Heartbeat",{}]',
     '[ 2 , "2" ,\t"MeterValues",\n{"unit":"\\u00b0C","value":"1e3","x":[1.50, -0.0]} ]',
-    '[3,"3",{"ключ":"значение", "a":1,  "a2":[]}]',
+    '[6,"3","NotifyPeriodicEventStream",{"ключ":"значение", "a":1,  "a2":[]}]',
     '[2,"4","DataTransfer",{"data":"' + "x" * 60_000 + '"}]',
 ]
 
@@ -185,6 +186,41 @@ def test_an_unsigned_update_is_answered_by_the_proxy_and_never_reaches_the_stati
     asyncio.run(story())
 
 
+def test_attack_28_an_answer_to_nothing_is_dropped_and_the_next_message_goes_on(tmp_path: Path) -> None:
+    """Row 28: an answer passes once, to the call that waits for it; whoever guesses ids moves nothing."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, at):
+            await server.send('[2,"c","GetLocalListVersion",{}]')
+            assert await client.recv() == '[2,"c","GetLocalListVersion",{}]'
+            for answer in ('[3,"c",{"listVersion":1}]', '[3,"c",{"listVersion":2}]', '[4,"x","GenericError","",{}]'):
+                await client.send(answer)
+            await client.send('[2,"h","Heartbeat",{}]')
+            assert [await backend.heard.get() for _ in range(2)] == [
+                '[3,"c",{"listVersion":1}]',
+                '[2,"h","Heartbeat",{}]',
+            ]
+            assert await at.around.causes(2) == ["message.unasked", "message.unasked"]
+
+    asyncio.run(story())
+
+
+def test_attack_29_a_second_call_under_an_id_that_waits_is_answered_by_the_proxy(tmp_path: Path) -> None:
+    """Row 29: the CSMS hears the first alone; the sender is told, in its version's words."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, _, backend, at):
+            await client.send('[2,"1","Heartbeat",{}]')
+            await client.send('[2,"1","StatusNotification",{}]')
+            answer = '[4,"1","RpcFrameworkError","the id of a call that waits",{}]'
+            assert await client.recv() == answer
+            assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+            assert backend.heard.empty()
+            assert await at.around.causes(1) == ["message.id_reused"]
+
+    asyncio.run(story())
+
+
 def test_a_stale_grant_after_the_end_orders_nothing(tmp_path: Path) -> None:
     """An answer of the authority that comes too late finds nobody to talk to."""
 
@@ -200,7 +236,7 @@ def test_a_stale_grant_after_the_end_orders_nothing(tmp_path: Path) -> None:
 
 def test_attack_41_a_slow_reader_holds_a_bounded_amount_of_memory(tmp_path: Path) -> None:
     """Row 41: while the station does not read, the CSMS is read no further than the high-water mark."""
-    message = '[3,"1",{"d":"' + "x" * 100_000 + '"}]'
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 100_000 + '"}]'
 
     async def story() -> None:
         limits = Limits(write_high_water=50_000)
@@ -223,9 +259,9 @@ def test_attack_41_a_slow_reader_holds_a_bounded_amount_of_memory(tmp_path: Path
     asyncio.run(story())
 
 
-async def _send_all(server: ServerConnection, message: str, times: int) -> None:
-    for _ in range(times):
-        await server.send(message)
+async def _send_all(sender: ServerConnection | ClientConnection, message: str, times: int) -> None:
+    for number in range(times):
+        await sender.send(message % number)
 
 
 async def _read_bytes(reader: asyncio.StreamReader, at_least: int) -> None:
@@ -270,6 +306,7 @@ def test_attack_41_a_leg_that_is_closed_is_gone_in_time_even_if_nobody_reads(
 ) -> None:
     """Row 41: what is kept for a reader that never reads does not keep its socket open, and nothing is heard of it."""
     monkeypatch.setattr(tls, "LINGER_SECONDS", 0.1)
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 100_000 + '"}]'
 
     async def story() -> None:
         limits = Limits(write_high_water=50_000)
@@ -279,7 +316,7 @@ def test_attack_41_a_leg_that_is_closed_is_gone_in_time_even_if_nobody_reads(
             await reader.readuntil(b"\r\n\r\n")
             cast("asyncio.Transport", writer.transport).pause_reading()
             server, [link] = await backend.sockets.get(), at.links.all()
-            sending = asyncio.ensure_future(_send_all(server, '[3,"1",{"d":"' + "x" * 100_000 + '"}]', 400))
+            sending = asyncio.ensure_future(_send_all(server, message, 400))
             while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
                 await asyncio.sleep(0)
             link.close(1008, "revoked")
@@ -302,5 +339,125 @@ def test_attack_32_an_update_in_small_letters_is_answered_by_the_proxy(tmp_path:
             await server.send('[2,"h","GetLocalListVersion",{}]')
             assert await client.recv() == '[2,"h","GetLocalListVersion",{}]'
             assert await at.around.causes(1) == ["firmware.unsigned"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("slow", ["station", "csms"])
+def test_attack_41_a_reader_that_stays_slow_is_dropped_with_an_event(tmp_path: Path, slow: str) -> None:
+    """Row 41: either side; what waits for it is bounded until then, and both legs are ended."""
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 60_000 + '"}]'
+
+    async def story() -> None:
+        limits = Limits(write_high_water=50_000, slow_reader_seconds=0.3)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            client = await station(tmp_path, at, PARTY)
+            server, [link] = await backend.sockets.get(), at.links.all()
+            reader, writer = (client, server) if slow == "station" else (server, client)
+            reader.transport.pause_reading()
+            sending = asyncio.ensure_future(_send_all(writer, message, 400))
+            note = await at.around.notes.get()
+            assert (note.cause, note.evidence["reader"]) == ("session.slow_reader", slow)
+            assert link.station.waiting < 4 * len(message)
+            assert at.links.all() == []
+            with pytest.raises(ConnectionClosed):
+                await sending
+            reader.transport.abort()
+
+    asyncio.run(story())
+
+
+def test_attack_41_a_reader_that_catches_up_in_time_stays(tmp_path: Path) -> None:
+    """Row 41: once what waited was read, no time runs any more."""
+    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 60_000 + '"}]'
+
+    async def story() -> None:
+        async with talk(tmp_path, Limits(write_high_water=50_000, slow_reader_seconds=60)) as (
+            client,
+            server,
+            back,
+            at,
+        ):
+            [link] = at.links.all()
+            for reader, writer, side in ((client, server, Side.STATION), (server, client, Side.CSMS)):
+                reader.transport.pause_reading()
+                sending = asyncio.ensure_future(_send_all(writer, message, 200))
+                while side not in link._full:  # noqa: ASYNC110 - it is told to nobody
+                    await asyncio.sleep(0)
+                reader.transport.resume_reading()
+                heard = client.recv if reader is client else back.heard.get
+                for _ in range(200):
+                    await heard()
+                await sending
+                while side in link._full:  # noqa: ASYNC110 - nor is its end
+                    await asyncio.sleep(0)
+            assert at.around.notes.empty()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("code", [None, 1001, 1012])
+def test_attack_39_stations_of_a_csms_that_dies_are_let_go_one_after_the_other(
+    tmp_path: Path, code: int | None
+) -> None:
+    """Row 39: whether it crashed or said goodbye to all. One whose turn has not come is not read, and may come back."""
+
+    async def story() -> None:
+        limits, two = Limits(probe_seconds=60), STATIONS.issue("SN-2")
+        view = known(registered(), registered("CP-002", "SN-2"))
+        async with csms() as backend, door(tmp_path, view, backend.port, limits=limits) as at:
+            first = await station(tmp_path, at, PARTY)
+            second = await station(tmp_path, at, two, identity="CP-002")
+            at.around.graces = [3600.0, 0.0]
+            for server in (await backend.sockets.get(), await backend.sockets.get()):
+                if code is None:
+                    server.transport.abort()
+                else:
+                    await server.close(code)
+            with pytest.raises(ConnectionClosed):
+                await first.recv()
+            assert first.close_code == (code or 1001)
+            [link] = at.links.all()
+            assert link.identity == "CP-002"
+            await second.send('[2,"1","Heartbeat",{}]')
+            async with station(tmp_path, at, two, identity="CP-002"):
+                assert await at.around.causes(1) == ["session.replaced"]
+            with pytest.raises(ConnectionClosed):
+                await second.recv()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("blocked", [True, False])
+def test_attack_39_nothing_is_held_against_a_station_whose_turn_has_not_come(tmp_path: Path, blocked: bool) -> None:
+    """Row 39: half a frame that was on its way when the CSMS died is no fault of the station's, nor its slow reader."""
+
+    async def story() -> None:
+        limits = Limits(partial_frame_seconds=0.2, slow_reader_seconds=0.2)
+        async with talk(tmp_path, limits) as (client, server, _, at):
+            [link] = at.links.all()
+            at.around.graces = [0.6]
+            link._from_station(encode(TEXT, b'[3,"1",{}]', MASK)[:5])
+            if blocked:
+                link._csms_blocked(True)
+            server.transport.abort()
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert client.close_code == 1001
+            assert at.around.notes.empty()
+
+    asyncio.run(story())
+
+
+def test_a_csms_that_quarrels_with_one_station_is_heard_at_once(tmp_path: Path) -> None:
+    """Any other close code is about this connection, and waits for nobody's turn."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, _, at):
+            at.around.graces = [3600.0]
+            await server.close(1008, "policy")
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert client.close_code == 1008
 
     asyncio.run(story())

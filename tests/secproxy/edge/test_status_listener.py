@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp as library
 
 from pki.edge import calls
+from secproxy.assertion import Signer
 from tests.secproxy.edge.test_web import ended, running_web
 from tests.worlds import Paper, connected, make_home, running_authority
 
@@ -73,6 +75,19 @@ def test_what_is_kept_in_memory_ends_with_the_news(tmp_path: Path) -> None:
             pass
         assert after.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None
         assert ask(web, "GET", "/ca/station.crt") == (200, issuer.public_bytes(Encoding.DER))
+
+
+def test_the_key_that_workers_sign_with_is_published_in_clear_and_over_https(tmp_path: Path) -> None:
+    """A CSMS that believes our root finds it without trusting the network."""
+    home = make_home(tmp_path, status=True)
+    with running_authority(home), running_web(home) as web:
+        [credentials] = tell(home, calls.FetchCredentials())
+        assert isinstance(credentials, calls.Credentials)
+        signer = Signer.read(credentials.assertion_key)
+        status, body = ask(web, "GET", "/jwks.json")
+        assert status == 200
+        assert [key["kid"] for key in json.loads(body)["keys"]] == [signer.name]
+        assert web.ask("/jwks.json") == (200, body)
 
 
 def test_what_is_kept_is_served_while_the_authority_is_away(tmp_path: Path) -> None:

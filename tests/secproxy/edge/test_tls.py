@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from OpenSSL import SSL, crypto
@@ -95,7 +97,7 @@ def test_a_station_with_a_certificate_of_ours_is_heard_and_answered(tmp_path: Pa
     async def serve(leg: TlsLeg) -> None:
         await leg.handshake()
         assert await leg.read_head(b"\r\n\r\n", 100) == b"GET / HTTP/1.1\r\n\r\n"
-        assert leg.verified_ends() == (der(STATION.certificate), der(STATIONS.certificate))
+        assert leg.verified_chain() == (der(STATION.certificate), der(STATIONS.certificate))
         assert (leg.version, bool(leg.cipher)) == ("TLSv1.3", True)
         await leg.farewell(b"HTTP/1.1 403 Forbidden\r\n\r\n")
 
@@ -116,6 +118,7 @@ OTHER = Party.root("Other Root")
         pytest.param(STATIONS.issue("SN-1", start=NOW + DAY), [], "cert.not_yet_valid", id="not yet valid"),
         pytest.param(ROOT.issue("localhost"), [], "cert.unknown_ca", id="a CSMS certificate of the same root"),
         pytest.param(STATION.issue("SN-2"), [STATION], "cert.unknown_ca", id="issued by a station"),
+        pytest.param(OTHER.issue_bits("SN-1"), [], "cert.unknown_ca", id="unknown CA, a name that is no text"),
         pytest.param(None, [], "cert.missing", id="no certificate"),
     ],
 )
@@ -285,6 +288,27 @@ def test_a_paused_leg_reads_nothing_until_resumed(tmp_path: Path) -> None:
         leg.close()
 
     asyncio.run(meet(serve, connect(client_context(tmp_path, STATION), b"x" * 100_000, [])))
+
+
+def test_a_peer_that_resets_before_the_leg_is_handed_over_is_an_end(tmp_path: Path) -> None:
+    """Uvloop gives up its own watch then, which must not become an error of ours."""
+    context, gone = client_context(tmp_path, STATION), threading.Event()
+
+    def visit(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), 10) as raw:
+            with context.wrap_socket(raw, server_hostname="localhost") as tls:
+                tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            gone.set()
+
+    async def serve(leg: TlsLeg) -> None:
+        await leg.handshake()
+        await asyncio.to_thread(gone.wait, 10)
+        await asyncio.sleep(0.05)  # until the loop has seen it; where it has not, the end is found in another way
+        ended = asyncio.Event()
+        leg.attach(lambda _: None, ended.set, lambda: None)
+        await asyncio.wait_for(ended.wait(), 10)
+
+    uvloop.run(meet(serve, visit))
 
 
 def test_a_session_is_never_resumed(tmp_path: Path) -> None:

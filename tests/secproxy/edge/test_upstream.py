@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
+import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 from websockets.utils import accept_key
 
-from pki.names import Host
-from pki.station import SecurityProfile
-from secproxy.config import Config, Limits, ListenerConfig, WebConfig, parse_upstream
-from secproxy.edge.upstream import UpstreamError, dial
+from secproxy.config import Limits
+from secproxy.edge.upstream import UnreachedError, UpstreamError, Way, Wish, ask, reach
 from secproxy.frames import TEXT, Walker
-from tests.secproxy import scene
+from secproxy.upstreams import UpstreamConfig
+from tests.secproxy.edge.doors import NO_UPSTREAM, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
+    from pathlib import Path
 
-ADMITTED = scene.admitted(scene.station(), shown=scene.certificate())
-
-
-def config(port: int, path: str = "", limits: Limits | None = None) -> Config:
-    """The proxy's settings, with a CSMS on loopback."""
-    web = WebConfig("127.0.0.1", 0, "https://localhost:1")
-    listener = ListenerConfig("127.0.0.1", 0, SecurityProfile.MUTUAL_TLS)
-    upstream = parse_upstream(f"ws://127.0.0.1:{port}{path}")
-    return Config(Host.parse("localhost"), upstream, (listener,), web, 1, limits or Limits(upstream_seconds=2))
+WISH = Wish("/ocpp/CP-001", ("ocpp2.0.1",), [("X-Forwarded-For", "192.0.2.7")])
+PREAMBLE = b"first of all\n"
 
 
 def answer(head: str, status: str = "101 Switching Protocols", protocol: str = "ocpp2.0.1", more: bytes = b"") -> bytes:
@@ -38,7 +33,7 @@ def answer(head: str, status: str = "101 Switching Protocols", protocol: str = "
     return f"HTTP/1.1 {status}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{accepted}\r\n\r\n".encode() + more
 
 
-async def meet(say: Callable[[str], bytes], path: str = "", limits: Limits | None = None) -> tuple[str, list[bytes]]:
+async def meet(say: Callable[[str], bytes], limits: Limits | None = None) -> tuple[str, list[bytes]]:
     """Dial a CSMS that answers our head with whatever ``say`` makes of it; return the head and what came after it."""
     heads: list[str] = []
     heard: list[bytes] = []
@@ -53,9 +48,10 @@ async def meet(say: Callable[[str], bytes], path: str = "", limits: Limits | Non
         over.set()
 
     async with asyncio.timeout(10), await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+        url = UpstreamConfig("127.0.0.1", server.sockets[0].getsockname()[1], "", secure=False)
         try:
-            leg = await dial(config(port, path, limits), ADMITTED, [("X-Forwarded-For", "192.0.2.7")])
+            leg = await reach(Way(url, None), limits or Limits())
+            await ask(leg, url, WISH)
             leg.attach(heard.append, lambda: None, lambda _: None)
             leg.close()
         finally:
@@ -63,21 +59,14 @@ async def meet(say: Callable[[str], bytes], path: str = "", limits: Limits | Non
     return heads[0], heard
 
 
-def test_the_csms_is_asked_for_the_station_s_own_path_with_our_headers_alone() -> None:
-    """Same path, the station's subprotocols, and what we say of where it came from."""
+def test_the_csms_is_asked_for_a_path_with_our_headers_alone() -> None:
+    """The station's subprotocols, and what we say of where it came from."""
     head, heard = asyncio.run(meet(answer))
 
     assert head.startswith("GET /ocpp/CP-001 HTTP/1.1\r\nHost: 127.0.0.1:")
     assert "Sec-WebSocket-Protocol: ocpp2.0.1\r\n" in head
     assert "X-Forwarded-For: 192.0.2.7\r\n" in head
     assert heard == []
-
-
-def test_an_upstream_path_is_put_before_the_identity() -> None:
-    """A CSMS that listens below a path of its own is asked there."""
-    head, _ = asyncio.run(meet(answer, "/steve/websocket/CentralSystemService"))
-
-    assert head.startswith("GET /steve/websocket/CentralSystemService/CP-001 HTTP/1.1\r\n")
 
 
 def test_a_message_that_comes_with_the_101_is_not_lost() -> None:
@@ -89,30 +78,68 @@ def test_a_message_that_comes_with_the_101_is_not_lost() -> None:
 
 
 @pytest.mark.parametrize(
-    "say",
+    ("say", "final"),
     [
-        pytest.param(lambda head: answer(head, "403 Forbidden"), id="refused"),
-        pytest.param(lambda head: answer(head, protocol="ocpp9"), id="another subprotocol"),
-        pytest.param(lambda _: b"HTTP/1.1 101 X\r\nSec-WebSocket-Accept: x\r\n\r\n", id="another key"),
-        pytest.param(lambda _: b"x" * 10_000, id="an endless head"),
-        pytest.param(lambda _: b"SSH-2.0-x\r\n\r\n", id="not HTTP"),
+        pytest.param(lambda head: answer(head, "403 Forbidden"), True, id="refused"),
+        pytest.param(lambda head: answer(head, "503 Later"), False, id="not now"),
+        pytest.param(lambda head: answer(head, protocol="ocpp9"), False, id="another subprotocol"),
+        pytest.param(lambda _: b"HTTP/1.1 101 X\r\nSec-WebSocket-Accept: x\r\n\r\n", False, id="another key"),
+        pytest.param(lambda _: b"x" * 10_000, False, id="an endless head"),
+        pytest.param(lambda _: b"SSH-2.0-x\r\n\r\n", False, id="not HTTP"),
     ],
 )
-def test_any_other_answer_is_no_connection(say: Callable[[str], bytes]) -> None:
-    """The station is told 503; why is in the error."""
-    with pytest.raises(UpstreamError):
+def test_any_other_answer_is_no_connection(say: Callable[[str], bytes], final: bool) -> None:
+    """Only what the CSMS says of this very station would be the same at its other URLs."""
+    with pytest.raises(UpstreamError) as refused:
         asyncio.run(meet(say))
+    assert refused.value.final is final
+    assert not isinstance(refused.value, UnreachedError)
 
 
-def test_a_csms_that_says_nothing_is_given_up_in_time() -> None:
-    """The time is bounded, and said."""
-    with pytest.raises(UpstreamError, match="did not answer within"):
-        asyncio.run(meet(lambda _: b"", limits=Limits(upstream_seconds=0.2)))
+def test_where_nobody_listens_nobody_is_reached() -> None:
+    """Told apart from a CSMS that answers in the wrong way."""
+
+    async def story() -> None:
+        with pytest.raises(UnreachedError):
+            await reach(Way(UpstreamConfig("127.0.0.1", NO_UPSTREAM, "", secure=False), None), Limits())
+
+    asyncio.run(story())
 
 
-def test_without_a_csms_in_the_settings_the_error_says_where_to_name_one() -> None:
-    """An operator who forgot it reads how to mend it."""
-    nowhere = dataclasses.replace(config(1), upstream=None)
+@pytest.mark.parametrize("run", [uvloop.run, asyncio.run])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_what_goes_first_goes_before_tls_and_tls_must_be_vouched_for(
+    tmp_path: Path, trusted: bool, run: Callable[[Coroutine[object, object, bytes]], bytes]
+) -> None:
+    """A header of the PROXY protocol stands in clear, before the handshake; a stranger's certificate is no CSMS."""
+    party = ROOT.issue("localhost", dns="localhost")
+    (tmp_path / "server.pem").write_text(party.key_pem + party.pem)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(tmp_path / "server.pem")
 
-    with pytest.raises(UpstreamError, match="--upstream"):
-        asyncio.run(dial(nowhere, ADMITTED, []))
+    def serve(listening: socket.socket) -> bytes:
+        sock, _ = listening.accept()
+        first = sock.recv(len(PREAMBLE), socket.MSG_WAITALL)
+        with contextlib.suppress(OSError), serving.wrap_socket(sock, server_side=True) as secured:
+            secured.sendall(answer(secured.recv(10_000).decode()))
+            secured.recv(1)
+        return first
+
+    async def story() -> bytes:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            first = asyncio.ensure_future(asyncio.to_thread(serve, listening))
+            url = UpstreamConfig("localhost", listening.getsockname()[1], "", secure=True)
+            believed = ssl.create_default_context(cadata=ROOT.pem if trusted else None)
+            try:
+                leg = await reach(Way(url, believed, PREAMBLE), Limits())
+                await ask(leg, url, WISH)
+                leg.close()
+            finally:
+                said = await first
+        return said
+
+    if trusted:
+        assert run(story()) == PREAMBLE
+    else:
+        with pytest.raises(UnreachedError, match="CERTIFICATE_VERIFY_FAILED"):
+            run(story())

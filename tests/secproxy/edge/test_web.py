@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ import uvicorn
 from cryptography.hazmat.primitives.serialization import Encoding
 from uvicorn.server import ServerState
 
-from pki.edge import calls
+from pki.edge import calls, surroundings
 from secproxy.edge import web
 from tests.certs import Party
 from tests.pki.firmware.makers import Signed, make_root, make_signer
@@ -79,10 +80,10 @@ class Web:
 
 
 @contextlib.contextmanager
-def running_web(home: Home) -> Iterator[Web]:
-    """The real process on a port of the system's choice, ended with SIGTERM."""
+def running_web(home: Home, before: str = "") -> Iterator[Web]:
+    """The real process on a port of the system's choice, ended with SIGTERM; ``before`` is run in it first."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _SERVE, str(home.path), "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", before + _SERVE, str(home.path), "127.0.0.1:0"], stderr=subprocess.PIPE, text=True
     )
     assert process.stderr is not None
     try:
@@ -183,6 +184,24 @@ def test_downloads_wait_while_the_authority_restarts(home: Home) -> None:
             assert web.process.poll() is None
 
 
+def test_an_authority_that_hangs_is_a_503_and_not_a_silence(home: Home) -> None:
+    """Enrolment and downloads are told to come again, before their own patience ends; when it goes on, so do they."""
+    hasty = "from secproxy.edge import authority_line; authority_line.SILENCE_SECONDS = 1.0; "
+    with running_authority(home) as authority, running_web(home, hasty) as web:
+        path = granted(home)
+        authority.send_signal(signal.SIGSTOP)
+        try:
+            for each in ("/.well-known/est/cacerts", path):
+                assert web.ask(each)[0] == 503
+        finally:
+            authority.send_signal(signal.SIGCONT)
+        answer = web.ask(path)
+        while answer[0] == 503:
+            answer = web.ask(path)
+        assert answer == (200, IMAGE)
+        assert web.ask("/.well-known/est/cacerts")[0] == 200
+
+
 def test_no_key_of_the_servers_is_ever_on_its_disk(home: Home) -> None:
     """Keys lie encrypted in ``keys``; in clear they are in memory alone."""
     before = set(home.path.rglob("*"))
@@ -204,6 +223,72 @@ def test_sigterm_lets_a_transfer_under_way_finish_and_ends_cleanly(home: Home) -
         said = ended(web.process)
     assert received.endswith(IMAGE)
     assert (web.process.returncode, said) == (0, "")
+
+
+ENROL = b"POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkcs10\r\n"
+TURNED = ENROL.replace(b"pkcs10", b"json")  # answered before its body is read
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param([ENROL + b"Content-Length: 500\r\n\r\nMIIB"], id="a body that is cut"),
+        pytest.param([ENROL + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n"], id="a chunk that is none"),
+        pytest.param([TURNED + b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\n"], id="one after the answer"),
+        pytest.param([TURNED + b"Content-Length: 4\r\n\r\nMIIB", b"\0\r\n\r\n"], id="no HTTP after the answer"),
+        pytest.param([b"\0\r\n\r\n"], id="no HTTP"),
+    ],
+)
+def test_a_stranger_who_breaks_off_writes_nothing_into_our_log(home: Home, said: list[bytes]) -> None:
+    """No credentials are needed to connect, so whoever does must not fill the disk by it, a traceback at a time."""
+    hasty = "from pki.edge.http import est; est.BODY_SECONDS = 0.3; "  # a reset is not always seen at once
+    with running_authority(home), running_web(home, hasty) as web:
+        for resets in (False, True):
+            with web.handshake(web.context()) as tls:
+                tls.sendall(said[0])
+                for more in said[1:]:
+                    assert tls.recv(100).startswith(b"HTTP/1.1 4")
+                    tls.sendall(more)
+                if resets:
+                    tls.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        assert web.ask("/healthz") == (200, b"ok\n")
+        web.process.send_signal(signal.SIGTERM)
+        assert ended(web.process) == ""
+
+
+SENT = 8 * 1024**2  # bytes; far more than the kernel keeps for a peer that does not read
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        pytest.param(ENROL + b"Content-Length: %d\r\n\r\n" % SENT, b"413", id="too long, as announced"),
+        pytest.param(ENROL + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % SENT, b"413", id="too long, as counted"),
+        pytest.param(TURNED + b"Content-Length: %d\r\n\r\n" % SENT, b"415", id="of another type"),
+    ],
+)
+def test_who_sends_all_of_it_before_looking_for_an_answer_finds_it(home: Home, head: bytes, status: bytes) -> None:
+    """The rest is read away, within bounds: a reset would take the answer with it."""
+    with running_authority(home), running_web(home) as web:
+        for _ in range(5):
+            with web.handshake(web.context()) as tls:
+                tls.sendall(head)
+                tls.sendall(bytes(SENT))
+                assert tls.recv(100).split()[1] == status
+
+
+def test_a_fault_of_a_library_is_one_line_in_our_log(home: Home) -> None:
+    """Uvicorn would print a traceback for each; here it is the kind and the place, and nothing that was sent."""
+    fault = (
+        "import logging, sys, pathlib; from pki.edge import home; from secproxy.edge import web\n"
+        "async def run(*_):\n"
+        "    logging.getLogger('uvicorn.error').error('Exception in %s', 'secret', exc_info=ValueError('secret'))\n"
+        "web._run = run\n"
+        "web.run_web(home.Home.at(pathlib.Path(sys.argv[1])))"
+    )
+    done = subprocess.run([sys.executable, "-c", fault, str(home.path)], stderr=subprocess.PIPE, text=True, check=True)
+
+    assert done.stderr == "web: unexpected: uvicorn.error met ValueError\n"
 
 
 def test_a_taken_address_is_a_conflict(home: Home) -> None:
@@ -264,3 +349,16 @@ def test_new_certificates_that_are_unsound_leave_the_former_presented(home: Home
             context.verify_mode = ssl.CERT_NONE
             with web.handshake(context) as tls:
                 assert tls.getpeercert(binary_form=True) == given.certificate.public_bytes(Encoding.DER)
+
+
+def test_a_web_process_that_was_stopped_is_seen(tmp_path: Path) -> None:
+    """The kernel still takes connections for it; the doctor waits for an answer."""
+    home = make_home(tmp_path)
+    with running_authority(home), running_web(home) as running:
+        assert dict(surroundings.see_processes(home))["web"] is True
+        running.process.send_signal(signal.SIGSTOP)
+        try:
+            assert dict(surroundings.see_processes(home))["web"] is False
+        finally:
+            running.process.send_signal(signal.SIGCONT)
+    assert dict(surroundings.see_processes(home))["web"] is None

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.typing import Subprotocol
 
 from pki.edge import calls
 from pki.names import Organisation
 from pki.station import SecurityProfile
-from secproxy.config import ListenerConfig, parse_config
+from secproxy.config import Limits, ListenerConfig, parse_config
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
@@ -108,6 +108,29 @@ def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation
         asyncio.run(story())
 
 
+def test_an_authority_that_is_revoked_takes_its_stations_with_it(tmp_path: Path) -> None:
+    """Live sessions within a second, and no new one begins; nothing of the station's own changed."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            rows = (await authority.ask(calls.ListCertificates(purpose="issuing"), calls.Certificates)).certificates
+            (serial,) = (row.serial for row in rows if "Station CA" in row.subject)
+            async with dial(port, context) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+                await authority.ask(calls.RevokeCertificate(serial, "ca_compromise", True), calls.Done)
+                async with asyncio.timeout(1):
+                    with pytest.raises(ConnectionClosed):
+                        await socket.recv()
+            with pytest.raises((InvalidHandshake, OSError)):
+                await dial(port, context)
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
 def test_a_worker_goes_on_without_the_authority_and_catches_up_after_it(tmp_path: Path) -> None:
     """Known stations are admitted meanwhile; what changed meanwhile is applied after the restart."""
     home = make_home(tmp_path)
@@ -182,7 +205,7 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
         config = replace(config, listeners=(ListenerConfig("127.0.0.1", 0, SecurityProfile.MUTUAL_TLS),))
         async with ClaimDesk(3, lambda _: None).open(home.claims_socket):
             with contextlib.closing(Journal(home.journal, "worker-0")) as journal:
-                around = Surroundings(AuthorityLine(home), journal)
+                around = Surroundings(AuthorityLine(home), journal, Limits())
                 links = Links(view, config.limits, around.record)
                 claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
                 worker = Worker(config, view, (CREDENTIALS, snapshot), links, claims, around)
@@ -229,3 +252,16 @@ def _until_said(capfd: pytest.CaptureFixture[str], word: str) -> None:
     """Wait until a process has said something on stderr."""
     while word not in capfd.readouterr().err:
         pass
+
+
+def test_attack_39_the_more_stations_there_are_the_longer_they_take_to_go(tmp_path: Path) -> None:
+    """Row 39: each draws its own moment; one alone goes at once."""
+    home = make_home(tmp_path)
+    with Journal(home.journal, "worker-0") as journal:
+        around = Surroundings(AuthorityLine(home), journal, Limits(returns_per_second=100, close_spread_seconds=5))
+        assert around.grace() == 0
+        for live, bound in ((100, 1), (1_000_000, 5)):
+            around.links = range(live)
+            graces = [around.grace() for _ in range(200)]
+            assert 0 <= min(graces) < bound / 4
+            assert bound * 3 / 4 < max(graces) <= bound

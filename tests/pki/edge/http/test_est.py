@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import http.client
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -222,8 +223,11 @@ def test_a_body_that_never_ends_is_given_up(site: Site, monkeypatch: pytest.Monk
 def test_what_is_not_offered_is_said_without_asking_the_authority(
     site: Site, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    """Each with the status that says which part of it is wrong."""
-    assert site.ask(method, path, b"" if "Content-Length" not in headers else None, headers).status == status
+    """Each with the status that says which part of it is wrong, and one line with our code, but for what is no HTTP."""
+    answer = site.ask(method, path, b"" if "Content-Length" not in headers else None, headers)
+    assert answer.status == status
+    assert re.match(rb"est\.\w+: .+\n$", answer.body) or headers.get("Content-Length") == "-1"
+    assert (status == 405) == ("allow" in answer.headers)
     assert site.authority.asked == []
 
 

@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509 import ocsp as library
 
 from pki import ocsp
+from pki.assertion_keys import AFTER, AHEAD
 from pki.certificate import key_id, to_pem
 from pki.edge import calls
 from pki.edge.http.keeping import Keeping, seconds
-from pki.edge.http.status import MAX_AGE, PATH_LENGTH, Status
+from pki.edge.http.status import KEYS_AGE, MAX_AGE, PATH_LENGTH, Status
 from pki.errors import BollardError, NotFoundError, UnreachableError
 from tests.pki.papers import issuing, root
 
@@ -216,3 +217,18 @@ def test_a_list_that_was_never_signed_is_not_found() -> None:
     authority.trouble = NotFoundError("crl.none", "none")
 
     assert authority.ask("GET", "/crl/station/200.crl").status == 404
+
+
+def test_the_keys_for_assertions_are_served_as_they_were_last_told() -> None:
+    """None until they are known; others may keep them for a while, but only as long as there is time to."""
+    authority = Authority()
+    assert authority.ask("GET", "/jwks.json").status == 404
+    for keys in (b'{"keys":[]}', b'{"keys":[{}]}'):
+        authority.status.publish(keys)
+        authority.status.know([])  # authorities come and go without them
+        answer = authority.ask("GET", "/jwks.json")
+        assert (answer.status, answer.body) == (200, keys)
+        assert answer.headers["content-type"] == "application/jwk-set+json"
+        assert answer.headers["cache-control"] == f"max-age={KEYS_AGE}, public"
+    assert AHEAD.total_seconds() > KEYS_AGE
+    assert AFTER.total_seconds() > KEYS_AGE

@@ -21,6 +21,7 @@ LATER = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 @contextlib.contextmanager
 def empty_ledger(folder: Path) -> Iterator[Database]:
     """A ledger with its tables and nothing in them."""
+    store.create(folder / "ledger.db")
     database = store.open_writer(folder / "ledger.db")
     try:
         yield database

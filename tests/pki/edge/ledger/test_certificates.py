@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pki.edge.ledger import certificates
+from pki.certificate import key_id
+from pki.edge.clock import stamp
+from pki.edge.ledger import certificates, stations
 from pki.errors import ConflictError, NotFoundError
 from pki.holding import Holding, Keeper, KeyState
 from pki.revocation import Reason
-from tests.pki.edge.ledger.ledgers import LATER, THEN, certificate, empty_ledger
+from tests.pki.edge.ledger.ledgers import LATER, THEN, certificate, empty_ledger, station
+from tests.pki.papers import leaf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -160,3 +163,76 @@ def test_an_end_is_bounded_on_both_sides(tmp_path: Path) -> None:
         day = dt.timedelta(days=1)
         found = certificates.listed(ledger, after=THEN + day, before=THEN + 3 * day)
         assert [row.serial for row in found] == ["2"]
+
+
+TBS = leaf().certificate.tbs_certificate_bytes
+KEY = key_id(leaf().certificate)
+NOW = stamp(THEN)
+
+
+def record(ledger: Database, owner: str = "CP-1", **changes: object) -> int:
+    """A row of the certificate above, valid, with other fields than usual."""
+    row = msgspec.structs.replace(certificate(owner=owner), **changes)
+    number = certificates.intend(ledger, row, TBS)
+    certificates.seal(ledger, number, b"der")
+    return number
+
+
+@pytest.mark.parametrize(
+    ("asker", "holder"),
+    [
+        ({"station": "CP-1"}, ""),
+        ({"station": "CP-2"}, "the station CP-1"),
+        ({"purpose": "station", "subject": "CN=x"}, "the station CP-1"),
+        ({}, "the station CP-1"),
+    ],
+)
+def test_a_key_is_that_of_whoever_has_a_live_certificate_of_it(
+    tmp_path: Path, asker: dict[str, str], holder: str
+) -> None:
+    """A00.FR.427; what has ended, or was revoked for another reason than its key, holds nothing any more."""
+    with empty_ledger(tmp_path) as ledger:
+        stations.add(ledger, station())
+        number = record(ledger)
+        assert certificates.other_holder(ledger, KEY, NOW, **asker) == holder
+        assert certificates.other_holder(ledger, KEY, stamp(LATER), **asker) == ""
+        assert certificates.other_holder(ledger, bytes(32), NOW, **asker) == ""
+        certificates.revoke(ledger, certificates.by_serial(ledger, "1a"), Reason.SUPERSEDED, NOW)
+        assert certificates.other_holder(ledger, KEY, NOW, **asker) == ""
+        certificates.hold(ledger, Holding("csms", "csms", "csms", KeyState.OLD, Keeper.HERE), number)
+        assert certificates.other_holder(ledger, KEY, NOW, **asker) == "this home itself"
+
+
+@pytest.mark.parametrize(("purpose", "subject", "same"), [("operator", "CN=x", True), ("ocsp", "CN=x", False)])
+def test_who_is_no_station_is_known_by_purpose_and_subject(
+    tmp_path: Path, purpose: str, subject: str, *, same: bool
+) -> None:
+    """The same name for another purpose is another holder."""
+    with empty_ledger(tmp_path) as ledger:
+        record(ledger, owner="", purpose="operator")
+        found = certificates.other_holder(ledger, KEY, NOW, purpose=purpose, subject=subject)
+        assert found == ("" if same else "the operator 'CN=x'")
+
+
+def test_a_secc_id_is_found_whole_and_with_other_stations_alone(tmp_path: Path) -> None:
+    """One that another begins with is not the same; purposes that no car sees do not count."""
+    with empty_ledger(tmp_path) as ledger:
+        stations.add(ledger, station())
+        record(ledger, purpose="v2g-secc-20", subject="CN=DEABCS1,O=x")
+        assert certificates.secc_id_holder(ledger, "DEABCS1", "CP-2", NOW) == "CP-1"
+        assert certificates.secc_id_holder(ledger, "DEABCS1", "CP-1", NOW) == ""
+        assert certificates.secc_id_holder(ledger, "DEABCS", "CP-2", NOW) == ""
+        assert certificates.secc_id_holder(ledger, "DEABCS1", "CP-2", stamp(LATER)) == ""
+
+
+def test_keys_and_secc_ids_are_looked_up_by_an_index(tmp_path: Path) -> None:
+    """Among a million rows as among ten."""
+    with empty_ledger(tmp_path) as ledger:
+        plans: list[str] = []
+        ledger.conn.set_trace_callback(plans.append)
+        certificates.is_compromised(ledger, KEY)
+        certificates.other_holder(ledger, KEY, NOW)
+        certificates.secc_id_holder(ledger, "DEABCS1", "CP-1", NOW)
+        ledger.conn.set_trace_callback(None)
+        told = [" ".join(row[3] for row in ledger.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()) for sql in plans]
+    assert ["certificate_key" in told[0], "certificate_key" in told[1], "certificate_secc" in told[2]] == [True] * 3

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pki.edge.ledger import audit, replay, restores, stations
+from pki.edge.ledger import audit, certificates, replay, restores, stations
 from pki.errors import RefusedError
 from pki.replay import RULES, Drop, Entry, orders
-from tests.pki.edge.ledger.ledgers import THEN, empty_ledger, station
+from tests.pki.edge.ledger.ledgers import THEN, certificate, empty_ledger, station
+from tests.pki.papers import leaf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -137,12 +138,25 @@ def test_the_rules_and_the_tables_speak_of_the_same_fields(tmp_path: Path) -> No
     """A field that no table has would be told as altered for ever; one that no rule names would never be."""
     told: dict[str, set[str]] = {kind: set() for kind in replay.TABLES}
     for act in RULES:
-        what: dict[str, object] = {"holds": "root", "keys": ["root"], "stations": [{}]}
+        what: dict[str, object] = {"holds": "root", "keys": ["root"], "stations": [{}], "lists": [[0, 1, 2, "d"]]}
         for order in orders(Entry(0, "", act, "", what)):
             told[order.kind] |= set() if isinstance(order, Drop) else {*order.fields}
     with empty_ledger(tmp_path) as ledger:
-        ledger.conn.create_function("sha256", 1, replay._sha256)
+        replay.teach(ledger)
         columns = {kind: [each[0] for each in ledger.execute(sql).description] for kind, sql in replay.TABLES.items()}
     assert {kind: ["key", *sorted(fields)] for kind, fields in told.items()} == {
         kind: [names[0], *sorted(names[1:])] for kind, names in columns.items()
     }
+
+
+def test_a_key_that_is_not_that_of_the_signed_bytes_is_found(tmp_path: Path) -> None:
+    """Nobody can make a key look free by editing the column that says whose it is (A00.FR.427)."""
+    row, tbs = certificate(), leaf().certificate.tbs_certificate_bytes
+    with empty_ledger(tmp_path) as ledger:
+        certificates.intend(ledger, row, tbs)
+        told: dict[str, arithmetic.Json] = {"serial": row.serial, "tbs_sha256": replay._sha256(tbs)}
+        audit.append(ledger, THEN, "certificate.intended", "tester", told)
+        assert prove(ledger).rows == 1
+        ledger.execute("UPDATE certificate SET certified_key = NULL")
+        with pytest.raises(RefusedError, match="key_follows is"):
+            prove(ledger)

@@ -60,6 +60,37 @@ def test_all_stations_together_are_bounded_too(ledger: Database, monkeypatch: py
         waiting.keep(ledger, msgspec.structs.replace(ROW, station="CP-2"), b"")
 
 
+def test_what_was_denied_takes_no_place_of_what_waits(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither of the station's nor of the fleet's; what was approved does, until it is fetched or taken back."""
+    monkeypatch.setattr(waiting, "ALL_MOST", EACH_MOST + 1)
+    for number in range(EACH_MOST * 2):
+        kept = waiting.keep(ledger, msgspec.structs.replace(ROW, key_id=bytes([number]) * 32), b"")
+        waiting.decide(ledger, kept, Decision.DENIED, "anna", "", THEN)
+    for number in range(EACH_MOST):
+        kept = waiting.keep(ledger, msgspec.structs.replace(ROW, key_id=bytes([100 + number]) * 32), b"")
+        waiting.decide(ledger, kept, Decision.APPROVED, "anna", "", THEN)
+    with pytest.raises(ConflictError, match=r"enrolment\.crowded: 4 requests"):
+        waiting.keep(ledger, ROW, b"")
+    waiting.decide(ledger, kept, Decision.DENIED, "anna", "", THEN)
+    waiting.keep(ledger, ROW, b"")
+
+
+def test_refusals_are_kept_for_their_answer_within_bounds(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest goes first, of one station and of all; what waits never does."""
+    monkeypatch.setattr(waiting, "DENIED_EACH_MOST", 2)
+    monkeypatch.setattr(waiting, "ALL_MOST", 3)
+    numbers = []
+    for number, name in enumerate(["CP-1", "CP-1", "CP-1", "CP-2", "CP-2"]):
+        row = msgspec.structs.replace(ROW, station=name, key_id=bytes([number]) * 32)
+        numbers.append(waiting.keep(ledger, row, b""))
+        waiting.decide(ledger, numbers[-1], Decision.DENIED, "anna", "", THEN + dt.timedelta(seconds=number))
+    waits = waiting.keep(ledger, ROW, b"")
+
+    assert waiting.forget_denied(ledger) == numbers[:2]
+    assert [row.id for row in waiting.every(ledger, THEN)] == [*numbers[2:], waits]
+    assert waiting.forget_denied(ledger) == []
+
+
 def test_a_decision_is_kept_with_who_took_it_and_lasts_a_week(ledger: Database) -> None:
     """From then on, so that the station has time to come back."""
     number = waiting.keep(ledger, ROW, b"")

@@ -72,6 +72,7 @@ def test_trust_is_listed_and_taken_back(home: Home) -> None:
         (calls.RemoveAnchor("", "station"), "anchor.key_id"),
         (calls.RemoveAnchor("abc", "station"), "anchor.key_id"),
         (calls.RemoveAnchor(KEY_ID, "station"), "anchor.unknown"),
+        (calls.RemoveAnchor(KEY_ID, "station", "Volta"), "anchor.vendor"),
     ],
 )
 def test_what_cannot_be_trusted_is_refused_by_name(home: Home, call: calls.Call, code: str) -> None:
@@ -128,13 +129,96 @@ def test_our_own_authority_is_no_manufacturers_root(home: Home) -> None:
     assert at_the_desk(home, story) == "anchor.own"
 
 
+@pytest.mark.parametrize("name", ["root", "csms", "station", "operators", "volta", "theirs", "theirs-above-1", "gone"])
+def test_what_is_ours_or_above_ours_is_no_anchor_for_stations(home: Home, name: str) -> None:
+    """Whatever stands below it would be a station's, though the ledger never listed it as one (A00.FR.705)."""
+    middle = ROOT.issue("Their CA", "Others", ca=True)
+
+    async def story(desk: Desk) -> str:
+        await desk.ask(calls.CreateIssuer("operators", "operator"), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("gone", "station"), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("volta", "manufacturer", vendor="Volta"), calls.IssuersCreated)
+        await desk.ask(calls.ImportIssuer("theirs", "csms", middle.pem, ROOT.pem), calls.IssuerImported)
+        issuers = (await desk.ask(calls.ListIssuers(), calls.Issuers)).issuers
+        await desk.ask(calls.RetireIssuer("gone"), calls.Done)
+        own = next(issuer for issuer in issuers if issuer.name == name)
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(calls.AddAnchor(own.pem, "station"), calls.Done)
+        return refused.value.findings[0].code
+
+    assert at_the_desk(home, story) == "anchor.own"
+
+
+def test_another_certificate_of_the_key_above_ours_is_no_anchor_either(home: Home) -> None:
+    """A cross-certificate leads the same way; and so does a root that signed ours and is unknown here."""
+    middle = ROOT.issue("Their CA", "Others", ca=True)
+    crossed = Party.root("Another Root", "Others").issue("Their Root", "Others", ca=True, key=ROOT.key)
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(calls.ImportIssuer("theirs", "csms", middle.pem, ROOT.pem), calls.IssuerImported)
+        await desk.ask(calls.AddAnchor(crossed.pem, "station"), calls.Done)
+
+    with pytest.raises(BollardError, match=r"anchor\.refused"):
+        at_the_desk(home, story)
+
+
+def test_our_root_serves_a_csms_all_the_same(home: Home) -> None:
+    """Behind us may stand what has a server certificate from our own hands."""
+
+    async def story(desk: Desk) -> int:
+        issuers = (await desk.ask(calls.ListIssuers(), calls.Issuers)).issuers
+        await desk.ask(calls.AddAnchor(issuers[0].pem, "csms"), calls.Done)
+        return len((await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors)
+
+    assert at_the_desk(home, story) == 1
+
+
+def test_watchers_know_every_key_of_ours(home: Home) -> None:
+    """Those let go too, and no one else's: what one of them signed counts only if it is in the ledger."""
+    middle = ROOT.issue("Their CA", "Others", ca=True)
+
+    async def story() -> list[calls.News]:
+        office = await Office.open(home)
+        watcher = await office.watch()
+        await office.handle(calls.ImportIssuer("theirs", "station", middle.pem, ROOT.pem), WHO)
+        await office.handle(calls.RetireIssuer("theirs"), WHO)
+        heard = [await watcher.next() for _ in range(4)]
+        await office.close()
+        return heard
+
+    heard = asyncio.run(story())
+    known = [set(news.own_keys) for news in heard if isinstance(news, calls.Snapshot | calls.TrustChanged)]
+    assert key_id(middle.certificate) not in known[0]
+    assert all(key_id(middle.certificate) in keys and key_id(ROOT.certificate) not in keys for keys in known[1:])
+    assert len(known) == 3
+
+
+def test_a_key_trusted_for_two_vendors_is_taken_from_the_one_that_is_named(home: Home) -> None:
+    """Nobody loses it in silence: without a name both are named, and neither loses it."""
+
+    async def story(desk: Desk) -> tuple[str, list[str]]:
+        for vendor in ("Ampere", "Volta"):
+            await desk.ask(calls.AddAnchor(ROOT.pem, "firmware", vendor), calls.Done)
+        with pytest.raises(BollardError, match="'Ampere', 'Volta'") as refused:
+            await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware"), calls.Done)
+        with pytest.raises(BollardError, match=r"anchor\.unknown"):
+            await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware", "Nobody"), calls.Done)
+        assert len((await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors) == 2
+        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware", "Ampere"), calls.Done)
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        left = (await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors
+        return refused.value.code, [row.vendor for row in left]
+
+    assert at_the_desk(home, story) == ("anchor.vendors", ["Volta"])
+
+
 def test_a_key_trusted_for_two_vendors_leaves_an_entry_for_each(home: Home) -> None:
     """What the log does not tell did not happen."""
 
     async def story(desk: Desk) -> list[str]:
         for vendor in ("Ampere", "Volta"):
             await desk.ask(calls.AddAnchor(ROOT.pem, "firmware", vendor), calls.Done)
-        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware"), calls.Done)
+        await desk.ask(calls.RemoveAnchor(KEY_ID, "firmware", all_vendors=True), calls.Done)
         rows = (await desk.ask(calls.ListAudit(limit=2), calls.AuditRows)).rows
         entries = [json.loads(row.entry) for row in rows]
         assert {entry["act"] for entry in entries} == {"anchor.removed"}

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pki.edge import calls, clock
 from pki.errors import BollardError, ForbiddenError
 from pki.token import HOURS
-from pki.waiting import DAYS, RETRY_SECONDS
+from pki.waiting import DAYS, DENIED_EACH_MOST, RETRY_SECONDS
 from tests.pki.edge.office.enrolments import body, by_certificate, by_token, enrolled, home_with, token_of
 from tests.worlds import WHO, at_the_desk
 
@@ -91,6 +91,20 @@ def test_a_no_is_told_with_its_reason_and_stays(home: Home) -> None:
         return refused.value.cause
 
     assert "not on this site" in at_the_desk(home, story)
+
+
+def test_a_station_that_was_denied_may_ask_with_another_key(home: Home) -> None:
+    """However often: a no is about one key. The oldest are forgotten one day, and the log tells of that too."""
+
+    async def story(desk: Desk) -> None:
+        token = await token_of(desk)
+        for number in range(1, DENIED_EACH_MOST + 3):
+            assert (await desk.ask(by_token(token, body()), calls.Enrolled)).certificate == b""
+            await desk.ask(calls.DecideRequest(number, False, "no"), calls.Done)
+        assert [row.id for row in await waiting(desk)] == [*range(3, DENIED_EACH_MOST + 3)]
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+    at_the_desk(home, story)
 
 
 def test_a_request_that_would_be_refused_does_not_wait(home: Home) -> None:

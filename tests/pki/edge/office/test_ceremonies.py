@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -45,7 +46,9 @@ def test_a_waiting_home_becomes_whole(tmp_path: Path) -> None:
     issued = ask_once(home, Paper.of(1).issue, calls.CertificateIssued)
     entry = json.loads(ask_once(home, calls.ListAudit(taken.audit_index, 1), calls.AuditRows).rows[0].entry)
 
-    assert states(home) == dict.fromkeys(("root", "csms", "station", "ocsp"), "active")
+    signed = {name for name in states(home) if name.startswith("ocsp-station-")}  # who answers for it, from the start
+    assert states(home) == dict.fromkeys(("root", "csms", "station", "ocsp", *signed), "active")
+    assert len(signed) == 1
     assert {row.name for row in taken.issuers} == {"root", "csms", "station"}
     assert entry["act"] == "ceremony.imported"
     assert entry["what"]["transcript"] == held.done.digest
@@ -132,6 +135,7 @@ def test_a_successor_waits_and_an_older_list_does_not_come_back(tmp_path: Path) 
     assert states(home)["station-2"] == "next"
     assert states(home)["station"] == "active"
     assert taken.crl_number == 2
+    assert list(home.ca.glob("*.csr")) == []  # answered, so no later ceremony certifies their keys again
     assert (home.ca / "root.crl").read_bytes() == second.done.crl
     (tmp_path / "c3").mkdir()
     stale = Held.of(tmp_path / "c3", _none(tmp_path), first.folder, first.done.ceremony.moment)
@@ -168,20 +172,56 @@ def test_a_revoked_authority_of_ours_is_told(tmp_path: Path) -> None:
     assert take(home, second.call).revoked == ("station",)
 
 
+def test_an_authority_that_the_roots_list_revokes_works_no_longer(tmp_path: Path) -> None:
+    """In the ledger and the log, for the proxies, and before every signature; its successor from the same ceremony is
+    in use at once, for there is nobody to wait for."""
+    home = waiting_home(tmp_path)
+    first = ceremony_of(home, tmp_path / "c1")
+    take(home, first.call)
+    second = revoking(tmp_path / "c2", first, "station")
+
+    async def story(desk: Desk) -> None:
+        watcher = await desk.office.watch()
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        await desk.ask(second.call, calls.CeremonyImported)
+        serial = f"{first.done.certificates['station'].serial_number:x}"
+        (row,) = (await desk.ask(calls.ListCertificates(serial=serial), calls.Certificates)).certificates
+        assert row.status == "revoked"
+        with pytest.raises(ConflictError, match=r"issuer\.revoked") as refused:
+            await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+        assert "bollard ca ceremony request station" in refused.value.advice
+        told = [await asyncio.wait_for(watcher.next(), 10) for _ in range(6)]
+        trust = [news for news in told if isinstance(news, calls.TrustChanged)][-1]
+        assert {row.name: row.state for row in trust.issuers}["station"] == "revoked"
+        assert calls.CrlChanged("root", 0) in told
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+    at_the_desk(home, story)
+    assert states(home)["station"] == "revoked"
+    ask_once(home, calls.AskRoot("station"), calls.RootAsked)
+    shutil.copytree(first.folder / "keys", second.folder / "keys")
+    third = ceremony_of(home, tmp_path / "c3", second.folder)
+    take(home, third.call)
+    assert states(home) == {"root": "active", "csms": "active", "station-2": "active", "station": "revoked"} | {
+        name: state for name, state in states(home).items() if name.startswith("ocsp")
+    }
+
+
 def test_watchers_are_told_whom_to_trust(tmp_path: Path) -> None:
-    """A proxy that runs learns of the new authorities, and to fetch its certificates."""
+    """A proxy that runs learns of the new authorities, of the root's list, and to fetch its certificates."""
     home = waiting_home(tmp_path)
     call = ceremony_of(home, tmp_path / "c").call
 
     async def story(desk: Desk) -> list[calls.News]:
         watcher = await desk.office.watch()
         await desk.ask(call, calls.CeremonyImported)
-        return [await asyncio.wait_for(watcher.next(), 10) for _ in range(3)]
+        return [await asyncio.wait_for(watcher.next(), 10) for _ in range(4)]
 
-    snapshot, trust, credentials = at_the_desk(home, story)
+    snapshot, trust, listed, credentials = at_the_desk(home, story)
     assert isinstance(snapshot, calls.Snapshot)
     assert isinstance(trust, calls.TrustChanged)
     assert {row.name for row in trust.issuers} == {"root", "csms", "station"}
+    assert listed == calls.CrlChanged("root", 0)
     assert isinstance(credentials, calls.CredentialsChanged)
 
 

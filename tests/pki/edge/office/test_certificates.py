@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from pki.certificate import read_certificates
 from pki.chain import Purpose, verify
 from pki.edge import calls, clock
+from pki.edge.ledger import audit as log
 from pki.errors import BollardError, ConflictError, RefusedError
 from tests.certs import request
 from tests.worlds import ORGANISATION, Paper, at_the_desk, make_home, station_key
@@ -203,6 +205,60 @@ def test_a_compromised_key_is_certified_for_nobody_again(home: Home, reason: str
         return set()
 
     assert at_the_desk(home, story) == findings
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["valid", "on hold"])
+def test_a_key_is_certified_for_one_station_alone(home: Home, *, held: bool) -> None:
+    """A00.FR.427: whoever has the key of another could pass for it; its own station may renew with it."""
+    other = request(station_key(1), "SN-009", ORGANISATION)
+
+    async def story(desk: Desk) -> tuple[set[str], str]:
+        serial = (await issued(desk)).certificate.serial
+        await desk.ask(PAPER.issue, calls.CertificateIssued)
+        if held:
+            await desk.ask(calls.RevokeCertificate(serial, "certificate_hold"), calls.Done)
+        await desk.ask(calls.AddStation("CP-009", "SN-009", 3), calls.StationAdded)
+        with pytest.raises(RefusedError) as refused:
+            await desk.ask(calls.IssueCertificate("CP-009", other), calls.CertificateIssued)
+        rows = (await desk.ask(calls.ListAudit(refused_at(desk), 1), calls.AuditRows)).rows
+        return {finding.code for finding in refused.value.findings}, json.loads(rows[0].entry)["act"]
+
+    def refused_at(desk: Desk) -> int:
+        return desk.office._desk.ledger.glance(log.edge).size - 1
+
+    assert at_the_desk(home, story) == ({"csr.key_taken"}, "certificate.refused")
+
+
+def test_two_stations_that_ask_at_once_with_one_key_get_one_certificate(home: Home) -> None:
+    """The key is looked at again in the transaction that records the intention."""
+    other = request(station_key(1), "SN-009", ORGANISATION)
+
+    async def story(desk: Desk) -> list[str]:
+        await desk.ask(PAPER.add, calls.StationAdded)
+        await desk.ask(calls.AddStation("CP-009", "SN-009", 3), calls.StationAdded)
+        asked = (PAPER.issue, calls.IssueCertificate("CP-009", other))
+        ended = await asyncio.gather(
+            *(desk.ask(call, calls.CertificateIssued) for call in asked), return_exceptions=True
+        )
+        return sorted(type(each).__name__ for each in ended)
+
+    assert at_the_desk(home, story) == ["CertificateIssued", "RefusedError"]
+
+
+@pytest.mark.parametrize("name", ["station", "root", "server-ecdsa"])
+def test_no_station_gets_a_certificate_for_a_key_of_ours(home: Home, name: str) -> None:
+    """Whoever could sign such a request has that key."""
+
+    async def story(desk: Desk) -> set[str]:
+        await desk.ask(PAPER.add, calls.StationAdded)
+        own = desk.office._desk.keys.key(name)
+        assert isinstance(own, ec.EllipticCurvePrivateKey)
+        ours = request(own, PAPER.serial, ORGANISATION)
+        with pytest.raises(RefusedError) as refused:
+            await desk.ask(calls.IssueCertificate(PAPER.identity, ours), calls.CertificateIssued)
+        return {finding.code for finding in refused.value.findings}
+
+    assert at_the_desk(home, story) == {"csr.key_taken"}
 
 
 @pytest.mark.parametrize("days", [10**12, -1])

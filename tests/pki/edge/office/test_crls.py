@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography import x509
 
+from pki.certificate import key_id
 from pki.edge import calls, clock
+from pki.edge.ledger.crls import changed as listed_anew
 from pki.edge.office import crls
 from pki.edge.office.crls import sign_due_crls
-from pki.errors import ConflictError, NotFoundError
+from pki.errors import BollardError, ConflictError, NotFoundError
 from pki.holding import Keeper
 from pki.services import SHARDS
 from tests.worlds import Paper, at_the_desk, make_home
@@ -301,5 +303,76 @@ def test_an_authority_whose_key_lies_elsewhere_is_told_apart(home: Home) -> None
         with pytest.raises(ConflictError, match=r"crl\.elsewhere"):
             await desk.ask(calls.SignCrls("root", now=True), calls.Crls)
         assert await sign_due_crls(mine) == EVERY - 1
+
+    at_the_desk(home, story)
+
+
+def test_an_issuer_that_cannot_sign_keeps_no_other_from_it(home: Home) -> None:
+    """Its key is away, as one in a token may be: the others' revocations are listed, the doctor knows, and with the key
+    its list is back."""
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        leaf = await issued(desk)
+        await sign_due_crls(mine)
+        key = mine.home.keys / "csms.pem"
+        key.rename(key.with_suffix(".away"))
+        mine.keys._open.pop("csms", None)
+        serial = f"{leaf.serial_number:x}"
+        await desk.ask(calls.RevokeCertificate(serial), calls.Done)
+        server = mine.own["server-rsa"].serial
+        await mine.ledger.write(lambda tx: listed_anew(tx.database, key_id(mine.mine("csms").certificate), server))
+        assert await sign_due_crls(mine) == 1
+        entry, _ = await listed(desk, leaf)
+        assert entry is not None
+        told = await desk.ask(calls.Examine(30), calls.Examined)
+        assert [(row.what, row.code) for row in told.failed] == [("revocation list of csms", "key.missing")]
+        key.with_suffix(".away").rename(key)
+        assert await sign_due_crls(mine) == 1
+        assert (await desk.ask(calls.Examine(30), calls.Examined)).failed == ()
+
+    at_the_desk(home, story)
+
+
+def test_a_signature_that_fails_leaves_nothing_intended(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that goes away while it signs: each round would leave its rows else."""
+
+    def away(*_: object) -> list[bytes]:
+        raise BollardError("hsm.lost", "it is away", "Bring it back.")
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        monkeypatch.setattr(crls, "_seal_each", away)
+        assert await sign_due_crls(mine) == 0
+        sql = "SELECT status, count(*) FROM crl GROUP BY status"
+        rows = await mine.ledger.read(lambda database: database.execute(sql).fetchall())
+        assert {status for status, _ in rows} == {"abandoned"}
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+    at_the_desk(home, story)
+
+
+def test_lists_are_in_the_plan_and_a_missing_or_expired_one_is_critical(home: Home, later: _Clock) -> None:
+    """Each issuer's by the shard that ends first; a command signs them, and says how many."""
+
+    async def plan(desk: Desk) -> list[tuple[str, str]]:
+        found = (await desk.ask(calls.ShowRotation(), calls.Rotation)).due
+        return [(row.name, row.says) for row in found if row.kind == "crl"]
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        await desk.ask(calls.Rotate(), calls.Rotated)
+        assert await plan(desk) == []
+        rows = (await desk.ask(calls.Examine(30), calls.Examined)).expiring
+        assert {row.name for row in rows if row.kind == "revocation list of"} == {"root", "csms", "station"}
+        later(hours=13)
+        assert {name for name, _ in await plan(desk)} == {"csms", "station"}
+        assert (await desk.ask(calls.Rotate(), calls.Rotated)).lists == 2 * SHARDS
+        await mine.ledger.write(lambda tx: tx.database.execute("DELETE FROM crl WHERE shard = 3"))
+        assert {says for _, says in await plan(desk)} == {"no list is there, though certificates point to it"}
+        missing = (await desk.ask(calls.Examine(30), calls.Examined)).missing
+        assert [(row.what, row.fix) for row in missing] == [
+            (f"revocation list of {name}", f"bollard crl publish {name}") for name in ("csms", "station")
+        ]
 
     at_the_desk(home, story)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from pki.certificate import to_pem
 from pki.edge import calls
 from pki.edge.office import enrolment
 from pki.errors import BollardError, ForbiddenError, RefusedError
@@ -138,6 +140,18 @@ def test_a_disk_that_is_full_does_not_cost_the_token(home: Home) -> None:
     at_the_desk(home, story)
 
 
+def test_what_was_noticed_stands_in_the_log(home: Home) -> None:
+    """EST has no place for it in the answer: the request named no organisation, so ours went in (A00.FR.509)."""
+
+    async def story(desk: Desk) -> list[object]:
+        token = await token_of(desk)
+        await enrolled(desk, by_token(token, body(organisation="")))
+        told = [json.loads(line) for line in (await entries(desk)).splitlines()]
+        return [each["what"].get("noticed") for each in told if each["act"] == "certificate.issued"][-1:]
+
+    assert at_the_desk(home, story) == [["csr.organisation"]]
+
+
 def test_the_makers_certificate_gives_the_station_its_first(home: Home) -> None:
     """Under an anchor trusted for stations, by its serial number alone (A00.FR.405)."""
 
@@ -153,6 +167,18 @@ def test_the_makers_certificate_gives_the_station_its_first(home: Home) -> None:
         assert (await refusal(desk, by_certificate(below, csr=body()))).code == "est.certificate"
 
     at_the_desk(home, story)
+
+
+def test_an_anchor_that_became_ours_vouches_for_nobody(home: Home) -> None:
+    """An authority that was taken in after it was trusted: what it signs is in the ledger, or no station's."""
+
+    async def story(desk: Desk) -> BollardError:
+        await desk.ask(calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
+        await desk.ask(calls.AddAnchor(MAKER.pem, "station"), calls.Done)
+        await desk.ask(calls.ImportIssuer("maker", "root", MAKER.pem), calls.IssuerImported)
+        return await refusal(desk, by_certificate(MAKER.issue("SN-001", "Maker").certificate, csr=body()))
+
+    assert at_the_desk(home, story).code == "est.certificate"
 
 
 @pytest.mark.parametrize(
@@ -218,6 +244,23 @@ def test_what_the_ledger_does_not_list_as_valid_renews_nothing(home: Home) -> No
         return [*codes, (await refusal(desk, asked)).code]
 
     assert at_the_desk(home, story) == ["est.certificate"] * 3
+
+
+@pytest.mark.parametrize("trusted_besides", [False, True])
+def test_below_an_authority_that_was_revoked_nobody_renews(home: Home, trusted_besides: bool) -> None:
+    """Not as somebody else's either, though its certificate was given as an anchor for stations."""
+
+    async def story(desk: Desk) -> str:
+        first = await enrolled(desk, by_token(await token_of(desk), body()))
+        mine = desk.office._desk
+        if trusted_besides:
+            await desk.ask(calls.AddAnchor(to_pem([mine.mine("station").certificate]), "station"), calls.Done)
+        await desk.ask(calls.RevokeCertificate(mine.mine("station").serial, "ca_compromise", True), calls.Done)
+        await desk.ask(calls.RollOver("station"), calls.RolledOver)
+        await desk.ask(calls.ActivateIssuer("station-2"), calls.Activated)
+        return (await refusal(desk, by_certificate(first, csr=body(), renewal=not trusted_besides))).code
+
+    assert at_the_desk(home, story) == "est.certificate"
 
 
 def test_a_renewal_keeps_the_subject_and_takes_no_token(home: Home) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pki.certificate import read_certificates
 from pki.edge import calls
-from pki.errors import BollardError, ConflictError
+from pki.edge.asking import ask_once
+from pki.errors import BollardError, ConflictError, RefusedError
 from tests.certs import Party, request
-from tests.pki.edge.est_world import ROOT, SECC_ID, SUB_1, SUB_2, elsewhere, settings
+from tests.pki.edge.est_world import HANGS_UP, ROOT, SECC_ID, SUB_1, SUB_2, elsewhere, secc, secc_request, settings
 from tests.pki.edge.office.enrolments import home_with
-from tests.worlds import at_the_desk, free_port, station_key
+from tests.worlds import at_the_desk, free_port, running_authority, station_key
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +29,9 @@ if TYPE_CHECKING:
     from tests.pki.edge.est_world import Elsewhere
     from tests.worlds import Desk
 
-CALL = calls.IssueCertificate("CP-001", request(station_key(), SECC_ID, "CPO"), profile="v2g-secc-2")
+SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+CODE_SIGNING = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
+CALL = calls.IssueCertificate("CP-001", secc_request(station_key()), profile="v2g-secc-2")
 
 
 async def registered(desk: Desk) -> None:
@@ -72,7 +78,7 @@ def test_the_chain_is_handed_out_in_order_and_the_ledger_has_it(tmp_path: Path) 
             await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
             row = (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates[0]
             assert row == issued.certificate
-            assert (row.status, row.purpose, row.subject) == ("valid", "v2g-secc-2", f"CN={SECC_ID},O=CPO")
+            assert (row.status, row.purpose, row.subject) == ("valid", "v2g-secc-2", f"DC=CPO,CN={SECC_ID},O=CPO,C=DE")
             return issued
 
         issued = at_the_desk(home, story)
@@ -143,6 +149,28 @@ def test_a_network_that_fails_loses_nothing(tmp_path: Path) -> None:
         at_the_desk(home, back)
 
 
+def test_an_authority_that_hangs_up_destroys_no_request(tmp_path: Path) -> None:
+    """Neither those of a command nor those that the duty sends on, however many wait; each is sent again later."""
+    with elsewhere(tmp_path, HANGS_UP) as world:
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == "external.unreachable"
+            assert await refusal(desk, other) == "external.unreachable"
+            make_due(home)
+            await desk.office.tend()
+            assert await states(desk) == ["pending", "pending"]
+            assert await acts(desk) == ["certificate.requested", "certificate.requested"]
+            world.answers = [200]
+            make_due(home)
+            await desk.office.tend()
+            assert await states(desk) == []
+
+        other = msgspec.structs.replace(CALL, csr=secc_request(station_key(7)))
+        at_the_desk(home, story)
+
+
 @pytest.mark.parametrize(
     ("answer", "code"), [(403, "external.refused"), (b"garbage", "external.answer")], ids=["a no", "garbage"]
 )
@@ -174,6 +202,13 @@ def bag_of(world: Elsewhere, *parties: Party) -> bytes:
         pytest.param((SUB_2.issue(SECC_ID, "CPO"),), "est.other_key", id="a certificate for another key"),
         pytest.param((Party.root("Evil").issue(SECC_ID, key=station_key()),), "chain.refused", id="from another root"),
         pytest.param((ROOT, SUB_1), "est.other_key", id="authorities alone"),
+        pytest.param((secc(station_key(), days=(-30, -1)),), "chain.refused", id="one that has ended"),
+        pytest.param((secc(station_key(), days=(1, 20)),), "chain.refused", id="one that does not hold yet"),
+        pytest.param((secc(station_key(), ca=True),), "est.unfit", id="an authority's"),
+        pytest.param((secc(station_key(), secc_id="X" + SECC_ID),), "est.unfit", id="for another SECCID"),
+        pytest.param((secc(station_key(), secc_id="Other"),), "est.unfit", id="for another name"),
+        pytest.param((secc(station_key(), CODE_SIGNING),), "est.unfit", id="for other uses"),
+        pytest.param((secc(station_key(), number=7),), "est.unfit", id="a serial number that can be guessed"),
     ],
 )
 def test_what_cannot_be_verified_is_never_handed_out(tmp_path: Path, parties: tuple[Party, ...], code: str) -> None:
@@ -183,10 +218,70 @@ def test_what_cannot_be_verified_is_never_handed_out(tmp_path: Path, parties: tu
 
         async def story(desk: Desk) -> None:
             await registered(desk)
-            assert await refusal(desk) == code
+            with pytest.raises(RefusedError, match=re.escape(code)):
+                await desk.ask(CALL, calls.Row)
             assert (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates == ()
+            assert await states(desk) == []
+            assert await acts(desk) == ["certificate.requested", "enrolment.refused"]
 
         at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+
+
+def test_a_refusal_stays_one_through_a_running_authority(tmp_path: Path) -> None:
+    """Exit 5, whichever process has judged."""
+    with elsewhere(tmp_path) as world:
+        world.answers = [bag_of(world, Party.root("Evil").issue(SECC_ID, key=station_key()))]
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+        with running_authority(home):
+            ask_once(home, calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
+            with pytest.raises(RefusedError, match=r"chain\.refused"):
+                ask_once(home, CALL, calls.CertificateIssued)
+
+
+def test_what_others_say_more_in_a_certificate_does_no_harm(tmp_path: Path) -> None:
+    """A policy, what it is used for, where its status is: an authority of others has its own habits."""
+    policy = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.3.6.1.4.1.1.1"), None)])
+    with elsewhere(tmp_path) as world:
+        world.answers = [bag_of(world, secc(station_key(), policy, SERVER))]
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert (await desk.ask(CALL, calls.CertificateIssued)).certificate.status == "valid"
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+
+
+def test_one_that_the_ledger_has_already_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    """An issuer's serial number stands for one certificate; what was revoked here does not come back as valid."""
+    with elsewhere(tmp_path) as world:
+        world.answers = [bag_of(world, secc(station_key(), number=2**80))]
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            issued = await desk.ask(CALL, calls.CertificateIssued)
+            await desk.ask(calls.RevokeCertificate(issued.certificate.serial, "superseded"), calls.Done)
+            with pytest.raises(RefusedError, match=r"external\.known"):
+                await desk.ask(CALL, calls.Row)
+            rows = (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates
+            assert [row.status for row in rows] == ["revoked"]
+            assert await states(desk) == []
+            assert (await acts(desk))[-1] == "enrolment.refused"
+            await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+
+
+@pytest.mark.parametrize(("profile", "code"), [("elsewhere", "policy.unknown"), ("issuing", "external.authority")])
+def test_nobody_is_asked_for_what_could_not_be_judged(tmp_path: Path, profile: str, code: str) -> None:
+    """The certificate profile says what is due; a leaf's is needed, and one that is there."""
+    with elsewhere(tmp_path) as world:
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk, msgspec.structs.replace(CALL, profile=profile)) == code
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url, profile)), story)
+        assert world.asked == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pki.edge import calls
+from pki.edge import calls, store
 from pki.edge.office.front import Office
 from pki.errors import BollardError, ForbiddenError, InputError
 from tests.worlds import WHO, Paper, at_the_desk, make_home
@@ -52,6 +52,17 @@ def test_a_damaged_ledger_stops_the_opening(home: Home) -> None:
     home.ledger.write_bytes(b"zeros " * 1000)
     with pytest.raises(BollardError, match=r"ledger\."):
         asyncio.run(Office.open(home))
+
+
+def test_a_ledger_whose_log_has_no_entry_is_not_the_one_this_home_had(home: Home) -> None:
+    """A home's log begins with its founding; a ledger fresh from nowhere is refused, and stays as it was."""
+    home.ledger.unlink()
+    store.create(home.ledger)
+    with pytest.raises(BollardError, match=r"ledger\.missing"):
+        asyncio.run(Office.open(home))
+    with sqlite3.connect(home.ledger) as ledger:
+        assert ledger.execute("SELECT count(*) FROM checkpoint").fetchone() == (0,)
+    ledger.close()
 
 
 def test_every_call_but_watch_has_an_act(home: Home) -> None:

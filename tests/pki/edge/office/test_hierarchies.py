@@ -16,7 +16,7 @@ from pki.edge.keys import KeyKind
 from pki.edge.office.front import Office
 from pki.errors import BollardError
 from pki.holding import KeyState
-from tests.worlds import ORGANISATION, WHO, at_the_desk, make_home
+from tests.worlds import ORGANISATION, WHO, Paper, at_the_desk, make_home
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,51 @@ V2G = calls.CreateIssuer("v2g", "v2g", edition="2")
 def home(tmp_path: Path) -> Home:
     """A fresh home."""
     return make_home(tmp_path)
+
+
+def experimental(home: Home) -> Home:
+    """The same home with the switch on."""
+    home.settings.write_text(home.settings.read_text() + "\n[keys]\nunsafe_experimental_ml_dsa = true\n")
+    return home
+
+
+def test_an_experiment_is_warned_of_when_it_is_made_and_with_all_that_it_signs(home: Home) -> None:
+    """An ML-DSA authority, and each certificate from it (A00.FR.504)."""
+
+    async def story(desk: Desk) -> list[set[str]]:
+        made = await desk.ask(calls.CreateIssuer("ml", "station", key="ml-dsa-44"), calls.IssuersCreated)
+        await desk.ask(calls.ActivateIssuer("ml"), calls.Activated)
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        issued = await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+        return [{code for code, *_ in each.findings} for each in (made, issued)]
+
+    assert at_the_desk(experimental(home), story) == [{"alg.experimental"}, {"alg.experimental"}]
+
+
+def test_a_refused_authority_leaves_no_key(home: Home) -> None:
+    """A root with so long a key cannot be installed in any station (A02.FR.16)."""
+
+    async def story(desk: Desk) -> str:
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(calls.CreateIssuer("mlroot", "root", key="ml-dsa-65"), calls.IssuersCreated)
+        assert not desk.office._desk.keys.has("mlroot")
+        return refused.value.code
+
+    assert at_the_desk(experimental(home), story) == "lint.refused"
+    assert not (home.keys / "mlroot.pem").exists()
+
+
+def test_a_key_that_lay_there_is_left_when_its_certificate_is_refused(home: Home) -> None:
+    """A run that was cut short left it, and the next may be luckier."""
+
+    async def story(desk: Desk) -> str:
+        desk.office._desk.keys.make("x", KeyKind.EC_P256)
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(calls.CreateIssuer("x", "csms", days=36500), calls.IssuersCreated)
+        return refused.value.code
+
+    assert at_the_desk(home, story) == "plan.refused"
+    assert (home.keys / "x.pem").exists()
 
 
 def created(home: Home, *wanted: calls.CreateIssuer) -> list[calls.IssuerRow]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pki.certificate import key_id, read_certificates, to_pem
 from pki.chain import Purpose, verify
 from pki.edge import calls, clock
+from pki.edge.ledger import ceremonies
 from pki.edge.office.desk import OwnCertificate
+from pki.edge.policies import FOLDER
 from pki.errors import BollardError, RefusedError
 from pki.holding import Keeper, KeyState
 from tests.certs import NOW, Party, key_pem, name
@@ -72,8 +75,8 @@ def test_an_authority_comes_with_all_that_stands_above_it(home: Home) -> None:
     assert at_the_desk(home, story).issuer.state == "next"
     assert at_the_desk(home, after) == [
         ("theirs", "station", "next", "here"),
-        ("theirs-above-1", "issuing", "active", "elsewhere"),
-        ("theirs-above-2", "root", "active", "elsewhere"),
+        ("theirs-above-1", "above", "active", "elsewhere"),
+        ("theirs-above-2", "above", "active", "elsewhere"),
     ]
 
 
@@ -91,6 +94,26 @@ def test_it_signs_for_stations_once_it_is_in_use(home: Home) -> None:
     leaf, *above = read_certificates(at_the_desk(home, story).chain)
     assert above == [STATION_CA.certificate, MIDDLE.certificate]
     verify(leaf, [ROOT.certificate], above, Purpose.STATION, clock.now())
+
+
+def test_it_signs_nothing_whose_chain_is_too_long_for_stations(home: Home) -> None:
+    """A02.FR.16 counts all that would be handed out, the authority between theirs and their root as well."""
+    (home.policies / "certificates").mkdir(parents=True)
+    shipped = (FOLDER / "certificates" / "station.toml").read_text()
+    fits_two = len(STATION_CA.pem) + 1_100  # of a leaf, but not of what stands above their station CA
+    (home.policies / "certificates" / "station.toml").write_text(f"chain_length = {fits_two}\n{shipped}")
+
+    async def story(desk: Desk) -> set[str]:
+        await desk.ask(taking(), calls.IssuerImported)
+        mine = desk.office._desk
+        own = mine.mine("theirs")
+        mine.adopt(OwnCertificate(dataclasses.replace(own.holding, state=KeyState.ACTIVE), own.certificate))
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        with pytest.raises(RefusedError) as refused:
+            await desk.ask(calls.IssueCertificate("CP-001", Paper.of(1).csr, days=10), calls.CertificateIssued)
+        return {each.code for each in refused.value.findings}
+
+    assert "lint.chain_length" in at_the_desk(home, story)
 
 
 def test_the_ledger_has_its_row_with_their_key_s_name(home: Home) -> None:
@@ -374,3 +397,145 @@ def test_what_was_taken_in_is_proved_by_the_log(home: Home) -> None:
         return proved.rows_in_part
 
     assert at_the_desk(home, story) == 0
+
+
+def long_lived() -> tuple[Party, Party]:
+    """A root of theirs that may sign for years, and a station CA below it."""
+    root = Party.root("Long Root", "Others")
+    root = Party(_lasting(root), root.key)
+    return root, root.issue("Long Station CA", "Others", ca=True)
+
+
+@pytest.mark.parametrize("retired", [False, True], ids=["waiting", "let go"])
+def test_its_key_can_come_later(home: Home, *, retired: bool) -> None:
+    """What was taken in without its key gets it by the same call with the key: from then on it signs. One that was let
+    go comes back as a newcomer."""
+
+    async def story(desk: Desk) -> tuple[calls.IssuerRow, list[x509.Certificate]]:
+        await desk.ask(taking(private_key=""), calls.IssuerImported)
+        if retired:
+            await desk.ask(calls.RetireIssuer("theirs"), calls.Done)
+        brought = await desk.ask(taking(name=""), calls.IssuerImported)
+        await desk.ask(calls.ActivateIssuer("theirs"), calls.Activated)
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        issued = await desk.ask(calls.IssueCertificate("CP-001", Paper.of(1).csr, days=10), calls.CertificateIssued)
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        return brought.issuer, read_certificates(issued.chain)
+
+    row, (leaf, *above) = at_the_desk(home, story)
+    assert (row.name, row.state, row.keeper, row.slot) == ("theirs", "next", "here", "station")
+    verify(leaf, [ROOT.certificate], above, Purpose.STATION, clock.now())
+
+
+def test_the_key_of_one_that_only_stood_above_gives_it_a_place(home: Home) -> None:
+    """It is no newcomer's second certificate: the same name, now for the purpose that was asked for."""
+    root, station_ca = long_lived()
+
+    async def story(desk: Desk) -> tuple[calls.IssuerRow, calls.IssuerRow]:
+        call = taking(pem=station_ca.pem, chain=root.pem, private_key=station_ca.key_pem)
+        await desk.ask(call, calls.IssuerImported)
+        brought = await desk.ask(
+            taking(name="", purpose="root", pem=root.pem, chain="", private_key=root.key_pem), calls.IssuerImported
+        )
+        made = await desk.ask(calls.CreateIssuer("csms-2", "csms", under="theirs-above-1"), calls.IssuersCreated)
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        return brought.issuer, made.issuers[0]
+
+    row, made = at_the_desk(home, story)
+    assert (row.name, row.purpose, row.slot, row.state, row.keeper) == (
+        "theirs-above-1", "root", "root", "next", "here",
+    )  # fmt: skip
+    verify(read_certificates(made.pem)[0], [root.certificate], [], Purpose.ANY, clock.now())
+
+
+def test_that_a_key_came_is_one_act_with_one_entry(home: Home) -> None:
+    """A keeper that was changed by hand is found; the entry holds nothing of the key."""
+
+    async def story(desk: Desk) -> str:
+        await desk.ask(taking(private_key=""), calls.IssuerImported)
+        brought = await desk.ask(taking(), calls.IssuerImported)
+        entry = (await desk.ask(calls.ListAudit(brought.audit_index, 1), calls.AuditRows)).rows[0].entry
+        await desk.office._desk.ledger.write(
+            lambda tx: tx.database.execute("UPDATE own_key SET keeper = 'elsewhere' WHERE name = 'theirs'").rowcount
+        )
+        with pytest.raises(RefusedError, match="keeper"):
+            await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        return entry
+
+    entry = at_the_desk(home, story)
+    told = json.loads(entry)
+    assert (told["act"], told["what"]["holds"], told["what"]["keeper"]) == ("issuer.key_taken", "theirs", "here")
+    assert "PRIVATE" not in entry
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        pytest.param(taking(private_key=ROOT.key_pem), "issuer.key_mismatch", id="another's key"),
+        pytest.param(taking(name="again"), "issuer.exists", id="under another name"),
+        pytest.param(taking(purpose="csms"), "issuer.exists", id="for another purpose"),
+        pytest.param(taking(private_key=""), "issuer.exists", id="without the key again"),
+        pytest.param(
+            taking(pem=MIDDLE.issue("Their Station CA", "Others", ca=True, key=STATION_CA.key).pem), "issuer.exists",
+            id="with another certificate of that key",
+        ),
+    ],
+)  # fmt: skip
+def test_a_key_comes_to_the_authority_that_waits_for_it_and_to_no_other(
+    home: Home, call: calls.ImportIssuer, code: str
+) -> None:
+    """And no key file is left of what was refused."""
+
+    async def story(desk: Desk) -> str:
+        await desk.ask(taking(private_key=""), calls.IssuerImported)
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(call, calls.IssuerImported)
+        return refused.value.code
+
+    assert at_the_desk(home, story) == code
+    assert not (home.keys / "theirs.pem").exists()
+
+
+def test_a_key_that_is_here_comes_once(home: Home) -> None:
+    """As before: the same authority is taken in once."""
+
+    async def story(desk: Desk) -> str:
+        await desk.ask(taking(private_key=""), calls.IssuerImported)
+        await desk.ask(taking(), calls.IssuerImported)
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(taking(), calls.IssuerImported)
+        return refused.value.code
+
+    assert at_the_desk(home, story) == "issuer.exists"
+
+
+def test_a_root_that_rests_offline_keeps_its_key_there(home: Home) -> None:
+    """Its lists are numbered by ceremonies; lists signed here would begin anew below them (RFC 5280 5.2.3)."""
+
+    async def story(desk: Desk) -> str:
+        await desk.ask(taking(purpose="root", pem=ROOT.pem, chain="", private_key=""), calls.IssuerImported)
+        came = partial(
+            ceremonies.add, digest="d" * 64, root_key_id=key_id(ROOT.certificate), number=3, crl=b"x", at=NOW
+        )
+        await desk.office._desk.ledger.write(lambda tx: came(tx.database))
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(taking(purpose="root", pem=ROOT.pem, private_key=ROOT.key_pem), calls.IssuerImported)
+        return refused.value.code
+
+    assert at_the_desk(home, story) == "issuer.offline"
+    assert not (home.keys / "theirs.pem").exists()
+
+
+def test_the_key_of_a_revoked_authority_is_not_taken(home: Home) -> None:
+    """Whoever revoked it wanted nothing more signed with it; no file of it is left."""
+
+    async def story(desk: Desk) -> str:
+        await desk.ask(taking(private_key=""), calls.IssuerImported)
+        await desk.ask(calls.RetireIssuer("theirs"), calls.Done)
+        await desk.ask(calls.RevokeCertificate(f"{STATION_CA.certificate.serial_number:x}"), calls.Done)
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(taking(), calls.IssuerImported)
+        return refused.value.code
+
+    assert at_the_desk(home, story) == "certificate.state"
+    assert not (home.keys / "theirs.pem").exists()

@@ -10,8 +10,9 @@ import pytest
 from pki.edge import calls
 from pki.edge.office import inventory
 from pki.rotation import Actor, Item, Kind
-from tests.certs import NOW, Party
-from tests.worlds import Manufacturer, Paper, at_the_desk, make_home
+from tests.ceremonies import ceremony_of, waiting_home
+from tests.certs import NOW, Party, request
+from tests.worlds import Manufacturer, Paper, at_the_desk, make_home, station_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -126,5 +127,120 @@ def set_elsewhere(home: Home, name: str) -> None:
     async def story(desk: Desk) -> None:
         sql = "UPDATE own_key SET keeper = 'elsewhere' WHERE name = :name"
         await desk.office._desk.ledger.write(lambda tx: tx.database.execute(sql, {"name": name}))
+
+    at_the_desk(home, story)
+
+
+def test_every_authority_is_in_it_with_the_command_that_replaces_it(tmp_path: Path) -> None:
+    """Those for cars, operators and makers too; what is due last of all is due in half a century."""
+
+    async def story(desk: Desk) -> list[calls.DueRow]:
+        await desk.ask(calls.CreateIssuer("v2g", "v2g", edition="2"), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("operators", "operator"), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("volta", "manufacturer", vendor="Volta"), calls.IssuersCreated)
+        moment = dt.datetime(2070, 6, 1, tzinfo=dt.UTC)
+        return list((await desk.ask(calls.ShowRotation(moment), calls.Rotation)).due)
+
+    due = {row.name: row for row in at_the_desk(make_home(tmp_path), story)}
+    v2g = "bollard ca create NAME --purpose v2g --edition 2"
+    assert {name: row.command for name, row in due.items() if row.by == "operator"} == {
+        "root": "bollard ca rollover root",
+        "csms": "bollard ca rollover csms",
+        "station": "bollard ca rollover station",
+        "operator": "bollard ca create NAME --purpose operator, then bollard ca activate NAME",
+        "manufacturer:Volta": "bollard ca create NAME --purpose manufacturer --vendor 'Volta',"
+        " then bollard ca activate NAME",
+        "v2g-root-2": f"{v2g}, then bollard ca activate NAME",
+        "v2g-sub1-2": f"{v2g} --under v2g-root, then bollard ca activate NAME",
+        "v2g-sub2-2": f"{v2g} --under v2g-sub1, then bollard ca activate NAME",
+    }
+
+
+@pytest.mark.parametrize(
+    ("slot", "create"),
+    [
+        ("operator", calls.CreateIssuer("new", "operator")),
+        ("v2g-sub2-2", calls.CreateIssuer("new", "v2g", edition="2", under="v2g-sub1")),
+        ("manufacturer:Volta", calls.CreateIssuer("new", "manufacturer", vendor="Volta")),
+    ],
+)
+def test_the_commands_of_the_plan_lead_to_a_successor_in_use(
+    tmp_path: Path, slot: str, create: calls.CreateIssuer
+) -> None:
+    """As the plan has them: create, then activate; the former is old then, and can be let go."""
+
+    async def story(desk: Desk) -> dict[str, str]:
+        for call in (
+            calls.CreateIssuer("v2g", "v2g", edition="2"),
+            calls.CreateIssuer("operators", "operator"),
+            calls.CreateIssuer("volta", "manufacturer", vendor="Volta"),
+            create,
+        ):
+            await desk.ask(call, calls.IssuersCreated)
+        await desk.ask(calls.ActivateIssuer("new"), calls.Activated)
+        rows = [row for row in (await desk.ask(calls.ListIssuers(), calls.Issuers)).issuers if row.slot == slot]
+        (former,) = (row.name for row in rows if row.name != "new")
+        await desk.ask(calls.RetireIssuer(former), calls.Done)
+        return {row.name: row.state for row in rows}
+
+    found = at_the_desk(make_home(tmp_path), story)
+    assert found.pop("new") == "active"
+    assert set(found.values()) == {"old"}
+
+
+def test_what_a_station_shows_to_cars_is_in_it(tmp_path: Path) -> None:
+    """With the certificate profile that its successor is issued by."""
+
+    async def story(desk: Desk) -> list[Item]:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        await desk.ask(calls.CreateIssuer("v2g", "v2g", edition="2"), calls.IssuersCreated)
+        name = "DEABCS0123456789ABCDEF0123456789ABCDEF0"
+        csr = request(station_key(5), name, "Example Charging")
+        call = calls.IssueCertificate("CP-001", csr, profile="v2g-secc-2", name=name)
+        await desk.ask(call, calls.CertificateIssued)
+        return await taken(desk)
+
+    (item,) = [item for item in at_the_desk(make_home(tmp_path), story) if item.kind is Kind.V2G]
+    assert item.name == "CP-001"
+    assert "--certificate-profile v2g-secc-2" in item.command
+
+
+def test_an_authority_that_has_fallen_is_a_persons_and_what_it_signs_waits(tmp_path: Path) -> None:
+    """Nothing is tried in vain, round after round; the doctor says the same until another is in use."""
+
+    async def story(desk: Desk) -> None:
+        serial = desk.office._desk.mine("csms").serial
+        await desk.ask(calls.RevokeCertificate(serial, "ca_compromise", True), calls.Done)
+        due = (await desk.ask(calls.ShowRotation(), calls.Rotation)).due
+        assert {(row.name, row.by, row.command) for row in due} == {
+            (name, "operator", "bollard ca rollover csms") for name in ("csms", "server-ecdsa", "server-rsa")
+        }
+        (missing,) = (await desk.ask(calls.Examine(30), calls.Examined)).missing
+        assert missing.what == "authority for csms"
+        assert "bollard ca rollover csms" in missing.fix
+        made = await desk.ask(calls.RollOver("csms"), calls.RolledOver)
+        await desk.ask(calls.ActivateIssuer(made.issuer.name), calls.Activated)
+        assert [row.kind for row in (await desk.ask(calls.Rotate(), calls.Rotated)).renewed] == ["server", "server"]
+        assert (await desk.ask(calls.Examine(30), calls.Examined)).missing == ()
+
+    at_the_desk(make_home(tmp_path), story)
+
+
+def test_a_list_from_an_offline_root_is_in_the_plan_and_told_by_the_doctor(tmp_path: Path) -> None:
+    """It is shown with the others, and renewed by a ceremony alone."""
+    home = waiting_home(tmp_path)
+    call = ceremony_of(home, tmp_path / "c").call
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(call, calls.CeremonyImported)
+        (item,) = [item for item in await taken(desk) if item.kind is Kind.ROOT_CRL]
+        (row,) = (await desk.ask(calls.ListCrls(), calls.Crls)).crls
+        assert (item.name, item.not_after) == (row.issuer, row.next_update)
+        assert (row.issuer, row.shard, row.number) == ("root", 0, 1)
+        (told,) = [
+            row for row in (await desk.ask(calls.Examine(30), calls.Examined)).expiring if "revocation" in row.kind
+        ]
+        assert (told.name, told.not_after) == ("root", row.next_update)
+        assert "ceremony" in told.renewed_by
 
     at_the_desk(home, story)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
 
 from pki.certificate import read_certificates
 from pki.chain import Purpose, verify
@@ -91,6 +94,79 @@ def test_a_station_gets_what_it_shows_to_cars(home: Home, csr: str, edition: str
     assert isinstance(leaf.public_key(), ec.EllipticCurvePublicKey | ed448.Ed448PublicKey)
 
 
+def places(certificate: x509.Certificate) -> set[str]:
+    """What kinds of place a certificate points at."""
+    found = set()
+    for each in certificate.extensions:
+        if isinstance(each.value, x509.CRLDistributionPoints):
+            found.add("crl")
+        if isinstance(each.value, x509.AuthorityInformationAccess):
+            found |= {access.access_method._name for access in each.value}
+    return found
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Home:
+    """A home that says where its status can be asked, under a name that is not short, with all hierarchies."""
+    made = make_home(tmp_path, status=True)
+    text = made.settings.read_text().replace(
+        'status_url = "http://csms.example.org:8480"', f'status_url = "http://{"status." * 8}example.org:8480"'
+    )
+    assert "status.status" in text
+    made.settings.write_text(text)
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        for edition in ("2", "20"):
+            await desk.ask(calls.CreateIssuer(f"v2g{edition}", "v2g", edition=edition), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("volta", "manufacturer", vendor="Volta"), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("operators", "operator"), calls.IssuersCreated)
+
+    at_the_desk(made, story)
+    return made
+
+
+ALL: set[str] = {"crl", "OCSP", "caIssuers"}
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (secc(SECC, "2"), [{"crl", "OCSP"}, {"crl", "OCSP"}, {"crl"}]),
+        (secc(SECC_20, "20"), [{"crl", "OCSP"}, {"crl", "OCSP"}, {"crl"}]),
+        (signer(), [{"crl", "caIssuers"}]),
+        (operator(), [ALL, {"crl", "caIssuers"}]),
+    ],
+    ids=["ISO 15118-2", "ISO 15118-20", "firmware signer", "operator"],
+)
+def test_each_says_where_its_status_is_found(
+    served: Home, call: calls.IssueCertificate, expected: list[set[str]]
+) -> None:
+    """RFC 5280 4.2.1.13 and 4.2.2.1, in the room that there is; a root answers no OCSP."""
+    chain = read_certificates(issued(served, call).chain)
+
+    assert [places(each) for each in chain] == expected
+    if call.profile == "v2g-secc-2":
+        assert max(len(each.public_bytes(Encoding.DER)) for each in chain) <= 800  # V2G2-010
+
+
+@pytest.mark.parametrize(("csr", "edition"), [(SECC, "2"), (SECC_20, "20")])
+def test_a_station_finds_what_it_staples_where_its_certificate_points(served: Home, csr: str, edition: str) -> None:
+    """Our responder answers for Sub-CA 2 and Sub-CA 1."""
+
+    async def story(desk: Desk) -> list[ocsp.OCSPCertStatus]:
+        chain = read_certificates((await desk.ask(secc(csr, edition), calls.CertificateIssued)).chain)
+        await desk.office.tend()
+        said = []
+        for below, above in pairwise(chain):
+            asked = ocsp.OCSPRequestBuilder().add_certificate(below, above, hashes.SHA1()).build()  # noqa: S303 - clients
+            answer = await desk.ask(calls.AnswerOcsp(asked.public_bytes(Encoding.DER)), calls.OcspAnswer)
+            said.append(ocsp.load_der_ocsp_response(answer.der).certificate_status)
+        return said
+
+    assert at_the_desk(served, story) == [ocsp.OCSPCertStatus.GOOD, ocsp.OCSPCertStatus.GOOD]
+
+
 def test_a_firmware_signer_stands_directly_below_its_manufacturer_s_root(home: Home) -> None:
     """One certificate, since OCPP has a field for one; the vendor is its organisation."""
     (leaf,) = read_certificates(issued(home, signer()).chain)
@@ -170,3 +246,29 @@ def test_a_key_that_was_given_up_is_certified_for_nothing_else(home: Home) -> No
         return {each.code for each in refused.value.findings}
 
     assert at_the_desk(home, story) == {"csr.compromised"}
+
+
+TAKEN = [
+    (operator(request(("Alice",), OURS, key("p256", "signer"))), "csr.key_taken"),
+    (operator(request(("Bob",), OURS, key("p256", "alice")), "Bob"), "csr.key_taken"),
+    (signer(request(("Other Signer",), ("Volta",), key("p256", "signer"))), "csr.key_taken"),
+    (secc(request((SECC_ID,), OURS, key("p256", "other")), "2", station="CP-002"), "csr.secc_id_taken"),
+    (secc(request((SECC_ID,), OURS, key("p521", "other")), "20", station="CP-002"), "csr.secc_id_taken"),
+    (secc(SECC, "2", station="CP-002"), "csr.key_taken"),
+]
+
+
+@pytest.mark.parametrize(("call", "finding"), TAKEN)
+def test_neither_key_nor_secc_id_is_shared(home: Home, call: calls.IssueCertificate, finding: str) -> None:
+    """A00.FR.427: a key for one holder and one purpose, a SECCID for one station; their owners may have them again."""
+
+    async def story(desk: Desk) -> set[str]:
+        await desk.ask(Paper.of(2).add, calls.StationAdded)
+        for had in (secc(SECC, "2"), signer(), operator(), secc(SECC, "2"), signer(), operator()):
+            await desk.ask(had, calls.CertificateIssued)
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(call, calls.CertificateIssued)
+        assert refused.value.code == "csr.refused"
+        return {each.code for each in refused.value.findings}
+
+    assert finding in at_the_desk(home, story)

@@ -9,7 +9,12 @@ from cryptography import x509
 
 from pki.certificate import names_issuer
 from pki.edge import calls, clock
+from pki.edge.keys import KeyKind
+from pki.edge.office import signers
+from pki.edge.office.authorities import certify
+from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers, signer_of
+from pki.errors import RefusedError
 from pki.holding import KeyState
 from tests.worlds import at_the_desk, make_home
 
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pki.edge.office.authorities import Wanted
+    from pki.edge.office.desk import Desk as Office
+    from pki.edge.office.issuing import Sealed
     from tests.worlds import Desk
 
 
@@ -81,3 +89,80 @@ def test_a_home_that_serves_no_status_makes_no_signers(tmp_path: Path) -> None:
         assert await renew_signers(desk.office._desk) == 0
 
     at_the_desk(make_home(tmp_path), story)
+
+
+def test_an_authority_that_gets_no_signer_keeps_no_other_from_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told once however many rounds there are, missed by the doctor, with no key left lying in any of them."""
+    home = make_home(tmp_path, status=True)
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        await sign_due_crls(mine)
+        at(monkeypatch, 11)
+        before = {path.name for path in home.keys.iterdir()}
+
+        async def picky(desk: Office, wanted: Wanted, who: str) -> Sealed:
+            if wanted.issuer == "csms":
+                raise RefusedError("lint.refused", "the lint refuses it", "Correct the profile.")
+            return await certify(desk, wanted, who)
+
+        monkeypatch.setattr(signers, "certify", picky)
+        assert [await renew_signers(mine) for _ in range(3)] == [1, 0, 0]
+        (made,) = {path.name for path in home.keys.iterdir()} - before
+        assert made.startswith("ocsp-station-")
+        assert capsys.readouterr().err.count("lint.refused") == 1
+        told = await desk.ask(calls.Examine(30), calls.Examined)
+        assert [(row.what, row.code) for row in told.failed] == [("OCSP signer of csms", "lint.refused")]
+
+    at_the_desk(home, story)
+
+
+def test_keys_of_signers_that_a_crash_left_are_cleared_away(tmp_path: Path) -> None:
+    """Whatever the name of their authority."""
+    home = make_home(tmp_path, status=True)
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        await renew_signers(mine)
+        mine.keys.make("ocsp-station-2-0a1b2c3d", KeyKind.EC_P256)
+        await desk.office.tend()
+        assert not mine.keys.has("ocsp-station-2-0a1b2c3d")
+        kept = signer_of(mine, mine.mine("station"))
+        assert kept is not None
+        assert mine.keys.has(kept.name)
+
+    at_the_desk(home, story)
+
+
+def test_a_signer_that_is_missing_is_in_the_plan_and_told_by_the_doctor(tmp_path: Path) -> None:
+    """And a command makes it."""
+
+    async def missed(desk: Desk) -> tuple[list[str], list[str]]:
+        due = (await desk.ask(calls.ShowRotation(), calls.Rotation)).due
+        told = await desk.ask(calls.Examine(30), calls.Examined)
+        return [row.name for row in due if row.kind == "ocsp"], [row.what for row in told.missing]
+
+    async def story(desk: Desk) -> None:
+        await sign_due_crls(desk.office._desk)
+        assert await missed(desk) == (["ocsp-station"], ["OCSP signer of station"])
+        (row,) = (await desk.ask(calls.Rotate(), calls.Rotated)).renewed
+        assert (row.kind, row.former) == ("ocsp", "")
+        assert await missed(desk) == ([], [])
+
+    at_the_desk(make_home(tmp_path, status=True), story)
+
+
+def test_a_new_authority_has_its_signer_and_its_lists_at_once(tmp_path: Path) -> None:
+    """Nobody who asks about its first certificate is told that nobody may answer."""
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        await desk.ask(calls.CreateIssuer("operators", "operator"), calls.IssuersCreated)
+        await desk.ask(calls.RollOver("station"), calls.RolledOver)
+        for name in ("operators", "station-2"):
+            assert signer_of(mine, mine.mine(name)) is not None
+            assert len((await desk.ask(calls.ListCrls(name), calls.Crls)).crls) == 32
+
+    at_the_desk(make_home(tmp_path, status=True), story)

@@ -1,0 +1,38 @@
+"""Which calls of one side wait for their answer, so that no answer comes out of nowhere and no id means two things.
+
+OCPP-J 4.1.4: an id is the caller's own and names one call; an answer carries the id of the call it answers. A call
+that was never answered must not block its id for ever: stations repeat such calls, some of them under the same id.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPEN_LIMIT: Final = 64  # calls of one side that wait; OCPP-J 4.1.1 allows one, and peers in the field keep a few
+RETRY_SECONDS: Final = (
+    10.0  # after which an unanswered call's id may name its repetition; ours: below every known time-out
+)
+
+
+class Calls:
+    """The open calls of one side. Time is given, in seconds since 1970."""
+
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open: dict[bytes, tuple[bytes, float]] = {}
+
+    def ask(self, id: bytes, action: bytes, at: float) -> bool:  # noqa: A002 - OCPP's own word
+        """Note a call; False, and nothing noted, while another of this id waits. Of too many the oldest goes."""
+        waiting = self._open.get(id)
+        if waiting is not None and at - waiting[1] < RETRY_SECONDS:
+            return False
+        if len(self._open) >= OPEN_LIMIT:
+            del self._open[next(iter(self._open))]
+        self._open[id] = action, at
+        return True
+
+    def answer(self, id: bytes) -> bytes | None:  # noqa: A002 - OCPP's own word
+        """Close the call that is answered; return its action, or None when no call of this id waits."""
+        waiting = self._open.pop(id, None)
+        return None if waiting is None else waiting[0]
