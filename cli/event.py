@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import click
 
 from cli.asked import Asked, pass_asked
-from cli.render import Output, show_lines, to_line, to_plain
-from cli.words import SPAN
+from cli.files import free_to_write, write_parts
+from cli.render import Output, note, show_lines, to_line, to_plain
+from cli.words import WHEN
 from secproxy.events import Severity
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from cli.render import Plain
 
 COLUMNS = ("time", "severity", "type", "station", "cause", "says")
+FORMATS = ("jsonl", "rfc5424", "cef", "ecs", "otlp")
 
 _FILTERS = (
     click.option("--station", help="Only events of this station."),
@@ -26,7 +29,20 @@ _FILTERS = (
     click.option(
         "--severity", type=click.Choice([weight.value for weight in Severity]), help="This severity and worse."
     ),
+    click.option("--since", type=WHEN, help="Only events younger than this, for example 1h, or from this time on."),
+    click.option("--until", type=WHEN, help="Only events older than this, or before this time."),
 )
+
+
+class Chosen(TypedDict, total=False):
+    """The filters that were given."""
+
+    station: str
+    type: str
+    cause: str
+    severity: str
+    since: dt.datetime
+    until: dt.datetime
 
 
 def filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,23 +59,20 @@ def event() -> None:
 
 @event.command("list")
 @filters
-@click.option("--since", type=SPAN, help="Only events younger than this, for example 1h.")
 @click.option("--limit", type=click.IntRange(1, 1_000_000), default=100, help="At most so many, the newest.")
 @pass_asked
-def list_(asked: Asked, /, since: dt.timedelta | None, limit: int, **wanted: str | None) -> None:
+def list_(asked: Asked, /, limit: int, **wanted: object) -> None:
     """List security events, the newest last."""
-    from pki.edge.clock import now
     from secproxy.edge.event_store import EventStore
 
-    store = EventStore(asked.home())
-    found = store.list(**given(wanted), since=now() - since if since else None, limit=limit)
+    found = EventStore(asked.home()).list(**given(wanted), limit=limit)
     asked.rows("events", [record(each) for each in found], COLUMNS)
 
 
 @event.command()
 @filters
 @pass_asked
-def tail(asked: Asked, /, **wanted: str | None) -> None:
+def tail(asked: Asked, /, **wanted: object) -> None:
     """Print security events as they happen, one a line, until interrupted."""
     from secproxy.edge.event_store import EventStore
 
@@ -70,9 +83,50 @@ def tail(asked: Asked, /, **wanted: str | None) -> None:
             show_lines([record(each)])
 
 
-def given(wanted: Mapping[str, str | None]) -> dict[str, str]:
-    """Keep the filters that were given."""
-    return {name: value for name, value in wanted.items() if value}
+@event.command()
+@filters
+@click.option("--format", "form", type=click.Choice(FORMATS), required=True, help="How each event is written.")
+@click.option("--out", help="The file to write; stdout unless said.")
+@pass_asked
+def export(asked: Asked, /, form: str, out: str | None, **wanted: object) -> None:
+    """Write all the events that are stored and pass the filters, oldest first, one a line."""
+    from secproxy.edge.event_store import EventStore, Filter
+
+    path = free_to_write(out, replace=asked.yes or asked.dry_run) if out else None
+    found = EventStore(asked.home()).read(Filter(**given(wanted)))
+    if path is None:
+        sys.stdout.buffer.writelines(written(found, form, asked.version))
+        sys.stdout.buffer.flush()
+    elif asked.dry_run:
+        asked.would({"call": "export", "format": form, "out": str(path)})
+    else:
+        write_parts(path, written(found, form, asked.version), replace=asked.yes, mode=0o600)
+
+
+def written(lines: Iterator[bytes], form: str, version: str) -> Iterator[bytes]:
+    """Write stored lines in a format; one that cannot be read is told and left out."""
+    import socket
+
+    from secproxy.export.event import Origin, read_event
+    from secproxy.export.formats import FORMATS as WRITERS
+
+    origin = Origin.of(socket.gethostname(), version)
+    for line in lines:
+        try:
+            yield WRITERS[form](read_event(line), origin) + b"\n"
+        except ValueError:
+            note(f"an event cannot be read and was left out: {line[:80]!r}")
+
+
+def given(wanted: Mapping[str, object]) -> Chosen:
+    """Keep the filters that were given; a length of time becomes the moment that long ago."""
+    import datetime as dt
+
+    from pki.edge.clock import now
+
+    kept = {name: value for name, value in wanted.items() if value}
+    moments = {name: now() - value if isinstance(value, dt.timedelta) else value for name, value in kept.items()}
+    return cast("Chosen", moments)
 
 
 def record(stored: Mapping[str, object]) -> dict[str, Plain]:

@@ -17,9 +17,12 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pki.errors import ConflictError, ForbiddenError, InputError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 TEXT_BYTES: Final = 64 * 1024  # a CSR or a certificate chain; OCPP's own limit for a chain is 10,000 characters
 LIST_BYTES: Final = 16 * 1024 * 1024  # a list of stations: about 200,000 rows
@@ -174,9 +177,15 @@ def write_out(path: Path, text: str, *, replace: bool) -> None:
 
 def write_bytes(path: Path, data: bytes, *, replace: bool) -> None:
     """Write an output file of bytes, which whoever reads it meanwhile sees whole: as it was, or as it is now."""
+    write_parts(path, [data], replace=replace)
+
+
+def write_parts(path: Path, parts: Iterable[bytes], *, replace: bool, mode: int = 0o666) -> None:
+    """Do the same with what is too long to be in memory at once. ``mode`` is what the umask leaves of it."""
     sibling = path.with_name(f".{path.name}.{os.getpid()}")
-    sibling.write_bytes(data)
     try:
+        with open(os.open(sibling, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode), "wb") as out:  # noqa: PTH123 - from a descriptor, which Path cannot do
+            out.writelines(parts)
         if replace:
             sibling.replace(path)
         else:

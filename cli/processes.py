@@ -88,7 +88,7 @@ def web(asked: Asked) -> None:
     from secproxy.edge.web import run_web
 
     _dry(asked, "web")
-    run_web(asked.home())
+    run_web(asked.home(), version=asked.version)
 
 
 @click.command(hidden=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.asked import Asked, pass_asked
-from cli.render import Output, note, row_of
+from cli.render import Output, note, row_of, to_plain
 from cli.rotate import DUE_FIELDS, due_next
 from pki.edge import calls
+from pki.errors import UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,14 +38,33 @@ def status(asked: Asked) -> None:
     issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
     rotation = asked.ask(calls.ShowRotation(), calls.Rotation)
     due: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotation.due]
+    sinks = _sinks(asked)
     if asked.output is not Output.TABLE:
         machine: dict[str, Plain] = {"processes": processes, "counts": counts, "issuers": issuers, "due": due}
+        machine["event_sinks"] = sinks
         return asked.record({"home": str(home.path), **machine})
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
     ends |= {"server ends": _server_ends(certificates), "revocation lists end": _lists_end(asked)}
-    return asked.record({**shown, **counts, **ends, "due next": due_next(rotation)})
+    late: dict[str, Plain] = {f"event sink {each['name']}": _word(each) for each in sinks if isinstance(each, dict)}
+    return asked.record({**shown, **counts, **ends, "due next": due_next(rotation), **late})
+
+
+def _sinks(asked: Asked) -> list[Plain]:
+    """How those are doing to whom events are sent."""
+    from secproxy.edge.event_store import EventStore
+
+    try:
+        return [to_plain(dataclasses.asdict(each)) for each in EventStore(asked.home()).sinks()]
+    except UnreachableError as problem:  # the rest of the screen is not about events
+        note(str(problem))
+        return []
+
+
+def _word(sink: dict[str, Plain]) -> str:
+    down = f", down since {sink['since']}: {sink['trouble']}" if sink["trouble"] else ""
+    return f"{sink['waiting']} events wait{down}"
 
 
 def _lists_end(asked: Asked) -> Plain:

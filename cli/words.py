@@ -49,6 +49,11 @@ def parse_span(text: str) -> dt.timedelta:
     return dt.timedelta(seconds=seconds)
 
 
+def parse_when(text: str) -> dt.timedelta | dt.datetime:
+    """Read a moment, or a length of time, which stands for the moment that long ago."""
+    return parse_time(text) if "-" in text else parse_span(text)
+
+
 def parse_listen(text: str) -> tuple[str, int]:
     """Read ``ADDRESS=PROFILE``, for example ``0.0.0.0:8443=3``; the address is judged where the configuration is."""
     address, _, profile = text.rpartition("=")
@@ -72,6 +77,7 @@ def parse_time(text: str) -> dt.datetime:
 
 SPAN: Final = Parsed("span", parse_span)
 TIME: Final = Parsed("time", parse_time)
+WHEN: Final = Parsed("span or time", parse_when)
 NAME: Final = Parsed("name", parse_server_name)
 LISTEN: Final = Parsed("address=profile", parse_listen)
 PROFILE: Final = click.Choice(["1", "2", "3"])

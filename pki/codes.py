@@ -87,6 +87,7 @@ CODES: Final[Mapping[str, str]] = {
     "health.space": "The space on the disk of the home; when it is full, nothing can be recorded.",
     "health.stations": "Stations whose last certificate ends within a month; without one they cannot connect.",
     "health.unseen": "Something could not be looked at; it may be well or not.",
+    "health.sink": "How a collector of events is doing; what waits for one that is down is sent when it is back.",
     "health.upstream": "Whether the CSMS takes connections; while it does not, stations are turned away.",
     "health.wal": "The ledger's log file has grown large, since some program holds the ledger open.",
     # Certificates and requests as they are read

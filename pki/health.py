@@ -116,6 +116,17 @@ class Csms:
 
 
 @dataclass(frozen=True, slots=True)
+class Receiver:
+    """Somebody to whom security events are sent on: how many wait, how many were deleted before, what is wrong."""
+
+    name: str
+    waiting: int
+    missed: int
+    trouble: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was found. ``None`` for what could not be looked at; ``unseen`` says why, as (what, why).
 
@@ -132,6 +143,7 @@ class Facts:
     """Each process by name: True answers, False its socket is there and nobody answers, None does not run."""
     csms: tuple[Csms, ...] = ()
     """Each URL of a CSMS that was tried; empty when none is configured."""
+    receivers: tuple[Receiver, ...] = ()
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
 
@@ -270,6 +282,21 @@ def _upstream(facts: Facts) -> Iterator[Symptom]:
             yield Symptom("health.upstream", Weight.OK, f"CSMS {csms.url}", "it can be reached")
 
 
+def _receivers(facts: Facts) -> Iterator[Symptom]:
+    for each in facts.receivers:
+        what = f"event sink {each.name}"
+        if each.trouble:
+            says = f"{each.waiting} events wait for it; since {each.since}: {each.trouble}"
+            fix = "Bring it back or correct its [[event_sink]] in bollard.toml; nothing else waits for it."
+            yield Symptom("health.sink", Weight.WARNING, what, says, fix)
+        elif each.missed:
+            says = f"up to {each.missed} events were deleted before it took them"
+            fix = "Have [events] in bollard.toml keep more, or see that it takes them faster."
+            yield Symptom("health.sink", Weight.WARNING, what, says, fix)
+        else:
+            yield Symptom("health.sink", Weight.OK, what, f"{each.waiting} events wait for it")
+
+
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _failures,
     _missing,
@@ -281,6 +308,7 @@ _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _audit,
     _processes,
     _upstream,
+    _receivers,
 )
 
 

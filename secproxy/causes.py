@@ -292,7 +292,7 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "bollard.StationEvent",
         _MEDIUM,
         "A04.FR.01",
-        "The station reported a security event of its own.",
+        "The station reported a security event that the standard does not name.",
         "Look the event's type up in the station's manual; the evidence holds what the station says.",
     ),
     "journal.lost": Kind(
@@ -308,6 +308,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "",
         "A journal file holds a line that cannot be read.",
         "One cut line after a crash is harmless; anything else means that somebody edited the file.",
+    ),
+    "export.lost": Kind(
+        "bollard.ExportLost",
+        _HIGH,
+        "",
+        "Old events made room for new ones before a sink had taken them; the evidence counts them.",
+        "Bring the sink back, or have [events] in bollard.toml keep more.",
+    ),
+    "alert.threshold": Kind(
+        "bollard.AlertThreshold",
+        _HIGH,
+        "",
+        "Events of one kind came as often as an alert rule allows; the evidence names the rule and counts them.",
+        "Look at them with 'bollard event list'; the rule is quiet now until its window is over.",
     ),
 }
 

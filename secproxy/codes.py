@@ -24,6 +24,9 @@ CODES: Final[Mapping[str, str]] = {
     "event.severity": "This is no severity of an event; the error lists those there are.",
     "events.unreadable": "The database of security events cannot be read; check the disk and who may read the home.",
     "journal.full": "A security event could not be written to disk; free space, and see that 'bollard web' runs.",
+    # Sending events on
+    "sink.answer": "A collector of events did not take them; they are kept and sent again. Look into its own log.",
+    "sink.file": "A file that an [[event_sink]] in bollard.toml names cannot be used; the error says why.",
     # What a station or a CSMS sent
     "field.range": "The update's retries or the wait between them are out of range; correct the request in the CSMS.",
     "field.shape": "The update's fields are missing or of the wrong kind; correct the request in the CSMS.",

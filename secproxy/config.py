@@ -20,7 +20,8 @@ from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host
 from pki.station import SecurityProfile
-from secproxy.tables import Table, shown, split, wrong
+from secproxy.event_settings import EVENT_TABLES, read_event_settings
+from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
 
@@ -45,9 +46,11 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
     "est": frozenset({"enabled"}),  # and these
     "external_issuer": EXTERNAL_KEYS,
+    **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
-ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer"})  # may stand many times
+ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
+"""Tables that may stand many times."""
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
@@ -161,10 +164,11 @@ def parse_config(text: str) -> Config:
     except tomllib.TOMLDecodeError as broken:
         raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
     _refuse_unknown(raw)
+    read_event_settings(raw)  # a mistake there is told now, not by the process that needs them
     csms = Table(raw.get("csms", {}), "csms")
     return Config(
         csms_host=Host.parse(csms.text("host")),
-        upstreams=parse_upstreams(csms.text("upstream", ""), _tables("upstream", raw.get("upstream", []))),
+        upstreams=parse_upstreams(csms.text("upstream", ""), tables_of("upstream", raw.get("upstream", []), many=True)),
         listeners=_listeners(raw),
         web=_web(Table(raw.get("web", {}), "web")),
         workers=Table(raw.get("proxy", {}), "proxy").number("workers", 0, WORKERS_LIMIT),
@@ -195,23 +199,13 @@ def _refuse_unknown(raw: dict[str, object]) -> None:
     for name, value in raw.items():
         if name not in KNOWN_KEYS:
             raise wrong(name, "it is no table of bollard.toml")
-        for table in _tables(name, value):
-            for key in table:
-                if key not in KNOWN_KEYS[name]:
-                    raise wrong(
-                        f"{name}.{key}", f"[{name}] has no such key; it has {', '.join(sorted(KNOWN_KEYS[name]))}"
-                    )
-
-
-def _tables(name: str, value: object) -> list[dict[str, object]]:
-    tables = value if name in ARRAYS else [value]
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise wrong(name, f"write [[{name}]]" if name in ARRAYS else f"write [{name}]")
-    return tables
+        for table in tables_of(name, value, many=name in ARRAYS):
+            refuse_keys(name, table, KNOWN_KEYS[name])
 
 
 def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
-    listeners = tuple(_listener(Table(table, "listener")) for table in _tables("listener", raw.get("listener", [])))
+    found = tables_of("listener", raw.get("listener", []), many=True)
+    listeners = tuple(_listener(Table(table, "listener")) for table in found)
     if not listeners:
         raise wrong("listener", "no station could connect: there is no [[listener]]")
     doors = [(listener.host, listener.port) for listener in listeners if listener.port]

@@ -20,7 +20,7 @@ from secproxy.kinds import Kind, Severity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CAUSES", "Kind", "Note", "Severity", "Value", "render"]
+__all__ = ["CAUSES", "Kind", "Note", "Severity", "Value", "render", "written_out"]
 
 SCHEMA_VERSION: Final = 1
 TEXT_LENGTH: Final = 256  # characters of any one text in an event; an OCPP techInfo holds 255
@@ -34,13 +34,20 @@ class Note:
     """One thing noticed.
 
     ``cause`` is a key of ``CAUSES``, ``station`` the identity claimed or proved (empty when none is known), ``remote``
-    the peer as ``ip:port``, ``evidence`` the facts; no secret may be among them.
+    the peer as ``ip:port``, ``evidence`` the facts; no secret may be among them. ``reported`` stands before what
+    ``CAUSES`` says where somebody else named the event: a station, by one of the standard's names.
     """
 
     cause: str
     station: str = ""
     remote: str = ""
     evidence: Mapping[str, Value] = field(default_factory=dict)
+    reported: Kind | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """What it means and how much it weighs."""
+        return self.reported or CAUSES[self.cause]
 
     def __post_init__(self) -> None:
         if self.cause not in CAUSES:
@@ -49,7 +56,7 @@ class Note:
 
 def render(note: Note, id: str, time: dt.datetime) -> dict[str, object]:  # noqa: A002 - the event's own key
     """Write a note as the event's JSON object; ``time`` is aware and comes out in UTC, RFC 3339, microseconds."""
-    kind = CAUSES[note.cause]
+    kind = note.kind
     return {
         "schema_version": SCHEMA_VERSION,
         "id": id,
@@ -57,12 +64,12 @@ def render(note: Note, id: str, time: dt.datetime) -> dict[str, object]:  # noqa
         "type": kind.type,
         "severity": kind.severity.value,
         "station": _station(note.station),
-        "remote": _clean(note.remote, NAME_LENGTH),
+        "remote": written_out(note.remote, NAME_LENGTH),
         "cause": note.cause,
         "clause": kind.clause,
         "says": kind.says,
         "advice": kind.advice,
-        "evidence": {name: _value(value) for name, value in note.evidence.items()},
+        "evidence": {written_out(name, NAME_LENGTH): _value(value) for name, value in note.evidence.items()},
     }
 
 
@@ -70,15 +77,18 @@ def _station(name: str) -> str:
     try:
         return StationIdentity.parse(name).text
     except InputError:
-        return _clean(name, NAME_LENGTH)
+        return written_out(name, NAME_LENGTH)
 
 
 def _value(value: Value) -> Value:
-    return _clean(value, TEXT_LENGTH) if isinstance(value, str) else value
+    return written_out(value, TEXT_LENGTH) if isinstance(value, str) else value
 
 
-def _clean(text: str, limit: int) -> str:
-    """Cut a text and write out what is not printable: line breaks, terminal escapes, direction marks, surrogates."""
+def written_out(text: str, limit: int) -> str:
+    """Cut a text and write out what is not printable: line breaks, terminal escapes, direction marks, surrogates.
+
+    What it returns is one line in every reader's eyes, and can be encoded in UTF-8.
+    """
     cut = text if len(text) <= limit else text[:limit] + "..."
     if cut.isprintable():
         return cut

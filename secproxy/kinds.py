@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Severity(StrEnum):
@@ -25,3 +26,7 @@ class Kind:
     clause: str
     says: str
     advice: str
+
+
+RANKS: Final = {severity: rank for rank, severity in enumerate(reversed(Severity))}
+"""The severities as numbers, the gravest the greatest."""

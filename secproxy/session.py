@@ -26,6 +26,7 @@ from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
 from secproxy.plan import OTHER, SIGNED_SUFFIX, Plan, Side
+from secproxy.standard_events import find_standard
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -223,9 +224,13 @@ class Session:
         return [Learn(told.vendor, told.model, told.serial, told.firmware_version, self._version), Forward()]
 
     def _on_security_event(self, call: Call) -> list[Order]:
-        """Keep a copy of what the station reports (A04.FR.01)."""
-        kind, info = boot.text(call.payload.get("type")), boot.text(call.payload.get("techInfo"))
-        return [self._record("station.event", type=kind, tech_info=info), Forward()]
+        """Keep a copy of what the station reports (A04.FR.01), under the standard's name where it is one."""
+        name, info = boot.text(call.payload.get("type")), boot.text(call.payload.get("techInfo"))
+        known = find_standard(self._version, name)
+        if known is None:
+            return [self._record("station.event", type=name, tech_info=info), Forward()]
+        record = self._record("station.event", type=name, tech_info=info, critical=known.critical)
+        return [Record(replace(record.note, reported=known.kind)), Forward()]
 
     # -- from the CSMS ---------------------------------------------------------------------------------------------
 

@@ -10,30 +10,30 @@ from urllib.parse import SplitResult, urlsplit
 from pki.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the file, with its name for the error's sake. ``raw`` is known to be a table."""
+    """One table of the file, with its name for the error's sake. ``raw`` is a mapping; whoever makes it saw to that."""
 
     raw: object
     name: str
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Read a text."""
+        """Read a text; without a default the key must be there."""
         value = self._value(key, default)
         if not isinstance(value, str):
             raise wrong(f"{self.name}.{key}", "it is missing" if value is None else "it is not a text in quotes")
         return value
 
-    def number(self, key: str, default: int | None, limit: int) -> int:
-        """Read a whole number from 0 to ``limit``."""
+    def number(self, key: str, default: int | None, limit: int, least: int = 0) -> int:
+        """Read a whole number from ``least`` to ``limit``; without a default the key must be there."""
         value = self._value(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= limit:
-            raise wrong(f"{self.name}.{key}", f"it is not a whole number from 0 to {limit}")
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= limit:
+            raise wrong(f"{self.name}.{key}", f"it is not a whole number from {least} to {limit}")
         return value
 
     def flag(self, key: str, default: bool) -> bool:
@@ -43,12 +43,27 @@ class Table:
             raise wrong(f"{self.name}.{key}", "it is neither true nor false")
         return value
 
+    def word(self, key: str, default: str | None, allowed: Iterable[str]) -> str:
+        """Read one of some words."""
+        value = self.text(key, default)
+        if value not in (words := list(allowed)):
+            raise wrong(f"{self.name}.{key}", f"{value[:40]!r} is none of {', '.join(words)}")
+        return value
+
     def texts(self, key: str) -> tuple[str, ...]:
         """Read a list of texts; none where there is no such key."""
         value = self._value(key, [])
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise wrong(f"{self.name}.{key}", "it is no list of texts in quotes")
         return tuple(value)
+
+    def words(self, key: str, allowed: Iterable[str]) -> frozenset[str]:
+        """Read a list of words, each one of those allowed; none where there is no such key."""
+        found, known = self.texts(key), frozenset(allowed)
+        for each in found:
+            if each not in known:
+                raise wrong(f"{self.name}.{key}", f"{each[:60]!r} is not known")
+        return frozenset(found)
 
     def numbers(self, key: str, limit: int) -> tuple[int, ...]:
         """Read a list of whole numbers from 1 to ``limit``."""
@@ -68,6 +83,21 @@ class Table:
         return cast("Mapping[str, object]", self.raw).get(key, default)
 
 
+def tables_of(name: str, value: object, *, many: bool) -> list[dict[str, object]]:
+    """Take what stands under a name as tables, one or many."""
+    tables = value if many else [value]
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise wrong(name, f"write [[{name}]]" if many else f"write [{name}]")
+    return tables
+
+
+def refuse_keys(name: str, table: Iterable[str], known: frozenset[str]) -> None:
+    """Refuse a key that is not known, so that a slip of the pen never switches something off in silence."""
+    for key in table:
+        if key not in known:
+            raise wrong(f"{name}.{key}", f"[{name}] has no such key; it has {', '.join(sorted(known))}")
+
+
 def split(url: str, key: str) -> tuple[SplitResult, int | None]:
     """Take a URL apart, with its port if it names one."""
     try:
@@ -84,6 +114,6 @@ def shown(parts: SplitResult) -> str:
 
 
 def wrong(key: str, says: str) -> InputError:
-    """The complaint about a key of the file, or about an option when it begins with two hyphens."""
+    """Say what is wrong with a key of the file, or with an option when it begins with two hyphens."""
     where = "" if key.startswith("--") else " in bollard.toml"
     return InputError("config.value", f"{key}: {says}", f"Correct {key}{where}.")

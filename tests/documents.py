@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from secproxy.events import CAUSES
+from secproxy.standard_events import STANDARD
 from tests.codes import TABLES
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -28,7 +29,30 @@ def events() -> str:
         f"| `{cause}` | {kind.type} | {kind.severity.value} | {kind.clause} | {kind.says} | {kind.advice} |"
         for cause, kind in sorted(CAUSES.items())
     ]
-    return EVENTS_HEAD + "\n".join(rows) + "\n"
+    return EVENTS_HEAD + "\n".join(rows) + "\n" + STANDARD_HEAD + "\n".join(_standard()) + "\n"
+
+
+STANDARD_HEAD = """
+## What stations report
+
+A station's `SecurityEventNotification` is passed on and kept, with the cause `station.event`. Where its type is one of
+the standard's in the version that the station speaks, the event has the type below, whatever that version calls it, and
+its evidence says what the station wrote (`type`, `tech_info`) and whether the version calls the event `critical`: to
+be sent to the CSMS at once. Severity is ours. Any other type is the vendor's own and kept as `bollard.StationEvent`.
+
+| Type | In OCPP 1.6 | Critical in 1.6 | Critical in 2.0.1 and 2.1 | Severity | What happened | What to do |
+|---|---|---|---|---|---|---|
+"""
+
+
+def _standard() -> list[str]:
+    """A row for each of the standard's events, in its own order."""
+    old = {known.kind.type: (name, "yes" if known.critical else "no") for name, known in STANDARD["ocpp1.6"].items()}
+    return [
+        f"| {name} | {' | '.join(old.get(name, ('-', '-')))} | {'yes' if known.critical else 'no'} "
+        f"| {known.kind.severity.value} | {known.kind.says} | {known.kind.advice} |"
+        for name, known in STANDARD["ocpp2.1"].items()
+    ]
 
 
 CODES_HEAD = """# Codes of errors and findings

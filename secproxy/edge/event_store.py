@@ -26,6 +26,7 @@ from pki.errors import InputError, UnreachableError
 from secproxy.edge.journal import earliest_id
 from secproxy.edge.segments import Segment, list_segments, read_lines
 from secproxy.events import Severity
+from secproxy.kinds import RANKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +40,8 @@ Events = list[Event]
 
 POLL_SECONDS: Final = 0.2  # seconds between two looks of ``follow``
 OVERLAP: Final = dt.timedelta(seconds=10)  # how late an event may become visible after its own time and be followed
+PAGE_ROWS: Final = 1_000  # events read from the database at once; about a MiB
 BUSY_SECONDS: Final = 5.0  # seconds a reader waits for the recorder's commit
-
-RANKS: Final = {Severity.INFO: 0, Severity.LOW: 1, Severity.MEDIUM: 2, Severity.HIGH: 3, Severity.CRITICAL: 4}
 
 _migrations = Migrations("events")
 
@@ -55,6 +55,30 @@ def m001_events_and_segments(db: Database) -> None:
     for columns in (["time"], ["station", "id"], ["type", "id"], ["cause", "id"], ["rank", "id"]):
         events.create_index(columns)
     db.table("segments").create({"name": str, "offset": int}, pk="name", not_null={"offset"}, strict=True)
+
+
+@_migrations()
+def m002_order_of_recording_and_sinks(db: Database) -> None:
+    """Give events the number in which they were recorded, never one twice, and keep how far each sink was sent them.
+
+    An id follows the event's own time, so an event of one process may become visible after a later one of another.
+    """
+    texts = ("time", "type", "severity", "station", "cause", "event")
+    columns = ", ".join(f"{name} TEXT NOT NULL" for name in texts)
+    db.execute(
+        "CREATE TABLE numbered (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, "
+        f"{columns}, rank INTEGER NOT NULL) STRICT"
+    )
+    kept = ", ".join(("id", *texts, "rank"))
+    db.execute(f"INSERT INTO numbered ({kept}) SELECT {kept} FROM events ORDER BY id")  # noqa: S608 (fixed words)
+    db.execute("DROP TABLE events")
+    db.execute("ALTER TABLE numbered RENAME TO events")
+    for names in (["time"], ["station", "id"], ["type", "id"], ["cause", "id"], ["rank", "id"]):
+        db.table("events").create_index(names)
+    db.execute(
+        "CREATE TABLE sinks (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, missed INTEGER NOT NULL DEFAULT 0, "
+        "trouble TEXT NOT NULL DEFAULT '', since TEXT NOT NULL DEFAULT '') STRICT"
+    )
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -99,6 +123,7 @@ class Filter:
     cause: str = ""
     severity: str = ""
     since: dt.datetime | None = None
+    until: dt.datetime | None = None
 
     def __post_init__(self) -> None:
         if self.severity and self.severity not in RANKS:
@@ -116,23 +141,43 @@ class Filter:
         """The least id wanted."""
         return earliest_id(self.since) if self.since else ""
 
+    @property
+    def end_id(self) -> str:
+        """The id that none wanted reaches; greater than every one where there is no end."""
+        return earliest_id(self.until) if self.until else "g"
+
     def accepts(self, line: Line) -> bool:
         """Tell whether an event passes."""
         named = ((self.station, line.station), (self.type, line.type), (self.cause, line.cause))
         same = all(wanted in ("", found) for wanted, found in named)
-        return same and RANKS[line.severity] >= self.rank and line.id >= self.first_id
+        return same and RANKS[line.severity] >= self.rank and self.first_id <= line.id < self.end_id
 
     def where(self) -> tuple[str, dict[str, str | int]]:
         """Say the same in SQL: a condition and its parameters."""
         named: dict[str, str | int] = {"station": self.station, "type": self.type, "cause": self.cause}
         given = {column: wanted for column, wanted in named.items() if wanted}
-        conditions = ["rank >= :rank", "id >= :first", *(f"{column} = :{column}" for column in given)]
-        return " AND ".join(conditions), {**given, "rank": self.rank, "first": self.first_id}
+        conditions = ["rank >= :rank", "id >= :first", "id < :end", *(f"{column} = :{column}" for column in given)]
+        return " AND ".join(conditions), {**given, "rank": self.rank, "first": self.first_id, "end": self.end_id}
 
 
 Rows = list[tuple[str | int, ...]]
 Found = list[tuple[str, bytes]]
 """Events as (id, JSON text), oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """How far a sink was sent events: how many wait for it, how many were deleted before it took them, and what is
+    wrong with it since when; both are empty while nothing is."""
+
+    name: str
+    waiting: int
+    missed: int
+    trouble: str
+    since: str
+
+
+SinkStates = list[SinkState]
 
 
 class EventStore:
@@ -148,11 +193,16 @@ class EventStore:
         type: str = "",  # noqa: A002  (the event's own field name)
         cause: str = "",
         severity: str = "",
+        since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
     ) -> Iterator[Event]:
-        """Return an endless iterator over the events that are written from this call on; it waits for each."""
-        now = dt.datetime.now(dt.UTC)
-        seen = {event for event, _ in self._select(Filter(since=now - OVERLAP))}
-        return self._follow(Filter(station, type, cause, severity, now - OVERLAP), seen)
+        """Return an iterator over the events that are written from this call on; it waits for each.
+
+        With ``since`` those written since then come first. Without ``until`` it has no end.
+        """
+        first = dt.datetime.now(dt.UTC) - OVERLAP
+        seen = set() if since else {event for event, _ in self._select(Filter(since=first))}
+        return self._follow(Filter(station, type, cause, severity, since or first, until), seen)
 
     def list(
         self,
@@ -161,11 +211,38 @@ class EventStore:
         cause: str = "",
         severity: str = "",
         since: dt.datetime | None = None,
+        until: dt.datetime | None = None,
         limit: int = 100,
     ) -> Events:
         """List the newest ``limit`` events that pass, newest last. ``severity`` means this one or a worse one."""
-        selected = self._select(Filter(station, type, cause, severity, since), limit)
+        selected = self._select(Filter(station, type, cause, severity, since, until), limit)
         return [msgspec.json.decode(text, type=Event) for _, text in selected]
+
+    def read(self, wanted: Filter) -> Iterator[bytes]:
+        """Read every event that passes, oldest first, as its line; what is in memory at once is bounded."""
+        waiting = sorted(self._waiting(wanted))
+        last = ""
+        for event, text in heapq.merge(waiting, self._pages(wanted)):
+            if event != last:
+                yield text
+            last = event
+
+    def sinks(self) -> SinkStates:
+        """Tell how each sink is doing; empty where none was ever configured."""
+        sql = (
+            "SELECT name, (SELECT count(*) FROM events WHERE events.seq > sinks.seq), missed, trouble, since "
+            "FROM sinks ORDER BY name"
+        )
+        if not self._query("SELECT 1 FROM sqlite_master WHERE name = 'sinks'", {}):
+            return []
+        return [SinkState(*row) for row in self._query(sql, {})]  # type: ignore[arg-type]  # the table is STRICT
+
+    def _pages(self, wanted: Filter) -> Iterator[tuple[str, bytes]]:
+        condition, given = wanted.where()
+        sql = f"SELECT id, event FROM events WHERE {condition} ORDER BY id LIMIT :limit"  # noqa: S608 (fixed words)
+        while rows := self._query(sql, {**given, "limit": PAGE_ROWS}):
+            yield from ((str(event), str(text).encode()) for event, text in rows)
+            given["first"] = f"{rows[-1][0]}0"  # the least id after it: ids are of one length
 
     def _follow(self, wanted: Filter, seen: set[str]) -> Iterator[Event]:
         while True:
@@ -173,6 +250,8 @@ class EventStore:
                 if event not in seen:
                     yield msgspec.json.decode(text, type=Event)
                 seen.add(event)
+            if wanted.until and wanted.until <= dt.datetime.now(dt.UTC):
+                return
             wanted = replace(wanted, since=dt.datetime.now(dt.UTC) - OVERLAP)
             seen = {event for event in seen if event >= wanted.first_id}
             time.sleep(POLL_SECONDS)
@@ -213,7 +292,7 @@ class EventStore:
             connection = sqlite3.connect(f"{self._database.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)
             with closing(Database(connection)) as db:
                 return db.execute(sql, given).fetchall() if "events" in db.table_names() else []
-        except sqlite3.OperationalError as problem:
+        except sqlite3.DatabaseError as problem:
             raise UnreachableError(
                 "events.unreadable", f"events.db cannot be read: {problem}", "Check the folder's disk and permissions."
             ) from None

@@ -14,11 +14,12 @@ from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
-from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing
+from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver
 from pki.settings import parse_settings
 from secproxy.config import Config, Limits, parse_config
 from secproxy.edge.csms_tls import CsmsTls
 from secproxy.edge.effective import NAME, url_of
+from secproxy.edge.event_store import EventStore
 from secproxy.edge.switchboard import knock
 from secproxy.edge.upstream import Way
 from secproxy.proxy_protocol import LOCAL
@@ -46,6 +47,7 @@ def examine(home: Home) -> Facts:
         synchronised=surroundings.see_clock(),
         running=running,
         csms=csms,
+        receivers=_receivers(home, failed),
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
@@ -82,6 +84,15 @@ def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Pat
     except BollardError as problem:
         failed.append(Failed("bollard.toml", problem.code, problem.cause, problem.advice))
     return None, []
+
+
+def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:
+    try:
+        found = EventStore(home).sinks()
+    except BollardError as problem:
+        failed.append(Failed("events", problem.code, problem.cause, problem.advice))
+        return ()
+    return tuple(Receiver(each.name, each.waiting, each.missed, each.trouble, each.since) for each in found)
 
 
 def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[Known | None, list[tuple[str, str]]]:

@@ -30,7 +30,7 @@ import msgspec
 
 from pki.errors import BollardError
 from secproxy.edge.segments import list_segments, segment_name
-from secproxy.events import CAUSES, Note, Severity, render
+from secproxy.events import Note, Severity, render
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +68,7 @@ class Journal:
         event = self._new_id(moment)
         line = event_line(note, event, moment)
         try:
-            self._make_room(minor=CAUSES[note.cause].severity in _MINOR)
+            self._make_room(minor=note.kind.severity in _MINOR)
             self._append(self._told_losses(moment) + line)
         except OSError as problem:
             self._lose(problem)

@@ -8,7 +8,9 @@ Rules this file keeps:
 * A segment is deleted when its writer has let go of it and every byte of it is recorded.
 * What is no event (the half line of a writer that was killed within its ``write``, a damaged disk) becomes an event
   ``journal.damaged`` that says where it stood and how it began.
-* The database is bounded by rows and bytes: the oldest events of the least severity go first.
+* The database is bounded by rows and bytes: the oldest events of the least severity go first. It may be bounded by age
+  as well. What goes before a sink was sent it is counted for that sink, in the same transaction.
+* Before it moves anything it sets the marks of sinks that are new, so that those miss nothing from then on.
 """
 
 from __future__ import annotations
@@ -18,16 +20,20 @@ import datetime as dt
 import os
 import sqlite3
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from pki.edge.lock import exclusive
 from secproxy.edge.event_store import open_for_writing, parse_line, row_of
-from secproxy.edge.journal import event_id, event_line
+from secproxy.edge.journal import earliest_id, event_id, event_line
 from secproxy.edge.segments import Segment, held_if_final, list_segments, read_lines
+from secproxy.event_settings import Retention
 from secproxy.events import Note, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlite_utils import Database
 
     from pki.edge.home import Home
@@ -35,9 +41,8 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 0.2  # seconds between two looks into the journal
 RETRY_SECONDS: Final = 5.0  # seconds to wait when the database cannot be written
-KEPT_ROWS: Final = 500_000  # events; a fleet of 10,000 stations at 50 events each
-KEPT_BYTES: Final = 1024 * 1024 * 1024  # bytes of events.db in use; KEPT_ROWS events of 2 KiB each
 TRIM_EVERY: Final = 1000  # events recorded between two looks at those bounds
+AGE_SECONDS: Final = 600.0  # seconds between two looks for events that are too old
 TRIM_ROWS: Final = 10_000  # events deleted in one transaction at most
 QUOTED: Final = 64  # bytes of a damaged line that its event quotes
 
@@ -45,13 +50,14 @@ QUOTED: Final = 64  # bytes of a damaged line that its event quotes
 class Recorder:
     """Moves the events of one home. ``run`` goes on until cancelled; ``catch_up`` returns when nothing is left."""
 
-    def __init__(self, home: Home, *, kept_rows: int = KEPT_ROWS, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, home: Home, kept: Retention | None = None, sinks: Sequence[str] = ()) -> None:
         self._journal = home.journal
         self._database = home.events
         self._lock = home.run / "recorder.lock"
-        self._kept_rows = kept_rows
-        self._kept_bytes = kept_bytes
+        self._kept = kept or Retention()
+        self._sinks = sinks
         self._untrimmed = TRIM_EVERY
+        self._aged = -AGE_SECONDS
 
     async def run(self) -> None:
         """Record until cancelled. A database that cannot be written is told on stderr and tried again."""
@@ -70,18 +76,28 @@ class Recorder:
         with exclusive(self._lock) as mine:
             if not mine:
                 return 0
-            with closing(open_for_writing(self._database)) as db:
+            with closing(self._open()) as db:
                 moved = 0
                 while step := self._step(db):
                     moved += step
                 return moved
 
     async def _record_for_ever(self) -> None:
-        with closing(open_for_writing(self._database)) as db:
+        with closing(self._open()) as db:
             while True:
                 moved = await _finish(asyncio.ensure_future(asyncio.to_thread(self._step, db)))
                 if not moved:
                     await asyncio.sleep(POLL_SECONDS)
+
+    def _open(self) -> Database:
+        db = open_for_writing(self._database)
+        marks = ", ".join("?" * len(self._sinks))
+        with db.atomic():
+            db.execute(f"DELETE FROM sinks WHERE name NOT IN ({marks})", [*self._sinks])  # noqa: S608 (question marks)
+            for name in self._sinks:
+                newest = "SELECT coalesce(max(seq), 0) FROM events"
+                db.execute(f"INSERT OR IGNORE INTO sinks (name, seq) VALUES (?, ({newest}))", [name])  # noqa: S608
+        return db
 
     def _step(self, db: Database) -> int:
         """Move one batch from each segment; return how many events moved."""
@@ -92,6 +108,8 @@ class Recorder:
         self._untrimmed += moved
         if self._untrimmed >= TRIM_EVERY:
             self._trim(db)
+        if self._kept.keep_days and time.monotonic() - self._aged >= AGE_SECONDS:
+            self._retire(db)
         return moved
 
     def _move(self, db: Database, segment: Segment, offset: int) -> int:
@@ -109,9 +127,13 @@ class Recorder:
 
     def _trim(self, db: Database) -> None:
         excess = self._excess(db)
-        least = "SELECT id FROM events ORDER BY rank, id LIMIT ?"
-        db.table("events").delete_where(f"id IN ({least})", [min(excess, TRIM_ROWS)])
+        _delete(db, "SELECT id FROM events ORDER BY rank, id LIMIT ?", [min(excess, TRIM_ROWS)])
         self._untrimmed = TRIM_EVERY if excess > TRIM_ROWS else 0
+
+    def _retire(self, db: Database) -> None:
+        oldest = earliest_id(dt.datetime.now(dt.UTC) - dt.timedelta(days=self._kept.keep_days))
+        gone = _delete(db, "SELECT id FROM events WHERE id < ? ORDER BY id LIMIT ?", [oldest, TRIM_ROWS])
+        self._aged = -AGE_SECONDS if gone == TRIM_ROWS else time.monotonic()
 
     def _excess(self, db: Database) -> int:
         """How many events are too many: by rows, and by their share of the bytes above the bound."""
@@ -120,7 +142,15 @@ class Recorder:
             int(db.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
         )
         used = (pages - free) * size
-        return max(0, rows - self._kept_rows, rows - rows * self._kept_bytes // used)
+        return max(0, rows - self._kept.keep_rows, rows - rows * self._kept.keep_bytes // used)
+
+
+def _delete(db: Database, which: str, given: list[str | int]) -> int:
+    """Delete the events that a query names, and count them for the sinks that were not sent them; returns how many."""
+    late = f"SELECT count(*) FROM events WHERE seq > sinks.seq AND id IN ({which})"  # noqa: S608 (our own query)
+    with db.atomic():
+        db.execute(f"UPDATE sinks SET missed = missed + ({late})", given)  # noqa: S608 (as above)
+        return db.execute(f"DELETE FROM events WHERE id IN ({which})", given).rowcount  # noqa: S608 (as above)
 
 
 async def _finish(step: asyncio.Future[int]) -> int:

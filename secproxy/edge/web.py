@@ -1,4 +1,4 @@
-"""The web process: firmware downloads and EST over HTTPS, certificates' status over HTTP, and the recorder of events.
+"""The web process: firmware downloads and EST over HTTPS, certificates' status over HTTP; events recorded and sent on.
 
 * Keys come from the authority over its socket and live in memory.
 * While the authority is away every download answers 503; when it is back, its certificates are fetched anew.
@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 import h11
@@ -33,6 +34,7 @@ from secproxy.assertion import key_set
 from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.doorkeeper import Doorkeeper
+from secproxy.edge.export.exporters import export, marks_of
 from secproxy.edge.journal import Journal
 from secproxy.edge.log_lines import LogLines
 from secproxy.edge.patience import HEAD_SECONDS, Patience
@@ -40,6 +42,8 @@ from secproxy.edge.pulse import beating
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
 from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
+from secproxy.event_settings import parse_event_settings
+from secproxy.export.event import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -60,12 +64,15 @@ IDLE_SECONDS: Final = 5  # a kept-alive connection without a request
 FAREWELL_SECONDS: Final = 3  # for transfers under way at the end; less than the supervisor's grace of 5
 
 
-def run_web(home: Home, address: str = "") -> None:
-    """Serve until SIGTERM or SIGINT. ``address`` (``127.0.0.1:8440``, port 0 for any) overrides the settings."""
+def run_web(home: Home, address: str = "", version: str = "") -> None:
+    """Serve until SIGTERM or SIGINT. ``address`` (``127.0.0.1:8440``, port 0 for any) overrides the settings.
+
+    ``version`` is Bollard's own, for what is sent to others.
+    """
     logging.getLogger().addHandler(LogLines("web"))
     web = _config(home)
     host, port = parse_address(address) if address else (web.host, web.port)
-    uvloop.run(_run(home, (host, port), web.status))
+    uvloop.run(_run(home, (host, port), web.status, Origin.of(socket.gethostname(), version)))
 
 
 def _config(home: Home) -> WebConfig:
@@ -73,19 +80,20 @@ def _config(home: Home) -> WebConfig:
     return parse_config((effective if effective.is_file() else home.settings).read_text(encoding="utf-8")).web
 
 
-async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, int] | None) -> None:
+async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, int] | None, origin: Origin) -> None:
     _bind(address, "web.address").close()  # the door shares its port, so it would not notice who has it already
     socks = [_bind(status_address, "web.status_address")] if status_address else []
     line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
-    status = status_application(line, _alarm)
+    status, events = status_application(line, _alarm), parse_event_settings(read_settings(home))
     async with AsyncExitStack() as stack:
-        journal = stack.enter_context(Journal(home.journal, "web"))
+        write = partial(_write, stack.enter_context(Journal(home.journal, "web")))
         await stack.enter_async_context(beating(home.web_socket))
-        door = _door(_application(home, line, journal, status, asks=asks), address)
+        door = _door(_application(home, line, write, status, asks=asks), address)
         servers: list[QuietServer] = [door, *(status_server(status) for _ in socks)]
         tasks = [
             asyncio.ensure_future(_follow(line, door, status, asks=asks)),
-            asyncio.ensure_future(Recorder(home).run()),
+            asyncio.ensure_future(Recorder(home, events.retention, marks_of(events)).run()),
+            asyncio.ensure_future(export(home, events, origin, write)),
             asyncio.ensure_future(_asked_to_stop()),
         ]
         given = [None, *([sock] for sock in socks)]
@@ -133,18 +141,21 @@ async def _follow(line: AuthorityLine, door: _Door, status: Status, *, asks: boo
                 _alarm(problem)
 
 
-def _application(home: Home, line: AuthorityLine, journal: Journal, status: Status, *, asks: bool) -> Starlette:
+def _write(journal: Journal, note: Note) -> None:
+    try:
+        journal.write(note)
+    except BollardError as problem:
+        _alarm(problem)
+
+
+def _application(
+    home: Home, line: AuthorityLine, write: Callable[[Note], None], status: Status, *, asks: bool
+) -> Starlette:
     async def redeem(token: str) -> calls.DownloadAllowed:
         return await line.ask(calls.RedeemDownload(token=token), calls.DownloadAllowed)
 
     async def record(served: calls.RecordDownload) -> None:
         await line.ask(served, calls.Done)
-
-    def write(note: Note) -> None:
-        try:
-            journal.write(note)
-        except BollardError as problem:
-            _alarm(problem)
 
     application = downloads(redeem, record, Vault(home.vault), _alarm)
     application.add_route(KEYS_PATH, _keys_of(status), methods=["GET"])

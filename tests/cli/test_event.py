@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import pytest
+
+from bollard import __version__
+from cli.event import FORMATS
 from pki.edge.home import Home
+from secproxy.edge.event_store import EventStore, Filter
 from secproxy.edge.journal import Journal
+from secproxy.edge.recorder import Recorder
 from secproxy.events import Note
+from secproxy.export.event import Origin, read_event
+from secproxy.export.formats import FORMATS as WRITERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +56,58 @@ def test_filters_choose(bollard: Bollard, home: Path) -> None:
     assert causes("--severity", "critical") == ["cert.revoked"]
     assert causes("--since", "1h", "--limit", "1") == ["subprotocol.none"]
     assert causes("--type", "NoSuch") == []
+    assert causes("--until", "1h") == []
+    assert causes("--since", "2026-01-01", "--until", "9000-01-01T00:00:00Z") == ["cert.revoked", "subprotocol.none"]
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_all_that_is_stored_is_exported_in_each_format(bollard: Bollard, home: Path, form: str) -> None:
+    """Oldest first, one a line, by the same filters, in the words of the writer that the exporters use."""
+    note(home, "cert.revoked", "CP-1")
+    note(home, "subprotocol.none", "CP-2")
+    lines = list(EventStore(Home.at(home)).read(Filter()))
+    origin = Origin.of(socket.gethostname(), __version__)
+    written = [WRITERS[form](read_event(line), origin).decode() for line in lines]
+
+    assert bollard("event", "export", "--format", form).out.splitlines() == written
+    assert bollard("event", "export", "--format", form, "--station", "CP-2").out.splitlines() == written[1:]
+    assert bollard("event", "export", "--format", form, "--until", "1h").out == ""
+
+
+def test_an_export_to_a_file_is_private_and_replaces_nothing_unasked(
+    bollard: Bollard, home: Path, tmp_path: Path
+) -> None:
+    """With --yes it replaces, with --dry-run it writes nothing."""
+    note(home, "cert.revoked", "CP-1")
+    words = ("event", "export", "--format", "jsonl", "--out", str(tmp_path / "e"))
+    assert bollard("--dry-run", *words).code == 0
+    assert not (tmp_path / "e").exists()
+    assert bollard(*words).code == 0
+    assert json.loads((tmp_path / "e").read_text())["cause"] == "cert.revoked"
+    assert (tmp_path / "e").stat().st_mode & 0o777 == 0o600
+    assert bollard(*words).code == 7
+    note(home, "subprotocol.none", "CP-2")
+    assert bollard("--yes", *words).code == 0
+    assert len((tmp_path / "e").read_text().splitlines()) == 2
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".e")] == []
+
+
+def test_a_stored_line_that_is_no_event_is_told_and_left_out(bollard: Bollard, home: Path) -> None:
+    """The rest is exported."""
+    note(home, "cert.revoked", "CP-1")
+    note(home, "cert.revoked", "CP-2")
+    Recorder(Home.at(home)).catch_up()
+    with closing(sqlite3.connect(Home.at(home).events)) as db, db:
+        db.execute("UPDATE events SET event = 'spoilt' WHERE station = 'CP-1'")
+    told = bollard("event", "export", "--format", "jsonl")
+
+    assert (told.code, len(told.out.splitlines())) == (0, 1)
+    assert "left out: b'spoilt'" in told.err
+
+
+def test_the_formats_are_those_that_there_are() -> None:
+    """The command names them without loading them."""
+    assert tuple(WRITERS) == FORMATS
 
 
 def test_a_severity_that_does_not_exist_is_usage(bollard: Bollard) -> None:

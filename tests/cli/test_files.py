@@ -29,10 +29,12 @@ from cli.files import (
     read_signature,
     read_text,
     write_out,
+    write_parts,
 )
 from pki.errors import ConflictError, InputError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -215,3 +217,20 @@ def test_a_link_that_leads_nowhere_yet_is_not_written_through(tmp_path: Path) ->
     with pytest.raises(FileExistsError):
         write_out(tmp_path / "chain.pem", "text", replace=False)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_written_in_parts_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    """When a part cannot be made, what stood there before stands there still, and nothing lies beside it."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"new"
+        raise InputError("x.y", "no more")
+
+    (tmp_path / "e").write_bytes(b"old")
+    with pytest.raises(InputError):
+        write_parts(tmp_path / "e", parts(), replace=True)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+    write_parts(tmp_path / "e", [b"a", b"b"], replace=True, mode=0o600)
+    assert ((tmp_path / "e").read_bytes(), (tmp_path / "e").stat().st_mode & 0o777) == (b"ab", 0o600)
+    with pytest.raises(FileExistsError):
+        write_parts(tmp_path / "e", [b"c"], replace=False)

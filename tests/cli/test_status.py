@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pki.edge.home import Home
+from secproxy.edge.export.outbox import Outbox
+from secproxy.edge.recorder import Recorder
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Bollard
 
 
@@ -18,6 +24,25 @@ def test_status_counts_and_names_expiries(bollard: Bollard) -> None:
     assert told["processes"] == {"authority": False, "proxy": False}
     assert isinstance(told["issuers"], list)
     assert all(issuer["not_after"] for issuer in told["issuers"])
+
+
+def test_collectors_of_events_are_told_with_what_is_wrong(bollard: Bollard, home: Path) -> None:
+    """For people in one line each, for programs as rows."""
+    events = Home.at(home).events
+    Recorder(Home.at(home), sinks=["siem"]).catch_up()
+    assert "event sink siem" in bollard("status").out
+    Outbox(events, "siem").failed("it is down")
+    told = bollard("-o", "json", "status").json()["event_sinks"]
+
+    assert isinstance(told, list)
+    assert (told[0]["name"], told[0]["waiting"], told[0]["trouble"]) == ("siem", 0, "it is down")
+    assert "0 events wait, down since 20" in bollard("status").out
+    assert "it is down" in bollard("doctor").out
+
+    events.write_bytes(b"spoilt" * 1_000)
+    told_spoilt = bollard("status")
+    assert (told_spoilt.code, "server ends" in told_spoilt.out) == (0, True)
+    assert "events.unreadable" in told_spoilt.err
 
 
 def test_people_read_it_on_one_screen(bollard: Bollard) -> None:

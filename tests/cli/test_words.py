@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from cli.words import parse_listen, parse_span, parse_time
+from cli.words import parse_listen, parse_span, parse_time, parse_when
 from pki.errors import InputError
 
 
@@ -69,3 +69,12 @@ def test_anything_else_is_no_time(text: str) -> None:
     """A time without its zone means another one elsewhere."""
     with pytest.raises(InputError, match=r"usage\.time"):
         parse_time(text)
+
+
+def test_when_is_a_moment_or_that_long_ago() -> None:
+    """Whichever it looks like is what it is judged as."""
+    assert parse_when("15m") == dt.timedelta(minutes=15)
+    assert parse_when("2026-11-22") == dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
+    for text, code in (("15x", r"usage\.span"), ("2026-13-01", r"usage\.time")):
+        with pytest.raises(InputError, match=code):
+            parse_when(text)

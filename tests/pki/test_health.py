@@ -19,6 +19,7 @@ from pki.health import (
     Known,
     Loose,
     Missing,
+    Receiver,
     Symptom,
     Weight,
     judge,
@@ -119,6 +120,27 @@ def test_what_is_wrong_is_told_once_with_its_cure(facts: Facts, code: str, weigh
     assert [(symptom.code, symptom.weight) for symptom in symptoms] == [(code, weight)]
     assert all(symptom.fix for symptom in symptoms)
     assert worst(judge(facts)) is weight
+
+
+@pytest.mark.parametrize(
+    ("receiver", "says"),
+    [
+        (Receiver("siem", 5, 0, "it is down", "2026-06-01T00:00:00Z"), "5 events wait for it; since 2026-06-01"),
+        (Receiver("siem", 0, 7, "", ""), "up to 7 events were deleted"),
+    ],
+)
+def test_a_collector_that_is_down_is_a_warning(receiver: Receiver, says: str) -> None:
+    """The proxy works on without it, so nothing is critical."""
+    [symptom] = told(dataclasses.replace(WELL, receivers=(receiver,)))
+    assert (symptom.code, symptom.weight, symptom.what) == ("health.sink", Weight.WARNING, "event sink siem")
+    assert symptom.says.startswith(says)
+
+
+def test_a_collector_that_takes_events_is_well() -> None:
+    """It has its line, as everything that was looked at."""
+    facts = dataclasses.replace(WELL, receivers=(Receiver("siem", 0, 0, "", ""),))
+    assert told(facts) == []
+    assert "event sink siem" in {symptom.what for symptom in judge(facts)}
 
 
 def test_the_worst_comes_first() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secproxy.events import CAUSES, NAME_LENGTH, TEXT_LENGTH, Note, render
+from secproxy.standard_events import STANDARD
 
 WHEN = dt.datetime(2026, 6, 1, 14, 0, 0, 5, dt.timezone(dt.timedelta(hours=2)))
 
@@ -42,10 +43,18 @@ def test_a_note_with_a_cause_nobody_explained_cannot_be_made() -> None:
         Note("cert.revokd")
 
 
+def test_what_a_station_named_is_explained_by_the_standard() -> None:
+    """The cause says that it was reported; type, weight and sentence are those of the standard's event."""
+    kind = STANDARD["ocpp2.1"]["TamperDetectionActivated"].kind
+    event = render(Note("station.event", "CP-001", reported=kind), "id", WHEN)
+    assert (event["cause"], event["type"], event["severity"]) == ("station.event", kind.type, "critical")
+    assert (event["says"], event["advice"], event["clause"]) == (kind.says, kind.advice, "A04.FR.01")
+
+
 @given(st.text(), st.text(), st.text())
 def test_attack_38_no_text_of_a_stranger_reaches_a_terminal_raw(name: str, remote: str, said: str) -> None:
     """Control characters, line breaks, direction marks and lone surrogates are written out, and the event is JSON."""
-    event = render(Note("message.malformed", name, remote, {"said": said}), "id", WHEN)
+    event = render(Note("message.malformed", name, remote, {"said": said, said: 1}), "id", WHEN)
     line = json.dumps(event, ensure_ascii=False)
     assert line.isprintable()
     assert line.encode()

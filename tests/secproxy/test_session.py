@@ -32,6 +32,7 @@ from secproxy.session import (
     Say,
     Session,
 )
+from secproxy.standard_events import STANDARD
 from tests.pki.firmware.makers import CLAIM, make_maker
 from tests.play import NOON, play
 from tests.secproxy.scene import REMOTE, admitted, certificate, station, view
@@ -69,6 +70,13 @@ def message(*items: object) -> bytes:
 def note(cause: str, **evidence: Value) -> Record:
     """The event expected for ``CP-001``."""
     return Record(Note(cause, "CP-001", REMOTE, evidence))
+
+
+def reported(version: str, name: str, tech_info: str, **evidence: Value) -> Record:
+    """The event expected for a report by one of the standard's names."""
+    known = STANDARD[version][name]
+    told = {"type": name, "tech_info": tech_info, "critical": known.critical, **evidence}
+    return Record(Note("station.event", "CP-001", REMOTE, told, known.kind))
 
 
 def update(version: str, id: str = "m-1", **changes: object) -> bytes:  # noqa: A002 - OCPP's own word
@@ -203,8 +211,30 @@ def test_a_stations_alarm_is_kept_and_passed_on() -> None:
     said = message(2, "1", "SecurityEventNotification", {"type": "TamperDetectionActivated", "techInfo": "lid"})
     play(
         session(),
-        (Heard(STATION, said), [note("station.event", type="TamperDetectionActivated", tech_info="lid"), Forward()]),
+        (Heard(STATION, said), [reported("ocpp2.0.1", "TamperDetectionActivated", "lid"), Forward()]),
     )
+
+
+@pytest.mark.parametrize("name", ["Acme.DoorOpen", "InvalidChargePointCertificate", ""])
+def test_a_name_that_the_version_does_not_have_is_the_vendors_own(name: str) -> None:
+    """It is kept under a type of ours, with the name as evidence; 1.6's spelling is no name of 2.0.1."""
+    said = message(2, "1", "SecurityEventNotification", {"type": name})
+    play(session(), (Heard(STATION, said), [note("station.event", type=name, tech_info=""), Forward()]))
+
+
+@pytest.mark.parametrize(
+    ("version", "name", "critical"),
+    [("ocpp1.6", "InvalidChargePointCertificate", False), ("ocpp2.1", "InvalidChargingStationCertificate", True)],
+)
+def test_one_event_of_the_standard_has_one_type_and_each_versions_criticality(
+    version: str, name: str, critical: bool
+) -> None:
+    """Whoever looks for it finds the reports of old stations and of new ones."""
+    said = message(2, "1", "SecurityEventNotification", {"type": name})
+    record, forward = session(version).tell(Heard(STATION, said), NOON)
+    assert isinstance(record, Record)
+    assert (record.note.kind.type, record.note.evidence["critical"]) == ("InvalidChargingStationCertificate", critical)
+    assert forward == Forward()
 
 
 # -- firmware ----------------------------------------------------------------------------------------------------------
@@ -386,7 +416,7 @@ def test_attack_29_a_flood_of_alarms_goes_on_but_is_copied_no_further_than_allow
     for alarm in alarms[:NOTED_AT_ONCE]:
         assert len(told.tell(Heard(STATION, alarm), NOON)) == 2
     play(told, *((Heard(STATION, alarm), [Forward()]) for alarm in alarms[NOTED_AT_ONCE:-1]))
-    copied = note("station.event", type="MemoryExhaustion", tech_info="", left_out=2)
+    copied = reported("ocpp2.0.1", "MemoryExhaustion", "", left_out=2)
     play(told, (Heard(STATION, alarms[-1]), [copied, Forward()]), now=NOON + dt.timedelta(seconds=2))
 
 

@@ -43,7 +43,11 @@ class Town:
         self.csms = self.world.start("csms", sys.executable, str(ROOMS / "examples" / "csms.py"), "--port", "0")
         self._upstream = self.csms.wait_for("that it listens", lambda fact: "ready" in fact)["ready"]
         self._stations: list[Child] = []
+        self.settle()
         self.up = self.bring_up()
+
+    def settle(self) -> None:
+        """What a town of another kind does to its settings before anything runs."""
 
     def bring_up(self) -> Child:
         """Run ``bollard up`` until everything listens."""

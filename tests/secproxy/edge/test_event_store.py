@@ -58,6 +58,8 @@ def store(tmp_path: Path, request: pytest.FixtureRequest) -> EventStore:
         ({"station": "CP-1' OR 1=1 --"}, []),
         ({"since": at(3)}, [3, 4]),
         ({"since": at(9)}, []),
+        ({"until": at(2)}, [0, 1]),
+        ({"since": at(1), "until": at(3)}, [1, 2]),
         ({"limit": 2}, [3, 4]),
         ({"limit": 0}, []),
         ({"station": "CP-1", "limit": 1}, [1]),
@@ -70,6 +72,27 @@ def test_a_listing_holds_what_passes_newest_last(
     times = [event["time"] for event in store.list(**wanted)]  # type: ignore[arg-type]  # a table of mixed fields
 
     assert [f"2026-05-01T12:0{minute}:00.000000Z" for minute in minutes] == times
+
+
+def test_everything_is_read_oldest_first_and_once(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pages of the database that takes."""
+    monkeypatch.setattr("secproxy.edge.event_store.PAGE_ROWS", 2)
+    assert [parse_line(line).time for line in store.read(Filter())] == [event["time"] for event in store.list()]
+    assert [parse_line(line).station for line in store.read(Filter(station="CP-2", until=at(4)))] == ["CP-2"]
+
+
+def test_following_may_begin_in_the_past_and_end(store: EventStore) -> None:
+    """With both ends in the past it is a listing."""
+    shown = [event["time"] for event in store.follow(since=at(1), until=at(3))]
+    assert shown == ["2026-05-01T12:01:00.000000Z", "2026-05-01T12:02:00.000000Z"]
+
+
+def test_a_home_that_never_had_a_sink_tells_of_none(tmp_path: Path) -> None:
+    """Neither without a database, nor with one of before."""
+    home = bare_home(tmp_path / "home")
+    assert EventStore(home).sinks() == []
+    Recorder(home).catch_up()
+    assert EventStore(home).sinks() == []
 
 
 def test_an_event_can_be_listed_the_instant_after_it_was_written(tmp_path: Path) -> None:
@@ -175,5 +198,9 @@ def test_a_database_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None
     home = bare_home(tmp_path / "h")
     home.events.mkdir()
 
+    with pytest.raises(UnreachableError, match=r"events\.unreadable"):
+        EventStore(home).list()
+    home.events.rmdir()
+    home.events.write_bytes(b"spoilt" * 1_000)
     with pytest.raises(UnreachableError, match=r"events\.unreadable"):
         EventStore(home).list()

@@ -11,6 +11,8 @@ import pytest
 
 from pki.health import Weight, judge
 from secproxy.edge import examination, switchboard
+from secproxy.edge.export.outbox import Outbox
+from secproxy.edge.recorder import Recorder
 from secproxy.upstreams import Upstream, UpstreamConfig, plain
 from tests.worlds import free_port, make_home, running_authority
 
@@ -71,6 +73,17 @@ def test_what_is_broken_is_critical(tmp_path: Path, break_it: object, expected: 
     assert callable(break_it)
     break_it(home)
     assert expected in critical(home)
+
+
+def test_collectors_of_events_are_looked_at(tmp_path: Path) -> None:
+    """With what is wrong with each; an event database that cannot be read hides nothing else."""
+    home = make_home(tmp_path)
+    Recorder(home, sinks=["siem"]).catch_up()
+    Outbox(home.events, "siem").failed("it is down")
+    [receiver] = examination.examine(home).receivers
+    assert (receiver.name, receiver.waiting, receiver.trouble) == ("siem", 0, "it is down")
+    home.events.write_bytes(b"spoilt" * 1_000)
+    assert ("health.failed", "events") in critical(home)
 
 
 def test_a_csms_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from secproxy.edge.event_store import EventStore, Filter, open_for_writing
 from secproxy.edge.journal import Journal, event_line
 from secproxy.edge.recorder import Recorder
 from secproxy.edge.segments import Segment, list_segments, read_lines
+from secproxy.event_settings import Retention
 from secproxy.events import Note
 from tests.secproxy.edge.homes import bare_home
 
@@ -190,7 +191,7 @@ def test_the_least_serious_and_oldest_events_make_room(home: Home) -> None:
         minor = [journal.write(MINOR) for _ in range(5)]
         serious = journal.write(EXPIRED)
         minor += [journal.write(MINOR) for _ in range(5)]
-    Recorder(home, kept_rows=4).catch_up()
+    Recorder(home, Retention(keep_rows=4)).catch_up()
 
     assert sorted([serious, *minor[-3:]]) == recorded(home)
 
@@ -203,10 +204,42 @@ def test_the_database_stops_growing_at_its_bound_of_bytes(home: Home, monkeypatc
         for _ in range(20):
             for _ in range(100):
                 journal.write(MINOR)
-            Recorder(home, kept_bytes=300_000).catch_up()
+            Recorder(home, Retention(keep_bytes=300_000)).catch_up()
             sizes.append(home.events.stat().st_size)
 
     assert max(sizes) < 600_000
+
+
+def test_events_beyond_their_age_go_whatever_they_weigh(home: Home) -> None:
+    """The bound by days is beside those by number and bytes; without it nothing is too old."""
+    today = dt.datetime.now(dt.UTC)
+    with Journal(home.journal, "worker-0") as journal:
+        old = [journal.write(EXPIRED, today - dt.timedelta(days=days)) for days in (400, 31, 29, 0)]
+    Recorder(home).catch_up()
+    assert recorded(home) == old
+    with Journal(home.journal, "worker-0") as journal:
+        new = journal.write(MINOR)
+    Recorder(home, Retention(keep_days=30)).catch_up()
+
+    assert [*old[2:], new] == recorded(home)
+
+
+def test_ages_are_looked_at_while_nothing_happens(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quiet home forgets as well, a bounded number at a time."""
+    monkeypatch.setattr(module, "TRIM_ROWS", 2)
+    with Journal(home.journal, "worker-0") as journal:
+        for _ in range(7):
+            journal.write(EXPIRED, NOW - dt.timedelta(days=9_999))
+    recorder = Recorder(home, Retention(keep_days=30))
+
+    async def story() -> None:
+        running = asyncio.ensure_future(recorder.run())
+        while not home.events.exists() or list_segments(home.journal) or recorded(home):  # noqa: ASYNC110 (as above)
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.wait([running])
+
+    asyncio.run(asyncio.wait_for(story(), 20))
 
 
 def test_only_one_recorder_works_at_a_time(home: Home) -> None:

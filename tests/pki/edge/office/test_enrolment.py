@@ -11,8 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.certificate import to_pem
+from pki.certificate import key_id, to_pem
 from pki.edge import calls
+from pki.edge.ledger import anchors
 from pki.edge.office import enrolment
 from pki.errors import BollardError, ForbiddenError, RefusedError
 from pki.token import TRIES_MOST
@@ -246,6 +247,12 @@ def test_what_the_ledger_does_not_list_as_valid_renews_nothing(home: Home) -> No
     assert at_the_desk(home, story) == ["est.certificate"] * 3
 
 
+def anchor_row(certificate: x509.Certificate) -> calls.AnchorRow:
+    """A certificate as an anchor for stations."""
+    subject, end = certificate.subject.rfc4514_string(), certificate.not_valid_after_utc
+    return calls.AnchorRow("station", "", subject, end, key_id(certificate), to_pem([certificate]))
+
+
 @pytest.mark.parametrize("trusted_besides", [False, True])
 def test_below_an_authority_that_was_revoked_nobody_renews(home: Home, trusted_besides: bool) -> None:
     """Not as somebody else's either, though its certificate was given as an anchor for stations."""
@@ -254,7 +261,8 @@ def test_below_an_authority_that_was_revoked_nobody_renews(home: Home, trusted_b
         first = await enrolled(desk, by_token(await token_of(desk), body()))
         mine = desk.office._desk
         if trusted_besides:
-            await desk.ask(calls.AddAnchor(to_pem([mine.mine("station").certificate]), "station"), calls.Done)
+            row = anchor_row(mine.mine("station").certificate)  # as a home may have it from before that was refused
+            await mine.ledger.write(lambda tx: anchors.add(tx.database, row))
         await desk.ask(calls.RevokeCertificate(mine.mine("station").serial, "ca_compromise", True), calls.Done)
         await desk.ask(calls.RollOver("station"), calls.RolledOver)
         await desk.ask(calls.ActivateIssuer("station-2"), calls.Activated)

@@ -1,0 +1,271 @@
+"""What ``bollard.toml`` says about security events: how long they are kept, where they are sent, when they alarm.
+
+Each kind of sink has its own keys, and one that does nothing for a kind is refused, as is a type or a cause that no
+event can have: a slip of the pen must not look like a quiet night.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from pki.errors import InputError
+from pki.names import Host
+from secproxy.alerts import CAUSE, AlertRule
+from secproxy.causes import CAUSES
+from secproxy.export.formats import FORMATS
+from secproxy.kinds import RANKS, Severity
+from secproxy.standard_events import STANDARD
+from secproxy.tables import Table, refuse_keys, tables_of, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from secproxy.export.event import Event
+
+MIB: Final = 1024 * 1024  # bytes
+KEEP_DAYS_MOST: Final = 36_525  # days; a century
+KEEP_ROWS: Final = 500_000  # events; a fleet of 10,000 stations at 50 events each
+KEEP_MIB: Final = 1_024  # MiB of events.db in use; KEEP_ROWS events of 2 KiB each
+ROTATE_MIB: Final = 256  # MiB of a sink's file before it is set aside; two such files are the most it takes
+SINKS_MOST: Final = 16  # each reads every event
+ALERTS_MOST: Final = 64  # each looks at every event
+COUNT_MOST: Final = 1_000  # events that an alert counts
+WITHIN_MOST: Final = 604_800  # seconds of an alert's window; a week
+
+_COMMON: Final = frozenset({"name", "kind", "severity", "types", "causes"})
+_TLS: Final = frozenset({"ca_file", "certificate", "key"})
+_KEYS: Final[Mapping[str, frozenset[str]]] = {  # by kind
+    "file": _COMMON | {"path", "format", "rotate_mib"},
+    "syslog-udp": _COMMON | {"address", "format"},
+    "syslog-tcp": _COMMON | {"address", "format"},
+    "syslog-tls": _COMMON | {"address", "format"} | _TLS,
+    "webhook": _COMMON | {"url", "secret_file", "token_file"} | _TLS,
+    "otlp": _COMMON | {"url", "token_file"} | _TLS,
+}
+EVENT_TABLES: Final[Mapping[str, frozenset[str]]] = {
+    "events": frozenset({"keep_days", "keep_rows", "keep_mib"}),
+    "event_sink": frozenset().union(*_KEYS.values()),
+    "alert": frozenset({"name", "type", "cause", "per", "count", "within"}),
+}
+_TYPES: Final = {kind.type for kind in CAUSES.values()} | {
+    known.kind.type for names in STANDARD.values() for known in names.values()
+}
+_ON_SYSLOG: Final = tuple(name for name in FORMATS if name != "otlp")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_TARGET: Final = re.compile(r"[!-~]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much ``events.db`` keeps: days (0: no bound by age), events, and bytes."""
+
+    keep_days: int = 0
+    keep_rows: int = KEEP_ROWS
+    keep_bytes: int = KEEP_MIB * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which events a sink takes: this severity or a worse one, of these types, with these causes; empty: of all."""
+
+    severity: Severity = Severity.INFO
+    types: frozenset[str] = frozenset()
+    causes: frozenset[str] = frozenset()
+
+    def accepts(self, event: Event) -> bool:
+        """Tell whether an event passes."""
+        named = (not self.types or event.type in self.types) and (not self.causes or event.cause in self.causes)
+        return named and RANKS[event.severity] >= RANKS[self.severity]
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """One place that events are sent to. Which of the fields below ``wanted`` are used depends on ``kind``."""
+
+    name: str
+    kind: str
+    wanted: Wanted
+    format: str = ""
+    path: str = ""
+    rotate_mib: int = ROTATE_MIB
+    host: str = ""
+    port: int = 0
+    target: str = ""
+    """The URL's path and query."""
+    tls: bool = False
+    ca_file: str = ""
+    certificate: str = ""
+    key: str = ""
+    secret_file: str = ""
+    token_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventSettings:
+    """All that is said about events."""
+
+    retention: Retention = Retention()
+    sinks: tuple[Sink, ...] = ()
+    alerts: tuple[AlertRule, ...] = ()
+
+
+def parse_event_settings(text: str) -> EventSettings:
+    """Read them out of ``bollard.toml``. Raises ``InputError`` naming the key."""
+    try:
+        return read_event_settings(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as broken:
+        raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
+
+
+def read_event_settings(raw: Mapping[str, object]) -> EventSettings:
+    """Read them out of the file's tables. Raises ``InputError`` naming the key."""
+    [kept] = tables_of("events", raw.get("events", {}), many=False)
+    refuse_keys("events", kept, EVENT_TABLES["events"])
+    sinks = tables_of("event_sink", raw.get("event_sink", []), many=True)
+    alerts = tables_of("alert", raw.get("alert", []), many=True)
+    for name, tables, most in (("event_sink", sinks, SINKS_MOST), ("alert", alerts, ALERTS_MOST)):
+        names = [table.get("name") for table in tables]
+        if len(tables) > most:
+            raise wrong(name, f"there are {len(tables)} of them, and {most} at most are taken")
+        if any(names.count(each) > 1 for each in names):
+            raise wrong(f"{name}.name", f"two [[{name}]] have one name")
+    return EventSettings(_retention(Table(kept, "events")), tuple(map(_sink, sinks)), tuple(map(_alert, alerts)))
+
+
+def _retention(table: Table) -> Retention:
+    return Retention(
+        keep_days=table.number("keep_days", 0, KEEP_DAYS_MOST),
+        keep_rows=table.number("keep_rows", KEEP_ROWS, 100_000_000, least=1_000),
+        keep_bytes=table.number("keep_mib", KEEP_MIB, 1_048_576, least=16) * MIB,
+    )
+
+
+def _sink(raw: dict[str, object]) -> Sink:
+    table = Table(raw, "event_sink")
+    kind = table.word("kind", None, _KEYS)
+    refuse_keys(f"event_sink of kind {kind}", raw, _KEYS[kind])
+    host, port, target, tls = _place(table, kind)
+    if bool(raw.get("certificate")) is not bool(raw.get("key")):
+        raise wrong("event_sink.key", "certificate and key go together")
+    return Sink(
+        name=_named(table),
+        kind=kind,
+        wanted=_wanted(table),
+        format=_format(table, kind),
+        path=_path(table, "path", needed=kind == "file"),
+        rotate_mib=table.number("rotate_mib", ROTATE_MIB, 1_048_576),
+        host=host,
+        port=port,
+        target=target,
+        tls=tls,
+        ca_file=_path(table, "ca_file"),
+        certificate=_path(table, "certificate"),
+        key=_path(table, "key"),
+        secret_file=_path(table, "secret_file", needed=kind == "webhook"),
+        token_file=_path(table, "token_file"),
+    )
+
+
+def _format(table: Table, kind: str) -> str:
+    if "format" not in _KEYS[kind]:
+        return ""
+    return table.word("format", "jsonl", FORMATS) if kind == "file" else table.word("format", "rfc5424", _ON_SYSLOG)
+
+
+def _wanted(table: Table) -> Wanted:
+    severity = Severity(table.word("severity", Severity.INFO.value, [each.value for each in Severity]))
+    return Wanted(severity, table.words("types", _TYPES), table.words("causes", CAUSES))
+
+
+def _alert(raw: dict[str, object]) -> AlertRule:
+    refuse_keys("alert", raw, EVENT_TABLES["alert"])
+    table = Table(raw, "alert")
+    kind, cause = table.text("type", ""), table.text("cause", "")
+    if bool(kind) is bool(cause):
+        raise wrong("alert.type", "an alert has either a type or a cause")
+    if (kind and kind not in _TYPES) or (cause and cause not in CAUSES):
+        raise wrong("alert.type" if kind else "alert.cause", f"{(kind or cause)[:60]!r} is not known")
+    if cause == CAUSE or kind == CAUSES[CAUSE].type:
+        raise wrong("alert.type" if kind else "alert.cause", "an alert cannot count alerts")
+    return AlertRule(
+        name=_named(table),
+        type=kind,
+        cause=cause,
+        count=table.number("count", None, COUNT_MOST, least=1),
+        within=table.number("within", None, WITHIN_MOST, least=1),
+        each_station=table.word("per", "station", ("station", "all")) == "station",
+    )
+
+
+def _named(table: Table) -> str:
+    name = table.text("name")
+    if not _NAME.fullmatch(name):
+        raise wrong(f"{table.name}.name", f"{name[:60]!r} is not of small letters, digits and dashes, at most 40")
+    return name
+
+
+def _path(table: Table, key: str, *, needed: bool = False) -> str:
+    path = table.text(key, None if needed else "")
+    if path and (not path.startswith("/") or not path.isprintable() or len(path) > 4_096):
+        raise wrong(f"{table.name}.{key}", f"{path[:60]!r} is no absolute path")
+    return path
+
+
+def _place(table: Table, kind: str) -> tuple[str, int, str, bool]:
+    """Read where a sink listens: host, port, what is asked for there, and whether over TLS."""
+    if kind == "file":
+        return "", 0, "", False
+    if kind.startswith("syslog"):
+        host, port = _address(table.text("address"))
+        return host, port, "", kind == "syslog-tls"
+    return _url(table.text("url"))
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    try:
+        return _host(host.removeprefix("[").removesuffix("]")), _port(port)
+    except (InputError, ValueError):
+        says = f"{text[:80]!r} is not of the form syslog.example.org:6514 or [::1]:6514"
+        raise wrong("event_sink.address", says) from None
+
+
+def _url(text: str) -> tuple[str, int, str, bool]:
+    """An event may hold what must not be read on the way, so plain http is for this host alone."""
+    try:
+        parts = urlsplit(text)
+        host, port = _host(parts.hostname or ""), parts.port
+    except (InputError, ValueError):
+        raise wrong("event_sink.url", "it is not of the form https://host/path") from None
+    target = f"{parts.path or '/'}{f'?{parts.query}' * bool(parts.query)}"
+    plain = parts.username is None and not parts.fragment and _TARGET.fullmatch(target)
+    if parts.scheme not in {"https", "http"} or not plain or port == 0:
+        raise wrong("event_sink.url", "it is not of the form https://host/path, without user and fragment")
+    if parts.scheme == "http" and not _is_loopback(host):
+        raise wrong("event_sink.url", "http is for a program on this host alone; write https")
+    return host, port or (443 if parts.scheme == "https" else 80), target, parts.scheme == "https"
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return Host.parse(text).text
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= 65_535:
+        raise ValueError(text)
+    return int(text)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
