@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from pki.der import SEQUENCE, read_box
 from pki.errors import InputError
 from pki.pem import PEM_LENGTH, read_blocks
+from pki.recall import of_the_last
 from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
@@ -84,10 +85,12 @@ def key_in(tbs: bytes) -> bytes:
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:
     """Return the extension of this kind, or ``None``. The certificate's extensions must be readable."""
-    for found in certificate.extensions:
-        if found.oid == kind.oid:  # one oid, one class; asking for the class costs far more, and rules ask often
-            return cast("x509.Extension[_Extension]", found)
-    return None
+    return cast("x509.Extension[_Extension] | None", _extensions(certificate).get(kind.oid))  # one oid, one class
+
+
+@of_the_last  # the rules ask for each kind in turn
+def _extensions(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]:
+    return {found.oid: found for found in certificate.extensions}
 
 
 def common_names(name: x509.Name) -> tuple[str, ...]:

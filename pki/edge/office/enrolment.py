@@ -173,7 +173,10 @@ async def _by_certificate(desk: Desk, chain: tuple[bytes, ...]) -> Asker:
         shown = [read_certificate(der) for der in chain]
     except InputError as problem:
         raise refused_holder(problem.cause) from None
-    ours = {*own_keys(desk), *desk.fallen_keys()}  # one trusted before it came to be ours, or fallen, vouches for nobody
+    ours = {
+        *own_keys(desk),
+        *desk.fallen_keys(),
+    }  # one trusted before it came to be ours, or fallen, vouches for nobody
     rows = await desk.ledger.read(anchors.every)
     trusted = [row.pem for row in rows if row.purpose == "station" and row.key_id not in ours]
     others = [certificate for pem in trusted for certificate in read_certificates(pem)]
