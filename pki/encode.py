@@ -1,4 +1,4 @@
-"""Writes DER, the one byte form that every X.509 structure has, as far as CRLs and OCSP need it.
+"""Writes DER, the one byte form that every X.509 structure has, as far as certificates, CRLs and OCSP need it.
 
 A handful of functions that return bytes; ``pki.der`` reads.
 """

@@ -1,12 +1,13 @@
 """Signs CRLs and OCSP answers: the raw signature, and the words that name its algorithm.
 
-Certificates are signed by ``pki.issue``, through a token that only the lint gives; the raw signature is made here
-(``make``). There as here, one is verified before anybody sees it: a fault in the machine can spoil a signature, and a
-spoilt one can give the key away.
+Certificates are signed by ``pki.issue``, through a token that only the lint gives, and their twins by ``pki.plan``; the
+raw signature is made here (``make``). There as here, one is verified before anybody sees it: a fault in the machine can
+spoil a signature, and a spoilt one can give the key away.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
@@ -43,11 +44,21 @@ _SALT: Final = 32  # bytes; as long as the hash, RFC 4055 3.1
 
 def algorithm(key: CertificatePublicKeyTypes, padding: Padding = Padding.PKCS1) -> bytes:
     """Return the AlgorithmIdentifier, in DER, of our signatures under this key (RFC 4055 3.1 and 5 for RSA)."""
-    if not isinstance(key, rsa.RSAPublicKey):
-        kind = kind_of(key)
-        if kind is None:
-            raise ValueError("no CRL or answer is signed with a key of this kind")
-        return encode.sequence(encode.oid(_NAMES[kind]))
+    kind = kind_of(key)
+    if kind is not None and kind in _NAMES:
+        return _plain(_NAMES[kind])
+    if isinstance(key, rsa.RSAPublicKey):
+        return _rsa(padding)
+    raise ValueError("nothing is signed with a key of this kind")
+
+
+@cache
+def _plain(name: str) -> bytes:
+    return encode.sequence(encode.oid(name))
+
+
+@cache
+def _rsa(padding: Padding) -> bytes:
     if padding is Padding.PKCS1:
         return encode.sequence(encode.oid(_RSA_SHA256), encode.write(NULL))
     parameters = (
@@ -90,7 +101,7 @@ def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
         ):
             return key.sign(tbs)
         case _:
-            raise ValueError("no CRL or answer is signed with a key of this kind")
+            raise ValueError("nothing is signed with a key of this kind")
 
 
 def _verify(
@@ -110,4 +121,4 @@ def _verify(
         ):
             key.verify(signature, tbs)
         case _:
-            raise ValueError("no CRL or answer is signed with a key of this kind")
+            raise ValueError("nothing is signed with a key of this kind")
