@@ -42,6 +42,7 @@ class SigningRequest:
 
     csr: x509.CertificateSigningRequest
     public_key: CertificatePublicKeyTypes
+    subject: x509.Name
     common_names: tuple[str, ...]
     organisations: tuple[str, ...]
 
@@ -80,7 +81,8 @@ def _read(der: bytes, form: str) -> SigningRequest:
     try:
         csr = x509.load_der_x509_csr(der)
         touch(csr)
-        found = SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
+        subject = csr.subject  # made anew at each touch
+        found = SigningRequest(csr, csr.public_key(), subject, common_names(subject), organisations(subject))
     except UNREADABLE:
         raise _unreadable(f"it is {form}, but no PKCS#10 request with a known kind of key inside") from None
     if not der.endswith(b"\0" + csr.signature):
@@ -109,7 +111,7 @@ def examine(
             *examine_holder(holder),
             *_examine_common_name(request.common_names, station),
             *_examine_organisation(request.organisations, organisation),
-            *_examine_other_names(request.csr.subject),
+            *_examine_other_names(request.subject),
             *_examine_extensions(request.csr),
         ],
         "csr.refused",
