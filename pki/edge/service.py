@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS: Final = 256  # open at once: two for each proxy worker and the web process, the rest for commands
 UNDER_WAY: Final = 256  # questions of one connection being worked on; more wait in the socket
+COLLECT: Final = (20_000, 50, 50)  # objects between collections: a question makes many objects and few cycles
 STOP_SECONDS: Final = 10.0  # patience with what is under way when we are told to stop
 
 
@@ -54,6 +56,8 @@ async def _run(home: Home) -> None:
             _say(f"WARNING: {warning}")
         service = Service(office)
         await service.open(home)
+        gc.freeze()  # what is there by now stays, and need not be looked at again
+        gc.set_threshold(*COLLECT)
         tending = asyncio.create_task(_tend(office))
         _say("authority ready")
         await stop.wait()

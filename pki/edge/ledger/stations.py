@@ -61,6 +61,15 @@ def plain(database: Database, identity: str) -> StationRow:
     return found[0]
 
 
+def status(database: Database, identity: str) -> str:
+    """Return whether a station is enabled or disabled."""
+    sql = "SELECT status FROM station WHERE identity = :identity"
+    found = database.conn.execute(sql, {"identity": identity}).fetchone()
+    if found is None:
+        raise _unknown(identity)
+    return str(found[0])
+
+
 def by_serial(database: Database, serial: str) -> StationRow | None:
     """Return the station with this serial number, without its certificates, if one is registered."""
     found = store.rows(
