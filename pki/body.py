@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
 
 from pki import encode
-from pki.certificate import extension
+from pki.certificate import extension, spki
 from pki.der import read_box
 from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule
 from pki.services import Services, pointers, shard_of
@@ -76,30 +75,23 @@ def write_body(
     )
 
 
-def write_key(key: CertificatePublicKeyTypes) -> bytes:
-    """Write a public key as it stands in a certificate: a SubjectPublicKeyInfo (RFC 5280 4.1.2.7)."""
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
 def write_extensions(
     profile: CertificateProfile,
     common_name: str,
     public_key: CertificatePublicKeyTypes,
-    key: bytes,
     above: Above | None,
     services: Services | None,
     serial: CertificateSerial,
 ) -> bytes:
     """Write what a profile says of a certificate, one extension after the other (RFC 5280 4.2.1).
 
-    ``key`` is the public key as ``write_key`` writes it; ``above`` is ``None`` for a root, which need not name its
-    issuer's key.
+    ``above`` is ``None`` for a root, which need not name its issuer's key.
     """
     curve = is_ec(public_key)
     kind = "ec" if curve else "rsa" if isinstance(public_key, rsa.RSAPublicKey) else ""
     pieces = [
         _rights(profile.is_ca, profile.path_length, profile.key_usage, kind),
-        _subject_key(key),
+        _subject_key(spki(public_key)),
         above.key if above else b"",
         _uses(profile.eku),
     ]

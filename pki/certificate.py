@@ -59,10 +59,16 @@ def read_certificate(der: bytes) -> x509.Certificate:
     return _read_der(der)
 
 
+@of_the_last  # of a key that is to be certified it is asked whether the key was given up, and again to write it
+def spki(key: CertificatePublicKeyTypes) -> bytes:
+    """Write a public key as it stands in a certificate: its SubjectPublicKeyInfo in DER (RFC 5280 4.1.2.7)."""
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 def key_id(source: x509.Certificate | CertificatePublicKeyTypes) -> bytes:
     """Return the name of a key: SHA-256 over its SubjectPublicKeyInfo in DER, 32 bytes."""
     key = source.public_key() if isinstance(source, x509.Certificate) else source
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    return hashlib.sha256(spki(key)).digest()
 
 
 def key_in(tbs: bytes) -> bytes:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from pki import body, encode, signature
-from pki.certificate import extension, is_self_issued, key_id, pem_length
+from pki.certificate import extension, is_self_issued, key_id, pem_length, spki
 from pki.findings import Finding, Severity, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CountryRule
 from pki.strength import Padding, SigningKey, check_key, check_padding, name_key
@@ -175,9 +175,9 @@ def _plan(
     services: Services | None = None,
 ) -> Plan:
     name, above = _name(subject, profile), issuer.repeated if issuer else None
-    own, key = name.public_bytes(), body.write_key(public_key)
+    own, key = name.public_bytes(), spki(public_key)
     algorithm = signature.algorithm(issuer.certificate.public_key() if issuer else public_key, padding)
-    extensions = body.write_extensions(profile, subject.common_name, public_key, key, above, services, serial)
+    extensions = body.write_extensions(profile, subject.common_name, public_key, above, services, serial)
     tbs = body.write_body(serial, algorithm, above.name if above else own, validity, own, key, extensions)
     return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, name, tbs, algorithm)
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from pki import encode
 from pki.der import NULL
 from pki.errors import RefusedError
-from pki.strength import KeyKind, Padding, kind_of, signing_hash, signing_padding
+from pki.strength import RSA_HASH, KeyKind, Padding, curve_hash, kind_of, signing_hash, signing_padding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,12 +86,11 @@ def sign(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
 
 def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes:
     """Make the raw signature of these bytes. Whoever asks has to verify it before anybody else sees it."""
-    using = signing_hash(key.public_key())
     match key:
-        case ec.EllipticCurvePrivateKey() if using is not None:
-            return key.sign(tbs, ec.ECDSA(using))
-        case rsa.RSAPrivateKey() if using is not None:
-            return key.sign(tbs, signing_padding(key.public_key(), padding) or PKCS1v15(), using)
+        case ec.EllipticCurvePrivateKey():
+            return key.sign(tbs, ec.ECDSA(curve_hash(key.curve)))
+        case rsa.RSAPrivateKey():
+            return key.sign(tbs, signing_padding(key.public_key(), padding) or PKCS1v15(), RSA_HASH())
         case (
             ed25519.Ed25519PrivateKey()
             | ed448.Ed448PrivateKey()

@@ -174,8 +174,8 @@ def signing_padding(key: CertificatePublicKeyTypes, chosen: Padding) -> padding.
 
 def signing_hash(key: CertificatePublicKeyTypes) -> SigningHash | None:
     """Return the hash our signatures use under this key: by curve, SHA-256 for RSA, ``None`` where it is built in."""
-    if is_ec(key) and key.curve.name in _CURVE_HASHES:
-        return _CURVE_HASHES[key.curve.name]()
+    if is_ec(key):
+        return curve_hash(key.curve)
     match key:
         case rsa.RSAPublicKey():
             return RSA_HASH()
@@ -185,6 +185,13 @@ def signing_hash(key: CertificatePublicKeyTypes) -> SigningHash | None:
             return None
         case _:
             raise ValueError("no certificate is signed with a key of this kind")
+
+
+def curve_hash(curve: ec.EllipticCurve) -> SigningHash:
+    """Return the hash our signatures use under keys on this curve."""
+    if curve.name not in _CURVE_HASHES:
+        raise ValueError("no certificate is signed with a key of this kind")
+    return _CURVE_HASHES[curve.name]()
 
 
 def _judge_ml_dsa(*, unsafe_experimental: bool) -> Finding:

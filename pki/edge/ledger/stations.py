@@ -20,6 +20,7 @@ _COLUMNS: Final = (
     'identity, serial, profile, status, verifier, password_form, station_group AS "group", site, vendor, model,'
     " firmware_version, last_seen, verifier <> '' AS has_password, protocol"
 )
+_PLAIN: Final = f"SELECT {_COLUMNS} FROM station WHERE identity = :identity"  # noqa: S608 - the columns are ours
 
 
 def add(database: Database, row: StationRow) -> None:
@@ -53,7 +54,7 @@ def plain(database: Database, identity: str) -> StationRow:
     found = store.rows(
         database,
         StationRow,
-        f"SELECT {_COLUMNS} FROM station WHERE identity = :identity",  # noqa: S608 - the columns are ours
+        _PLAIN,
         {"identity": identity},
     )
     if not found:

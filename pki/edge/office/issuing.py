@@ -94,7 +94,7 @@ def draw_serial() -> CertificateSerial:
 async def issue(desk: Desk, order: Order, who: str) -> Sealed:
     """Record, sign, record; what is returned may be handed out."""
     reach("issue.planned")
-    approved = lint.approve(order.plan, throwaway_key(order.key.public_key()), clock.now())
+    approved = lint.approve(order.plan, throwaway_key(order.plan.issuer_public_key), clock.now())
     row = _row(order)
     number = await desk.ledger.write(partial(_intend, desk, order, row, approved.tbs, who))
     reach("issue.intended")
