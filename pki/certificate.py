@@ -160,7 +160,12 @@ def pem_length(der_length: int) -> int:
 
 
 def _texts(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
-    return tuple(str(attribute.value) for attribute in name.get_attributes_for_oid(oid))
+    return tuple(text for kind, text in _attributes(name) if kind == oid)
+
+
+@of_the_last  # to go through a name costs more than what is asked of it, and it is asked for each kind in turn
+def _attributes(name: x509.Name) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+    return tuple((attribute.oid, str(attribute.value)) for attribute in name)
 
 
 def _read_der(der: bytes) -> x509.Certificate:

@@ -8,7 +8,7 @@ spoil a signature, and a spoilt one can give the key away.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
@@ -22,9 +22,12 @@ from pki.strength import RSA_HASH, KeyKind, Padding, curve_hash, kind_of, signin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from pki.strength import SigningHash, SigningKey
+
+Signed: TypeAlias = "x509.Certificate | x509.CertificateSigningRequest"
 
 _NAMES: Final[Mapping[KeyKind, str]] = {
     KeyKind.EC_P256: "1.2.840.10045.4.3.2",
@@ -101,6 +104,17 @@ def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
             return key.sign(tbs)
         case _:
             raise ValueError("nothing is signed with a key of this kind")
+
+
+def verify_ecdsa(key: ec.EllipticCurvePublicKey, paper: Signed, body: bytes) -> None:
+    """Verify a paper's signature over its body in the way that the paper names. Raises ``InvalidSignature``.
+
+    The library can do so by itself, but reads the key anew each time, although it is at hand.
+    """
+    way = paper.signature_algorithm_parameters
+    if not isinstance(way, ec.ECDSA):
+        raise InvalidSignature
+    key.verify(paper.signature, body, way)
 
 
 def _verify(
