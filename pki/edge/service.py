@@ -18,6 +18,7 @@ import secrets
 import signal
 import sys
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvloop
@@ -135,11 +136,15 @@ class Service:
                 return
             await slots.acquire()
             task = asyncio.create_task(self._answer(writer, who, number, call))
-            for under_way in (self._answers, mine):
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-            task.add_done_callback(lambda _: slots.release())
+            self._answers.add(task)
+            mine.add(task)
+            task.add_done_callback(partial(self._answered, mine, slots))
         await asyncio.gather(*mine)  # a peer may close its own direction and still listen
+
+    def _answered(self, mine: set[asyncio.Task[None]], slots: asyncio.Semaphore, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        mine.discard(task)
+        slots.release()
 
     async def _answer(self, writer: asyncio.StreamWriter, who: str, number: int, call: calls.Call) -> None:
         try:
