@@ -39,7 +39,7 @@ _STATION = (
 )
 _CERTIFICATE = (
     "INSERT INTO certificate (issuer_key_id, serial, purpose, station, subject, issuer, not_before, not_after, status,"
-    " tbs, der) VALUES (?, ?, 'station', ?, ?, ?, ?, ?, 'valid', ?, ?)"
+    " tbs, der, certified_key) VALUES (?, ?, 'station', ?, ?, ?, ?, ?, 'valid', ?, ?, ?)"
 )
 
 
@@ -49,6 +49,7 @@ class Model:
 
     tbs: bytes
     der: bytes
+    key: bytes
     not_before: str
     not_after: str
 
@@ -79,7 +80,7 @@ def _models(home: Home, issuer: x509.Certificate) -> Iterator[Model]:
         planned = plan(profile, subject, public, above, draw_serial(), clock.now())
         approved = approve(planned, throwaway_key(key.public_key()))
         times = clock.stamp(planned.not_before), clock.stamp(planned.not_after)
-        yield Model(approved.tbs, sign(approved, key).der, *times)
+        yield Model(approved.tbs, sign(approved, key).der, key_id(public), *times)
 
 
 def _rows(models: list[Model], issuer: x509.Certificate, stations: int, each: int) -> Iterator[tuple[object, ...]]:
@@ -90,4 +91,4 @@ def _rows(models: list[Model], issuer: x509.Certificate, stations: int, each: in
         station, model = number % stations, models[number % len(models)]
         subject = f"CN=SN-{station},O={ORGANISATION.text}"
         times = model.not_before, model.not_after
-        yield key, f"{serial:x}", f"CP-{station}", subject, name, *times, model.tbs, model.der
+        yield key, f"{serial:x}", f"CP-{station}", subject, name, *times, model.tbs, model.der, model.key
