@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+import msgspec
+
 from pki.checkpoint import open_checkpoint, sign_checkpoint
 from pki.errors import RefusedError
 
@@ -43,6 +45,8 @@ __all__ = [
 ]
 
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_QUICK: Final = msgspec.json.Encoder(order="sorted")  # writes the same, but for characters outside printable ASCII
+_DELETE: Final = b"\x7f"
 
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
 """What an entry may tell: no floats, whose text is not canonical."""
@@ -57,8 +61,9 @@ def entry(
     """
     when = at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
     fields = {"index": index, "at": when, "act": act, "who": who, "what": what}
-    counted = {} if checkpoints is None else {"checkpoints": checkpoints}
-    return _CANONICAL.encode({**fields, **counted}).encode("ascii")
+    counted = fields if checkpoints is None else {**fields, "checkpoints": checkpoints}
+    quick = _QUICK.encode(counted)
+    return quick if quick.isascii() and _DELETE not in quick else _CANONICAL.encode(counted).encode("ascii")
 
 
 def leaf_hash(entry: bytes) -> bytes:

@@ -13,6 +13,7 @@ from cryptography.x509.oid import NameOID
 from pki.der import SEQUENCE, read_box
 from pki.errors import InputError
 from pki.pem import PEM_LENGTH, read_blocks
+from pki.recall import of_the_last
 from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
@@ -58,10 +59,16 @@ def read_certificate(der: bytes) -> x509.Certificate:
     return _read_der(der)
 
 
+@of_the_last  # of a key that is to be certified it is asked whether the key was given up, and again to write it
+def spki(key: CertificatePublicKeyTypes) -> bytes:
+    """Write a public key as it stands in a certificate: its SubjectPublicKeyInfo in DER (RFC 5280 4.1.2.7)."""
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
 def key_id(source: x509.Certificate | CertificatePublicKeyTypes) -> bytes:
     """Return the name of a key: SHA-256 over its SubjectPublicKeyInfo in DER, 32 bytes."""
     key = source.public_key() if isinstance(source, x509.Certificate) else source
-    return hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+    return hashlib.sha256(spki(key)).digest()
 
 
 def key_in(tbs: bytes) -> bytes:
@@ -84,10 +91,12 @@ def key_in(tbs: bytes) -> bytes:
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> x509.Extension[_Extension] | None:
     """Return the extension of this kind, or ``None``. The certificate's extensions must be readable."""
-    for found in certificate.extensions:
-        if found.oid == kind.oid:  # one oid, one class; asking for the class costs far more, and rules ask often
-            return cast("x509.Extension[_Extension]", found)
-    return None
+    return cast("x509.Extension[_Extension] | None", _extensions(certificate).get(kind.oid))  # one oid, one class
+
+
+@of_the_last  # the rules ask for each kind in turn
+def _extensions(certificate: x509.Certificate) -> dict[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]:
+    return {found.oid: found for found in certificate.extensions}
 
 
 def common_names(name: x509.Name) -> tuple[str, ...]:
@@ -151,7 +160,12 @@ def pem_length(der_length: int) -> int:
 
 
 def _texts(name: x509.Name, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
-    return tuple(str(attribute.value) for attribute in name.get_attributes_for_oid(oid))
+    return tuple(text for kind, text in _attributes(name) if kind == oid)
+
+
+@of_the_last  # to go through a name costs more than what is asked of it, and it is asked for each kind in turn
+def _attributes(name: x509.Name) -> tuple[tuple[x509.ObjectIdentifier, str], ...]:
+    return tuple((attribute.oid, str(attribute.value)) for attribute in name)
 
 
 def _read_der(der: bytes) -> x509.Certificate:

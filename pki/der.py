@@ -24,6 +24,7 @@ GENERALIZED_TIME: Final = 0x18
 SEQUENCE: Final = 0x30
 SET: Final = 0x31
 
+_LONG: Final = 0x80  # a length from here on is written in more than one byte
 _LENGTH_BYTES_MOST: Final = 4  # of a length in the long form; 4 GiB is more than anything here may have
 
 
@@ -57,8 +58,12 @@ def read_boxes(content: bytes) -> list[Box]:
     """Read boxes until the end. Raises ``ValueError``."""
     found, at, end = [], 0, len(content)
     while at < end:
-        begin, after = header(content, at)
-        found.append(Box(content[at], content[begin:after], content[at:after]))
+        length = content[at + 1] if at + 1 < end else _LONG
+        begin, after = at + 2, at + 2 + length
+        if length >= _LONG or after > end or content[at] & 0x1F == 0x1F:
+            begin, after = header(content, at)  # what is longer, and what is wrong
+        # a box by way of its class costs as much again as all that is done here
+        found.append(tuple.__new__(Box, (content[at], content[begin:after], content[at:after])))
         at = after
     return found
 
@@ -83,7 +88,7 @@ def header(der: bytes, at: int) -> tuple[int, int]:
     if at + 2 > len(der) or der[at] & 0x1F == 0x1F:
         raise ValueError("no box begins here")
     begin, length = at + 2, der[at + 1]
-    if length >= 0x80:
+    if length >= _LONG:
         begin, length = _long(der, begin, length & 0x7F)
     if begin + length > len(der):
         raise ValueError("a box is longer than what holds it")
@@ -94,6 +99,6 @@ def _long(der: bytes, at: int, count: int) -> tuple[int, int]:
     """Read a length in the long form, of so many bytes; return where the content begins, and the length."""
     begin = at + count
     length = int.from_bytes(der[at:begin])
-    if not 1 <= count <= _LENGTH_BYTES_MOST or length < max(0x80, 1 << 8 * (count - 1)):
+    if not 1 <= count <= _LENGTH_BYTES_MOST or length < max(_LONG, 1 << 8 * (count - 1)):
         raise ValueError("a length that is not in its shortest form")
     return begin, length

@@ -1,4 +1,4 @@
-"""Writes DER, the one byte form that every X.509 structure has, as far as CRLs and OCSP need it.
+"""Writes DER, the one byte form that every X.509 structure has, as far as certificates, CRLs and OCSP need it.
 
 A handful of functions that return bytes; ``pki.der`` reads.
 """
@@ -23,18 +23,22 @@ if TYPE_CHECKING:
 
 CONTEXT: Final = 0x80  # the class of tags that mean something in their structure alone
 CONSTRUCTED: Final = 0x20
+_LONG: Final = 0x80  # a length from here on is written in more than one byte (X.690 8.1.3.5)
 
 UTC_YEARS: Final = range(1950, 2050)  # RFC 5280 4.1.2.5: dates in these years are UTCTime, all others GeneralizedTime
 
 
 def write(tag: int, *contents: bytes) -> bytes:
     """Write one value: its tag, the length of its contents, the contents."""
-    return b"".join((bytes((tag,)), length(sum(map(len, contents))), *contents))
+    content = b"".join(contents)
+    if (count := len(content)) < _LONG:  # most are, and all else waits for them
+        return bytes((tag, count)) + content
+    return bytes((tag,)) + length(count) + content
 
 
 def length(count: int) -> bytes:
     """Write a length in its shortest form (X.690 10.1)."""
-    if count < 0x80:
+    if count < _LONG:
         return bytes((count,))
     digits = count.to_bytes((count.bit_length() + 7) // 8)
     return bytes((0x80 | len(digits),)) + digits

@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature
 
 from pki import encode, signature
 from pki.errors import RefusedError
+from pki.strength import is_ec
 
 if TYPE_CHECKING:
     from pki.lint import Approved
@@ -52,7 +53,11 @@ def sign(approved: Approved, issuer_key: SigningKey) -> Issued:
 def _verify(certificate: x509.Certificate, plan: Plan) -> None:
     """A fault in the machine or the token can spoil a signature, and a spoilt one can give the key away."""
     issuer = certificate if plan.issuer is None else plan.issuer.certificate
+    key = plan.issuer_public_key
     try:
-        certificate.verify_directly_issued_by(issuer)
+        if is_ec(key):
+            signature.verify_ecdsa(key, certificate, certificate.tbs_certificate_bytes)
+        else:
+            certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):
         raise RefusedError("issue.signature", "the new signature does not verify", _ADVICE) from None

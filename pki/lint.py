@@ -109,10 +109,10 @@ def lint_certificate(
 
 
 def _twin(plan: Plan, key: SigningKey) -> x509.Certificate:
-    due = plan.issuer_public_key
-    if key.public_key() == due:
+    due, public = plan.issuer_public_key, key.public_key()
+    if public == due:
         raise ValueError("a twin is signed with a throw-away key, never with the issuer's own")
-    if type(key.public_key()) is not type(due) or signing_hash(key.public_key()) != signing_hash(due):
+    if type(public) is not type(due) or signing_hash(public) != signing_hash(due):
         raise ValueError("a twin's key is of the same kind as the issuer's")
     return plan.build_with(key)
 

@@ -12,13 +12,14 @@ from cryptography import x509
 
 from pki.certificate import extension
 from pki.findings import Finding, error
+from pki.raw_form import read_form
 
 BelowRule: TypeAlias = Callable[[x509.Certificate, x509.Certificate], Iterator[Finding]]
 
 
 def _issuer_name(certificate: x509.Certificate, issuer: x509.Certificate) -> Iterator[Finding]:
-    """RFC 5280 4.1.2.4: the two names are one."""
-    if certificate.issuer != issuer.subject:
+    """RFC 5280 4.1.2.4: the two names are one; written alike they are, and need not be understood to be compared."""
+    if read_form(certificate).issuer != read_form(issuer).subject and certificate.issuer != issuer.subject:
         yield error("lint.issuer", "RFC 5280 4.1.2.4", "its issuer name is not the issuer's subject")
 
 

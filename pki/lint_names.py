@@ -23,6 +23,8 @@ Paper: TypeAlias = x509.Certificate | x509.CertificateSigningRequest
 NameRule: TypeAlias = Callable[[Paper, CertificatePurpose], Iterator[Finding]]
 
 UNIQUE: Final = frozenset({NameOID.COMMON_NAME, NameOID.SERIAL_NUMBER, NameOID.COUNTRY_NAME})  # one of each at most
+_COUNTED_HERE: Final = tuple(sorted(UNIQUE - {NameOID.COMMON_NAME}, key=lambda each: each.dotted_string))
+_CLAUSES: Final = {CertificatePurpose.CSMS: "A00.FR.510", CertificatePurpose.STATION: "A00.FR.511"}
 
 
 def _common_name(paper: Paper, purpose: CertificatePurpose) -> Iterator[Finding]:
@@ -44,8 +46,7 @@ def _common_name(paper: Paper, purpose: CertificatePurpose) -> Iterator[Finding]
 def _clause_of(purpose: CertificatePurpose) -> str:
     if purpose.is_secc and purpose.edition:
         return RULES[purpose.edition].subject_clause
-    own = {CertificatePurpose.CSMS: "A00.FR.510", CertificatePurpose.STATION: "A00.FR.511"}
-    return own.get(purpose, "RFC 5280 A.1")
+    return _CLAUSES.get(purpose, "RFC 5280 A.1")
 
 
 def _normal_name(name: str, purpose: CertificatePurpose) -> str:
@@ -83,7 +84,7 @@ def _empty_attribute(paper: Paper, _: CertificatePurpose) -> Iterator[Finding]:
     seen = [attribute.oid for attribute in paper.subject]
     if not all(str(attribute.value).strip() for attribute in paper.subject):
         yield error("lint.name", "RFC 5280 4.1.2.4", "an attribute of its subject is empty")
-    for oid in sorted(UNIQUE - {NameOID.COMMON_NAME}, key=lambda each: each.dotted_string):
+    for oid in _COUNTED_HERE:
         if seen.count(oid) > 1:
             yield error("lint.name", "RFC 5280 4.1.2.4", f"its subject has several attributes {oid.dotted_string}")
 

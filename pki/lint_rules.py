@@ -41,22 +41,21 @@ _COMMON: Final = frozenset(
         ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
         ExtensionOID.CRL_DISTRIBUTION_POINTS,
         ExtensionOID.AUTHORITY_INFORMATION_ACCESS,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
     }
 )
 _DUE_USES: Final = {purpose: frozenset({EXTENDED_KEY_USES[use]}) for purpose, use in DUE_USES.items()}
 _ALLOWED_USES: Final = {
     purpose: frozenset(EXTENDED_KEY_USES[use] for use in uses) for purpose, uses in ALLOWED_USES.items()
 }
-_ALSO: Final = {
-    CertificatePurpose.CSMS: ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
-    CertificatePurpose.OCSP: ExtensionOID.OCSP_NO_CHECK,
-}
+_ALSO: Final = {CertificatePurpose.OCSP: ExtensionOID.OCSP_NO_CHECK}
 
 
 def _serial(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Finding]:
     """A00.FR.508 wants one, RFC 5280 positive and short, OCPP's messages at most 40 hex digits without a sign bit."""
-    bits = certificate.serial_number.bit_length()
-    if certificate.serial_number <= 0 or bits > CERTIFICATE_SERIAL_BITS:
+    serial = certificate.serial_number
+    bits = serial.bit_length()
+    if serial <= 0 or bits > CERTIFICATE_SERIAL_BITS:
         yield error(
             "lint.serial", "RFC 5280 4.1.2.2", f"its serial number is not within 1..{CERTIFICATE_SERIAL_BITS} bits"
         )
@@ -166,9 +165,8 @@ def _key_identifiers(certificate: x509.Certificate, _: CertificatePurpose) -> It
 
 def _stray_extensions(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
     """RFC 5280 4.2: what nobody planned must not be signed. Alternative names have their own rule."""
-    allowed = {*_COMMON, _ALSO.get(purpose), ExtensionOID.SUBJECT_ALTERNATIVE_NAME}
     for found in certificate.extensions:
-        if found.oid not in allowed:
+        if found.oid not in _COMMON and found.oid != _ALSO.get(purpose):
             yield error(
                 "lint.stray_extension", "RFC 5280 4.2", f"it has an extension {found.oid.dotted_string} not due"
             )

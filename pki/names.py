@@ -23,6 +23,7 @@ CERTIFICATE_SERIAL_BITS: Final = (
     159  # OCPP prints serials as at most 40 hex digits; RFC 5280 4.1.2.2 wants <= 20 octets
 )
 
+_IPV4_DOTS: Final = 3
 _IDENTITY = re.compile(rf"[A-Za-z0-9*\-_=+|@.]{{1,{IDENTITY_LENGTH}}}")
 _SERIAL = re.compile(rf"[A-Za-z0-9*\-_=+|@. /#]{{1,{SERIAL_LENGTH}}}")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
@@ -248,8 +249,11 @@ class CertificateSerial:
 
 
 def _is_address(text: str) -> bool:
+    bare = text.strip("[]")
+    if bare.count(".") != _IPV4_DOTS and ":" not in bare:
+        return False  # most names are none at first sight; to try and fail costs as much as the rest of a name's rules
     try:
-        ipaddress.ip_address(text.strip("[]"))
+        ipaddress.ip_address(bare)
     except ValueError:
         return False
     return True

@@ -20,6 +20,7 @@ PEM_LENGTH: Final = 262_144  # characters; far above any honest bundle of certif
 _BLOCK = re.compile(
     r"-----BEGIN ([A-Z0-9 ]{1,40})-----\n([A-Za-z0-9+/=\n]{1,262144})\n-----END ([A-Z0-9 ]{1,40})-----\n*"
 )
+_LOOSE: Final = ("\\", "\r", " \n", "\t\n", "\n\n")  # what tolerated texts have, and most texts have not
 _ADVICE: Final = "Give PEM: '-----BEGIN ...-----', base64 lines, '-----END ...-----', and nothing else."
 _BASE64_ADVICE: Final = "Send the base64 of the DER, without '-----BEGIN' lines: 'openssl base64 -in FILE.der'."
 
@@ -68,6 +69,8 @@ def _ascii(pem: str | bytes, code: str) -> str:
 
 
 def _normal(text: str) -> str:
+    if not any(loose in text for loose in _LOOSE) and text[:1] != "\n" and text[-1:] == "\n":
+        return text
     lines = text.replace("\\r", "").replace("\\n", "\n").replace("\r\n", "\n").split("\n")
     return "\n".join(line for line in (line.rstrip(" \t") for line in lines) if line) + "\n"
 

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from pki.certificate import extension, is_self_issued, key_id, pem_length
+from pki import body, encode, signature
+from pki.certificate import extension, is_self_issued, key_id, pem_length, spki
 from pki.findings import Finding, Severity, error, refuse_errors, warning
-from pki.profile import CertificateProfile, CertificatePurpose, CountryRule, KeyUse, SanRule
-from pki.services import pointers
-from pki.strength import Padding, SigningKey, check_key, check_padding, name_key, signing_hash, signing_padding
+from pki.profile import CertificateProfile, CountryRule
+from pki.strength import Padding, SigningKey, check_key, check_padding, name_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -66,8 +65,11 @@ class Issuer:
     """The name of its key, as ``pki.certificate.key_id`` makes it."""
     chain_length: int = field(init=False, repr=False, compare=False)
     """Characters of PEM that are handed out behind what it signs: its certificate and those above, without the root."""
+    repeated: body.Above = field(init=False, repr=False, compare=False)
+    """What every certificate below it repeats."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "repeated", body.read_above(self.certificate))
         object.__setattr__(self, "subject", self.certificate.subject.rfc4514_string())
         object.__setattr__(self, "key_id", key_id(self.certificate))
         chain = () if is_self_issued(self.certificate) else (self.certificate, *self.above)
@@ -91,7 +93,10 @@ class Plan:
     padding: Padding
     subject_name: x509.Name = field(repr=False, compare=False)
     """The subject, to the byte."""
-    _builder: x509.CertificateBuilder = field(repr=False, compare=False)
+    tbs: bytes = field(repr=False, compare=False)
+    """All of it but the signature, in DER."""
+    algorithm: bytes = field(repr=False, compare=False)
+    """How its signature is named, in DER."""
 
     @property
     def issuer_public_key(self) -> CertificatePublicKeyTypes:
@@ -100,8 +105,8 @@ class Plan:
 
     def build_with(self, key: SigningKey) -> x509.Certificate:
         """Write what is planned, and sign it. For ``pki.lint`` alone, with its throw-away key."""
-        public = key.public_key()
-        return self._builder.sign(key, signing_hash(public), rsa_padding=signing_padding(public, self.padding))
+        made = signature.make(key, self.tbs, self.padding)
+        return x509.load_der_x509_certificate(encode.sequence(self.tbs, self.algorithm, encode.bits(made)))
 
 
 def plan(
@@ -169,21 +174,12 @@ def _plan(
     padding: Padding,
     services: Services | None = None,
 ) -> Plan:
-    name = _name(subject, profile)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name if issuer is None else issuer.certificate.subject)
-        .public_key(public_key)
-        .serial_number(serial.number)
-        .not_valid_before(validity[0])
-        .not_valid_after(validity[1])
-    )
-    for content, critical in _extensions(profile, subject, public_key, issuer):
-        builder = builder.add_extension(content, critical)
-    for pointer in pointers(profile, services, serial) if services else ():
-        builder = builder.add_extension(pointer, critical=False)
-    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, name, builder)
+    name, above = _name(subject, profile), issuer.repeated if issuer else None
+    own, key = name.public_bytes(), spki(public_key)
+    algorithm = signature.algorithm(issuer.certificate.public_key() if issuer else public_key, padding)
+    extensions = body.write_extensions(profile, subject.common_name, public_key, above, services, serial)
+    tbs = body.write_body(serial, algorithm, above.name if above else own, validity, own, key, extensions)
+    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, name, tbs, algorithm)
 
 
 def _wanted(profile: CertificateProfile, now: dt.datetime, days: float) -> tuple[dt.datetime, dt.datetime]:
@@ -213,8 +209,7 @@ def _examine_days(profile: CertificateProfile, days: float) -> list[Finding]:
 
 def _examine_kind(profile: CertificateProfile, public_key: CertificatePublicKeyTypes) -> list[Finding]:
     """Where a profile names kinds of key, it is because whoever reads the certificate knows no others."""
-    kind = name_key(public_key)
-    if not profile.keys or kind in profile.keys:
+    if not profile.keys or (kind := name_key(public_key)) in profile.keys:
         return []
     says = f"its key is {kind}; the profile {profile.name!r} wants {' or '.join(profile.keys)}"
     return [error("plan.key", "A00.FR.504", says)]
@@ -287,48 +282,3 @@ def _name(subject: Subject, profile: CertificateProfile) -> x509.Name:
         (NameOID.COMMON_NAME, subject.common_name),
     )
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes if value])
-
-
-def _extensions(
-    profile: CertificateProfile, subject: Subject, public_key: CertificatePublicKeyTypes, issuer: Issuer | None
-) -> list[tuple[x509.ExtensionType, bool]]:
-    """RFC 5280 4.2.1, each with its criticality."""
-    found: list[tuple[x509.ExtensionType, bool]] = [
-        (x509.BasicConstraints(profile.is_ca, profile.path_length), True),
-        (_key_usage(profile.key_usage, public_key), True),
-        (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
-    ]
-    if issuer is not None:
-        found.append((_authority_key(issuer.certificate), False))
-    if profile.eku:
-        found.append((x509.ExtendedKeyUsage(profile.eku), False))
-    if profile.san is SanRule.DNS:
-        found.append((x509.SubjectAlternativeName([x509.DNSName(subject.common_name)]), False))
-    if profile.purpose is CertificatePurpose.OCSP:
-        found.append((x509.OCSPNoCheck(), False))  # RFC 6960 4.2.2.2.1
-    return found
-
-
-def _key_usage(uses: frozenset[KeyUse], public_key: CertificatePublicKeyTypes) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=KeyUse.DIGITAL_SIGNATURE in uses,
-        content_commitment=False,
-        # RFC 5480 3: an elliptic-curve key enciphers nothing
-        key_encipherment=KeyUse.KEY_ENCIPHERMENT in uses and isinstance(public_key, rsa.RSAPublicKey),
-        data_encipherment=False,
-        # RFC 8410 5: Ed25519 and Ed448 keys sign and agree on nothing; RSA keys never did
-        key_agreement=KeyUse.KEY_AGREEMENT in uses and isinstance(public_key, ec.EllipticCurvePublicKey),
-        key_cert_sign=KeyUse.KEY_CERT_SIGN in uses,
-        crl_sign=KeyUse.CRL_SIGN in uses,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
-def _authority_key(issuer: x509.Certificate) -> x509.AuthorityKeyIdentifier:
-    own = extension(issuer, x509.SubjectKeyIdentifier)
-    if own is None:
-        return x509.AuthorityKeyIdentifier(
-            x509.SubjectKeyIdentifier.from_public_key(issuer.public_key()).digest, None, None
-        )
-    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own.value)

@@ -50,22 +50,46 @@ class CertificatePurpose(StrEnum):
     @property
     def is_ca(self) -> bool:
         """Whether certificates of this purpose sign others."""
-        return self.is_root or self.value in {"issuing", "link"} or self.value.startswith("v2g-sub")
+        return self in _AUTHORITIES
 
     @property
     def is_root(self) -> bool:
         """Whether certificates of this purpose sign themselves."""
-        return self is CertificatePurpose.ROOT or self.value.startswith(("manufacturer-root", "v2g-root"))
+        return self in _ROOTS
 
     @property
     def is_secc(self) -> bool:
         """Whether a station shows certificates of this purpose to cars."""
-        return self.value.startswith("v2g-secc")
+        return self in _SHOWN_TO_CARS
 
     @property
     def edition(self) -> V2gEdition | None:
         """The edition of ISO 15118 it belongs to, or ``None`` for what has nothing to do with cars."""
-        return V2gEdition(self.value.rpartition("-")[2]) if self.value.startswith("v2g-") else None
+        return _EDITIONS.get(self)
+
+
+_ROOTS: Final = frozenset(
+    {
+        CertificatePurpose.ROOT,
+        CertificatePurpose.MANUFACTURER_ROOT,
+        CertificatePurpose.V2G_ROOT_2,
+        CertificatePurpose.V2G_ROOT_20,
+    }
+)
+_AUTHORITIES: Final = _ROOTS | {
+    CertificatePurpose.ISSUING,
+    CertificatePurpose.LINK,
+    CertificatePurpose.V2G_SUB1_2,
+    CertificatePurpose.V2G_SUB1_20,
+    CertificatePurpose.V2G_SUB2_2,
+    CertificatePurpose.V2G_SUB2_20,
+}
+_SHOWN_TO_CARS: Final = frozenset({CertificatePurpose.V2G_SECC_2, CertificatePurpose.V2G_SECC_20})
+_EDITIONS: Final = {
+    purpose: V2gEdition(purpose.value.rpartition("-")[2])
+    for purpose in CertificatePurpose
+    if purpose.value.startswith("v2g-")
+}
 
 
 class KeyUse(StrEnum):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.der import Box, read_box
+from pki.recall import of_the_last
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -29,13 +30,17 @@ class RawForm:
     """... and beside the signature."""
     times: tuple[int, ...]
     """The tags of beginning and end."""
+    issuer: bytes
+    """The issuer's name, whole ..."""
+    subject: bytes
+    """... and the subject's."""
     names: tuple[Box, ...]
-    """The value of every attribute of issuer and subject."""
+    """The value of every attribute of both."""
     length: int
     """How many bytes the whole of it takes in DER."""
 
 
-@lru_cache(maxsize=4)  # the rules for the form ask of one certificate in a row
+@of_the_last  # the rules for the form ask of one certificate in a row
 def read_form(certificate: x509.Certificate) -> RawForm:
     """Read how a certificate is written."""
     der = certificate.public_bytes(Encoding.DER)
@@ -48,6 +53,8 @@ def read_form(certificate: x509.Certificate) -> RawForm:
         inner_algorithm=inner.raw,
         outer_algorithm=outer.raw,
         times=tuple(time.tag for time in validity.boxes()),
+        issuer=issuer.raw,
+        subject=subject.raw,
         names=(*_attributes(issuer.raw), *_attributes(subject.raw)),
         length=len(der),
     )

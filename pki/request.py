@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
 from pki.certificate import common_names, organisations
@@ -17,7 +18,8 @@ from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.names import HolderName
 from pki.pem import read_base64, read_blocks
-from pki.strength import check_key, check_signature_hash
+from pki.signature import verify_ecdsa
+from pki.strength import check_key, check_signature_hash, is_ec
 from pki.unreadable import UNREADABLE, touch
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class SigningRequest:
 
     csr: x509.CertificateSigningRequest
     public_key: CertificatePublicKeyTypes
+    subject: x509.Name
     common_names: tuple[str, ...]
     organisations: tuple[str, ...]
 
@@ -80,7 +83,8 @@ def _read(der: bytes, form: str) -> SigningRequest:
     try:
         csr = x509.load_der_x509_csr(der)
         touch(csr)
-        found = SigningRequest(csr, csr.public_key(), common_names(csr.subject), organisations(csr.subject))
+        subject = csr.subject  # made anew at each touch
+        found = SigningRequest(csr, csr.public_key(), subject, common_names(subject), organisations(subject))
     except UNREADABLE:
         raise _unreadable(f"it is {form}, but no PKCS#10 request with a known kind of key inside") from None
     if not der.endswith(b"\0" + csr.signature):
@@ -109,7 +113,7 @@ def examine(
             *examine_holder(holder),
             *_examine_common_name(request.common_names, station),
             *_examine_organisation(request.organisations, organisation),
-            *_examine_other_names(request.csr.subject),
+            *_examine_other_names(request.subject),
             *_examine_extensions(request.csr),
         ],
         "csr.refused",
@@ -160,18 +164,29 @@ def examine_key(request: SigningRequest, *, compromised: bool = False) -> list[F
 
     What is out of bounds is not computed with, so that no request costs more than an honest one.
     """
-    return [*(check_key(request.public_key) or _examine_proof(request.csr)), *_examine_history(compromised=compromised)]
+    return [*(check_key(request.public_key) or _examine_proof(request)), *_examine_history(compromised=compromised)]
 
 
-def _examine_proof(csr: x509.CertificateSigningRequest) -> list[Finding]:
+def _examine_proof(request: SigningRequest) -> list[Finding]:
     """RFC 2986 4.2: the signature proves that the station holds the private key."""
     try:
-        if weak := check_signature_hash(csr.signature_hash_algorithm):
+        if weak := check_signature_hash(request.csr.signature_hash_algorithm):
             return weak
-        proved = csr.is_signature_valid
+        proved = _is_proved(request)
     except UNREADABLE:
         return [error("csr.proof", "RFC 2986 4.2", "its signature uses an algorithm that is not known here")]
     return [] if proved else [error("csr.proof", "RFC 2986 4.2", "its signature does not prove that the key is held")]
+
+
+def _is_proved(request: SigningRequest) -> bool:
+    csr, key = request.csr, request.public_key
+    if not is_ec(key):
+        return csr.is_signature_valid
+    try:
+        verify_ecdsa(key, csr, csr.tbs_certrequest_bytes)
+    except InvalidSignature:
+        return False
+    return True
 
 
 def examine_holder(holder: str) -> list[Finding]:

@@ -16,7 +16,6 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 if TYPE_CHECKING:
     from pki.names import CertificateSerial
-    from pki.profile import CertificateProfile
 
 SHARDS: Final = (
     32  # per issuing CA; an entry has about 53 bytes: all of a million certificates revoked is 1.7 MB a shard
@@ -54,18 +53,18 @@ def shard_of(serial: CertificateSerial, shards: int) -> int:
     return serial.number % shards
 
 
-def pointers(profile: CertificateProfile, services: Services, serial: CertificateSerial) -> list[x509.ExtensionType]:
-    """Return what a certificate of this profile says of status services; never critical (RFC 5280 4.2.1.13, 4.2.2.1).
+def pointers(services: Services, shard: int, *, crl: bool, ocsp: bool, roomy: bool) -> list[x509.ExtensionType]:
+    """Return what a certificate of this shard says of status services; never critical (RFC 5280 4.2.1.13, 4.2.2.1).
 
-    The place of the issuer's certificate comes with either of the two, but where a certificate has little room: what
-    stations show to cars comes with its chain.
+    Its profile says which of them. The place of the issuer's certificate comes with either of the two, but where a
+    certificate has little room: what stations show to cars comes with its chain.
     """
     found: list[x509.ExtensionType] = []
-    if profile.crl:
-        place = x509.UniformResourceIdentifier(services.crl(shard_of(serial, services.shards)))
+    if crl:
+        place = x509.UniformResourceIdentifier(services.crl(shard))
         found.append(x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]))
-    asked = [(AuthorityInformationAccessOID.OCSP, services.ocsp)] if profile.ocsp else []
-    if (profile.crl or profile.ocsp) and not profile.der_length:
+    asked = [(AuthorityInformationAccessOID.OCSP, services.ocsp)] if ocsp else []
+    if (crl or ocsp) and roomy:
         asked.append((AuthorityInformationAccessOID.CA_ISSUERS, services.certificate))
     if asked:
         found.append(

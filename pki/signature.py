@@ -1,13 +1,14 @@
 """Signs CRLs and OCSP answers: the raw signature, and the words that name its algorithm.
 
-Certificates are signed by ``pki.issue``, through a token that only the lint gives; the raw signature is made here
-(``make``). There as here, one is verified before anybody sees it: a fault in the machine can spoil a signature, and a
-spoilt one can give the key away.
+Certificates are signed by ``pki.issue``, through a token that only the lint gives, and their twins by ``pki.plan``; the
+raw signature is made here (``make``). There as here, one is verified before anybody sees it: a fault in the machine can
+spoil a signature, and a spoilt one can give the key away.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from functools import cache
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, mldsa, rsa
@@ -16,14 +17,17 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from pki import encode
 from pki.der import NULL
 from pki.errors import RefusedError
-from pki.strength import KeyKind, Padding, kind_of, signing_hash, signing_padding
+from pki.strength import RSA_HASH, KeyKind, Padding, curve_hash, kind_of, signing_hash, signing_padding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from pki.strength import SigningHash, SigningKey
+
+Signed: TypeAlias = "x509.Certificate | x509.CertificateSigningRequest"
 
 _NAMES: Final[Mapping[KeyKind, str]] = {
     KeyKind.EC_P256: "1.2.840.10045.4.3.2",
@@ -43,11 +47,21 @@ _SALT: Final = 32  # bytes; as long as the hash, RFC 4055 3.1
 
 def algorithm(key: CertificatePublicKeyTypes, padding: Padding = Padding.PKCS1) -> bytes:
     """Return the AlgorithmIdentifier, in DER, of our signatures under this key (RFC 4055 3.1 and 5 for RSA)."""
-    if not isinstance(key, rsa.RSAPublicKey):
-        kind = kind_of(key)
-        if kind is None:
-            raise ValueError("no CRL or answer is signed with a key of this kind")
-        return encode.sequence(encode.oid(_NAMES[kind]))
+    kind = kind_of(key)
+    if kind is not None and kind in _NAMES:
+        return _plain(_NAMES[kind])
+    if isinstance(key, rsa.RSAPublicKey):
+        return _rsa(padding)
+    raise ValueError("nothing is signed with a key of this kind")
+
+
+@cache
+def _plain(name: str) -> bytes:
+    return encode.sequence(encode.oid(name))
+
+
+@cache
+def _rsa(padding: Padding) -> bytes:
     if padding is Padding.PKCS1:
         return encode.sequence(encode.oid(_RSA_SHA256), encode.write(NULL))
     parameters = (
@@ -75,12 +89,11 @@ def sign(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
 
 def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes:
     """Make the raw signature of these bytes. Whoever asks has to verify it before anybody else sees it."""
-    using = signing_hash(key.public_key())
     match key:
-        case ec.EllipticCurvePrivateKey() if using is not None:
-            return key.sign(tbs, ec.ECDSA(using))
-        case rsa.RSAPrivateKey() if using is not None:
-            return key.sign(tbs, signing_padding(key.public_key(), padding) or PKCS1v15(), using)
+        case ec.EllipticCurvePrivateKey():
+            return key.sign(tbs, ec.ECDSA(curve_hash(key.curve)))
+        case rsa.RSAPrivateKey():
+            return key.sign(tbs, signing_padding(key.public_key(), padding) or PKCS1v15(), RSA_HASH())
         case (
             ed25519.Ed25519PrivateKey()
             | ed448.Ed448PrivateKey()
@@ -90,7 +103,18 @@ def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
         ):
             return key.sign(tbs)
         case _:
-            raise ValueError("no CRL or answer is signed with a key of this kind")
+            raise ValueError("nothing is signed with a key of this kind")
+
+
+def verify_ecdsa(key: ec.EllipticCurvePublicKey, paper: Signed, body: bytes) -> None:
+    """Verify a paper's signature over its body in the way that the paper names. Raises ``InvalidSignature``.
+
+    The library can do so by itself, but reads the key anew each time, although it is at hand.
+    """
+    way = paper.signature_algorithm_parameters
+    if not isinstance(way, ec.ECDSA):
+        raise InvalidSignature
+    key.verify(paper.signature, body, way)
 
 
 def _verify(
@@ -110,4 +134,4 @@ def _verify(
         ):
             key.verify(signature, tbs)
         case _:
-            raise ValueError("no CRL or answer is signed with a key of this kind")
+            raise ValueError("nothing is signed with a key of this kind")

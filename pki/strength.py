@@ -8,7 +8,7 @@ of our own may have such a key, as an experiment, and then it means the warning 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeGuard
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, mldsa, padding, rsa
@@ -69,6 +69,7 @@ RSA_BITS: Final[dict[KeyKind, int]] = {KeyKind.RSA_2048: 2048, KeyKind.RSA_3072:
 RSA_HASH: Final = hashes.SHA256  # of our RSA signatures; what every station's TLS has
 EXPERIMENTAL: Final = frozenset({KeyKind.ML_DSA_44, KeyKind.ML_DSA_65, KeyKind.ML_DSA_87})
 
+_ON_A_CURVE: Final[dict[type, bool]] = {}  # what ``is_ec`` found of each class
 _KINDS_BY_CURVE: Final = {curve.name: kind for kind, curve in CURVES.items()}
 _CURVE_HASHES: Final[dict[str, type[SigningHash]]] = {
     "secp256r1": hashes.SHA256,
@@ -77,11 +78,22 @@ _CURVE_HASHES: Final[dict[str, type[SigningHash]]] = {
 }
 
 
+def is_ec(key: object) -> TypeGuard[ec.EllipticCurvePublicKey]:
+    """Tell whether this is a public key on an elliptic curve, as almost every key here is: all others are asked later.
+
+    To ask a class of the library about an object costs more than what is then done with the key.
+    """
+    kind = type(key)
+    if kind not in _ON_A_CURVE:
+        _ON_A_CURVE[kind] = issubclass(kind, ec.EllipticCurvePublicKey)
+    return _ON_A_CURVE[kind]
+
+
 def kind_of(key: CertificatePublicKeyTypes) -> KeyKind | None:
     """Return the kind of a public key, or ``None`` when it is none that we make."""
+    if is_ec(key):
+        return _KINDS_BY_CURVE.get(key.curve.name)
     match key:
-        case ec.EllipticCurvePublicKey():
-            return _KINDS_BY_CURVE.get(key.curve.name)
         case rsa.RSAPublicKey():
             return next((kind for kind, bits in RSA_BITS.items() if bits == key.key_size), None)
         case ed25519.Ed25519PublicKey():
@@ -103,9 +115,9 @@ def check_key(key: CertificatePublicKeyTypes, *, unsafe_experimental: bool = Fal
 
     With ``unsafe_experimental``, for an authority of our own, an ML-DSA key is warned of in place of refused.
     """
+    if is_ec(key):
+        return _check_curve(key.curve)
     match key:
-        case ec.EllipticCurvePublicKey():
-            return _check_curve(key.curve)
         case rsa.RSAPublicKey():
             return _check_rsa(key)
         case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
@@ -127,12 +139,12 @@ def check_signature_hash(algorithm: hashes.HashAlgorithm | None) -> list[Finding
 
 def name_key(key: CertificatePublicKeyTypes) -> str:
     """Return the kind of a public key in a word, as profiles write it: ``ec-p256``, ``rsa-2048``."""
-    match kind_of(key), key:
-        case KeyKind() as kind, _:
-            return kind.value
-        case _, rsa.RSAPublicKey():
+    if kind := kind_of(key):
+        return kind.value
+    match key:
+        case rsa.RSAPublicKey():
             return f"rsa-{key.key_size}"
-        case _, ec.EllipticCurvePublicKey():
+        case ec.EllipticCurvePublicKey():
             return key.curve.name
         case _:
             return "unknown"
@@ -162,9 +174,9 @@ def signing_padding(key: CertificatePublicKeyTypes, chosen: Padding) -> padding.
 
 def signing_hash(key: CertificatePublicKeyTypes) -> SigningHash | None:
     """Return the hash our signatures use under this key: by curve, SHA-256 for RSA, ``None`` where it is built in."""
+    if is_ec(key):
+        return curve_hash(key.curve)
     match key:
-        case ec.EllipticCurvePublicKey() if key.curve.name in _CURVE_HASHES:
-            return _CURVE_HASHES[key.curve.name]()
         case rsa.RSAPublicKey():
             return RSA_HASH()
         case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
@@ -173,6 +185,13 @@ def signing_hash(key: CertificatePublicKeyTypes) -> SigningHash | None:
             return None
         case _:
             raise ValueError("no certificate is signed with a key of this kind")
+
+
+def curve_hash(curve: ec.EllipticCurve) -> SigningHash:
+    """Return the hash our signatures use under keys on this curve."""
+    if curve.name not in _CURVE_HASHES:
+        raise ValueError("no certificate is signed with a key of this kind")
+    return _CURVE_HASHES[curve.name]()
 
 
 def _judge_ml_dsa(*, unsafe_experimental: bool) -> Finding:

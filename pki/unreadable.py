@@ -24,6 +24,11 @@ UNREADABLE: Final = (
 )
 """All that the library raises over bytes that are not what they say; whoever reads a stranger's paper catches these."""
 
+NAMES_MOST: Final = 256  # remembered at a time; a stranger's request has 4 kB at most
+
+_READ: Final[set[bytes]] = set()
+"""Names that could be read: an authority's stands in all that it signs, a station's in its request and below it."""
+
 
 def touch(paper: x509.Certificate | x509.CertificateSigningRequest) -> None:
     """Read everything of a paper that the library would read later. Raises one of ``UNREADABLE``."""
@@ -38,5 +43,11 @@ def touch(paper: x509.Certificate | x509.CertificateSigningRequest) -> None:
 
 def touch_name(name: x509.Name) -> None:
     """Read a name, and hold it against the form that names have (``pki.dn``). Raises one of ``UNREADABLE``."""
+    written = name.public_bytes()
+    if written in _READ:
+        return
     name.rfc4514_string()
-    compared(name.public_bytes())
+    compared(written)
+    if len(_READ) >= NAMES_MOST:
+        _READ.clear()
+    _READ.add(written)

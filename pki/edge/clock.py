@@ -7,6 +7,9 @@ whole seconds: what is recorded then equals what is signed.
 from __future__ import annotations
 
 import datetime as dt
+from typing import Final
+
+_TO_THE_SECOND: Final = 19  # characters; what follows is the zone
 
 
 def now() -> dt.datetime:
@@ -16,4 +19,4 @@ def now() -> dt.datetime:
 
 def stamp(moment: dt.datetime) -> str:
     """Write a moment as the ledger stores it: ``2026-11-22T17:47:53Z``, so that text order is time order."""
-    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+    return moment.astimezone(dt.UTC).isoformat(timespec="seconds")[:_TO_THE_SECOND] + "Z"

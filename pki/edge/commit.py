@@ -4,6 +4,7 @@
   loop, where they cost microseconds; what waits for the disk is handed to a thread. Two threads taking turns at every
   statement would cost more than the statements.
 * Each act runs in a savepoint of its own: one that fails is undone alone, the others go on.
+* All acts of a transaction write to one log, whose tree gets its new edge once, before the commit.
 * Nobody hears of an act before its transaction is on the disk. What an act left in ``after`` (news for watchers) runs
   on the event loop in the order of the commits, and before the act's own answer.
 * A ledger that was taken away, or replaced, while it is open takes no more acts: they would be lost with the process.
@@ -19,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from pki.edge import store
+from pki.edge.ledger.audit import Log
 from pki.errors import BollardError
 
 if TYPE_CHECKING:
@@ -34,12 +36,13 @@ A = TypeVar("A")
 
 
 class Tx:
-    """The open transaction as one act sees it: the database, and what to do on the event loop after the commit."""
+    """The open transaction as one act sees it: the database, the log, and what to do on the event loop afterwards."""
 
-    __slots__ = ("after", "database")
+    __slots__ = ("after", "database", "log")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: Log) -> None:
         self.database = database
+        self.log = log
         self.after: list[Callable[[], None]] = []
 
 
@@ -77,6 +80,13 @@ class GroupCommit:
     def glance(self, look: Callable[[Database], T]) -> T:
         """Look at a row or two at once, on the event loop: a thread's turn would cost more than the look itself."""
         return self._look(self._near, look)
+
+    def peek(self, look: Callable[[Database], T]) -> T:
+        """Glance with one query alone: it sees one state of the ledger without a transaction around it."""
+        try:
+            return look(self._near)
+        except sqlite3.Error as problem:
+            raise store.translate(problem, self._path) from problem
 
     async def read(self, look: Callable[[Database], T]) -> T:
         """Look at one consistent state of the ledger, at least as new as every write already answered."""
@@ -141,19 +151,22 @@ class GroupCommit:
         return _attempted(self._attempt_all, batch)
 
     def _attempt_all(self, batch: list[_Act]) -> None:
+        log = Log(self._writer)
         for act in batch:
-            self._attempt(act)
+            self._attempt(act, log)
+        log.settle()
 
-    def _attempt(self, act: _Act) -> None:
+    def _attempt(self, act: _Act, log: Log) -> None:
         """Run one act in its savepoint. SQLite's error is raised on when it took the whole transaction with it."""
-        connection = self._writer.conn
+        connection, before = self._writer.conn, log.known
         connection.execute("SAVEPOINT act")
         try:
-            act.run(Tx(self._writer))
+            act.run(Tx(self._writer, log))
         except Exception as problem:  # whatever an act raises belongs to the one who asked for it
             if not connection.in_transaction and isinstance(problem, sqlite3.Error):
                 raise
             connection.execute("ROLLBACK TO act")
+            log.go_back(before)
             act.lost(store.translate(problem, self._path) if isinstance(problem, sqlite3.Error) else problem)
         connection.execute("RELEASE act")
 

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import signal
 import sys
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvloop
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS: Final = 256  # open at once: two for each proxy worker and the web process, the rest for commands
 UNDER_WAY: Final = 256  # questions of one connection being worked on; more wait in the socket
+COLLECT: Final = (20_000, 50, 50)  # objects between collections: a question makes many objects and few cycles
 STOP_SECONDS: Final = 10.0  # patience with what is under way when we are told to stop
 
 
@@ -54,6 +57,8 @@ async def _run(home: Home) -> None:
             _say(f"WARNING: {warning}")
         service = Service(office)
         await service.open(home)
+        gc.freeze()  # what is there by now stays, and need not be looked at again
+        gc.set_threshold(*COLLECT)
         tending = asyncio.create_task(_tend(office))
         _say("authority ready")
         await stop.wait()
@@ -131,11 +136,15 @@ class Service:
                 return
             await slots.acquire()
             task = asyncio.create_task(self._answer(writer, who, number, call))
-            for under_way in (self._answers, mine):
-                under_way.add(task)
-                task.add_done_callback(under_way.discard)
-            task.add_done_callback(lambda _: slots.release())
+            self._answers.add(task)
+            mine.add(task)
+            task.add_done_callback(partial(self._answered, mine, slots))
         await asyncio.gather(*mine)  # a peer may close its own direction and still listen
+
+    def _answered(self, mine: set[asyncio.Task[None]], slots: asyncio.Semaphore, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        mine.discard(task)
+        slots.release()
 
     async def _answer(self, writer: asyncio.StreamWriter, who: str, number: int, call: calls.Call) -> None:
         try:

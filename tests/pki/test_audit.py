@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pki.audit import (
     Frontier,
+    Json,
     consistency_proof,
     consistency_ranges,
     entry,
@@ -48,6 +49,20 @@ def flipped(hashes: list[bytes], bit: int) -> list[bytes]:
     whole = bytearray(b"".join(hashes))
     whole[(bit // 8) % len(whole)] ^= 1 << bit % 8
     return [bytes(whole[place : place + 32]) for place in range(0, len(whole), 32)]
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-(2**80), 2**80) | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+    )
+)
+def test_an_entry_is_canonical_whatever_it_tells(told: Json) -> None:
+    """Sorted keys, no blanks, ASCII alone: as the standard library writes it, however it was written here."""
+    made = entry(7, AT, "station.added", "root", {"told": told})
+    fields = {"index": 7, "at": "2026-06-01T12:00:00.000123Z", "act": "station.added", "who": "root"}
+
+    assert made.decode("ascii") == json.dumps(fields | {"what": {"told": told}}, sort_keys=True, separators=(",", ":"))
 
 
 @given(st.lists(st.binary(max_size=8).map(leaf_hash), max_size=70))

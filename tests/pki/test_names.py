@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -89,6 +91,17 @@ def test_a_serial_shaped_like_an_address_is_refused(text: str) -> None:
         StationSerial.parse(text)
 
     assert refusal.value.code == "name.serial"
+
+
+@given(st.ip_addresses().map(str) | st.from_regex(r"\[?[0-9a-f.:]{2,20}\]?", fullmatch=True))
+def test_whatever_the_library_reads_as_an_address_is_no_host(text: str) -> None:
+    """The short look at a name that spares the long one overlooks no address."""
+    try:
+        ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return
+    with pytest.raises(InputError):
+        Host.parse(text)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.errors import InputError
-from pki.pem import read_base64, read_blocks
+from pki.pem import _normal, read_base64, read_blocks
 
 LABELS = frozenset({"THING"})
 DER = bytes(range(100))
@@ -44,6 +44,15 @@ def test_clean_blocks_come_back_in_order(ders: list[bytes]) -> None:
 def test_what_stations_really_send_is_tolerated(text: str | bytes) -> None:
     """Line ends suffer on the way through JSON and through people; the content does not."""
     assert read_blocks(text, LABELS, "code") == [DER]
+
+
+@given(st.text(alphabet="A-\\rn\r\n \t", max_size=30))
+def test_a_text_that_is_clean_at_first_sight_is_clean(text: str) -> None:
+    """What spares most texts the cleaning overlooks nothing of what would have been cleaned."""
+    lines = text.replace("\\r", "").replace("\\n", "\n").replace("\r\n", "\n").split("\n")
+    clean = "".join(f"{line}\n" for line in (line.rstrip(" \t") for line in lines) if line)
+
+    assert _normal(text) == (clean or "\n")
 
 
 @pytest.mark.parametrize(

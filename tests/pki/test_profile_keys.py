@@ -19,6 +19,15 @@ def test_the_sample_holds_exactly_the_keys_that_must_be_there() -> None:
     assert {field.name for field in msgspec.structs.fields(AsRead) if field.required} == SAMPLE.keys()
 
 
+def test_who_signs_and_who_is_shown_to_cars_can_be_told_by_the_name() -> None:
+    """The tables name each purpose; whoever adds one and forgets them is found by the way purposes are named."""
+    for purpose in CertificatePurpose:
+        name = purpose.value
+        assert purpose.is_root == (name == "root" or name.startswith(("manufacturer-root", "v2g-root"))), name
+        assert purpose.is_ca == (purpose.is_root or name in {"issuing", "link"} or name.startswith("v2g-sub")), name
+        assert purpose.is_secc == name.startswith("v2g-secc"), name
+
+
 def test_a_purpose_of_v2g_knows_its_edition() -> None:
     """By its name; no other has one."""
     assert {purpose.edition for purpose in CertificatePurpose if purpose.value.startswith("v2g")} == {"2", "20"}

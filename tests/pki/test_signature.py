@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -54,3 +55,29 @@ def test_a_curve_that_nothing_is_signed_with_is_a_fault_of_ours() -> None:
     """Such a key never becomes an authority's."""
     with pytest.raises(ValueError, match="kind"):
         signature.sign(key("p192"), b"x")
+
+
+@pytest.mark.parametrize("kind", ["p256", "p384", "p521"])
+def test_a_paper_verifies_under_its_own_key_alone(kind: str) -> None:
+    """In the way that it names, over its own body; under another key, or over another body, it does not."""
+    holder = key(kind)
+    assert isinstance(holder, ec.EllipticCurvePrivateKey)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    request = x509.CertificateSigningRequestBuilder(name).sign(holder, hashes.SHA512())
+    body, other = request.tbs_certrequest_bytes, ec.generate_private_key(holder.curve).public_key()
+
+    signature.verify_ecdsa(holder.public_key(), request, body)
+    for wrong_key, wrong_body in ((other, body), (holder.public_key(), body[:-1] + bytes((body[-1] ^ 1,)))):
+        with pytest.raises(InvalidSignature):
+            signature.verify_ecdsa(wrong_key, request, wrong_body)
+
+
+def test_a_paper_signed_in_another_way_does_not_verify_under_a_key_on_a_curve() -> None:
+    """What it names decides: an RSA signature is never tried."""
+    holder = key("p256")
+    assert isinstance(holder, ec.EllipticCurvePrivateKey)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
+    request = x509.CertificateSigningRequestBuilder(name).sign(key("rsa2048"), hashes.SHA256())
+
+    with pytest.raises(InvalidSignature):
+        signature.verify_ecdsa(holder.public_key(), request, request.tbs_certrequest_bytes)

@@ -19,7 +19,7 @@ from pki.lint_file import lint_file
 from pki.paper import Paper
 from pki.question import Purpose
 from pki.request import examine, read_request_der
-from pki.unreadable import UNREADABLE, touch
+from pki.unreadable import NAMES_MOST, UNREADABLE, touch, touch_name
 from pki.verification import Files, verify_files
 from secproxy.binding import read_certificate as read_client
 from tests.chains import CN, EXTENDED, MAIL, ORG, attribute, box, chain, crl, dn, ext, raw, root
@@ -184,3 +184,16 @@ def test_the_exceptions_are_those_of_the_library_alone() -> None:
     assert Exception not in UNREADABLE
     assert not any(issubclass(kind, BollardError) for kind in UNREADABLE)
     assert not any(issubclass(fault, UNREADABLE) for fault in (AttributeError, KeyError, IndexError, RuntimeError))
+
+
+@pytest.mark.parametrize("name", BENT[:2], ids=["a bit string", "an octet string"])
+def test_a_name_that_cannot_be_read_is_never_taken_for_one_that_was(name: bytes) -> None:
+    """Only names that could be read are remembered, and not many of them."""
+    good = [x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"SN-{n}")]) for n in range(NAMES_MOST + 1)]
+    for each in good:
+        touch_name(each)
+    bad = chain(subject=name)[0].certificate
+    for _ in range(2):
+        with pytest.raises(UNREADABLE):
+            touch(bad)
+    touch_name(good[0])

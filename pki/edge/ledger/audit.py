@@ -41,27 +41,71 @@ class _Edge(msgspec.Struct, frozen=True):
     hashes: bytes
 
 
+class Log:
+    """The log as the acts of one transaction write it: the tree's edge is read once, and written once, by ``settle``.
+
+    Made for one transaction and dropped with it. Where an act is undone alone, the log goes back to what was ``known``
+    before that act.
+    """
+
+    __slots__ = ("_database", "_signed", "_stored", "known")
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._signed: int | None = None
+        self._stored: audit.Frontier | None = None
+        self.known: audit.Frontier | None = None
+
+    def edge(self) -> audit.Frontier:
+        """Return the tree's right edge with all that this transaction wrote."""
+        if self.known is None:
+            self.known = self._stored = edge(self._database)
+        return self.known
+
+    def append(self, at: dt.datetime, act: str, who: str, what: Mapping[str, audit.Json]) -> int:
+        """Write one entry; return its index."""
+        frontier = self.edge()
+        if self._signed is None:
+            self._signed = _signed_ever(self._database)
+        entry = audit.entry(frontier.size, at, act, who, what, self._signed)
+        leaf = audit.leaf_hash(entry)
+        store.change(
+            self._database,
+            'INSERT INTO audit ("index", entry, leaf) VALUES (:index, :entry, :leaf)',
+            {"index": frontier.size, "entry": entry.decode(), "leaf": leaf},
+        )
+        self.known = frontier.append(leaf)
+        return frontier.size
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed checkpoint."""
+        add_checkpoint(self._database, checkpoint)
+        self._signed = None
+
+    def go_back(self, known: audit.Frontier | None) -> None:
+        """Forget what an act wrote that was undone in the database."""
+        self.known, self._signed = known, None
+
+    def settle(self) -> None:
+        """Write the tree's new edge: the last that is done before the commit."""
+        if self.known is not None and self.known != self._stored:
+            store.change(
+                self._database,
+                "UPDATE frontier SET size = :size, hashes = :hashes WHERE id = 1",
+                {"size": self.known.size, "hashes": b"".join(self.known.hashes)},
+            )
+
+
 def append(database: Database, at: dt.datetime, act: str, who: str, what: Mapping[str, audit.Json]) -> int:
     """Write one entry and the tree's new edge; return the entry's index."""
-    frontier = edge(database)
-    entry = audit.entry(frontier.size, at, act, who, what, _signed_ever(database))
-    leaf = audit.leaf_hash(entry)
-    store.change(
-        database,
-        'INSERT INTO audit ("index", entry, leaf) VALUES (:index, :entry, :leaf)',
-        {"index": frontier.size, "entry": entry.decode(), "leaf": leaf},
-    )
-    grown = frontier.append(leaf)
-    store.change(
-        database,
-        "UPDATE frontier SET size = :size, hashes = :hashes WHERE id = 1",
-        {"size": grown.size, "hashes": b"".join(grown.hashes)},
-    )
-    return frontier.size
+    log = Log(database)
+    index = log.append(at, act, who, what)
+    log.settle()
+    return index
 
 
 def edge(database: Database) -> audit.Frontier:
-    """Return the tree's right edge as stored."""
+    """Return the tree's right edge as stored: within a transaction, as it was before."""
     found = store.rows(database, _Edge, "SELECT size, hashes FROM frontier WHERE id = 1")
     if not found:
         raise broken("the tree's edge is gone")

@@ -6,6 +6,7 @@ A row's way is a table (``_WAYS``), and every step names the state it starts fro
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -38,6 +39,10 @@ _WAYS: Final[Mapping[str, tuple[CertificateStatus, CertificateStatus]]] = {
 
 _COLUMNS: Final = (
     "serial, subject, issuer, issuer_key_id, not_before, not_after, status, purpose, coalesce(station, '') AS station"
+)
+_OF_STATION: Final = (
+    f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
+    " WHERE station = :station AND not_after > :live_after ORDER BY id"
 )
 
 
@@ -83,7 +88,7 @@ class Signed(msgspec.Struct, frozen=True):
 def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
     """Reserve the serial and keep the bytes that are about to be signed; return the row's number."""
     try:
-        cursor = database.execute(
+        cursor = database.conn.execute(
             "INSERT INTO certificate (issuer_key_id, serial, purpose, station, subject, issuer, not_before, not_after,"
             " status, tbs, certified_key) VALUES (:issuer_key_id, :serial, :purpose, :station, :subject, :issuer,"
             " :not_before, :not_after, 'intended', :tbs, :key)",
@@ -205,7 +210,7 @@ def signed(database: Database, serial: str) -> Signed:
 
 def is_compromised(database: Database, key: bytes) -> bool:
     """Tell whether a certificate of the key of this id was revoked for a compromise of the key."""
-    found = database.execute(
+    found = database.conn.execute(
         "SELECT 1 FROM certificate WHERE certified_key = :key AND reason = :reason LIMIT 1",
         {"key": key, "reason": Reason.KEY_COMPROMISE.value},
     )
@@ -310,8 +315,7 @@ def of_station(database: Database, station: str, live_after: str) -> list[Certif
     return store.rows(
         database,
         CertificateRow,
-        f"SELECT {_COLUMNS} FROM certificate "  # noqa: S608 - the columns are ours
-        " WHERE station = :station AND not_after > :live_after ORDER BY id",
+        _OF_STATION,
         {"station": station, "live_after": live_after},
     )
 
@@ -406,11 +410,16 @@ def _revoked_at(database: Database, number: int) -> str:
     return str(since[0])
 
 
+@cache  # a text that is the same object each time is found among the prepared ones without being read
+def _stepping(setting: str) -> str:
+    return f"UPDATE certificate SET status = :to, {setting} WHERE id = :id AND status = :from"  # noqa: S608 - ours
+
+
 def _step(database: Database, number: int, step: str, setting: str, values: Mapping[str, store.Value]) -> None:
     since, to = _WAYS[step]
     count = store.change(
         database,
-        f"UPDATE certificate SET status = :to, {setting} WHERE id = :id AND status = :from",  # noqa: S608 - ours
+        _stepping(setting),
         {"id": number, "to": to.value, "from": since.value, **values},
     )
     if count != 1:

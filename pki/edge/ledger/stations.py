@@ -20,6 +20,7 @@ _COLUMNS: Final = (
     'identity, serial, profile, status, verifier, password_form, station_group AS "group", site, vendor, model,'
     " firmware_version, last_seen, verifier <> '' AS has_password, protocol"
 )
+_PLAIN: Final = f"SELECT {_COLUMNS} FROM station WHERE identity = :identity"  # noqa: S608 - the columns are ours
 
 
 def add(database: Database, row: StationRow) -> None:
@@ -53,12 +54,21 @@ def plain(database: Database, identity: str) -> StationRow:
     found = store.rows(
         database,
         StationRow,
-        f"SELECT {_COLUMNS} FROM station WHERE identity = :identity",  # noqa: S608 - the columns are ours
+        _PLAIN,
         {"identity": identity},
     )
     if not found:
         raise _unknown(identity)
     return found[0]
+
+
+def status(database: Database, identity: str) -> str:
+    """Return whether a station is enabled or disabled."""
+    sql = "SELECT status FROM station WHERE identity = :identity"
+    found = database.conn.execute(sql, {"identity": identity}).fetchone()
+    if found is None:
+        raise _unknown(identity)
+    return str(found[0])
 
 
 def by_serial(database: Database, serial: str) -> StationRow | None:

@@ -63,7 +63,7 @@ def version_of(row: calls.StationRow | None) -> ProtocolVersion | None:
 
 
 def _registered(desk: Desk, identity: str) -> calls.StationRow:
-    return desk.ledger.glance(partial(stations.plain, identity=StationIdentity.parse(identity).text))
+    return desk.ledger.peek(partial(stations.plain, identity=StationIdentity.parse(identity).text))
 
 
 async def _issue_station(
@@ -125,11 +125,11 @@ async def fetch(desk: Desk, call: calls.FetchCertificate, who: str) -> calls.Cer
 
 def _examine(desk: Desk, asked: Asked) -> requests.Admissible:
     row, key = asked.station, key_id(asked.request.public_key)
-    compromised = desk.ledger.glance(partial(certificates.is_compromised, key=key))
+    compromised = desk.ledger.peek(partial(certificates.is_compromised, key=key))
     taken = partial(certificates.other_holder, key=key, now=clock.stamp(clock.now()), station=row.identity)
     station = Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
     ours = desk.settings.organisation
-    holder = desk.ledger.glance(taken)
+    holder = desk.ledger.peek(taken)
     return requests.examine(asked.request, station, ours, compromised=compromised, holder=holder, also=asked.findings)
 
 

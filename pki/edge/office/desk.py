@@ -213,21 +213,21 @@ class Desk:
 
     def record(self, tx: Tx, act: str, who: str, what: Mapping[str, Json]) -> int:
         """Write the act's audit entry in the act's own transaction; return its index."""
-        index = log.append(tx.database, clock.now(), act, who, what)
+        index = tx.log.append(clock.now(), act, who, what)
         if (index + 1) % CHECKPOINT_EVERY == 0:
             self.checkpoint(tx)
         return index
 
     def checkpoint(self, tx: Tx) -> calls.Checkpoint:
         """Sign the log as it stands; the newest checkpoint is given again when nothing was written since."""
-        frontier = log.edge(tx.database)
+        frontier = tx.log.edge()
         newest = log.newest_checkpoint(tx.database)
         root = frontier.root()
         if newest is not None and (newest.size, newest.root) == (frontier.size, root.hex()):
             return newest
         text = sign_checkpoint(frontier.size, root, self.origin, self._audit_key())
         checkpoint = calls.Checkpoint(frontier.size, root.hex(), text)
-        log.add_checkpoint(tx.database, checkpoint)
+        tx.log.add_checkpoint(checkpoint)
         return checkpoint
 
     def tell_of_station(self, tx: Tx, identity: str) -> calls.StationRow:
@@ -238,7 +238,7 @@ class Desk:
 
     def newest_index(self, tx: Tx) -> int:
         """Return the index of the newest audit entry, for acts that needed none of their own."""
-        return log.edge(tx.database).size - 1
+        return tx.log.edge().size - 1
 
     def _audit_key(self) -> Ed25519PrivateKey:
         key = self.keys.key("audit")

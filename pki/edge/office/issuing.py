@@ -94,7 +94,7 @@ def draw_serial() -> CertificateSerial:
 async def issue(desk: Desk, order: Order, who: str) -> Sealed:
     """Record, sign, record; what is returned may be handed out."""
     reach("issue.planned")
-    approved = lint.approve(order.plan, throwaway_key(order.key.public_key()), clock.now())
+    approved = lint.approve(order.plan, throwaway_key(order.plan.issuer_public_key), clock.now())
     row = _row(order)
     number = await desk.ledger.write(partial(_intend, desk, order, row, approved.tbs, who))
     reach("issue.intended")
@@ -132,7 +132,7 @@ def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None
 
 def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who: str, tx: Tx) -> int:
     if order.station:
-        _refuse_disabled(stations.plain(tx.database, order.station))
+        _refuse_disabled(order.station, stations.status(tx.database, order.station))
     if order.asked:
         refuse_taken(tx.database, order)
     if order.plan.issuer is not None:
@@ -238,10 +238,10 @@ def refuse_taken(database: Database, order: Order) -> None:
     refuse_errors(found, "csr.refused", cause, "Have a new key made, and a request with a name of its own.")
 
 
-def _refuse_disabled(station: calls.StationRow) -> None:
-    if station.status != StationStatus.ACTIVE:
+def _refuse_disabled(identity: str, status: str) -> None:
+    if status != StationStatus.ACTIVE:
         raise ConflictError(
             "station.disabled",
-            f"the station {station.identity} is disabled, so nothing is issued to it",
-            f"Enable it first: bollard station set {station.identity} --status active.",
+            f"the station {identity} is disabled, so nothing is issued to it",
+            f"Enable it first: bollard station set {identity} --status active.",
         )

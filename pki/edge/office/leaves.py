@@ -95,7 +95,7 @@ def _order(
     desk: Desk, call: calls.IssueCertificate, profile: CertificateProfile, due: _Due, services: Services | None
 ) -> issuing.Order:
     request, issuer = requests.read_request(call.csr), desk.active(due.slot)
-    compromised = desk.ledger.glance(partial(certificates.is_compromised, key=key_id(request.public_key)))
+    compromised = desk.ledger.peek(partial(certificates.is_compromised, key=key_id(request.public_key)))
     named, findings = requests.examine_named(request, due.name, due.clause, due.organisation, compromised=compromised)
     planned = plan(
         profile,

@@ -38,7 +38,7 @@ class Budget:
 
 @dataclass(slots=True)
 class Memory:
-    """``shards`` by an issuer's key id; ``cursors``: the certificate up to which answers were signed beforehand.
+    """``shards`` by an issuer's key name; ``cursors``: the certificate up to which answers were signed beforehand.
 
     ``lost`` records what came to nothing while the ledger could not be written (``settling``).
     ``asserting`` is the key that workers were told to sign assertions with, and since when.
@@ -46,7 +46,7 @@ class Memory:
     good until one of our own certificates changes. ``troubles`` is what parts of duties fail with at present.
     """
 
-    shards: dict[bytes, int] = field(default_factory=dict)
+    shards: dict[str, int] = field(default_factory=dict)
     cursors: dict[bytes, int] = field(default_factory=dict)
     issuers: dict[str, Issuer] = field(default_factory=dict)
     chains: dict[str, str] = field(default_factory=dict)

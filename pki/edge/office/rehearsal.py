@@ -62,7 +62,7 @@ class _Undoing(GroupCommit):
         results: list[T] = []
 
         def tried(tx: Tx) -> None:
-            size = log.edge(tx.database).size
+            size = tx.log.edge().size
             results.append(act(tx))
             raise _Undone(results, _acts_since(tx.database, size))
 
@@ -76,6 +76,10 @@ class _Undoing(GroupCommit):
     def glance(self, look: Callable[[Database], T]) -> T:
         """Look at the real ledger."""
         return self._ledger.glance(look)
+
+    def peek(self, look: Callable[[Database], T]) -> T:
+        """Look at the real ledger."""
+        return self._ledger.peek(look)
 
     async def read(self, look: Callable[[Database], T]) -> T:
         """Look at the real ledger."""
@@ -100,7 +104,7 @@ class Stage(Desk):
 
     def checkpoint(self, tx: Tx) -> calls.Checkpoint:
         """Sign nothing."""
-        edge = log.edge(tx.database)
+        edge = tx.log.edge()
         return calls.Checkpoint(edge.size, edge.root().hex(), "")
 
 

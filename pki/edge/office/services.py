@@ -27,10 +27,10 @@ async def services_of(desk: Desk, issuer: OwnCertificate) -> Services | None:
 
 async def shards_of(desk: Desk, issuer: OwnCertificate) -> int:
     """Return into how many shards its list is cut; the first question fixes it."""
-    key = key_id(issuer.certificate)
-    if key not in desk.memory.shards:
-        desk.memory.shards[key] = await desk.ledger.write(partial(_fix, desk, issuer, key))
-    return desk.memory.shards[key]
+    if issuer.name not in desk.memory.shards:
+        fix = partial(_fix, desk, issuer, key_id(issuer.certificate))
+        desk.memory.shards[issuer.name] = await desk.ledger.write(fix)
+    return desk.memory.shards[issuer.name]
 
 
 def answering(desk: Desk) -> list[OwnCertificate]:

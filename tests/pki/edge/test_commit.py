@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
 import sqlite3
 import threading
 from functools import partial
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from pki import audit
 from pki.edge import store
 from pki.edge.commit import BATCH, GroupCommit, Tx
+from pki.edge.ledger import audit as log
 from pki.errors import BollardError, NotFoundError
 from tests.faults import BROKEN, failing_disk
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 T = TypeVar("T")
+THEN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 @contextlib.asynccontextmanager
@@ -98,6 +102,55 @@ def test_an_act_that_fails_is_undone_alone(tmp_path: Path) -> None:
         "ledger.failed: the ledger failed: UNIQUE constraint failed: mark.name",
         "d",
     ]
+
+
+def record(name: str, tx: Tx) -> int:
+    """Leave a mark and an entry in the log."""
+    mark(name, tx)
+    return tx.log.append(THEN, "test.marked", "tester", {"name": name})
+
+
+def record_and_refuse(name: str, tx: Tx) -> int:
+    """The same, then think better of it."""
+    record(name, tx)
+    raise NotFoundError("test.refused", "this act refuses")
+
+
+@pytest.mark.parametrize("last", [record, record_and_refuse])
+def test_acts_of_one_transaction_write_one_log(tmp_path: Path, last: Callable[[str, Tx], int]) -> None:
+    """An act that is undone leaves no entry, no gap and no trace in the tree, wherever in the transaction it stood."""
+    acts = [record_and_refuse, record, record_and_refuse, record_and_refuse, record, last]
+
+    async def story(ledger: GroupCommit) -> tuple[list[int], audit.Frontier, list[str]]:
+        answers: list[int] = []
+        for turn in range(3):
+            done = await together(ledger, *(partial(act, f"{turn}{at}") for at, act in enumerate(acts)))
+            answers += [each for each in done if isinstance(each, int)]
+        entries = await ledger.read(lambda database: [row.entry for row in log.listed(database, 0, 100)])
+        return answers, await ledger.read(log.edge), entries
+
+    answers, edge, entries = play(tmp_path, story)
+    assert answers == [*range(3 * acts.count(record))]
+    assert edge == audit.frontier_of([audit.leaf_hash(entry.encode()) for entry in entries], len(answers))
+    assert len(entries) == len(answers)
+
+
+def test_a_transaction_that_is_lost_takes_its_entries_along(tmp_path: Path) -> None:
+    """What comes after goes on where the disk is, not where the lost acts were."""
+
+    def spoil(tx: Tx) -> int:
+        record("spoilt", tx)
+        tx.database.conn.execute("ROLLBACK")  # as SQLite does by itself when the disk is full
+        raise sqlite3.OperationalError("lost")
+
+    async def story(ledger: GroupCommit) -> tuple[list[int | BaseException], int, int]:
+        lost = await together(ledger, partial(record, "one"), spoil, partial(record, "two"))
+        after = await ledger.write(partial(record, "three"))
+        return lost, after, (await ledger.read(log.edge)).size
+
+    lost, after, size = play(tmp_path, story)
+    assert all(isinstance(each, BollardError) for each in lost)
+    assert (after, size) == (0, 1)
 
 
 def test_many_acts_share_few_transactions(tmp_path: Path) -> None:
@@ -248,6 +301,18 @@ def test_a_glance_sees_what_was_answered(tmp_path: Path) -> None:
         return ledger.glance(marks)
 
     assert play(tmp_path, story) == ["one"]
+
+
+def test_a_peek_sees_what_was_answered(tmp_path: Path) -> None:
+    """As a glance does; and what SQLite complains about is said in our words."""
+
+    async def story(ledger: GroupCommit) -> tuple[list[str], str]:
+        await ledger.write(partial(mark, "one"))
+        with pytest.raises(BollardError) as refused:
+            ledger.peek(lambda database: database.execute("SELECT * FROM nothing"))
+        return ledger.peek(marks), refused.value.code
+
+    assert play(tmp_path, story) == (["one"], "ledger.failed")
 
 
 def test_a_long_act_leaves_the_event_loop_free(tmp_path: Path) -> None:

@@ -45,6 +45,23 @@ def verify(ledger: Database) -> tuple[int, int]:
     return frontier.size, agreed
 
 
+def test_the_edge_is_written_once_for_all_entries_of_a_transaction(tmp_path: Path) -> None:
+    """Read once, written once; with nothing written to the log, nothing is written at all."""
+    with empty_ledger(tmp_path) as ledger:
+        said: list[str] = []
+        ledger.conn.set_trace_callback(said.append)
+        log = audit.Log(ledger)
+        assert [log.append(THEN, "station.added", "tester", {}) for _ in range(5)] == [*range(5)]
+        log.settle()
+        quiet = audit.Log(ledger)
+        assert quiet.edge() == log.edge()
+        quiet.settle()
+        ledger.conn.set_trace_callback(None)
+
+        assert [each.split()[0] for each in said if "frontier" in each] == ["SELECT", "UPDATE", "SELECT"]
+        assert verify(ledger) == (5, 0)
+
+
 def test_an_untouched_log_verifies_with_all_its_checkpoints(tmp_path: Path) -> None:
     """Empty, between and after."""
     with empty_ledger(tmp_path) as ledger:
