@@ -199,8 +199,8 @@ def test_certificates_are_taken_in_der_too(bollard: Bollard, theirs: dict[str, s
 
 
 def test_a_profile_to_check_must_be_named(bollard: Bollard) -> None:
-    """An empty name is no question for the list."""
-    assert bollard("ca", "profiles", "--check", "").code == 2
+    """An empty name is no question for the list, and names no file."""
+    assert bollard("ca", "profiles", "--check", "").code == 4
 
 
 def test_an_authority_without_its_root_is_refused(bollard: Bollard, theirs: dict[str, str]) -> None:

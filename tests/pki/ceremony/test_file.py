@@ -53,7 +53,7 @@ MISTAKES = [
     ("days = 365|days = 0", "days", "RFC 5280 5.1.2.5"),
     ("[crl]|[crl]\nsurprise = 1", "surprise", ""),
     ('name = "Bob Example"|name = "ADA Example"', "witness", ""),
-    ('purpose = "root"|purpose = "issuing"', "profile", "RFC 5280 3.2"),
+    ('purpose = "root"|purpose = "issuing"\npath_length = 0', "profile", "RFC 5280 3.2"),
     ("is_ca = true|is_ca = false", "is_ca", ""),
     ("[root]|[roof]", "roof", ""),
 ]

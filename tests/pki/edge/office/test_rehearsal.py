@@ -95,7 +95,8 @@ def test_what_would_be_done_is_told_by_its_first_entry_and_not_done(
             real = calls.ReissueCertificate(serial)
         before, size, watcher = everything(home), await log_size(desk), await desk.office.watch()
         with monkeypatch.context() as patch:
-            patch.setattr("pki.signature.make", lambda *_: pytest.fail("a key was used"))
+            patch.setattr("pki.issue.sign", lambda *_: pytest.fail("a key of ours was used"))
+            patch.setattr("pki.signature.sign", lambda *_: pytest.fail("a key of ours was used"))
             told = await desk.ask(calls.Rehearse(real), calls.Rehearsed)
         assert (everything(home), await log_size(desk)) == (before, size)
         await watcher.next()  # how everything stood before
