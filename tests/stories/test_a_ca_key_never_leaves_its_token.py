@@ -112,6 +112,7 @@ def test_a_wrong_pin_is_said_at_the_start_and_costs_one_try(
     """The authority runs on, for the proxies; who asks for a certificate is told, and nothing is recorded of it."""
     ask_once(home, Paper.of(1).add, calls.StationAdded)
     (tmp_path / "pin").write_text(WRONG)
+    (tmp_path / "pin").chmod(0o600)  # else that is warned of as well
     process = start_authority(home)
     assert process.stderr is not None
     try:
