@@ -184,7 +184,7 @@ OCPP_J: Final = {
     "OCPP-J 3.1.1": "A station's URL ends in its identity, percent-encoded.",
     "OCPP-J 3.1.2": "Station and CSMS agree on an OCPP version as the WebSocket's subprotocol.",
     "OCPP-J 4.1": "A message is a JSON array of a type, an id and its content; each side has one call open at a time.",
-    "OCPP-J 4.1.4": "A call has an id of its own, which its answer carries; meanwhile no other call of that side has it.",
+    "OCPP-J 4.1.4": "A call has an id of its own, which its answer carries; no other call has it meanwhile.",
 }
 
 ISO_15118: Final = {
