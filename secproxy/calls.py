@@ -23,7 +23,10 @@ class Calls:
         self._open: dict[bytes, tuple[bytes, float]] = {}
 
     def ask(self, id: bytes, action: bytes, at: float) -> bool:  # noqa: A002 - OCPP's own word
-        """Note a call; False, and nothing noted, while another of this id waits. Of too many the oldest goes."""
+        """Note a call; False, and nothing noted, while another of this id waits. Of too many the oldest goes.
+
+        ``action`` is given, and told by the others, in small letters, as plans name it.
+        """
         waiting = self._open.get(id)
         if waiting is not None and at - waiting[1] < RETRY_SECONDS:
             return False
@@ -31,6 +34,11 @@ class Calls:
             del self._open[next(iter(self._open))]
         self._open[id] = action, at
         return True
+
+    def asked(self, id: bytes) -> bytes | None:  # noqa: A002 - OCPP's own word
+        """Return the action of the call of this id, or None when none waits."""
+        waiting = self._open.get(id)
+        return None if waiting is None else waiting[0]
 
     def answer(self, id: bytes) -> bytes | None:  # noqa: A002 - OCPP's own word
         """Close the call that is answered; return its action, or None when no call of this id waits."""

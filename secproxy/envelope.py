@@ -110,6 +110,16 @@ def parse(message: bytes) -> Message:
         raise MessageRefused(fault.name, _note(fault, message), fault.message_id or _id_of_head(message)) from None
 
 
+def glance(head: re.Match[bytes]) -> Message:
+    """Make a message of what ``HEAD`` matched: its payload, and what an error says, are left out."""
+    kind, message_id, action = int(head["type"]), head["id"].decode(), (head["action"] or b"").decode()
+    if kind in {CALL, SEND}:
+        return (Call if kind == CALL else Send)(message_id, action, {})
+    if kind == RESULT:
+        return Result(message_id, {})
+    return (Error if kind == ERROR else ResultError)(message_id, "", "", {})
+
+
 def call_bytes(call: Call) -> bytes:
     """Write a call."""
     return _write([CALL, call.id, call.action, call.payload])

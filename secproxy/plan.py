@@ -1,14 +1,16 @@
-"""Which few messages the proxy must think about; every other one goes on untouched.
+"""Which messages the proxy must think about, and how far it must read them; every other one goes on untouched.
 
-The plan is made once for a session. The relay looks at a message's head alone and tells the session only what the plan
-names, so that a meter value costs no more than a glance.
+The plan is made once for a session, of the wishes of all who judge messages: it says for each action what its calls
+need, and what the answers to them need. The relay looks at a message's head alone and tells the session only what the
+plan names, so that a meter value costs no more than a glance.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-from functools import cache
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -31,22 +33,72 @@ class Side(Enum):
 OTHER: Final = {Side.STATION: Side.CSMS, Side.CSMS: Side.STATION}
 
 
+class Need(IntEnum):
+    """How far a message must be read. Each need includes the ones before it; of two wishes the greater counts."""
+
+    PASS = 0
+    """It goes on after a look at its head; the session does not hear of it."""
+    HEAD = 1
+    """The session hears of it; its payload is not read."""
+    WHOLE = 2
+    """The session hears of it and reads all of it strictly."""
+    SCHEMA = 3
+    """The same, and its payload is held against the schema of its action."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What the messages of one kind need: by action, in small letters, because some station might not mind the case,
+    and ``rest`` for every action that is not named."""
+
+    named: Mapping[bytes, Need] = field(default_factory=dict)
+    rest: Need = Need.PASS
+
+    def of(self, action: bytes) -> Need:
+        """Say what an action needs; it is given in small letters."""
+        return self.named.get(action, self.rest)
+
+    def __or__(self, other: Needs) -> Needs:
+        """Lay two wishes together: of each action the greater need."""
+        actions = self.named.keys() | other.named.keys()
+        named = {action: max(self.of(action), other.of(action)) for action in actions}
+        return Needs(named, max(self.rest, other.rest))
+
+
+def _nothing() -> dict[Side, Needs]:
+    return {side: Needs() for side in Side}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``told`` names, for each side, the actions that the session must be told of, in small letters.
+    """What the messages of each side need: its calls (and messages that nobody answers), and the answers it gives, by
+    the action that was asked for. Both sides are named."""
 
-    An action is looked up in small letters, because some station might not mind the case.
-    """
+    calls: Mapping[Side, Needs] = field(default_factory=_nothing)
+    answers: Mapping[Side, Needs] = field(default_factory=_nothing)
 
-    told: Mapping[Side, frozenset[bytes]]
-
-
-@cache
-def compile_plan() -> Plan:
-    """Make the plan of a session; it is one for all OCPP versions."""
-    sealed = tuple(action + SIGNED_SUFFIX for action in _FROM_CSMS)
-    return Plan({Side.STATION: _names(_FROM_STATION), Side.CSMS: _names(_FROM_CSMS + sealed)})
+    def __or__(self, other: Plan) -> Plan:
+        """Lay two wishes together."""
+        return Plan(
+            {side: self.calls[side] | other.calls[side] for side in Side},
+            {side: self.answers[side] | other.answers[side] for side in Side},
+        )
 
 
-def _names(actions: tuple[str, ...]) -> frozenset[bytes]:
-    return frozenset(action.lower().encode() for action in actions)
+def small(action: str) -> bytes:
+    """Write an action as a plan names it."""
+    return action.lower().encode()
+
+
+GATED: Final[Mapping[Side, frozenset[bytes]]] = {
+    Side.STATION: frozenset(map(small, _FROM_STATION)),
+    Side.CSMS: frozenset(map(small, (*_FROM_CSMS, *(action + SIGNED_SUFFIX for action in _FROM_CSMS)))),
+}
+"""The calls that the session itself has something to do about, in all OCPP versions."""
+
+_GATES: Final = Plan({side: Needs(dict.fromkeys(actions, Need.WHOLE)) for side, actions in GATED.items()})
+
+
+def compile_plan(*wishes: Plan) -> Plan:
+    """Make the plan of a session: what its own gates need, and whatever others wish for."""
+    return reduce(or_, wishes, _GATES)

@@ -20,20 +20,22 @@ from pki.station import SecurityProfile
 from secproxy import boot, envelope
 from secproxy.buckets import Bucket
 from secproxy.calls import Calls
-from secproxy.envelope import Call, Error, Result, Send
+from secproxy.envelope import HEAD, Call, Error, Result, ResultError, Send
 from secproxy.errors import GateRefused, MessageRefused
 from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
-from secproxy.plan import OTHER, SIGNED_SUFFIX, Plan, Side
+from secproxy.plan import GATED, OTHER, SIGNED_SUFFIX, Need, Plan, Side, small
 from secproxy.standard_events import find_standard
 
 if TYPE_CHECKING:
     import datetime as dt
+    import re
 
     from pki.firmware.gate import Cleared
     from pki.station import Station
     from secproxy.admission import Admitted
+    from secproxy.envelope import Message
     from secproxy.station_view import View
 
 PENDING_LIMIT: Final = (
@@ -179,14 +181,14 @@ class Session:
 
     def _heard(self, side: Side, message: bytes, now: dt.datetime) -> list[Order]:
         try:
-            said = envelope.parse(message)
+            said = self._read(side, message)
         except MessageRefused as refused:
             return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, Result | Error):
             return self._answered(side, said, now)
         if isinstance(said, Call) and not self._asked(side, said, now):
             return self._refuse_reuse(side, said) if self._may_note(now) else self._cut_off(side)
-        if not isinstance(said, Call | Send) or said.action.lower().encode() not in self.plan.told[side]:
+        if isinstance(said, ResultError) or small(said.action) not in GATED[side]:
             return [Forward()]
         if not self._may_note(now):
             return self._unnoted(side, said)
@@ -196,8 +198,22 @@ class Session:
             return self._on_firmware(said, now)
         return self._on_boot(said) if said.action.lower() == BOOT else self._on_security_event(said)
 
+    def _read(self, side: Side, message: bytes) -> Message:
+        """Read as far as the plan says; where it says nothing, or the head can be read in two ways, all of it."""
+        head = HEAD.match(message)
+        if head is not None and self._need(side, head) is Need.HEAD:
+            return envelope.glance(head)
+        return envelope.parse(message)
+
+    def _need(self, side: Side, head: re.Match[bytes]) -> Need:
+        kind, message_id, action = head.groups()
+        if kind in {b"2", b"6"}:
+            return self.plan.calls[side].of(action.lower())
+        asked = self.calls[OTHER[side]].asked(message_id) if kind in {b"3", b"4"} else None
+        return Need.PASS if asked is None else self.plan.answers[side].of(asked)
+
     def _asked(self, side: Side, call: Call, now: dt.datetime) -> bool:
-        return self.calls[side].ask(call.id.encode(), call.action.encode(), now.timestamp())
+        return self.calls[side].ask(call.id.encode(), small(call.action), now.timestamp())
 
     def _answered(self, side: Side, said: Result | Error, now: dt.datetime) -> list[Order]:
         if self.calls[OTHER[side]].answer(said.id.encode()) is not None:

@@ -59,7 +59,9 @@ class Surroundings(Protocol):
 class _Way:
     """One direction of a link: who speaks, what becomes of frames, and what is remembered of this direction alone."""
 
-    __slots__ = ("_answers", "_asks", "_told", "controls", "side", "walker", "write")
+    __slots__ = (
+        "_asks", "_call", "_calls", "_replies", "_reply", "_waiting", "controls", "side", "walker", "write",
+    )  # fmt: skip
 
     def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
         up = side is Side.STATION
@@ -67,8 +69,10 @@ class _Way:
         self.side, self.write = side, write
         self.walker = Walker(masked=up, limit=size, fragments=limits.fragments)
         self.controls = Bucket(limits.controls_per_second, limits.controls_burst)
-        self._told = session.plan.told[side]
-        self._asks, self._answers = session.calls[side], session.calls[OTHER[side]]
+        self._asks, self._waiting = session.calls[side], session.calls[OTHER[side]]
+        calls, replies = session.plan.calls[side], session.plan.answers[side]
+        self._calls, self._call = calls.named, calls.rest  # taken apart: this is looked up for every message
+        self._replies, self._reply = replies.named, replies.rest
 
     def is_dull(self, message: bytes) -> bool:
         """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order."""
@@ -77,10 +81,13 @@ class _Way:
             return False
         kind, message_id, action = head.groups()
         if kind == b"2":
-            return action.lower() not in self._told and self._asks.ask(message_id, action, time.time())
+            action = action.lower()
+            return not self._calls.get(action, self._call) and self._asks.ask(message_id, action, time.time())
         if kind in _ANSWERS:
-            return self._answers.answer(message_id) is not None
-        return action is None or action.lower() not in self._told
+            asked = self._waiting.asked(message_id)
+            dull = asked is not None and not self._replies.get(asked, self._reply)
+            return dull and self._waiting.answer(message_id) is not None
+        return action is None or not self._calls.get(action.lower(), self._call)
 
 
 class Link:

@@ -11,9 +11,11 @@ from secproxy.calls import OPEN_LIMIT, RETRY_SECONDS, Calls
 def test_an_answer_closes_the_call_of_its_id_once() -> None:
     """It tells which action was asked for."""
     calls = Calls()
-    assert calls.ask(b"1", b"Heartbeat", 0.0)
-    assert calls.answer(b"1") == b"Heartbeat"
+    assert calls.ask(b"1", b"heartbeat", 0.0)
+    assert calls.asked(b"1") == b"heartbeat"
+    assert calls.answer(b"1") == b"heartbeat"
     assert calls.answer(b"1") is None
+    assert calls.asked(b"1") is None
 
 
 def test_a_call_that_was_never_answered_may_be_repeated_under_its_id() -> None:

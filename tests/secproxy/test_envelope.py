@@ -19,6 +19,7 @@ from secproxy.envelope import (
     Send,
     call_bytes,
     error_bytes,
+    glance,
     parse,
     result_bytes,
 )
@@ -233,6 +234,23 @@ def test_the_head_tells_type_id_and_action(text: str, groups: tuple[str | None, 
 def test_the_head_is_silent_where_readers_could_differ(text: str) -> None:
     """No match sends the message to the strict reader; a match by mistake would send it past every gate."""
     assert HEAD.match(text.encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[2,"1","Reset",{"type":"Hard"}]', Call("1", "Reset", {})),
+        ('[6,"1","Reset",', Send("1", "Reset", {})),
+        ('[3,"1",{"a":1,"a":2}]', Result("1", {})),
+        ('[4,"1","GenericError","x",{}]', Error("1", "", "", {})),
+        ('[5,"1","GenericError","x",{}]', ResultError("1", "", "", {})),
+    ],
+)
+def test_a_glance_leaves_out_what_the_head_does_not_say(text: str, message: Message) -> None:
+    """Nobody can mistake what was not read for something that was said."""
+    head = HEAD.match(text.encode())
+    assert head is not None
+    assert glance(head) == message
 
 
 def test_answers_are_compact_and_bounded() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pki.station import SecurityProfile
 from secproxy.envelope import HEAD
 from secproxy.events import Note
-from secproxy.plan import OTHER, Side, compile_plan
+from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
 from secproxy.session import (
     NOTED_AT_ONCE,
     PENDING_LIMIT,
@@ -130,6 +130,17 @@ def test_what_has_no_readable_id_is_recorded_and_dropped(said: bytes) -> None:
     """There is nobody to answer to; a bad answer to a call is dropped as well."""
     orders = session().tell(Heard(STATION, said), NOON)
     assert [type(order) for order in orders] == [Record]
+
+
+@pytest.mark.parametrize(("need", "reads"), [(Need.HEAD, False), (Need.WHOLE, True)])
+def test_a_message_is_read_as_far_as_the_plan_says(need: Need, reads: bool) -> None:
+    """Where the head is enough, what a payload holds is nobody's business, neither a call's nor an answer's."""
+    wish = Needs({b"reset": need})
+    plan = compile_plan(Plan(dict.fromkeys(Side, wish), dict.fromkeys(Side, wish)))
+    told = Session(admitted(station(), shown=certificate()), "ocpp2.0.1", world(), plan)
+    assert (Forward() in told.tell(Heard(CSMS, b'[2,"0","Reset",{"a":1,"a":2}]'), NOON)) is not reads
+    play(told, (Heard(CSMS, message(2, "1", "Reset", {})), [Forward()]))
+    assert (Forward() in told.tell(Heard(STATION, b'[3,"1",{"a":1,"a":2}]'), NOON)) is not reads
 
 
 # -- the station boots -------------------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from pki.errors import BollardError
     from secproxy.admission import Admitted
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.plan import Plan
     from secproxy.tables import Network
 
 ROOT = Party.root()
@@ -159,6 +160,7 @@ async def door(
     upstreams: tuple[Upstream, ...] = (),
     outage: Outage = Outage.REFUSE,
     proxies: tuple[Network, ...] = (),
+    plan: Plan | None = None,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
     home, around = bare_home(folder / "h"), Around()
@@ -175,7 +177,7 @@ async def door(
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-            session = Session(admitted, upstream.subprotocol, view, compile_plan())
+            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan())
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
             links.add(link)
 

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from secproxy.config import Limits
 from secproxy.edge import tls
 from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
-from secproxy.plan import Side
+from secproxy.plan import Need, Needs, Plan, Side, compile_plan
 from secproxy.session import Granted
 from tests.secproxy.edge.doors import STATIONS, UPGRADE, Door, csms, door, known, raw_station, registered, station
 
@@ -60,6 +60,27 @@ def test_messages_reach_either_side_byte_for_byte(tmp_path: Path) -> None:
             for message in ODD:
                 await server.send(message)
             assert [await client.recv() for _ in ODD] == ODD
+
+    asyncio.run(story())
+
+
+def test_an_answer_is_thought_about_where_the_plan_names_the_action_it_answers(tmp_path: Path) -> None:
+    """One with a doubled key stops there; the same answer to another call is nobody's business."""
+
+    async def story() -> None:
+        wish = Plan(answers={Side.STATION: Needs({b"getlog": Need.WHOLE}), Side.CSMS: Needs()})
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, plan=compile_plan(wish)) as at,
+            station(tmp_path, at, PARTY) as client,
+        ):
+            server = await backend.sockets.get()
+            for number, action in enumerate(["GetLog", "GetReport"]):
+                await server.send(f'[2,"{number}","{action}",{{}}]')
+                await client.recv()
+                await client.send(f'[3,"{number}",{{"a":1,"a":2}}]')
+            assert await backend.heard.get() == '[3,"1",{"a":1,"a":2}]'
+            assert await at.around.causes(1) == ["message.malformed"]
 
     asyncio.run(story())
 
