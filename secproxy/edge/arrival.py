@@ -24,7 +24,8 @@ from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
-from secproxy.edge.tls import HandshakeError, TlsLeg
+from secproxy.edge.tls import TlsLeg
+from secproxy.edge.tls_failure import HandshakeError
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
 

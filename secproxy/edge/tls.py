@@ -1,13 +1,6 @@
 """The TLS side of a station's connection: OpenSSL drives the socket itself, the event loop says when.
 
-Rules this file keeps:
-
-* TLS 1.2 and 1.3, the standard's suites and nothing else (A00.FR.313, .318); no compression (A00.FR.321), no
-  renegotiation, no tickets and no session cache, so that no connection escapes its certificate check.
-* An ECDSA and an RSA certificate on one context, because stations have the suites of one kind only (A00.FR.318).
-* A certificate is trusted for stations only when it ends in an anchor given for stations; the operator's root is not
-  one of them, so that a CSMS certificate is no station certificate.
-* A failed handshake leaves one cause, named by ``why``.
+What is agreed on stands in ``tls_context``; why a handshake failed, in ``tls_failure``.
 """
 
 from __future__ import annotations
@@ -16,25 +9,16 @@ import asyncio
 import contextlib
 import socket
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
-from pki.unreadable import UNREADABLE
+from secproxy.edge.tls_failure import why
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from pki.edge.calls import Credentials
-
-SUITES: Final = b"ECDHE+AESGCM:AES128-GCM-SHA256:AES256-GCM-SHA384"  # A00.FR.318; forward secrecy first
-SUITES_1_3: Final = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"  # the cheapest first
 RECORD: Final = 16_384  # bytes; one TLS record, the most a single read returns (RFC 8446 5.1)
-CHAIN_DEPTH: Final = 5  # certificates between leaf and anchor
 
 FAREWELL_SECONDS: Final = 1.0  # how long a peer that was refused may take to hang up
 FAREWELL_BYTES: Final = 128 * 1024  # read away meanwhile
@@ -42,46 +26,6 @@ READ_AWAY: Final = 64 * 1024  # bytes read away at once, undeciphered
 SEE_OFF_SECONDS: Final = 2.0  # how long one that was answered while it sent may go on; the web's own end takes three
 SEE_OFF_BYTES: Final = 64 * 1024**2  # read away meanwhile: most clients send all of it before they look for an answer
 LINGER_SECONDS: Final = 5.0  # how long what is kept may take to leave after ``close``; a slow reader loses the rest
-
-_UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 24, 26, 28, 79})  # X509_V_ERR_*: no path to an anchor of ours
-_CAUSES: Final = {9: "cert.not_yet_valid", 10: "cert.expired", 23: "cert.revoked"}  # the other X509_V_ERR_* we name
-_VERSION_REASONS: Final = frozenset({"unsupported protocol", "version too low", "wrong ssl version"})
-
-
-@dataclass(slots=True)
-class Distrust:
-    """Why a client's certificate was refused: OpenSSL's number and the certificate that failed."""
-
-    error: int
-    depth: int
-    subject: str
-    issuer: str
-    serial: str
-
-
-@dataclass(slots=True)
-class HandshakeError(Exception):
-    """The handshake failed. ``cause`` is one of ours, or empty when the peer went before it said a word of TLS."""
-
-    cause: str
-    evidence: dict[str, str | int] = field(default_factory=dict)
-
-
-def server_context(credentials: Credentials, anchors: Sequence[x509.Certificate], *, mutual: bool) -> SSL.Context:
-    """Make a listener's context. ``anchors`` are the certificates that station certificates may end in."""
-    context = SSL.Context(SSL.TLS_SERVER_METHOD)
-    context.set_min_proto_version(SSL.TLS1_2_VERSION)
-    context.set_cipher_list(SUITES)
-    context.set_tls13_ciphersuites(SUITES_1_3)
-    context.set_options(
-        SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE
-    )
-    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-    _present(context, credentials)
-    if mutual:
-        _demand_certificate(context, anchors)
-    return context
 
 
 class TlsLeg:
@@ -124,7 +68,7 @@ class TlsLeg:
             except SSL.WantWriteError:
                 await self._until_writable()
             except (SSL.Error, OSError) as failure:
-                raise self._why(failure) from None
+                raise why(self._conn, failure) from None
 
     async def read_head(self, end: bytes, limit: int) -> bytes:
         """Read up to and with ``end``, at most ``limit`` bytes. Raises ``ValueError`` when it is longer or followed by
@@ -351,84 +295,6 @@ class TlsLeg:
             await writable.wait()
         finally:
             self._loop.remove_writer(self._sock.fileno())
-
-    def _why(self, failure: Exception) -> HandshakeError:
-        distrust = self._conn.get_app_data()
-        if isinstance(distrust, Distrust):
-            return HandshakeError(_cause(distrust.error), _evidence(distrust))
-        if not isinstance(failure, SSL.Error) or isinstance(failure, SSL.SysCallError | SSL.ZeroReturnError):
-            return HandshakeError("")
-        reasons = [str(reason[-1]) for reason in failure.args[0]] if failure.args else []
-        return HandshakeError(_cause_of_reasons(reasons), {"openssl": "; ".join(reasons)})
-
-
-def _present(context: SSL.Context, credentials: Credentials) -> None:
-    """Load both server certificates; their common chain goes with either."""
-    pairs = [(credentials.ecdsa_chain, credentials.ecdsa_key), (credentials.rsa_chain, credentials.rsa_key)]
-    chains = [(x509.load_pem_x509_certificates(chain.encode()), key) for chain, key in pairs if key]
-    for chain, key in chains:
-        context.use_certificate(chain[0])
-        context.use_privatekey(_private_key(key))
-        context.check_privatekey()
-    for certificate in dict.fromkeys(certificate for chain, _ in chains for certificate in chain[1:]):  # in order
-        context.add_extra_chain_cert(certificate)
-
-
-def _private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
-    key = load_pem_private_key(pem.encode(), None)
-    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise TypeError("a server key is ECDSA or RSA (A00.FR.318)")
-    return key
-
-
-def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate]) -> None:
-    store = context.get_cert_store()
-    assert store is not None  # noqa: S101 - a context made here has one
-    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
-    for anchor in anchors:
-        store.add_cert(crypto.X509.from_cryptography(anchor))
-    context.set_verify_depth(CHAIN_DEPTH)
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _judge_certificate)
-
-
-def _judge_certificate(conn: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
-    """OpenSSL asks this for each certificate; keep the first refusal with the certificate that caused it."""
-    if not ok and conn.get_app_data() is None:
-        conn.set_app_data(Distrust(error, depth, *_names(certificate)))
-    return bool(ok)
-
-
-def _names(certificate: crypto.X509) -> tuple[str, str, str]:
-    """Subject, issuer and serial of a refused certificate, which may be such that only OpenSSL can read it."""
-    try:
-        failed = certificate.to_cryptography()
-        return failed.subject.rfc4514_string(), failed.issuer.rfc4514_string(), f"{failed.serial_number:x}"
-    except UNREADABLE:
-        return "unreadable", "unreadable", ""
-
-
-def _cause(error: int) -> str:
-    return "cert.unknown_ca" if error in _UNTRUSTED else _CAUSES.get(error, "cert.invalid")
-
-
-def _cause_of_reasons(reasons: list[str]) -> str:
-    if any(reason in _VERSION_REASONS for reason in reasons):
-        return "tls.version"
-    if "no shared cipher" in reasons:
-        return "tls.cipher"
-    if "peer did not return a certificate" in reasons:
-        return "cert.missing"
-    return "tls.failed"
-
-
-def _evidence(distrust: Distrust) -> dict[str, str | int]:
-    return {
-        "subject": distrust.subject,
-        "issuer": distrust.issuer,
-        "certificate_serial": distrust.serial,
-        "depth": distrust.depth,
-        "openssl_error": distrust.error,
-    }
 
 
 def _ignore(_data: bytes) -> None:

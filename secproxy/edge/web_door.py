@@ -18,7 +18,9 @@ from OpenSSL import SSL
 from pki.station import SecurityProfile
 from secproxy.config import Limits, ListenerConfig
 from secproxy.edge.listener import Doorway, Listener, Slots
-from secproxy.edge.tls import CHAIN_DEPTH, HandshakeError, TlsLeg, server_context
+from secproxy.edge.tls import TlsLeg
+from secproxy.edge.tls_context import CHAIN_DEPTH, server_context
+from secproxy.edge.tls_failure import HandshakeError
 
 if TYPE_CHECKING:
     import socket

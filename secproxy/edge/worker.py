@@ -38,7 +38,7 @@ from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.switchboard import Switchboard
-from secproxy.edge.tls import server_context
+from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.reachability import spread

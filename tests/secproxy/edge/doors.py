@@ -29,7 +29,7 @@ from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.switchboard import Switchboard
-from secproxy.edge.tls import TlsLeg, server_context
+from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.session import Ask, Learn, Session
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from pki.errors import BollardError
     from secproxy.admission import Admitted
+    from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.plan import Plan
     from secproxy.tables import Network

@@ -13,7 +13,7 @@ import pytest
 from pki.station import SecurityProfile
 from secproxy.config import ListenerConfig
 from secproxy.edge.listener import Doorway, Listener, Slots
-from secproxy.edge.tls import server_context
+from secproxy.edge.tls_context import server_context
 from tests.secproxy.edge.doors import CREDENTIALS
 
 if TYPE_CHECKING:

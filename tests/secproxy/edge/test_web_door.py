@@ -17,7 +17,7 @@ from secproxy.config import Limits
 from secproxy.edge import web_door
 from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
 from tests.certs import DAY, NOW, Party
-from tests.secproxy.edge.test_tls import CREDENTIALS, STATION, STATIONS, client_context
+from tests.secproxy.edge.legs import CREDENTIALS, STATION, STATIONS, client_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable

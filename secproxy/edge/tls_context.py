@@ -1,0 +1,76 @@
+"""What a listener agrees to in TLS: versions, suites, certificates, and whom it trusts.
+
+Rules this file keeps:
+
+* TLS 1.2 and 1.3, the standard's suites and nothing else (A00.FR.313, .318); no compression (A00.FR.321), no
+  renegotiation, no tickets and no session cache, so that no connection escapes its certificate check.
+* An ECDSA and an RSA certificate on one context, because stations have the suites of one kind only (A00.FR.318).
+* A certificate is trusted for stations only when it ends in an anchor given for stations; the operator's root is not
+  one of them, so that a CSMS certificate is no station certificate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from OpenSSL import SSL, crypto
+
+from secproxy.edge.tls_failure import judge_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pki.edge.calls import Credentials
+
+SUITES: Final = b"ECDHE+AESGCM:AES128-GCM-SHA256:AES256-GCM-SHA384"  # A00.FR.318; forward secrecy first
+SUITES_1_3: Final = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"  # the cheapest first
+CHAIN_DEPTH: Final = 5  # certificates between leaf and anchor
+
+
+def server_context(credentials: Credentials, anchors: Sequence[x509.Certificate], *, mutual: bool) -> SSL.Context:
+    """Make a listener's context. ``anchors`` are the certificates that station certificates may end in."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_cipher_list(SUITES)
+    context.set_tls13_ciphersuites(SUITES_1_3)
+    context.set_options(
+        SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_TICKET | SSL.OP_CIPHER_SERVER_PREFERENCE
+    )
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    _present(context, credentials)
+    if mutual:
+        _demand_certificate(context, anchors)
+    return context
+
+
+def _present(context: SSL.Context, credentials: Credentials) -> None:
+    """Load both server certificates; their common chain goes with either."""
+    pairs = [(credentials.ecdsa_chain, credentials.ecdsa_key), (credentials.rsa_chain, credentials.rsa_key)]
+    chains = [(x509.load_pem_x509_certificates(chain.encode()), key) for chain, key in pairs if key]
+    for chain, key in chains:
+        context.use_certificate(chain[0])
+        context.use_privatekey(_private_key(key))
+        context.check_privatekey()
+    for certificate in dict.fromkeys(certificate for chain, _ in chains for certificate in chain[1:]):  # in order
+        context.add_extra_chain_cert(certificate)
+
+
+def _private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    key = load_pem_private_key(pem.encode(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise TypeError("a server key is ECDSA or RSA (A00.FR.318)")
+    return key
+
+
+def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate]) -> None:
+    store = context.get_cert_store()
+    assert store is not None  # noqa: S101 - a context made here has one
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    for anchor in anchors:
+        store.add_cert(crypto.X509.from_cryptography(anchor))
+    context.set_verify_depth(CHAIN_DEPTH)
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge_certificate)
