@@ -39,14 +39,13 @@ _ID = (
 )  # printable ASCII without quote and backslash: nothing to unescape, nothing to decode
 _ACTION = rb"[A-Za-z0-9-]{1,%d}" % ACTION_LENGTH
 _COMMA = _WS + rb"," + _WS
-_NAMED = _COMMA + rb'"' + _ID + rb'"' + _COMMA + rb'"' + _ACTION + rb'"' + _WS + rb","
 
 HEAD: Final[re.Pattern[bytes]] = re.compile(
-    _WS + rb"\[" + _WS + rb"(?P<type>[2-6])(?:(?<=[345])|(?=" + _NAMED + rb"))"
-    + _COMMA + rb'"(?P<id>' + _ID + rb')"' + _COMMA + rb'(?:"(?P<action>' + _ACTION + rb')"' + _WS + rb",)?"
+    _WS + rb"\[" + _WS + rb"(?P<type>(?P<asks>[26])|[345])" + _COMMA + rb'"(?P<id>' + _ID + rb')"' + _COMMA
+    + rb'(?(asks)"(?P<action>' + _ACTION + rb')"' + _WS + rb",)"
 )  # fmt: skip
-"""The beginning of a message that no parser could read differently. ``action`` means something for types 2 and 6 only,
-which do not match without one."""
+"""The beginning of a message that no parser could read differently. ``action`` is there for types 2 and 6, which do not
+match without one, and for no other."""
 
 _ACTION_TEXT = re.compile(_ACTION.decode())
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)  # possessive: no text makes it go back

@@ -15,7 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from websockets.utils import apply_mask
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a platform for which nobody has compiled it: the same in Python, ten times slower
+    from websockets.utils import apply_mask
 
 CONTINUATION: Final = 0
 TEXT: Final = 1
@@ -33,6 +36,7 @@ POLICY_VIOLATION: Final = 1008
 TOO_BIG: Final = 1009
 
 CONTROL_PAYLOAD: Final = 125  # bytes; RFC 6455 5.5
+_FINAL_TEXT: Final = 0x80 | TEXT
 _KNOWN: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
 
@@ -74,6 +78,28 @@ class Walker:
     def partial(self) -> bool:
         """Whether a frame or message has begun and not ended; the edge keeps a timer while it is so."""
         return bool(self._rest) or self._parts is not None
+
+    def whole(self, data: bytes) -> bytes | None:
+        """Read what nearly every chunk is, one whole message in one frame with nothing before or after it.
+
+        Returns its payload; None, with nothing done, for every other chunk, which is for ``feed``.
+        """
+        if self._rest or self._parts is not None or len(data) < 8 or data[0] != _FINAL_TEXT:
+            return None
+        length, at = data[1] & 127, 2
+        if length >= 126:
+            if length == 127:
+                return None
+            length, at = data[2] << 8 | data[3], 4
+        if data[1] & 128:
+            at += 4
+        if len(data) != at + length or length > self.limit or (data[1] >= 128) is not self.masked:
+            return None
+        payload = apply_mask(data[at:], data[at - 4 : at]) if self.masked else data[at:]
+        if not payload.isascii():
+            _utf8(payload)
+        self.messages += 1
+        return payload
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes; return what they complete, in order. Raises ``FrameViolationError``."""

@@ -206,7 +206,7 @@ class Session:
         return envelope.parse(message)
 
     def _need(self, side: Side, head: re.Match[bytes]) -> Need:
-        kind, message_id, action = head.groups()
+        kind, _, message_id, action = head.groups()
         if kind in {b"2", b"6"}:
             return self.plan.calls[side].of(action.lower())
         asked = self.calls[OTHER[side]].asked(message_id) if kind in {b"3", b"4"} else None

@@ -210,9 +210,7 @@ class TlsLeg:
         if self._ended or self._paused:
             return
         try:
-            data = self._conn.recv(RECORD)
-            while self._conn.pending():
-                data += self._conn.recv(RECORD)
+            data = self._conn.recv(RECORD)  # a whole record, so that OpenSSL keeps nothing the loop would not tell of
         except SSL.WantReadError:
             return
         except (SSL.Error, OSError):

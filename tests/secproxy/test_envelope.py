@@ -189,7 +189,7 @@ def test_the_head_of_what_we_write_is_always_plain(id: str, action: str, payload
         assert head is None
     else:
         assert head is not None
-        assert head.groups() == (b"2", id.encode(), action.encode())
+        assert head.group("type", "id", "action") == (b"2", id.encode(), action.encode())
 
 
 @pytest.mark.parametrize(
@@ -203,10 +203,10 @@ def test_the_head_of_what_we_write_is_always_plain(id: str, action: str, payload
     ],
 )
 def test_the_head_tells_type_id_and_action(text: str, groups: tuple[str | None, ...]) -> None:
-    """The groups are numbered in that order and bear those names."""
+    """The groups bear those names."""
     match = HEAD.match(text.encode())
     assert match is not None
-    assert tuple(group and group.decode() for group in match.groups()) == groups
+    assert tuple(group and group.decode() for group in match.group("type", "id", "action")) == groups
 
 
 @pytest.mark.parametrize(

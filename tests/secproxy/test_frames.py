@@ -52,6 +52,45 @@ def test_messages_cut_anywhere_come_out_whole_with_their_own_bytes(texts: list[s
     assert not walk.partial
 
 
+_CHUNKS = st.one_of(
+    st.builds(
+        lambda opcode, text, masked: TheirFrame(Opcode(opcode), text.encode()).serialize(mask=masked),
+        st.sampled_from([TEXT, TEXT, TEXT, BINARY, PING, CLOSE]), st.text(max_size=400), st.booleans(),
+    ),
+    st.binary(max_size=40).map(lambda tail: bytes([0x81]) + tail),
+    st.binary(max_size=40),
+)  # fmt: skip
+
+
+@given(_CHUNKS, st.binary(max_size=3), st.booleans(), st.integers(0, 500))
+def test_the_short_way_finds_what_the_long_way_finds(chunk: bytes, more: bytes, masked: bool, limit: int) -> None:
+    """A chunk that is read at one glance is one whole message to the walk as well; any other leaves no trace."""
+    short, long = walker(masked=masked, limit=limit), walker(masked=masked, limit=limit)
+    try:
+        found = short.whole(chunk + more)
+    except FrameViolationError as refused:
+        with pytest.raises(FrameViolationError, match=refused.says):
+            long.feed(chunk + more)
+        return
+    if found is None:
+        assert short == walker(masked=masked, limit=limit)
+        return
+    assert [(TEXT, found, chunk + more)] == long.feed(chunk + more)
+    assert short == long
+
+
+def test_the_short_way_takes_most_messages_and_nothing_while_another_is_unfinished() -> None:
+    """The claim above would hold of a short way that never finds anything."""
+    walk = walker()
+    for size in (2, 125, 126, 1000, 60_000):
+        assert walk.whole(encode(TEXT, b"x" * size, MASK)) == b"x" * size
+    walk.feed(encode(TEXT, b"[2]", MASK)[:4])
+    assert walk.whole(encode(TEXT, b"[2]", MASK)) is None
+    fragmented = walker()
+    fragmented.feed(raw(TEXT, b"[2"))
+    assert fragmented.whole(encode(TEXT, b"[2]", MASK)) is None
+
+
 @given(st.binary(max_size=70_000).map(lambda b: b.hex().encode()), st.booleans())
 def test_what_is_encoded_is_what_the_library_would_send(payload: bytes, masked: bool) -> None:
     """Our encoder writes each of the three length forms as the websockets library does."""
