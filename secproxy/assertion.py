@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.hazmat.primitives.serialization import load_pem_public_key as load_public
@@ -34,6 +35,8 @@ class Signer:
 
     key: Ed25519PrivateKey
     name: str
+    _header: str
+    """The same of every statement, written once."""
 
     @classmethod
     def read(cls, pem: str) -> Signer:
@@ -41,12 +44,17 @@ class Signer:
         key = load_pem_private_key(pem.encode("ascii"), None)
         if not isinstance(key, Ed25519PrivateKey):
             raise TypeError("the key for assertions is no Ed25519 key")
-        return cls(key, thumbprint(key.public_key()))
+        return cls.of(key)
+
+    @classmethod
+    def of(cls, key: Ed25519PrivateKey) -> Signer:
+        """Take a key, under the name it has by itself."""
+        name = thumbprint(key.public_key())
+        return cls(key, name, encode(_compact({"alg": "EdDSA", "kid": name, "typ": TYPE})))
 
     def sign(self, claims: dict[str, object]) -> str:
         """Write claims as a compact JWS (RFC 7515 3.1)."""
-        header = {"alg": "EdDSA", "kid": self.name, "typ": TYPE}
-        signed = f"{encode(_compact(header))}.{encode(_compact(claims))}"
+        signed = f"{self._header}.{encode(_compact(claims))}"
         return f"{signed}.{encode(self.key.sign(signed.encode('ascii')))}"
 
 
@@ -97,4 +105,4 @@ def _members(key: Ed25519PublicKey) -> dict[str, str]:
 
 
 def _compact(value: object) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode("ascii")
+    return msgspec.json.encode(value)

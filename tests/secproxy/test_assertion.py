@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
-SIGNER = Signer(KEY, thumbprint(KEY.public_key()))
+SIGNER = Signer.of(KEY)
 ADMITTED = scene.admitted(scene.station(), shown=scene.certificate())
 
 

@@ -19,7 +19,7 @@ from pki.chain import key_id
 from pki.edge.calls import Credentials
 from pki.names import Host, StationIdentity, StationSerial
 from pki.station import SecurityProfile, Station
-from secproxy.assertion import Signer, thumbprint
+from secproxy.assertion import Signer
 from secproxy.config import Config, Limits, ListenerConfig, Outage, WebConfig
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.claim_desk import ClaimDesk
@@ -189,7 +189,7 @@ async def door(
             lambda address: around.record(Note("door.crowded", remote=address)),
         )
         switchboard = Switchboard(config, around.record, around.alarms.append)
-        switchboard.signer = Signer(ASSERTION_KEY, thumbprint(ASSERTION_KEY.public_key()))
+        switchboard.signer = Signer.of(ASSERTION_KEY)
         reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come)
         context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
