@@ -109,12 +109,18 @@ class PasswordQuestion:
     _hello: Hello
     _where: Place
     _station: Station | None
-    _refusal: Note | None
+    refusal: Note | None
+    """What is wrong whatever the password."""
+
+    @property
+    def identity(self) -> str:
+        """The name under which it is offered."""
+        return self._where.identity.text
 
     def answered(self, right: bool) -> Admitted:
         """Admit the station. Raises ``AdmissionRefused`` 401 when the password is wrong or could not help."""
-        if self._refusal is not None:
-            raise AdmissionRefused(self._refusal, 401, challenge=True)
+        if self.refusal is not None:
+            raise AdmissionRefused(self.refusal, 401, challenge=True)
         if not right or self._station is None:
             note = _note("auth.wrong_password", self._hello, self._where, form=self.form.value)
             raise AdmissionRefused(note, 401, challenge=True)

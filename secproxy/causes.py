@@ -114,6 +114,13 @@ _LOGINS: Final[Mapping[str, Kind]] = {
         "The user name is not the identity in the URL.",
         "Set the user name in the station to its identity, the last part of the URL it dials.",
     ),
+    "auth.locked": Kind(
+        _LOGIN,
+        _HIGH,
+        "A00.FR.204",
+        "Too many wrong passwords came from one network; it has to wait, for this station or for all.",
+        "Look at 'remote': a station of yours has a wrong password, or somebody guesses. The wait ends by itself.",
+    ),
     "auth.busy": Kind(
         "bollard.Busy",
         _MEDIUM,

@@ -10,6 +10,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,7 @@ from pki.errors import ConflictError, InputError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
+from secproxy.edge.listener import network_of
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
 from secproxy.edge.tls import TlsLeg
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.lockout import Wait
     from secproxy.station_view import View
 
 CHALLENGE_SECONDS: Final = 1.0  # a 401 leaves this long after its request: more than a slow hash takes, so that the
@@ -67,6 +70,8 @@ class Reception:
     record: Callable[[Note], None]
     connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg], None]
     """Makes the live connection of an admitted station."""
+    guard: ClaimLine
+    """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
 
 
 async def receive(reception: Reception, listener: Listener, sock: socket.socket, remote: str) -> None:
@@ -165,14 +170,32 @@ async def _admit(reception: Reception, hello: Hello) -> Admitted:
 
 
 async def _judge(reception: Reception, hello: Hello) -> Admitted:
+    verdict = judge(hello, reception.view, now())
+    return await _ask(reception, hello, verdict) if isinstance(verdict, PasswordQuestion) else verdict
+
+
+async def _ask(reception: Reception, hello: Hello, question: PasswordQuestion) -> Admitted:
+    """Have the password checked, unless this network has offered too many wrong ones (A00.FR.204)."""
+    network = network_of(hello.remote.rpartition(":")[0].strip("[]"))
     try:
-        verdict = judge(hello, reception.view, now())
-        if isinstance(verdict, PasswordQuestion):
-            return verdict.answered(await reception.passwords.check(verdict))
+        wait = await reception.guard.attempt(question.identity, network)
+        if wait is not None:
+            raise _locked(question.identity, hello, network, wait)
+        right = await reception.passwords.check(question)
+    except UnreachableError:  # the supervisor is gone, and this worker goes with it
+        raise Turned(None, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     except BusyError:
         busy = Note("auth.busy", "", hello.remote, {"target": hello.target})
         raise Turned(busy, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
-    return verdict
+    reception.guard.tried(question.identity, network, right=right and question.refusal is None)
+    return question.answered(right)
+
+
+def _locked(identity: str, hello: Hello, network: str, wait: Wait) -> Turned:
+    """One event for each lock; the answer is the same whether a station of that name exists or not."""
+    evidence = {"network": network, "scope": wait.scope.value, "seconds": round(wait.seconds), "locks": wait.locks}
+    note = Note("auth.locked", identity, hello.remote, evidence) if wait.begun else None
+    return Turned(note, head.write_refusal(429, retry_after=math.ceil(wait.seconds)))
 
 
 async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade) -> None:

@@ -1,8 +1,10 @@
-"""The supervisor's end of the claim lines: workers ask here who may have which station's connection.
+"""The supervisor's end of the claim lines: workers ask here who may have which station's connection, and whether one
+who offers a password may be heard.
 
 Rules this file keeps:
 
-* It decides nothing: every line becomes a fact for ``secproxy.claims`` and every order of its becomes a line.
+* It decides nothing: every line becomes a fact for ``secproxy.claims`` or ``secproxy.lockout`` and every order of
+  theirs becomes a line.
 * Each connection is a worker of its own, numbered by the desk: a worker that was started again is not mistaken for the
   one that died.
 * A probe that is not answered in time counts as dead; an answer that comes later, or unasked, counts for nothing.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from itertools import count
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -24,6 +27,7 @@ from pki.edge.wire import admit_peer, bind, read_peer
 from pki.errors import ForbiddenError
 from secproxy import claims
 from secproxy.edge import claim_wire as wire
+from secproxy.lockout import Lockouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -37,7 +41,11 @@ _decoder = msgspec.json.Decoder(wire.FromWorker)
 class ClaimDesk:
     """The desk of one supervisor. ``ready`` is called with a worker's number when its listeners are open."""
 
-    def __init__(self, probe_seconds: float, ready: Callable[[int], None]) -> None:
+    def __init__(
+        self, probe_seconds: float, ready: Callable[[int], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
+        self._lockouts = Lockouts()
         self._probe_seconds = probe_seconds
         self._ready = ready
         self._claims = claims.Claims()
@@ -98,8 +106,20 @@ class ClaimDesk:
                     self._probed(leg, alive=alive)
             case wire.Release(leg):
                 self._tell(claims.Released(connection, leg))
+            case wire.Attempt():
+                self._say(connection, self._attempt(word))
+            case wire.Failed(network):
+                self._lockouts.failed(network, self._clock())
+            case wire.Proved(identity, network):
+                self._lockouts.proved(identity, network)
             case _:
                 assert_never(word)
+
+    def _attempt(self, word: wire.Attempt) -> wire.Tried:
+        wait = self._lockouts.attempt(word.identity, word.network, self._clock())
+        if wait is None:
+            return wire.Tried(word.ticket)
+        return wire.Tried(word.ticket, wait.seconds, wait.scope, wait.locks, wait.begun)
 
     def _probed(self, leg: int, *, alive: bool) -> None:
         if leg in self._probes:

@@ -1,7 +1,8 @@
-"""What workers and the supervisor say to each other about who may have which station's connection, and over what.
+"""What workers and the supervisor say to each other about who may have which station's connection, who may
+offer a password, and over what they say it.
 
 One JSON object a line over the Unix socket ``run/claims.sock``; ``says`` names the record. Bytes are base64 there. The
-rules of the conversation stand in ``secproxy.claims``; these are its words on the wire.
+rules stand in ``secproxy.claims`` and ``secproxy.lockout``; these are the words on the wire.
 """
 
 from __future__ import annotations
@@ -55,6 +56,27 @@ class Release(Word, frozen=True):
     leg: int
 
 
+class Attempt(Word, frozen=True):
+    """Somebody of this network offers a password for a station: may it be looked at?"""
+
+    ticket: int
+    identity: str
+    network: str
+
+
+class Failed(Word, frozen=True):
+    """The password was wrong, or could not have helped."""
+
+    network: str
+
+
+class Proved(Word, frozen=True):
+    """The password was right."""
+
+    identity: str
+    network: str
+
+
 class Granted(Word, frozen=True):
     """The station may have the connection; its leg is named by this number until it ends."""
 
@@ -81,8 +103,21 @@ class Drop(Word, frozen=True):
     leg: int
 
 
-FromWorker = Hello | Ready | Want | Probed | Release
-FromDesk = Granted | Denied | Probe | Drop
+class Tried(Word, frozen=True):
+    """The answer to an attempt: look at the password, or, where ``seconds`` are left to wait, do not.
+
+    ``scope`` is one of ``secproxy.lockout``; ``begun`` is said once for each lock, whose number ``locks`` is.
+    """
+
+    ticket: int
+    seconds: float = 0.0
+    scope: str = ""
+    locks: int = 0
+    begun: bool = False
+
+
+FromWorker = Hello | Ready | Want | Probed | Release | Attempt | Failed | Proved
+FromDesk = Granted | Denied | Probe | Drop | Tried
 
 W = TypeVar("W")
 

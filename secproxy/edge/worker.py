@@ -98,7 +98,8 @@ async def _work_on(
     view = reading.view_of(snapshot)
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
-    worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
+    lines = _claims(config, links, supervisor), supervisor
+    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings)
     supervisor.ready()
     try:
         await _first_end(worker.follow(news), links.expire(), supervisor.closed())
@@ -179,7 +180,10 @@ class Surroundings:
 
 
 class Worker:
-    """The doors of one worker and the way from there to a live connection."""
+    """The doors of one worker and the way from there to a live connection.
+
+    ``lines`` are where it asks who may have a station's connection, and where passwords that were tried are counted.
+    """
 
     def __init__(
         self,
@@ -187,12 +191,13 @@ class Worker:
         view: View,
         trust: tuple[calls.Credentials, calls.Snapshot],
         links: Links,
-        claims: ClaimLine,
+        lines: tuple[ClaimLine, ClaimLine],
         surroundings: Surroundings,
     ) -> None:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
-        self._links, self._claims, self._surroundings = links, claims, surroundings
+        self._links, self._surroundings = links, surroundings
+        self._claims, guard = lines
         self._passwords = PasswordDesk()
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
@@ -201,7 +206,7 @@ class Worker:
         slots = Slots(config.limits.handshakes_at_once)
         doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
         reception = Reception(
-            config, view, slots, self._passwords, claims, self._csms, surroundings.record, self._connect
+            config, view, slots, self._passwords, self._claims, self._csms, surroundings.record, self._connect, guard
         )
         self._listeners = [
             Listener(

@@ -190,7 +190,7 @@ async def door(
         )
         switchboard = Switchboard(config, around.record, around.alarms.append)
         switchboard.signer = Signer.of(ASSERTION_KEY)
-        reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come)
+        reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come, claims)
         context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
         listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,12 +12,14 @@ from websockets.headers import build_authorization_basic
 
 from pki import password
 from pki.chain import key_id
+from pki.station import StationStatus
 from secproxy.config import Limits
 from tests.certs import Party
 from tests.secproxy.edge.doors import (
     NO_UPSTREAM,
     STATIONS,
     UPGRADE,
+    Door,
     csms,
     door,
     known,
@@ -153,6 +156,49 @@ def test_tc_a_01_a_password_station_is_let_in_by_its_password_alone(
             assert (response.status_code, response.body) == (401, b"Unauthorized")
             assert response.headers["WWW-Authenticate"].startswith("Basic")
             assert len(await at.around.causes(1)) == 1
+
+    asyncio.run(story())
+
+
+def test_attack_07_guesses_are_stopped_and_nobody_learns_which_stations_exist(tmp_path: Path) -> None:
+    """Row 7: a handful of 401, then 429 with a time to come back, alike for a known, a disabled and an unknown name; one
+    event for each lock. A right password is of no use meanwhile; another name from there still is."""
+
+    async def status_of(at: Door, identity: str, secret: str) -> tuple[int, str | None]:
+        headers = {"Authorization": build_authorization_basic(identity, secret)}
+        with pytest.raises(InvalidStatus) as refused:
+            await station(tmp_path, at, identity=identity, headers=headers)
+        response = refused.value.response
+        return response.status_code, response.headers.get("Retry-After")
+
+    async def story() -> None:
+        off = replace(registered("CP-003", "SN-3", profile=2, verifier=VERIFIER), status=StationStatus.DISABLED)
+        other = registered("CP-004", "SN-4", profile=2, verifier=VERIFIER)
+        view = known(registered(profile=2, verifier=VERIFIER), off, other)
+        async with csms() as backend, door(tmp_path, view, backend.port, profile=2) as at:
+            for name in ("CP-001", "CP-003", "CP-404"):
+                guesses = [status_of(at, name, f"wrong-{number}") for number in range(5)]
+                assert await asyncio.gather(*guesses) == [(401, None)] * 5
+                assert [await status_of(at, name, SECRET) for _ in range(2)] == [(429, "60")] * 2
+            causes = await at.around.causes(18)
+            assert causes.count("auth.locked") == 3
+            assert backend.requests == []
+            headers = {"Authorization": build_authorization_basic("CP-004", SECRET)}
+            async with station(tmp_path, at, identity="CP-004", headers=headers) as socket:
+                assert socket.subprotocol == "ocpp2.0.1"
+
+    asyncio.run(story())
+
+
+def test_attack_07_holders_of_certificates_are_never_stopped_by_guesses(tmp_path: Path) -> None:
+    """Whatever was guessed at a station's name from its own network, its certificate is not asked to wait."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            for _ in range(10):
+                await at.claims.attempt("CP-001", "127.0.0.1")
+            async with station(tmp_path, at, PARTY) as socket:
+                assert socket.subprotocol == "ocpp2.0.1"
 
     asyncio.run(story())
 

@@ -198,3 +198,23 @@ def test_the_socket_is_private_and_replaces_what_a_dead_desk_left(tmp_path: Path
             return (tmp_path / "s").stat().st_mode & 0o777
 
     assert asyncio.run(story()) == 0o600
+
+
+def test_attack_07_attempts_are_counted_across_workers_and_outlive_them(tmp_path: Path) -> None:
+    """Five guesses by way of one worker and none by way of the next, also when the first has died meanwhile."""
+
+    async def story() -> None:
+        async with peers(tmp_path / "s", 2) as (one, two):
+            for ticket in range(5):
+                one.say(wire.Attempt(ticket, "CP-1", "192.0.2.1"))
+                assert await one.hear() == wire.Tried(ticket)
+            await one.leave()
+            two.say(wire.Attempt(1, "CP-1", "192.0.2.1"), wire.Attempt(2, "CP-1", "192.0.2.2"))
+            locked = await two.hear()
+            assert isinstance(locked, wire.Tried)
+            assert (locked.scope, locked.begun, locked.seconds > 0) == ("station", True, True)
+            assert await two.hear() == wire.Tried(2)
+            two.say(wire.Proved("CP-1", "192.0.2.1"), wire.Attempt(3, "CP-1", "192.0.2.1"))
+            assert await two.hear() == wire.Tried(3)
+
+    asyncio.run(story())

@@ -208,7 +208,7 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
                 around = Surroundings(AuthorityLine(home), journal, Limits())
                 links = Links(view, config.limits, around.record)
                 claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
-                worker = Worker(config, view, (CREDENTIALS, snapshot), links, claims, around)
+                worker = Worker(config, view, (CREDENTIALS, snapshot), links, (claims, claims), around)
                 await worker.follow(told())
                 worker.leave()
                 await claims.close()
