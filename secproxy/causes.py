@@ -253,6 +253,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "The station came back while its old connection was dead; the old one was dropped.",
         "When this happens often, check the station's network.",
     ),
+    "session.flapping": Kind(
+        "bollard.SessionFlapping",
+        _HIGH,
+        "A00.FR.427",
+        "A station's connection was replaced again and again; whoever is connected stays now, others are turned away.",
+        "Two devices may carry one certificate or password, or the line is bad: compare 'remote' of the events before.",
+    ),
     "session.slow_reader": Kind(
         "bollard.SlowReader",
         _MEDIUM,

@@ -19,10 +19,11 @@ from cryptography import x509
 
 from pki.chain import key_id
 from pki.edge.clock import now
-from pki.errors import ConflictError, InputError, UnreachableError
+from pki.errors import InputError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
+from secproxy.edge.claim_line import DeniedError
 from secproxy.edge.listener import network_of
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
@@ -212,14 +213,14 @@ async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrad
 async def _claim(reception: Reception, admitted: Admitted) -> int:
     try:
         return await reception.claims.claim(admitted.station.identity.text, admitted.credential)
-    except ConflictError as held:
-        raise _duplicate(admitted, held.cause) from None
+    except DeniedError as held:
+        raise _duplicate(admitted, held.code, **{"says": held.cause, **held.evidence}) from None
     except UnreachableError:  # the supervisor is gone, and this worker goes with it
         raise Turned(None, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
 
 
-def _duplicate(admitted: Admitted, says: str) -> Turned:
-    note = Note("session.duplicate", admitted.station.identity.text, admitted.remote, {"says": says})
+def _duplicate(admitted: Admitted, cause: str, **evidence: str) -> Turned:
+    note = Note(cause, admitted.station.identity.text, admitted.remote, evidence)
     return Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS))
 
 
@@ -233,5 +234,5 @@ async def _dial(
         raise Turned(none.note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     if not reception.claims.holds(number):  # another connection of this station took its place meanwhile
         upstream.abort()
-        raise _duplicate(admitted, "replaced before it was complete")
+        raise _duplicate(admitted, "session.duplicate", says="replaced before it was complete")
     return upstream

@@ -128,12 +128,12 @@ class ClaimDesk:
             self._tell(claims.Probed(identity, leg, alive))
 
     def _tell(self, fact: claims.Fact) -> None:
-        for order in self._claims.tell(fact):
+        for order in self._claims.tell(fact, self._clock()):
             match order:
                 case claims.Grant(connection, ticket, leg):
                     self._say(connection, wire.Granted(ticket, leg))
-                case claims.Deny(connection, ticket, cause):
-                    self._say(connection, wire.Denied(ticket, cause))
+                case claims.Deny(connection, ticket, cause, evidence):
+                    self._say(connection, wire.Denied(ticket, cause, dict(evidence)))
                 case claims.Drop(connection, leg):
                     self._say(connection, wire.Drop(leg))
                 case claims.Probe(connection, leg):

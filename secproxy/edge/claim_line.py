@@ -25,7 +25,7 @@ from secproxy.events import CAUSES
 from secproxy.lockout import Scope, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pki.edge.home import Home
     from secproxy.edge.claim_desk import ClaimDesk
@@ -35,6 +35,14 @@ RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to trav
 T = TypeVar("T")
 
 _decoder = msgspec.json.Decoder(wire.FromDesk)
+
+
+class DeniedError(ConflictError):
+    """Somebody else has the station's connection; ``evidence`` are an event's facts."""
+
+    def __init__(self, cause: str, evidence: Mapping[str, str]) -> None:
+        super().__init__(cause, CAUSES[cause].says, CAUSES[cause].advice)
+        self.evidence = evidence
 
 
 class ClaimLine:
@@ -80,7 +88,7 @@ class ClaimLine:
         return made
 
     async def claim(self, identity: str, credential: bytes) -> int:
-        """Ask for a station's connection and return its leg; ``ConflictError("session.duplicate")`` when it is held."""
+        """Ask for a station's connection and return its leg; ``DeniedError`` when it is held."""
         ticket, answer = self._ask(self._asked)
         self._wire.say(*self._released, wire.Want(ticket, identity, credential))
         self._released.clear()
@@ -141,8 +149,8 @@ class ClaimLine:
         match word:
             case wire.Granted(ticket, leg):
                 self._granted(self._asked.pop(ticket), leg)
-            case wire.Denied(ticket, cause):
-                _refuse(self._asked.pop(ticket), ConflictError(cause, CAUSES[cause].says, CAUSES[cause].advice))
+            case wire.Denied(ticket, cause, evidence):
+                _refuse(self._asked.pop(ticket), DeniedError(cause, evidence))
             case wire.Tried(ticket):
                 _answer(self._attempts.pop(ticket), _wait(word))
             case wire.Probe(leg):

@@ -85,10 +85,11 @@ class Granted(Word, frozen=True):
 
 
 class Denied(Word, frozen=True):
-    """The station may not: ``cause`` is a key of ``secproxy.events.CAUSES``."""
+    """The station may not: ``cause`` is a key of ``secproxy.events.CAUSES``, ``evidence`` its facts."""
 
     ticket: int
     cause: str
+    evidence: dict[str, str] = {}
 
 
 class Probe(Word, frozen=True):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 
@@ -161,8 +162,8 @@ def test_tc_a_01_a_password_station_is_let_in_by_its_password_alone(
 
 
 def test_attack_07_guesses_are_stopped_and_nobody_learns_which_stations_exist(tmp_path: Path) -> None:
-    """Row 7: a handful of 401, then 429 with a time to come back, alike for a known, a disabled and an unknown name; one
-    event for each lock. A right password is of no use meanwhile; another name from there still is."""
+    """Row 7: a handful of 401, then 429 with a time to come back, alike for a known, a disabled and an unknown name;
+    one event for each lock. A right password is of no use meanwhile; another name from there still is."""
 
     async def status_of(at: Door, identity: str, secret: str) -> tuple[int, str | None]:
         headers = {"Authorization": build_authorization_basic(identity, secret)}
@@ -297,5 +298,48 @@ def test_attack_04_a_dead_leg_gives_way_to_its_own_station(tmp_path: Path) -> No
                 await new.send('[2,"1","Heartbeat",{}]')
                 assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
             writer.close()
+
+    asyncio.run(story())
+
+
+def test_attack_05_two_devices_with_one_certificate_do_not_take_turns_for_ever(tmp_path: Path) -> None:
+    """Row 5: neither answers a ping, so each takes the other's place; then whoever is there stays, with one event."""
+
+    async def knock(at: Door) -> tuple[bytes, asyncio.StreamWriter]:
+        reader, writer = await raw_station(tmp_path, at, PARTY)
+        writer.write(UPGRADE)
+        return (await reader.readline()).split(b" ")[1], writer
+
+    async def story() -> None:
+        limits = Limits(probe_seconds=0.05)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            knocks = [await knock(at) for _ in range(9)]
+            assert [status for status, _ in knocks] == [b"101"] * 6 + [b"503"] * 3
+            expected = ["session.replaced"] * 5 + ["session.flapping"] + ["session.duplicate"] * 2
+            assert await at.around.causes(8) == expected
+            assert len(backend.requests) == 6
+            for _, writer in knocks:
+                writer.close()
+
+    asyncio.run(story())
+
+
+def test_attack_03_the_event_of_another_credential_names_both(tmp_path: Path) -> None:
+    """Two certificates for one serial number: the event says which is connected and which was refused."""
+    second = STATIONS.issue("SN-1")
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY),
+        ):
+            with pytest.raises(InvalidStatus):
+                await station(tmp_path, at, second)
+            note = await at.around.notes.get()
+            assert note.cause == "session.duplicate"
+            prints = {"connected": PARTY, "refused": second}
+            for name, party in prints.items():
+                assert note.evidence[name] == party.certificate.fingerprint(hashes.SHA256())[:8].hex()
 
     asyncio.run(story())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CREDENTIAL = bytes(32)
 OTHER = b"\x01" * 32
+BOTH = {"connected": "00" * 8, "refused": "01" * 8}
 NEVER = 3600.0
 
 
@@ -66,7 +67,7 @@ def test_a_free_station_is_granted_and_a_held_one_is_not(tmp_path: Path) -> None
             one.say(wire.Want(1, "CP-1", CREDENTIAL))
             assert await one.hear() == wire.Granted(1, 1)
             two.say(wire.Want(1, "CP-1", OTHER))
-            assert await two.hear() == wire.Denied(1, "session.duplicate")
+            assert await two.hear() == wire.Denied(1, "session.duplicate", BOTH)
 
     asyncio.run(story())
 
@@ -100,7 +101,7 @@ def test_a_probe_without_an_answer_counts_as_dead_and_a_late_answer_for_nothing(
                 wire.Probe(1), wire.Drop(1), wire.Granted(9, 2)
             ]  # fmt: skip
             one.say(wire.Probed(1, True), wire.Release(1), wire.Want(2, "CP-1", OTHER))
-            assert await one.hear() == wire.Denied(2, "session.duplicate")
+            assert await one.hear() == wire.Denied(2, "session.duplicate", BOTH)
 
     asyncio.run(story())
 

@@ -20,6 +20,7 @@ UP: list[wire.Word] = [
 DOWN: list[wire.Word] = [
     wire.Granted(7, 5),
     wire.Denied(7, "session.duplicate"),
+    wire.Denied(7, "session.duplicate", {"connected": "00", "refused": "01"}),
     wire.Probe(5),
     wire.Drop(5),
     wire.Tried(7),
