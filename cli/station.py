@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 COLUMNS = ("identity", "serial", "profile", "status", "group", "site", "has_password", "last_seen")
 FIELDS = (*COLUMNS, "vendor", "model", "firmware_version", "password_form", "protocol")
+GUEST_COLUMNS = ("time", "identity", "serial", "vendor", "model", "remote", "admit")
+GUESTS_SHOWN = 10_000  # events looked at, the newest; each name makes one an hour in a worker
 CERTIFICATE_FIELDS = ("serial", "status", "not_before", "not_after", "issuer")
 
 password_option = click.option("--password-file", help="File with a password of your own choice; - reads the input.")
@@ -81,9 +83,15 @@ def import_(asked: Asked, file: str, profile: str | None) -> None:
 
 
 @station.command("list")
+@click.option(
+    "--quarantined", is_flag=True, help="In place of stations, who waits unregistered, with the command for it."
+)
 @pass_asked
-def list_(asked: Asked) -> None:
+def list_(asked: Asked, quarantined: bool) -> None:
     """List all stations."""
+    if quarantined:
+        asked.rows("quarantined", _quarantined(asked), GUEST_COLUMNS)
+        return
     found = asked.ask(calls.ListStations(), calls.Stations).stations
     asked.rows("stations", [row_of(each, FIELDS) for each in found], COLUMNS)
 
@@ -152,6 +160,20 @@ def confirm(asked: Asked, identities: tuple[StationIdentity, ...], root: str) ->
     names = tuple(map(str, identities))
     done = asked.change(calls.ConfirmTrust(names, root), calls.Done)
     asked.done(done.audit_index, {"root": root, "stations": [*names]})
+
+
+def _quarantined(asked: Asked) -> list[dict[str, Plain]]:
+    """Tell who knocked of late without being registered: the newest event of each name, as the journal has it."""
+    from secproxy.edge.event_store import EventStore
+
+    stations = {each.identity for each in asked.ask(calls.ListStations(), calls.Stations).stations}
+    newest: dict[str, dict[str, Plain]] = {}
+    for event in EventStore(asked.home()).list(cause="station.quarantined", limit=GUESTS_SHOWN):
+        told, name = event["evidence"], str(event["station"])
+        if name not in stations and isinstance(told, dict):
+            shown = {key: str(told.get(key, "")) for key in ("serial", "vendor", "model", "admit")}
+            newest[name] = {"time": str(event["time"]), "identity": name, "remote": str(event["remote"]), **shown}
+    return list(newest.values())
 
 
 def _set_status(asked: Asked, identity: StationIdentity, status: StationStatus) -> None:

@@ -27,8 +27,10 @@ from secproxy.binding import (
     Objection,
     certificate_facts,
     objection,
+    objection_to_stranger,
     read_certificate,
 )
+from secproxy.config import Unknown
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note, Value
 from secproxy.target import TARGET_LENGTH, Place, read_target
@@ -44,7 +46,9 @@ __all__ = [
     "ClientCertificate",
     "Hello",
     "PasswordQuestion",
+    "common_subprotocols",
     "judge",
+    "place_of",
     "read_certificate",
     "still_allowed",
 ]
@@ -57,8 +61,8 @@ AUTHORIZATION_LENGTH: Final = 1_024  # characters of the header's value; 48 and 
 class Hello:
     """All that a station said until its upgrade request was complete.
 
-    ``profile`` is the listener's, ``remote`` is ``ip:port``, ``target`` is the raw request target, ``authorization``
-    the header's value in Latin-1.
+    ``profile`` and ``unknown`` are the listener's, ``remote`` is ``ip:port``, ``target`` is the raw request target,
+    ``authorization`` the header's value in Latin-1.
     """
 
     profile: SecurityProfile
@@ -69,6 +73,7 @@ class Hello:
     certificate: ClientCertificate | None
     tls_version: str
     cipher: str
+    unknown: Unknown = Unknown.REFUSE
 
     def __repr__(self) -> str:
         return f"Hello({self.profile.name}, {self.remote!r}, {self.target[:TARGET_LENGTH]!r})"
@@ -89,6 +94,8 @@ class Admitted:
     credential: bytes
     target: str
     remote: str
+    observed: bool = False
+    """Nobody registered it, and the listener lets such through with an alarm: ``station`` is what it says it is."""
 
     def __repr__(self) -> str:
         return f"Admitted({self.station.identity.text!r}, {self.profile.name}, {self.remote!r})"
@@ -117,6 +124,11 @@ class PasswordQuestion:
         """The name under which it is offered."""
         return self._where.identity.text
 
+    def refuse_stranger(self) -> None:
+        """Raise ``AdmissionRefused`` when nobody registered this name: then there is no password to look at."""
+        if self._station is None and self.refusal is not None:
+            raise AdmissionRefused(self.refusal, 401, challenge=True)
+
     def answered(self, right: bool) -> Admitted:
         """Admit the station. Raises ``AdmissionRefused`` 401 when the password is wrong or could not help."""
         if self.refusal is not None:
@@ -133,7 +145,7 @@ class PasswordQuestion:
 
 def judge(hello: Hello, view: View, now: dt.datetime) -> Admitted | PasswordQuestion:
     """Judge a station's request. Raises ``AdmissionRefused``; a ``PasswordQuestion`` is half a yes."""
-    where = _place(hello)
+    where = place_of(hello)
     if hello.profile is SecurityProfile.MUTUAL_TLS:
         return _by_certificate(hello, where, view, now)
     return _by_password(hello, where, view.stations.get(where.identity.text))
@@ -152,7 +164,8 @@ def still_allowed(admitted: Admitted, view: View, now: dt.datetime) -> None:
 # -- the request -------------------------------------------------------------------------------------------------------
 
 
-def _place(hello: Hello) -> Place:
+def place_of(hello: Hello) -> Place:
+    """Read where a station wants to go. Raises ``AdmissionRefused`` 400."""
     try:
         return read_target(hello.target)
     except InputError as refused:
@@ -160,11 +173,17 @@ def _place(hello: Hello) -> Place:
         raise AdmissionRefused(Note("http.bad_request", "", hello.remote, evidence), 400) from None
 
 
-def _admit(hello: Hello, where: Place, station: Station, credential: bytes) -> Admitted:
+def common_subprotocols(hello: Hello) -> tuple[str, ...]:
+    """Pick those both sides know, in the station's order. Raises ``AdmissionRefused`` 400 when there are none."""
     common = tuple(dict.fromkeys(name for name in hello.subprotocols if name in SUBPROTOCOLS))
     if not common:
         offered = ", ".join(hello.subprotocols)
-        raise AdmissionRefused(_note("subprotocol.none", hello, where, offered=offered), 400)
+        raise AdmissionRefused(_note("subprotocol.none", hello, place_of(hello), offered=offered), 400)
+    return common
+
+
+def _admit(hello: Hello, where: Place, station: Station, credential: bytes) -> Admitted:
+    common = common_subprotocols(hello)
     return Admitted(station, hello.profile, common, hello.certificate, credential, where.target, hello.remote)
 
 
@@ -242,6 +261,8 @@ def _unreadable(hello: Hello, where: Place, says: str) -> AdmissionRefused:
 
 def _objection_to_live(admitted: Admitted, view: View, now: dt.datetime) -> Objection:
     station = view.stations.get(admitted.station.identity.text)
+    if admitted.observed and station is None:
+        return objection_to_stranger(admitted.certificate, view, now) if admitted.certificate else NO_OBJECTION
     if admitted.certificate is not None:
         return objection(admitted.certificate, station, view, now)
     if station is None:

@@ -135,6 +135,20 @@ _LOGINS: Final[Mapping[str, Kind]] = {
         "No station of this name is registered.",
         "Register it with 'bollard station add', or correct the identity in the station.",
     ),
+    "station.quarantined": Kind(
+        "bollard.StationQuarantined",
+        _MEDIUM,
+        "B02.FR.01",
+        "A station that nobody registered waits in quarantine: it is told Pending, and no CSMS hears of it.",
+        "Compare what it says with the type plate; the command in 'admit' registers it. It comes back by itself.",
+    ),
+    "station.observed": Kind(
+        "bollard.StationObserved",
+        _CRITICAL,
+        "A00.FR.407",
+        "A station that nobody registered was let through to the CSMS, because its listener says unsafe_observe.",
+        "Register it with 'bollard station add', and set unknown = \"refuse\" again once all stations are known.",
+    ),
     "station.disabled": Kind(
         _LOGIN,
         _MEDIUM,

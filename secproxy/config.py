@@ -37,7 +37,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset({"address", "profile", "proxy_protocol"}),
+    "listener": frozenset({"address", "profile", "proxy_protocol", "unknown", "pending_seconds"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
@@ -52,6 +52,10 @@ SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profil
 ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
 """Tables that may stand many times."""
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
+
+PENDING_SECONDS: Final = 300  # until a station in quarantine boots again; an operator admits it within minutes
+PENDING_LEAST: Final = 10  # below it, stations boot more often than anybody reads events
+PENDING_MOST: Final = 86_400
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
@@ -104,6 +108,12 @@ class Limits:
     """Seconds a live connection has to answer a ping before a newcomer with the same credential takes its place."""
     handshakes_at_once: int = 64
     """TLS handshakes under way in one worker; more wait unread, so that live traffic keeps its share of the core."""
+    guests: int = 100
+    """Strangers in quarantine in one worker; each costs what a station costs. Above it: refused as unknown."""
+    guests_of_one: int = 10
+    """Of them from one network address: an installer's site has a few."""
+    guest_seconds: float = 3_600.0
+    """Seconds until one is let go; a station comes back by itself."""
     arrivals_of_one: int = 32
     """Connections of one network address in one worker that are not admitted yet; half of the handshakes, so that one
     address alone cannot keep the others out."""
@@ -112,17 +122,29 @@ class Limits:
     Above it: closed at once."""
 
 
+class Unknown(StrEnum):
+    """What becomes of a station that nobody registered: it is turned away, kept Pending without a CSMS, or let through
+    to the CSMS with an alarm."""
+
+    REFUSE = "refuse"
+    QUARANTINE = "quarantine"
+    OBSERVE = "unsafe_observe"
+
+
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
     """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
 
-    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header.
+    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. ``unknown`` is
+    what becomes of strangers; one in quarantine is told to come back in ``pending_seconds``.
     """
 
     host: str
     port: int
     profile: SecurityProfile
     proxies: tuple[Network, ...] = ()
+    unknown: Unknown = Unknown.REFUSE
+    pending_seconds: int = PENDING_SECONDS
 
 
 class Outage(StrEnum):
@@ -219,7 +241,9 @@ def _listener(table: Table) -> ListenerConfig:
     profile = table.number("profile", None, 3)
     if profile not in SERVED:
         raise wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
-    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"))
+    pending = table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST)
+    unknown = Unknown(table.word("unknown", Unknown.REFUSE, Unknown))
+    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"), unknown, pending)
 
 
 def _outage(text: str) -> Outage:

@@ -3,8 +3,8 @@
 A station's way: ``listener`` accepts (``preamble`` hears who a load balancer speaks for), ``tls`` shakes hands on the
 terms of ``tls_context`` (``tls_failure`` names what went wrong), ``arrival`` takes it through admission, claim and CSMS
 (``passwords``, ``claim_line``, ``switchboard`` with ``csms_tls`` and ``upstream``), ``relay`` is its live connection,
-``links`` ends it when the ledger says so. ``worker`` puts these together; ``authority_line`` and ``reading`` bring what
-the ledger knows.
+``links`` ends it when the ledger says so; ``waiting_room`` has who waits without a CSMS. ``worker`` puts these
+together; ``authority_line`` and ``reading`` bring what the ledger knows.
 
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
 both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings

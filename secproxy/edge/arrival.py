@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -23,14 +23,16 @@ from pki.errors import InputError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
+from secproxy.config import Unknown
 from secproxy.edge.claim_line import DeniedError
-from secproxy.edge.listener import network_of
+from secproxy.edge.listener import host_of, network_of
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
 from secproxy.edge.tls import TlsLeg
 from secproxy.edge.tls_failure import HandshakeError
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
+from secproxy.strangers import Guest, judge_stranger
 
 if TYPE_CHECKING:
     import socket
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.edge.waiting_room import WaitingRoom
     from secproxy.lockout import Wait
     from secproxy.station_view import View
 
@@ -71,6 +74,7 @@ class Reception:
     record: Callable[[Note], None]
     connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg], None]
     """Makes the live connection of an admitted station."""
+    room: WaitingRoom
     guard: ClaimLine
     """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
 
@@ -96,7 +100,11 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> Non
         reception.slots.give()
     upgrade = await _read_upgrade(reception, leg)
     admitted = await _admit(reception, _hello(listener, leg, upgrade))
-    await _connect(reception, admitted, leg, upgrade)
+    if isinstance(admitted, Guest):
+        leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol))
+        reception.room.seat(admitted, listener.config.pending_seconds, leg)
+    else:
+        await _connect(reception, admitted, leg, upgrade)
 
 
 async def _handshake(reception: Reception, leg: TlsLeg) -> None:
@@ -141,6 +149,7 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
         certificate=_certificate(leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
         tls_version=leg.version,
         cipher=leg.cipher,
+        unknown=listener.config.unknown,
     )
 
 
@@ -158,7 +167,7 @@ def _key_id(der: bytes) -> bytes:
     return key_id(x509.load_der_x509_certificate(der))
 
 
-async def _admit(reception: Reception, hello: Hello) -> Admitted:
+async def _admit(reception: Reception, hello: Hello) -> Admitted | Guest:
     """Judge, with a password check when it takes one; every 401 takes the same time, whatever was behind it."""
     answer_at = asyncio.get_running_loop().time() + CHALLENGE_SECONDS
     try:
@@ -170,14 +179,34 @@ async def _admit(reception: Reception, hello: Hello) -> Admitted:
         raise Turned(refused.note, answer) from None
 
 
-async def _judge(reception: Reception, hello: Hello) -> Admitted:
-    verdict = judge(hello, reception.view, now())
-    return await _ask(reception, hello, verdict) if isinstance(verdict, PasswordQuestion) else verdict
+async def _judge(reception: Reception, hello: Hello) -> Admitted | Guest:
+    try:
+        verdict = judge(hello, reception.view, now())
+        if isinstance(verdict, Admitted):
+            return verdict
+        if hello.unknown is not Unknown.REFUSE:
+            verdict.refuse_stranger()
+    except AdmissionRefused as refused:
+        return _receive_stranger(reception, hello, refused)
+    return await _ask(reception, hello, verdict)
+
+
+def _receive_stranger(reception: Reception, hello: Hello, refused: AdmissionRefused) -> Admitted | Guest:
+    verdict = judge_stranger(hello, reception.view, now(), refused)
+    if isinstance(verdict, Admitted):
+        reception.record(Note("station.observed", refused.note.station, hello.remote, refused.note.evidence))
+    elif not reception.room.has_room(verdict):
+        raise AdmissionRefused(
+            replace(refused.note, evidence={**refused.note.evidence, "says": "the quarantine is full"}),
+            refused.status,
+            challenge=refused.challenge,
+        )
+    return verdict
 
 
 async def _ask(reception: Reception, hello: Hello, question: PasswordQuestion) -> Admitted:
     """Have the password checked, unless this network has offered too many wrong ones (A00.FR.204)."""
-    network = network_of(hello.remote.rpartition(":")[0].strip("[]"))
+    network = network_of(host_of(hello.remote))
     try:
         wait = await reception.guard.attempt(question.identity, network)
         if wait is not None:

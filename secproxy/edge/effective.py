@@ -84,7 +84,15 @@ def _upstream(upstream: Upstream) -> str:
 def _listener(door: ListenerConfig) -> str:
     address = _text(write_address(door.host, door.port))
     proxies = _texts(map(str, door.proxies))
-    return f"[[listener]]\naddress = {address}\nprofile = {door.profile:d}\nproxy_protocol = {proxies}\n"
+    lines = (
+        "[[listener]]",
+        f"address = {address}",
+        f"profile = {door.profile:d}",
+        f"proxy_protocol = {proxies}",
+        f"unknown = {_text(door.unknown)}",
+        f"pending_seconds = {door.pending_seconds}\n",
+    )
+    return "\n".join(lines)
 
 
 def _texts(values: Iterable[str]) -> str:

@@ -233,6 +233,11 @@ def network_of(address: str) -> str:
     return str(ipaddress.IPv6Interface((address.partition("%")[0], 64)).network)
 
 
+def host_of(remote: str) -> str:
+    """The IP address of a peer that is written as ``ip:port``."""
+    return remote.rpartition(":")[0].strip("[]")
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)

@@ -39,6 +39,7 @@ from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
+from secproxy.edge.waiting_room import WaitingRoom
 from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.reachability import spread
@@ -161,8 +162,9 @@ class Surroundings:
             link.tell(Granted(ask.ticket, granted.url))
 
     def learn(self, link: Link, learned: Learn) -> None:
-        """Tell the authority what a station said of itself."""
-        self._start(self._learn(link, learned))
+        """Tell the authority what a station said of itself; of one that nobody registered nothing is kept."""
+        if not link.admitted.observed:
+            self._start(self._learn(link, learned))
 
     async def _learn(self, link: Link, learned: Learn) -> None:
         shown = link.admitted.certificate
@@ -197,35 +199,52 @@ class Worker:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._surroundings = links, surroundings
-        self._claims, guard = lines
+        self._claims, self._guard = lines
         self._passwords = PasswordDesk()
+        self._room = WaitingRoom(config.limits, surroundings.record)
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
         self._csms.signer = _signer(trust[0])
         slots = Slots(config.limits.handshakes_at_once)
         doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
-        reception = Reception(
-            config, view, slots, self._passwords, self._claims, self._csms, surroundings.record, self._connect, guard
+        self._reception = self._receive_at(slots)
+        self._listeners = [self._listen(address, slots, doorway) for address in config.listeners]
+
+    def _receive_at(self, slots: Slots) -> Reception:
+        return Reception(
+            self._config,
+            self._view,
+            slots,
+            self._passwords,
+            self._claims,
+            self._csms,
+            self._surroundings.record,
+            self._connect,
+            self._room,
+            self._guard,
         )
-        self._listeners = [
-            Listener(
-                address,
-                self._context(address),
-                slots,
-                doorway,
-                lambda *arrival: receive(reception, *arrival),
-                surroundings.record,
-                config.limits,
-            )
-            for address in config.listeners
-        ]
+
+    def _listen(self, address: ListenerConfig, slots: Slots, doorway: Doorway) -> Listener:
+        return Listener(
+            address,
+            self._context(address),
+            slots,
+            doorway,
+            lambda *arrival: receive(self._reception, *arrival),
+            self._surroundings.record,
+            self._config.limits,
+        )
 
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""
         async for told in news:
             if not isinstance(told, calls.CredentialsChanged):
-                self._links.judge(reading.apply(self._view, told))
+                touched = reading.apply(self._view, told)
+                self._links.judge(touched)
+                self._room.judge(touched & self._view.stations.keys())
+            if isinstance(told, calls.TrustChanged):
+                self._room.leave("what is trusted has changed")
             if isinstance(told, calls.Snapshot | calls.TrustChanged):
                 self._anchors = _station_anchors(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
@@ -249,6 +268,7 @@ class Worker:
         for listener in self._listeners:
             listener.close()
         self._links.leave()
+        self._room.leave()
         self._csms.close()
         self._passwords.close()
 

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pki.edge.home import Home
+from secproxy.edge.journal import Journal
+from secproxy.events import Note
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -132,3 +136,17 @@ def test_an_empty_password_file_does_not_ask_for_a_generated_password(
     (tmp_path / "empty").write_text("\n")
     told = bollard("station", *words, "--password-file", str(tmp_path / "empty"))
     assert (told.code, "error[file.empty]" in told.err, told.out) == (2, True, "")
+
+
+def test_who_waits_in_quarantine_is_listed_with_the_command_that_admits_it(bollard: Bollard, home: Path) -> None:
+    """The newest event of each name that is not registered; nobody, once it is."""
+    journal = Journal(Home.at(home).journal, "test")
+    for vendor in ("Old", "Acme"):
+        admit = "bollard station add CP-9 --serial SN-9 --profile 3"
+        told = {"vendor": vendor, "model": "One", "serial": "SN-9", "admit": admit}
+        journal.write(Note("station.quarantined", "CP-9", "192.0.2.1:5", told))
+    (row,) = bollard("-o", "json", "station", "list", "--quarantined").rows("quarantined")
+
+    assert (row["identity"], row["vendor"], row["remote"]) == ("CP-9", "Acme", "192.0.2.1:5")
+    assert bollard(*str(row["admit"]).split()[1:]).code == 0
+    assert bollard("-o", "json", "station", "list", "--quarantined").rows("quarantined") == []

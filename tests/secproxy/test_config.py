@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pki.errors import InputError
 from pki.station import SecurityProfile
-from secproxy.config import Limits, ListenerConfig, Outage, WebConfig, parse_address, parse_config
+from secproxy.config import Limits, ListenerConfig, Outage, Unknown, WebConfig, parse_address, parse_config
 from secproxy.upstreams import UpstreamConfig, plain
 
 GOOD = """
@@ -52,6 +52,14 @@ def test_where_status_is_served_may_be_named_or_left_out() -> None:
     assert parse_config(GOOD).web.status is None
     with pytest.raises(InputError, match=r"web\.status_address"):
         parse_config(GOOD.replace(line, f"{line}status_{line}"))
+
+
+def test_a_listener_says_what_becomes_of_strangers() -> None:
+    """They are refused unless it says otherwise, in so many words."""
+    text = GOOD.replace("profile = 3", 'profile = 3\nunknown = "quarantine"\npending_seconds = 60')
+    first, second = parse_config(text).listeners
+    assert (first.unknown, first.pending_seconds) == (Unknown.QUARANTINE, 60)
+    assert (second.unknown, second.pending_seconds) == (Unknown.REFUSE, 300)
 
 
 def test_an_upstream_may_be_named_later() -> None:
@@ -108,6 +116,9 @@ def test_load_balancers_are_named_by_their_networks() -> None:
         ("profile = 3", 'profile = 3\nproxy_protocol = "10.0.0.0/8"', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["10.0.0.1/8"]', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["lb"]', "listener.proxy_protocol"),
+        ("profile = 3", 'profile = 3\nunknown = "observe"', "listener.unknown"),
+        ("profile = 3", "profile = 3\nunknown = true", "listener.unknown"),
+        ("profile = 3", "profile = 3\npending_seconds = 1", "listener.pending_seconds"),
         ("[proxy]", "[upstream]\n[proxy]", "upstream"),
         ("[proxy]", '[[upstream]]\nname = "x"\nurl = "ws://x"\n[proxy]', "upstream.url"),
     ],

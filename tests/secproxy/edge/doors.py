@@ -20,7 +20,7 @@ from pki.edge.calls import Credentials
 from pki.names import Host, StationIdentity, StationSerial
 from pki.station import SecurityProfile, Station
 from secproxy.assertion import Signer
-from secproxy.config import Config, Limits, ListenerConfig, Outage, WebConfig
+from secproxy.config import Config, Limits, ListenerConfig, Outage, Unknown, WebConfig
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
@@ -30,6 +30,7 @@ from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
+from secproxy.edge.waiting_room import WaitingRoom
 from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.session import Ask, Learn, Session
@@ -133,6 +134,7 @@ class Door:
     passwords: PasswordDesk
     claims: ClaimLine
     switchboard: Switchboard
+    room: WaitingRoom
 
 
 def known(*stations: Station, ours: bool = False) -> View:
@@ -161,12 +163,13 @@ async def door(
     upstreams: tuple[Upstream, ...] = (),
     outage: Outage = Outage.REFUSE,
     proxies: tuple[Network, ...] = (),
+    unknown: Unknown = Unknown.REFUSE,
     plan: Plan | None = None,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
     home, around = bare_home(folder / "h"), Around()
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
-    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies)
+    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies, unknown)
     web = WebConfig("127.0.0.1", 0, "https://localhost:1")
     config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)
     links = Links(view, config.limits, around.record)
@@ -190,16 +193,18 @@ async def door(
         )
         switchboard = Switchboard(config, around.record, around.alarms.append)
         switchboard.signer = Signer.of(ASSERTION_KEY)
-        reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come, claims)
+        room = WaitingRoom(config.limits, around.record)
+        reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come, room, claims)
         context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
         listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)
         try:
-            yield Door(listener.port, view, links, around, passwords, claims, switchboard)
+            yield Door(listener.port, view, links, around, passwords, claims, switchboard, room)
         finally:
             listener.close()
             switchboard.close()
             links.leave()
+            room.leave()
             passwords.close()
             await claims.close()
 

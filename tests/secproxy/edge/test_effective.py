@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
 from pki.station import SecurityProfile
-from secproxy.config import SERVED, Config, ListenerConfig, Outage, WebConfig, parse_config
+from secproxy.config import SERVED, Config, ListenerConfig, Outage, Unknown, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
@@ -71,7 +71,15 @@ def upstreams(draw: st.DrawFn) -> tuple[Upstream, ...]:
 
 networks = st.lists(st.ip_addresses().map(ipaddress.ip_network), max_size=2).map(tuple)
 listeners = st.lists(
-    st.builds(ListenerConfig, addresses, ports, st.sampled_from(sorted(SERVED)).map(SecurityProfile), networks),
+    st.builds(
+        ListenerConfig,
+        addresses,
+        ports,
+        st.sampled_from(sorted(SERVED)).map(SecurityProfile),
+        networks,
+        st.sampled_from(Unknown),
+        st.integers(10, 86_400),
+    ),
     min_size=1,
     max_size=4,
     unique_by=lambda door: (door.host, door.port),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.headers import build_authorization_basic
 from websockets.typing import Subprotocol
 
 from pki.edge import calls
@@ -43,12 +44,16 @@ HEARTBEAT = '[2,"1","Heartbeat",{}]'
 
 
 @contextlib.asynccontextmanager
-async def working(home: Home, backend: Csms) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
+async def working(
+    home: Home, backend: Csms, *more: tuple[str, str]
+) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
     """A real worker process of this home, its listeners open; the supervisor is a desk in this process."""
     port, ready = free_port(), asyncio.Event()
     text = home.settings.read_text().replace("0.0.0.0:8443", f"127.0.0.1:{port}")
     text = text.replace("0.0.0.0:8442", f"127.0.0.1:{free_port()}")
     text = text.replace('upstream = ""', f'upstream = "ws://127.0.0.1:{backend.port}"')
+    for old, new in more:
+        text = text.replace(old, new.format(port=port))
     (home.run / "config.toml").write_text(write_config(Organisation.parse("Example Charging"), parse_config(text)))
     async with asyncio.timeout(40), ClaimDesk(3, lambda _: ready.set()).open(home.claims_socket):
         argv = [sys.executable, "-m", "bollard", "--home", str(home.path), "worker", "--number", "0"]
@@ -72,13 +77,16 @@ async def issue(authority: Authority, folder: Path) -> ssl.SSLContext:
     return context
 
 
-def dial(port: int, context: ssl.SSLContext, identity: str = "CP-001") -> connect:
+def dial(
+    port: int, context: ssl.SSLContext, identity: str = "CP-001", headers: dict[str, str] | None = None
+) -> connect:
     """A station's connection to the worker."""
     return connect(
         f"wss://csms.example.org:{port}/ocpp/{identity}",
         host="127.0.0.1",
         ssl=context,
         subprotocols=[Subprotocol("ocpp1.6")],
+        additional_headers=headers,
         compression=None,
         proxy=None,
     )
@@ -103,6 +111,31 @@ def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation
                         await socket.recv()
             with pytest.raises(InvalidStatus):
                 await dial(port, context)
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path) -> None:
+    """By the news of its registration, within a second; with the password it was given it then reaches the CSMS."""
+    home = make_home(tmp_path)
+    swap = ("profile = 3", 'profile = 2\nunknown = "quarantine"')
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend, swap) as (port, _, _ready), connected(home) as authority:
+            context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+            guessed = {"Authorization": build_authorization_basic("CP-007", "whatever")}
+            async with dial(port, context, "CP-007", guessed) as socket:
+                await socket.send('[2,"1","BootNotification",{}]')
+                assert '"Pending"' in str(await socket.recv())
+                added = await authority.ask(calls.AddStation("CP-007", "SN-7", 2), calls.StationAdded)
+                async with asyncio.timeout(1):
+                    with pytest.raises(ConnectionClosed):
+                        await socket.recv()
+            given = {"Authorization": build_authorization_basic("CP-007", added.password)}
+            async with dial(port, context, "CP-007", given) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
 
     with running_authority(home):
         asyncio.run(story())
