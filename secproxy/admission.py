@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
@@ -48,6 +48,7 @@ __all__ = [
     "PasswordQuestion",
     "common_subprotocols",
     "judge",
+    "name_verifier",
     "place_of",
     "read_certificate",
     "still_allowed",
@@ -94,6 +95,8 @@ class Admitted:
     credential: bytes
     target: str
     remote: str
+    newer: bool = False
+    """It came with the password that was to follow (A01): from now on that one alone counts."""
     observed: bool = False
     """Nobody registered it, and the listener lets such through with an alarm: ``station`` is what it says it is."""
 
@@ -118,11 +121,20 @@ class PasswordQuestion:
     _station: Station | None
     refusal: Note | None
     """What is wrong whatever the password."""
+    _newer: bool = False
 
     @property
     def identity(self) -> str:
         """The name under which it is offered."""
         return self._where.identity.text
+
+    def newer(self) -> PasswordQuestion | None:
+        """Ask the same of the password that is to follow, while a rotation is open (A01)."""
+        station = self._station
+        if self._newer or station is None or not station.next_verifier:
+            return None
+        slow = is_slow(station.next_verifier)
+        return replace(self, verifier=station.next_verifier, form=station.next_form, slow=slow, _newer=True)
 
     def refuse_stranger(self) -> None:
         """Raise ``AdmissionRefused`` when nobody registered this name: then there is no password to look at."""
@@ -136,8 +148,8 @@ class PasswordQuestion:
         if not right or self._station is None:
             note = _note("auth.wrong_password", self._hello, self._where, form=self.form.value)
             raise AdmissionRefused(note, 401, challenge=True)
-        credential = hashlib.sha256(self._station.verifier.encode()).digest()
-        return _admit(self._hello, self._where, self._station, credential)
+        admitted = _admit(self._hello, self._where, self._station, name_verifier(self.verifier))
+        return replace(admitted, newer=True) if self._newer else admitted
 
     def __repr__(self) -> str:
         return f"PasswordQuestion({self._where.identity.text!r}, ...)"
@@ -159,6 +171,11 @@ def still_allowed(admitted: Admitted, view: View, now: dt.datetime) -> None:
         evidence: dict[str, Value] = {"because": because, **facts}
         note = Note("session.revoked", admitted.station.identity.text, admitted.remote, evidence)
         raise AdmissionRefused(note, 403)
+
+
+def name_verifier(verifier: str) -> bytes:
+    """Name a password by what it is checked against; 32 bytes. It holds a random salt, so nobody guesses it."""
+    return hashlib.sha256(verifier.encode()).digest()
 
 
 # -- the request -------------------------------------------------------------------------------------------------------
@@ -271,6 +288,6 @@ def _objection_to_live(admitted: Admitted, view: View, now: dt.datetime) -> Obje
         return "station.disabled", {}
     if admitted.profile < station.profile:
         return "profile.too_low", {"station_profile": int(station.profile)}
-    if hashlib.sha256(station.verifier.encode()).digest() != admitted.credential:
+    if admitted.credential not in {name_verifier(each) for each in (station.verifier, station.next_verifier) if each}:
         return "auth.wrong_password", {"says": "the password was changed"}
     return NO_OBJECTION

@@ -161,7 +161,7 @@ _LOGINS: Final[Mapping[str, Kind]] = {
         _CRITICAL,
         "A05.FR.09",
         "The station came to a listener of a lower security profile than it is registered with.",
-        "Check the station's connection settings; somebody may be posing as it.",
+        "Somebody may be posing as it; if it is meant to, 'bollard station set --profile 2 --allow-downgrade' lets it.",
     ),
 }
 

@@ -74,6 +74,8 @@ class Reception:
     record: Callable[[Note], None]
     connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg], None]
     """Makes the live connection of an admitted station."""
+    settle: Callable[[Admitted], None]
+    """Tells that a station came with the password that was to follow."""
     room: WaitingRoom
     guard: ClaimLine
     """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
@@ -212,13 +214,18 @@ async def _ask(reception: Reception, hello: Hello, question: PasswordQuestion) -
         if wait is not None:
             raise _locked(question.identity, hello, network, wait)
         right = await reception.passwords.check(question)
+        if not right and (newer := question.newer()) is not None and await reception.passwords.check(newer):
+            question, right = newer, True
     except UnreachableError:  # the supervisor is gone, and this worker goes with it
         raise Turned(None, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     except BusyError:
         busy = Note("auth.busy", "", hello.remote, {"target": hello.target})
         raise Turned(busy, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     reception.guard.tried(question.identity, network, right=right and question.refusal is None)
-    return question.answered(right)
+    admitted = question.answered(right)
+    if admitted.newer:
+        reception.settle(admitted)
+    return admitted
 
 
 def _locked(identity: str, hello: Hello, network: str, wait: Wait) -> Turned:

@@ -38,7 +38,10 @@ def apply(view: View, news: calls.News) -> frozenset[str]:
         case calls.Snapshot():
             return _replace(view, news)
         case calls.StationChanged(row):
-            view.stations[row.identity] = station(row)
+            if row.status == StationStatus.REMOVED:
+                view.stations.pop(row.identity, None)
+            else:
+                view.stations[row.identity] = station(row)
             return frozenset({row.identity})
         case calls.TrustChanged():
             _trust(view, news)
@@ -68,6 +71,11 @@ def station(row: calls.StationRow) -> Station:
         group=row.group,
         site=row.site,
         last_seen=row.last_seen,
+        next_verifier=row.next_verifier,
+        next_form=PasswordForm(row.next_form or PasswordForm.ANY),
+        seen_profile=row.seen_profile,
+        ratchet=row.ratchet,
+        expired_until=row.expired_until,
     )
 
 

@@ -166,6 +166,24 @@ class Surroundings:
         if not link.admitted.observed:
             self._start(self._learn(link, learned))
 
+    def settle(self, admitted: Admitted) -> None:
+        """Tell the authority that a station came with the password that was to follow (A01.FR.03)."""
+        call = calls.SettlePassword(admitted.station.identity.text, taken=True, digest=admitted.credential.hex())
+        self._start(self._tell(call))
+
+    def pin(self, admitted: Admitted) -> None:
+        """Tell the authority that a station is connected with more than it was registered with (A05.FR.09)."""
+        station = admitted.station
+        if not admitted.observed and admitted.profile > max(station.profile, station.seen_profile):
+            self._start(self._tell(calls.ReportProfile(station.identity.text, int(admitted.profile))))
+
+    async def _tell(self, call: calls.SettlePassword | calls.ReportProfile) -> None:
+        """What cannot be told now is told when the station next connects."""
+        try:
+            await self.line.ask(call, calls.Done)
+        except BollardError as failure:
+            _tell_operator(f"{call.identity}: what it showed was not recorded: {failure}")
+
     async def _learn(self, link: Link, learned: Learn) -> None:
         shown = link.admitted.certificate
         said = (learned.vendor, learned.model, learned.serial, learned.firmware_version, learned.protocol)
@@ -221,6 +239,7 @@ class Worker:
             self._csms,
             self._surroundings.record,
             self._connect,
+            self._surroundings.settle,
             self._room,
             self._guard,
         )
@@ -283,6 +302,7 @@ class Worker:
         session = Session(admitted, upstream.subprotocol, self._view, compile_plan())
         link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
         self._links.add(link)
+        self._surroundings.pin(admitted)
 
     def _ended(self, link: Link) -> None:
         self._links.remove(link)

@@ -150,3 +150,53 @@ def test_who_waits_in_quarantine_is_listed_with_the_command_that_admits_it(bolla
     assert (row["identity"], row["vendor"], row["remote"]) == ("CP-9", "Acme", "192.0.2.1:5")
     assert bollard(*str(row["admit"]).split()[1:]).code == 0
     assert bollard("-o", "json", "station", "list", "--quarantined").rows("quarantined") == []
+
+
+def test_a_station_becomes_another_by_command(bollard: Bollard) -> None:
+    """What is named changes, what is not stays; several words are as many entries."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2", "--group", "g", "--site", "s")
+    words = ("--serial", "S2", "--group", "", "--no-ratchet", "--expired-until", "2031-01-01")
+    assert bollard("station", "set", "CP-1", *words, "--status", "disabled").code == 0
+    shown = bollard("-o", "json", "station", "show", "CP-1").json()
+
+    assert [shown[name] for name in ("serial", "group", "site", "ratchet", "status")] == [
+        "S2",
+        "",
+        "s",
+        False,
+        "disabled",
+    ]
+    assert str(shown["expired_until"]).startswith("2031-01-01")
+
+
+def test_a_profile_goes_down_by_its_own_word_alone(bollard: Bollard) -> None:
+    """3 to 2 with --allow-downgrade, to 1 with --unsafe-no-tls; a dry run refuses what the act would."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    refused = bollard("-o", "json", "--dry-run", "station", "set", "CP-1", "--profile", "2")
+    assert (refused.code, "--allow-downgrade" in refused.err) == (5, True)
+    assert bollard("station", "set", "CP-1", "--profile", "2", "--allow-downgrade").code == 0
+    assert bollard("station", "set", "CP-1", "--profile", "1", "--allow-downgrade").code == 5
+    assert bollard("station", "set", "CP-1", "--profile", "1", "--unsafe-no-tls").code == 0
+    assert bollard("station", "set", "CP-1", "--unsafe-no-tls").code == 2
+
+
+def test_a_station_is_removed_and_its_name_is_free(bollard: Bollard) -> None:
+    """A dry run removes nothing; a second time there is nothing to remove."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2")
+    assert bollard("-o", "json", "--dry-run", "station", "remove", "CP-1").code == 0
+    assert "audit_index" in bollard("-o", "json", "station", "remove", "CP-1").json()
+    assert bollard("station", "remove", "CP-1").code == 4
+    assert bollard("-o", "json", "station", "list").rows("stations") == []
+    assert bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2").code == 0
+
+
+def test_a_password_follows_another_until_it_is_seen_or_given_up(bollard: Bollard) -> None:
+    """--rotate prints the new one; --keep-old ends it."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2")
+    told = bollard("station", "password", "CP-1", "--rotate")
+    assert len(told.out.strip()) == 20
+    assert bollard("-o", "json", "station", "show", "CP-1").json()["rotating"] is True
+    assert bollard("station", "password", "CP-1", "--keep-old", "--rotate").code == 2
+    assert bollard("station", "password", "CP-1", "--keep-old").code == 0
+    assert bollard("-o", "json", "station", "show", "CP-1").json()["rotating"] is False
+    assert bollard("station", "password", "CP-1", "--keep-old").code == 7

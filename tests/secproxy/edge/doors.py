@@ -96,6 +96,7 @@ class Around:
     def __init__(self) -> None:
         self.notes: asyncio.Queue[Note] = asyncio.Queue()
         self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
+        self.settled: list[Admitted] = []
         self.learned: list[tuple[str, Learn]] = []
         self.graces: list[float] = []
         self.alarms: list[BollardError] = []
@@ -111,6 +112,10 @@ class Around:
     def grace(self) -> float:
         """As long as the test says."""
         return self.graces.pop() if self.graces else 0.0
+
+    def settle(self, admitted: Admitted) -> None:
+        """Collect who came with the password that was to follow."""
+        self.settled.append(admitted)
 
     def learn(self, link: Link, learned: Learn) -> None:
         """Collect what a station said of itself."""
@@ -194,7 +199,9 @@ async def door(
         switchboard = Switchboard(config, around.record, around.alarms.append)
         switchboard.signer = Signer.of(ASSERTION_KEY)
         room = WaitingRoom(config.limits, around.record)
-        reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come, room, claims)
+        reception = Reception(
+            config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, claims
+        )
         context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
         listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)

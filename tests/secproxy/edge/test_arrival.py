@@ -204,6 +204,28 @@ def test_attack_07_holders_of_certificates_are_never_stopped_by_guesses(tmp_path
     asyncio.run(story())
 
 
+def test_while_a_password_follows_another_both_open_the_door_and_the_new_one_is_told(tmp_path: Path) -> None:
+    """A01 with real sockets: the former counts until the new one was seen; a third is refused."""
+    newer = password.generate(bytes(range(64)))
+    after = password.remember(newer, b"n" * 16, generated=True)
+
+    async def story() -> None:
+        rotating = replace(registered(profile=2, verifier=VERIFIER), next_verifier=after)
+        async with csms() as backend, door(tmp_path, known(rotating), backend.port, profile=2) as at:
+            for secret, settled in ((SECRET, 0), (newer, 1)):
+                headers = {"Authorization": build_authorization_basic("CP-001", secret)}
+                async with station(tmp_path, at, headers=headers) as socket:
+                    assert socket.subprotocol == "ocpp2.0.1"
+                await backend.closed.get()
+                assert len(at.around.settled) == settled
+            headers = {"Authorization": build_authorization_basic("CP-001", "neither")}
+            with pytest.raises(InvalidStatus):
+                await station(tmp_path, at, headers=headers)
+            assert await at.around.causes(1) == ["auth.wrong_password"]
+
+    asyncio.run(story())
+
+
 def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path) -> None:
     """503 and Retry-After; the claim is given back, so the next try is not a duplicate. The URL is said down once."""
 

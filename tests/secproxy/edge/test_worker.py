@@ -26,6 +26,7 @@ from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.effective import write_config
+from secproxy.edge.event_store import EventStore
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.worker import Surroundings, Worker
@@ -49,11 +50,12 @@ async def working(
 ) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
     """A real worker process of this home, its listeners open; the supervisor is a desk in this process."""
     port, ready = free_port(), asyncio.Event()
-    text = home.settings.read_text().replace("0.0.0.0:8443", f"127.0.0.1:{port}")
+    text = home.settings.read_text()
+    for old, new in more:
+        text = text.replace(old, new)
+    text = text.replace("0.0.0.0:8443", f"127.0.0.1:{port}")
     text = text.replace("0.0.0.0:8442", f"127.0.0.1:{free_port()}")
     text = text.replace('upstream = ""', f'upstream = "ws://127.0.0.1:{backend.port}"')
-    for old, new in more:
-        text = text.replace(old, new.format(port=port))
     (home.run / "config.toml").write_text(write_config(Organisation.parse("Example Charging"), parse_config(text)))
     async with asyncio.timeout(40), ClaimDesk(3, lambda _: ready.set()).open(home.claims_socket):
         argv = [sys.executable, "-m", "bollard", "--home", str(home.path), "worker", "--number", "0"]
@@ -136,6 +138,78 @@ def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path
             async with dial(port, context, "CP-007", given) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+async def settled(authority: Authority, name: str, value: object) -> None:
+    """Wait until a station's field says this."""
+    while True:
+        (row,) = (await authority.ask(calls.ListStations("CP-001"), calls.Stations)).stations
+        if getattr(row, name) == value:
+            return
+        await asyncio.sleep(0.01)
+
+
+def test_attack_09_a_station_that_came_with_a_certificate_is_not_let_back_with_a_password(tmp_path: Path) -> None:
+    """OCTT TC_083, A05.FR.09: registered with 2, seen with 3, refused with 2, though the password is right; and let
+    back once an operator has allowed it."""
+    home, other = make_home(tmp_path), free_port()
+    swap = ("0.0.0.0:8442", f"127.0.0.1:{other}")
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend, swap) as (port, _, _ready), connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            down = calls.ChangeStation("CP-001", profile=2, allow_downgrade=True)
+            await authority.ask(down, calls.Done)
+            given = await authority.ask(calls.SetStationPassword("CP-001"), calls.StationAdded)
+            headers = {"Authorization": build_authorization_basic("CP-001", given.password)}
+            plain = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+            async with dial(other, plain, "CP-001", headers):
+                await backend.sockets.get()
+            async with dial(port, context):
+                await settled(authority, "profile", 3)
+            with pytest.raises(InvalidStatus) as refused:
+                await dial(other, plain, "CP-001", headers)
+            assert refused.value.response.status_code == 401
+            found = [event["cause"] for event in EventStore(home).list(cause="profile.too_low")]
+            assert found == ["profile.too_low"]
+            await authority.ask(down, calls.Done)
+            async with dial(other, plain, "CP-001", headers) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_the_former_password_is_dead_once_a_station_came_with_the_one_that_follows(tmp_path: Path) -> None:
+    """A01.FR.03: until then it counts, and its live session goes with it."""
+    home, other = make_home(tmp_path), free_port()
+    swap = ("0.0.0.0:8442", f"127.0.0.1:{other}")
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend, swap) as (_, _, _ready), connected(home) as authority:
+            added = await authority.ask(calls.AddStation("CP-001", "SN-1", 2), calls.StationAdded)
+            old = {"Authorization": build_authorization_basic("CP-001", added.password)}
+            call = calls.SetStationPassword("CP-001", rotate=True)
+            new = {"Authorization": ""}
+            context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+            async with dial(other, context, "CP-001", old) as socket:
+                given = await authority.ask(call, calls.StationAdded)
+                new["Authorization"] = build_authorization_basic("CP-001", given.password)
+                with contextlib.suppress(InvalidStatus):  # its old session is live: it is told to come back
+                    async with dial(other, context, "CP-001", new):
+                        pass
+                await settled(authority, "rotating", False)
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+            async with dial(other, context, "CP-001", new) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+            with pytest.raises(InvalidStatus):
+                await dial(other, context, "CP-001", old)
 
     with running_authority(home):
         asyncio.run(story())
