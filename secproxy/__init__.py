@@ -7,6 +7,6 @@ upstreams config`` and ``station_view`` are what is known; ``admission`` judges 
 becomes of those nobody registered, ``lockout`` how often one may guess, ``claims`` who holds a station's connection;
 ``routing`` and ``reachability`` say which CSMS it goes to and by which URL, ``handover`` and ``assertion`` what that
 one is told of it; ``envelope`` reads messages, ``plan`` names those that must be thought about, ``gates/`` judges them,
-``session`` is the conversation that ties them together, ``quarantine`` the one without a CSMS. ``edge/`` is the only
-place that touches the world.
+``session`` is the conversation that ties them together, ``quarantine`` and ``renewal`` those without a CSMS. ``edge/``
+is the only place that touches the world.
 """

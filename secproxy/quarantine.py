@@ -24,6 +24,7 @@ from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.plan import Side
 from secproxy.session import Declined, Granted, HangUp, Heard, HungUp, Record, Say
+from secproxy.strangers import STRANGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,8 @@ class Quarantine:
     def _introduce(self, payload: Mapping[str, object]) -> Record:
         """Tell who waits, by what it says and by what it proved, and how it would be let in."""
         self._told = True
+        if self._guest.because != STRANGER:
+            return self._note("cert.expired_pending", serial=self._guest.serial)
         told = boot.read_boot(payload, self._guest.subprotocol)
         serial = self._guest.serial or told.serial
         said = {"vendor": told.vendor, "model": told.model, "serial": told.serial, "firmware": told.firmware_version}

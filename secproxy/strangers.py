@@ -1,4 +1,5 @@
-"""Those nobody registered: turned away, kept waiting without a CSMS, or let through with an alarm.
+"""Those nobody registered, turned away, kept waiting without a CSMS, or let through with an alarm; and those who come
+late, with a certificate that has ended.
 
 Rules this file keeps:
 
@@ -11,13 +12,13 @@ Rules this file keeps:
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pki.names import StationSerial
-from pki.station import SecurityProfile, Station
+from pki.station import SecurityProfile, Station, StationStatus
 from secproxy.admission import Admitted, Hello, common_subprotocols, place_of
-from secproxy.binding import certificate_facts, objection_to_stranger
+from secproxy.binding import NO_OBJECTION, certificate_facts, objection_besides_end, objection_to_stranger
 from secproxy.config import Unknown
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from secproxy.events import Value
     from secproxy.station_view import View
 
+LATE: Final = "cert.expired"  # the cause that a station's record may have another answer to (A00.FR.429)
 STRANGER: Final = "station.unknown"  # the cause that a listener may have another answer to than a refusal
 
 
@@ -42,6 +44,8 @@ class Guest:
     subprotocol: str
     certificate: ClientCertificate | None
     remote: str
+    because: str = STRANGER
+    """Why it may not come in: nobody registered it, or its certificate has ended and it may renew it."""
 
     @property
     def serial(self) -> str:
@@ -58,7 +62,10 @@ class Guest:
 
 
 def judge_stranger(hello: Hello, view: View, now: dt.datetime, refused: AdmissionRefused) -> Guest | Admitted:
-    """Have the listener's answer to one who was ``refused`` as unknown. Raises ``AdmissionRefused``."""
+    """Have the answer of the listener, or of the station's record, to one who was ``refused`` for being unknown, or
+    late. Raises ``AdmissionRefused``."""
+    if refused.note.cause == LATE:
+        return _judge_late(hello, view, now, refused)
     if hello.unknown is Unknown.REFUSE or refused.note.cause != STRANGER:
         raise refused
     _examine(hello, view, now, refused)
@@ -70,6 +77,30 @@ def judge_stranger(hello: Hello, view: View, now: dt.datetime, refused: Admissio
     return Admitted(
         station, hello.profile, common, hello.certificate, _credential(hello), where.target, hello.remote, observed=True
     )
+
+
+def may_stay(guest: Guest, view: View, now: dt.datetime) -> bool:
+    """Judge one who waits again, after the view changed: a stranger until it is registered, one that renews while it is
+    listed for that and nothing else speaks against it."""
+    station = view.stations.get(guest.identity.text)
+    if guest.because == STRANGER or station is None or guest.certificate is None:
+        return guest.because == STRANGER and station is None
+    listed = station.expired_until is not None and station.expired_until > now
+    content = guest.certificate.issuer_key_id in view.trusts and objection_besides_end(guest.certificate, station, view)
+    return listed and station.status is StationStatus.ACTIVE and content == NO_OBJECTION
+
+
+def _judge_late(hello: Hello, view: View, now: dt.datetime, refused: AdmissionRefused) -> Guest:
+    """Let a station renew its expired certificate, where it was listed for that and nothing else is wrong."""
+    where, certificate = place_of(hello), hello.certificate
+    station = view.stations.get(where.identity.text)
+    if certificate is None or station is None or station.expired_until is None or station.expired_until <= now:
+        raise refused
+    cause, facts = objection_besides_end(certificate, station, view)
+    if cause:
+        raise AdmissionRefused(replace(refused.note, cause=cause, evidence={**refused.note.evidence, **facts}), 403)
+    version = common_subprotocols(hello)[0]
+    return Guest(where.identity, hello.profile, version, certificate, hello.remote, LATE)
 
 
 def _examine(hello: Hello, view: View, now: dt.datetime, refused: AdmissionRefused) -> None:

@@ -897,6 +897,30 @@ class Enroll(Call, frozen=True):
         return "Enroll(...)"
 
 
+class LateRenewed(Row, frozen=True):
+    """``chain`` is PEM, leaf first, without the root; empty while the request waits for a person."""
+
+    chain: str
+    audit_index: int
+
+
+class RenewExpired(Call, frozen=True):
+    """A station whose certificate has ended asks for a new one by SignCertificate (A00.FR.429).
+
+    ``csr`` is PEM as received, ``chain`` what it showed in the TLS handshake, DER, leaf first. Only for a station that
+    was listed for it, and only while that lasts: ``ForbiddenError("est.certificate")``.
+    """
+
+    Answer = LateRenewed
+    identity: str
+    csr: str
+    chain: tuple[bytes, ...]
+    remote: str = ""
+
+    def __repr__(self) -> str:
+        return f"RenewExpired({self.identity!r}, ...)"
+
+
 class CaCertificates(Row, frozen=True):
     """Our authorities for stations and the roots above all, in DER."""
 

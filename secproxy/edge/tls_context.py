@@ -18,20 +18,25 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
-from secproxy.edge.tls_failure import judge_certificate
+from secproxy.edge.tls_failure import judge_but_end, judge_certificate
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pki.edge.calls import Credentials
+
+    Judge = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 
 SUITES: Final = b"ECDHE+AESGCM:AES128-GCM-SHA256:AES256-GCM-SHA384"  # A00.FR.318; forward secrecy first
 SUITES_1_3: Final = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"  # the cheapest first
 CHAIN_DEPTH: Final = 5  # certificates between leaf and anchor
 
 
-def server_context(credentials: Credentials, anchors: Sequence[x509.Certificate], *, mutual: bool) -> SSL.Context:
-    """Make a listener's context. ``anchors`` are the certificates that station certificates may end in."""
+def server_context(
+    credentials: Credentials, anchors: Sequence[x509.Certificate], *, mutual: bool, late: bool = False
+) -> SSL.Context:
+    """Make a listener's context. ``anchors`` are the certificates that station certificates may end in. With ``late`` a
+    certificate that has ended gets as far as admission, which knows whose may (A00.FR.429)."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_min_proto_version(SSL.TLS1_2_VERSION)
     context.set_cipher_list(SUITES)
@@ -43,7 +48,7 @@ def server_context(credentials: Credentials, anchors: Sequence[x509.Certificate]
     context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     _present(context, credentials)
     if mutual:
-        _demand_certificate(context, anchors)
+        _demand_certificate(context, anchors, judge_but_end if late else judge_certificate)
     return context
 
 
@@ -66,11 +71,11 @@ def _private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     return key
 
 
-def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate]) -> None:
+def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate], judge: Judge) -> None:
     store = context.get_cert_store()
     assert store is not None  # noqa: S101 - a context made here has one
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     for anchor in anchors:
         store.add_cert(crypto.X509.from_cryptography(anchor))
     context.set_verify_depth(CHAIN_DEPTH)
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge_certificate)
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge)

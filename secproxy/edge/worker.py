@@ -39,10 +39,11 @@ from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
-from secproxy.edge.waiting_room import WaitingRoom
+from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.reachability import spread
+from secproxy.renewal import Certified, Certify
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
 if TYPE_CHECKING:
@@ -184,6 +185,21 @@ class Surroundings:
         except BollardError as failure:
             _tell_operator(f"{call.identity}: what it showed was not recorded: {failure}")
 
+    def certify(self, waiting: Waiting, asked: Certify) -> None:
+        """Have the authority certify what a station with an expired certificate asks for (A00.FR.429)."""
+        self._start(self._certify(waiting, asked))
+
+    async def _certify(self, waiting: Waiting, asked: Certify) -> None:
+        guest = waiting.guest
+        call = calls.RenewExpired(guest.identity.text, asked.csr, waiting.chain, guest.remote)
+        try:
+            renewed = await self.line.ask(call, calls.LateRenewed)
+        except BollardError as refused:
+            waiting.tell(Declined(asked.ticket, refused.code))
+        else:
+            chain = renewed.chain
+            waiting.tell(Certified(asked.ticket, chain) if chain else Declined(asked.ticket, "enrolment.waiting"))
+
     async def _learn(self, link: Link, learned: Learn) -> None:
         shown = link.admitted.certificate
         said = (learned.vendor, learned.model, learned.serial, learned.firmware_version, learned.protocol)
@@ -219,7 +235,7 @@ class Worker:
         self._links, self._surroundings = links, surroundings
         self._claims, self._guard = lines
         self._passwords = PasswordDesk()
-        self._room = WaitingRoom(config.limits, surroundings.record)
+        self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
@@ -258,17 +274,19 @@ class Worker:
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""
         async for told in news:
+            late = bool(self._view.late)
             if not isinstance(told, calls.CredentialsChanged):
                 touched = reading.apply(self._view, told)
                 self._links.judge(touched)
-                self._room.judge(touched & self._view.stations.keys())
+                self._room.judge(touched, self._view)
             if isinstance(told, calls.TrustChanged):
                 self._room.leave("what is trusted has changed")
             if isinstance(told, calls.Snapshot | calls.TrustChanged):
                 self._anchors = _station_anchors(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
                 await self._fetch_credentials()
-            if isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged):
+            anew = isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged)
+            if anew or bool(self._view.late) is not late:
                 for listener in self._listeners:
                     listener.context = self._context(listener.config)
 
@@ -293,7 +311,7 @@ class Worker:
 
     def _context(self, listener: ListenerConfig) -> SSL.Context:
         mutual = listener.profile is SecurityProfile.MUTUAL_TLS
-        return server_context(self._credentials, self._anchors, mutual=mutual)
+        return server_context(self._credentials, self._anchors, mutual=mutual, late=bool(self._view.late))
 
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pki.station import CertificateStatus, Station, StationStatus
 from secproxy.admission import Admitted, Hello, PasswordQuestion, judge, still_allowed
 from secproxy.config import Unknown
 from secproxy.errors import AdmissionRefused
-from secproxy.strangers import Guest, judge_stranger
+from secproxy.strangers import Guest, judge_stranger, may_stay
 from tests.play import NOON
-from tests.secproxy.scene import MAKERS, REMOTE, VERIFIER, basic, certificate, hello, station, view
+from tests.secproxy.scene import MAKERS, REMOTE, VERIFIER, basic, certificate, fact, hello, station, view
 
 if TYPE_CHECKING:
     from secproxy.binding import ClientCertificate
@@ -104,3 +105,79 @@ def test_a_registered_station_is_never_a_stranger() -> None:
     said = replace(hello("/ocpp/CP-002", profile=2, authorization=basic("CP-002")), unknown=Unknown.OBSERVE)
     with pytest.raises(AssertionError, match="known"):
         meet(said)
+
+
+LATER = NOON + dt.timedelta(days=91)
+LISTED = replace(station(), expired_until=LATER + dt.timedelta(days=1))
+
+
+def late(known: Station, shown: ClientCertificate | None = None, now: dt.datetime = LATER) -> Guest | Admitted:
+    """Have an expired certificate judged as the edge does."""
+    said = hello(shown=shown or certificate())
+    with pytest.raises(AdmissionRefused) as refused:
+        judge(said, view(known), now)
+    return judge_stranger(said, view(known), now, refused.value)
+
+
+def test_a_station_that_was_listed_may_renew_what_has_ended() -> None:
+    """A00.FR.429: as a guest, whatever the listener does with strangers."""
+    guest = late(LISTED)
+
+    assert isinstance(guest, Guest)
+    assert (guest.because, guest.identity.text) == ("cert.expired", "CP-001")
+
+
+@pytest.mark.parametrize(
+    ("known", "shown", "now", "cause"),
+    [
+        pytest.param(station(), None, LATER, "cert.expired", id="it is not listed"),
+        pytest.param(LISTED, None, LATER + dt.timedelta(days=2), "cert.expired", id="it was listed until yesterday"),
+        pytest.param(replace(LISTED, certificates=()), None, LATER, "cert.invalid", id="the ledger does not know it"),
+        pytest.param(
+            replace(LISTED, certificates=(fact(77, CertificateStatus.REVOKED),)),
+            None,
+            LATER,
+            "cert.revoked",
+            id="revoked",
+        ),
+        pytest.param(replace(LISTED, status=StationStatus.DISABLED), None, LATER, "station.disabled", id="disabled"),
+        pytest.param(
+            LISTED, certificate(organisations=("Other",)), LATER, "cert.invalid", id="of another organisation"
+        ),
+        pytest.param(LISTED, certificate("SN-9"), LATER, "cert.invalid", id="with another serial number"),
+    ],
+)
+def test_only_the_end_may_be_wrong(
+    known: Station, shown: ClientCertificate | None, now: dt.datetime, cause: str
+) -> None:
+    """What else speaks against a certificate speaks against an expired one."""
+    with pytest.raises(AdmissionRefused) as refused:
+        late(known, shown, now)
+    assert refused.value.note.cause == cause
+
+
+def test_a_stranger_stays_until_it_is_registered() -> None:
+    """Then it is no stranger, and comes back as what it is."""
+    guest = meet(by_certificate(Unknown.QUARANTINE))
+    assert isinstance(guest, Guest)
+    assert may_stay(guest, view(station()), NOON)
+    assert not may_stay(guest, view(station("CP-900", serial="SN-9")), NOON)
+
+
+@pytest.mark.parametrize(
+    ("known", "stays"),
+    [
+        (LISTED, True),
+        (replace(LISTED, model="Two"), True),
+        (None, False),
+        (station(), False),
+        (replace(LISTED, status=StationStatus.DISABLED), False),
+        (replace(LISTED, expired_until=LATER), False),
+        (replace(LISTED, certificates=(fact(77, CertificateStatus.REVOKED),)), False),
+    ],
+)
+def test_attack_11_one_that_renews_stays_while_it_may(known: Station | None, stays: bool) -> None:
+    """What would have kept it out ends it."""
+    guest = late(LISTED)
+    assert isinstance(guest, Guest)
+    assert may_stay(guest, view(*([known] if known else [])), LATER) is stays

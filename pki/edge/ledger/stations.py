@@ -100,9 +100,11 @@ def by_serial(database: Database, serial: str) -> StationRow | None:
 
 
 def named(database: Database, identity: str, live_after: str = "") -> StationRow:
-    """Return one station with its verifier and those of its certificates that end after ``live_after``."""
-    held = tuple(certificates.of_station(database, identity, live_after))
-    return msgspec.structs.replace(plain(database, identity), certificates=held)
+    """Return one station with its verifier and those of its certificates that end after ``live_after``; all of them
+    where it may show one that has ended."""
+    row = plain(database, identity)
+    held = tuple(certificates.of_station(database, identity, "" if row.expired_until else live_after))
+    return msgspec.structs.replace(row, certificates=held)
 
 
 def every(database: Database, live_after: str = "") -> list[StationRow]:

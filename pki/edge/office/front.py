@@ -194,6 +194,7 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.MintToken, tokens.mint),
         _on(calls.RevokeToken, tokens.revoke),
         _on(calls.Enroll, enrolment.enroll),
+        _on(calls.RenewExpired, enrolment.renew_expired),
         _on(calls.ListCaCertificates, enrolment.ca_certificates),
         _on(calls.ListWaiting, approvals.listed),
         _on(calls.DecideRequest, approvals.answer),

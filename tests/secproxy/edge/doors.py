@@ -30,7 +30,7 @@ from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
-from secproxy.edge.waiting_room import WaitingRoom
+from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.plan import compile_plan
 from secproxy.session import Ask, Learn, Session
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.plan import Plan
+    from secproxy.renewal import Certify
     from secproxy.tables import Network
 
 ROOT = Party.root()
@@ -96,6 +97,7 @@ class Around:
     def __init__(self) -> None:
         self.notes: asyncio.Queue[Note] = asyncio.Queue()
         self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
+        self.requested: asyncio.Queue[tuple[Waiting, Certify]] = asyncio.Queue()
         self.settled: list[Admitted] = []
         self.learned: list[tuple[str, Learn]] = []
         self.graces: list[float] = []
@@ -112,6 +114,10 @@ class Around:
     def grace(self) -> float:
         """As long as the test says."""
         return self.graces.pop() if self.graces else 0.0
+
+    def certify(self, waiting: Waiting, asked: Certify) -> None:
+        """Collect a request for a certificate; the test answers it."""
+        self.requested.put_nowait((waiting, asked))
 
     def settle(self, admitted: Admitted) -> None:
         """Collect who came with the password that was to follow."""
@@ -169,6 +175,7 @@ async def door(
     outage: Outage = Outage.REFUSE,
     proxies: tuple[Network, ...] = (),
     unknown: Unknown = Unknown.REFUSE,
+    late: bool = False,
     plan: Plan | None = None,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
@@ -198,11 +205,11 @@ async def door(
         )
         switchboard = Switchboard(config, around.record, around.alarms.append)
         switchboard.signer = Signer.of(ASSERTION_KEY)
-        room = WaitingRoom(config.limits, around.record)
+        room = WaitingRoom(config.limits, around.record, around.certify)
         reception = Reception(
             config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, claims
         )
-        context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
+        context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3, late=late)
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
         listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)
         try:

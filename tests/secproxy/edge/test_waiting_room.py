@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 
 from pki import password
 from secproxy.config import Limits, Unknown
 from secproxy.edge.waiting_room import SERVICE_RESTART, TRY_AGAIN
+from tests.certs import DAY, NOW, Party
 from tests.secproxy.edge.doors import STATIONS, Door, csms, door, known, raw_station, registered, station
 
 if TYPE_CHECKING:
@@ -23,6 +25,11 @@ if TYPE_CHECKING:
 STRANGER = STATIONS.issue("SN-900")
 OTHER = STATIONS.issue("SN-901")
 BOOT = {"reason": "PowerUp", "chargingStation": {"vendorName": "Acme", "model": "One", "serialNumber": "SN-900"}}
+
+
+def ended(above: Party, name: str = "SN-1", *, ca: bool = False) -> Party:
+    """A certificate that has ended yesterday."""
+    return above.issue(name, ca=ca, start=NOW - 9 * DAY, end=NOW - DAY)
 
 
 async def call(socket: ClientConnection, action: str, payload: object = None) -> list[object]:
@@ -65,7 +72,7 @@ def test_a_registered_station_gets_past_a_guest_of_its_name(tmp_path: Path) -> N
             guest = await station(tmp_path, at, STRANGER, identity="CP-900")
             at.view.stations["CP-900"] = registered("CP-900", "SN-900")
             async with station(tmp_path, at, STRANGER, identity="CP-900"):
-                at.room.judge(["CP-900", "CP-901"])
+                at.room.judge(["CP-900", "CP-901"], at.view)
                 with pytest.raises(ConnectionClosed) as ended:
                     await guest.recv()
                 assert ended.value.rcvd is not None
@@ -192,3 +199,29 @@ def test_an_observed_stranger_reaches_the_csms_with_an_alarm(tmp_path: Path) -> 
             assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
 
     asyncio.run(both())
+
+
+def test_a_late_door_is_open_to_nobody_but_the_listed(tmp_path: Path) -> None:
+    """The end alone is passed over, of the leaf alone, and admission then asks whose it is (A00.FR.407, .429)."""
+    gone = ended(STATIONS, "Gone CA", ca=True)
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, late=True) as at:
+            for party, above in ((ended(Party.root("Other")), ()), (gone.issue("SN-1"), (gone,))):
+                with pytest.raises((OSError, InvalidHandshake)):  # TLS 1.3 tells a client after it spoke
+                    await station(tmp_path, at, party, above=above)
+            with pytest.raises(InvalidStatus) as refused:
+                await station(tmp_path, at, ended(STATIONS))
+            assert refused.value.response.status_code == 403
+            assert await at.around.causes(3) == ["cert.unknown_ca", "cert.expired", "cert.expired"]
+            listed = replace(registered(), expired_until=NOW + DAY)
+            at.view.stations["CP-001"] = listed
+            async with station(tmp_path, at, ended(STATIONS)) as socket:
+                assert (await call(socket, "BootNotification", BOOT))[0] == 3
+                assert json.loads(await socket.recv())[2] == "TriggerMessage"
+                await socket.send('[2,"2","SignCertificate",{"csr":"x"}]')
+                waiting, asked = await at.around.requested.get()
+                assert (asked.csr, len(waiting.chain)) == ("x", 2)
+            assert backend.requests == []
+
+    asyncio.run(story())

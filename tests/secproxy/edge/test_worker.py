@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import ssl
 import subprocess
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 from websockets.typing import Subprotocol
@@ -30,7 +31,7 @@ from secproxy.edge.event_store import EventStore
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.worker import Surroundings, Worker
-from tests.certs import Party, key_pem
+from tests.certs import DAY, NOW, Party, key_pem, request
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
 from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
 
@@ -210,6 +211,55 @@ def test_the_former_password_is_dead_once_a_station_came_with_the_one_that_follo
                 assert await backend.heard.get() == HEARTBEAT
             with pytest.raises(InvalidStatus):
                 await dial(other, context, "CP-001", old)
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_a_station_that_comes_late_renews_over_ocpp_and_comes_back(tmp_path: Path) -> None:
+    """A00.FR.429 from end to end: refused in the handshake until an operator lists it; then Pending, triggered,
+    certified, sent away, and let in with what it was given. The CSMS sees it then, and not before."""
+    home, maker, key = make_home(tmp_path), Party.root("Maker Root", "Maker"), station_key(7)
+    old = maker.issue("SN-007", "Maker", key=key, start=NOW - 9 * DAY, end=NOW - DAY)
+
+    def shows(chain: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+        (tmp_path / "late.pem").write_text(key_pem(key) + chain)
+        context.load_cert_chain(tmp_path / "late.pem")
+        return context
+
+    async def hear(socket: ClientConnection) -> list[Any]:
+        message: list[Any] = json.loads(await socket.recv())
+        return message
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
+            await authority.ask(calls.AddStation("CP-007", "SN-007", 3), calls.StationAdded)
+            await authority.ask(calls.AddAnchor(maker.pem, "station"), calls.Done)
+            with pytest.raises((OSError, InvalidHandshake)):  # TLS 1.3 tells a client after it spoke
+                await dial(port, shows(old.pem), "CP-007")
+            await authority.ask(calls.ChangeStation("CP-007", expired_until=NOW + DAY), calls.Done)
+            async with dial(port, shows(old.pem), "CP-007") as socket:
+                await socket.send('[2,"1","BootNotification",{}]')
+                assert (await hear(socket))[2]["status"] == "Pending"
+                assert (await hear(socket))[2:] == [
+                    "ExtendedTriggerMessage",
+                    {"requestedMessage": "SignChargePointCertificate"},
+                ]
+                csr = request(key, "SN-007", "Example Charging")
+                await socket.send(json.dumps([2, "2", "SignCertificate", {"csr": csr}]))
+                assert await hear(socket) == [3, "2", {"status": "Accepted"}]
+                _, signed, action, payload = await hear(socket)
+                assert action == "CertificateSigned"
+                await socket.send(json.dumps([3, signed, {"status": "Accepted"}]))
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+            assert backend.requests == []
+            async with dial(port, shows(payload["certificateChain"]), "CP-007") as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+        causes = [event["cause"] for event in EventStore(home).list()]
+        assert causes == ["cert.expired", "cert.expired_pending", "cert.renewed"]
 
     with running_authority(home):
         asyncio.run(story())
