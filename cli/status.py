@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.render import Plain
+    from pki.edge.home import Home
 
 PROCESSES = {"authority": "authority_socket", "proxy": "claims_socket"}
 
@@ -38,17 +39,28 @@ def status(asked: Asked) -> None:
     issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
     rotation = asked.ask(calls.ShowRotation(), calls.Rotation)
     due: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotation.due]
-    sinks = _sinks(asked)
+    sinks, unsafe = _sinks(asked), _unsafe(home)
     if asked.output is not Output.TABLE:
         machine: dict[str, Plain] = {"processes": processes, "counts": counts, "issuers": issuers, "due": due}
-        machine["event_sinks"] = sinks
+        machine |= {"event_sinks": sinks, "unsafe": unsafe}
         return asked.record({"home": str(home.path), **machine})
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
     ends |= {"server ends": _server_ends(certificates), "revocation lists end": _lists_end(asked)}
     late: dict[str, Plain] = {f"event sink {each['name']}": _word(each) for each in sinks if isinstance(each, dict)}
+    for setting in unsafe:
+        note(f"unsafe: {setting}")
     return asked.record({**shown, **counts, **ends, "due next": due_next(rotation), **late})
+
+
+def _unsafe(home: Home) -> list[Plain]:
+    """Which listeners weaken security, and by which setting."""
+    from pki.edge.home import read_settings
+    from secproxy.config import parse_config, unsafe_listeners
+
+    found = unsafe_listeners(parse_config(read_settings(home)))
+    return [f"{each['setting']} at {each['listener']}" for each in found]
 
 
 def _sinks(asked: Asked) -> list[Plain]:

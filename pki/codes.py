@@ -73,6 +73,7 @@ CODES: Final[Mapping[str, str]] = {
     "backup.refused": "The backup does not agree with its own manifest; the findings say where. Take another one.",
     # What the doctor sees
     "health.audit": "The audit log and the ledger's tables were verified.",
+    "health.unsafe": "A setting weakens security; the doctor says so for as long as it is on.",
     "health.clock": "The host's clock is wrong, or not kept right; certificates are judged by it.",
     "health.disk": "Nothing can be written where the home lies, so nothing can be recorded or done.",
     "health.early": "A certificate is valid only from a later day on: this host's clock is wrong.",

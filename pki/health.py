@@ -144,6 +144,8 @@ class Facts:
     csms: tuple[Csms, ...] = ()
     """Each URL of a CSMS that was tried; empty when none is configured."""
     receivers: tuple[Receiver, ...] = ()
+    unsafe: tuple[tuple[str, str], ...] = ()
+    """What the settings weaken, as (where, the setting)."""
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
 
@@ -159,6 +161,11 @@ def worst(symptoms: tuple[Symptom, ...]) -> Weight:
     return max((symptom.weight for symptom in symptoms), key=lambda weight: -_ORDER[weight], default=Weight.OK)
 
 
+_UNSAFE: Final = {
+    "unsafe_plain": "passwords and messages of its stations travel in clear",
+    "unsafe_observe": "stations that nobody registered reach the CSMS",
+}
+"""What each setting does that a person should know of."""
 _ORDER: Final = {Weight.CRITICAL: 0, Weight.WARNING: 1, Weight.OK: 2}
 
 
@@ -168,6 +175,14 @@ def _failures(facts: Facts) -> Iterator[Symptom]:
         yield Symptom("health.failed", Weight.CRITICAL, failed.what, says, failed.advice)
     for what, why in facts.unseen:
         yield Symptom("health.unseen", Weight.WARNING, what, f"not looked at: {why}", "Put that right, then run again.")
+
+
+def _unsafe(facts: Facts) -> Iterator[Symptom]:
+    for where, setting in facts.unsafe:
+        says = f"{setting} is on: {_UNSAFE.get(setting, 'it weakens security')}"
+        yield Symptom(
+            "health.unsafe", Weight.WARNING, where, says, f"Take {setting} out of bollard.toml.", "A00.FR.201"
+        )
 
 
 def _missing(facts: Facts) -> Iterator[Symptom]:
@@ -299,6 +314,7 @@ def _receivers(facts: Facts) -> Iterator[Symptom]:
 
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _failures,
+    _unsafe,
     _missing,
     _lifetimes,
     _stations,

@@ -264,6 +264,13 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "A URL of a CSMS can be reached again.",
         "Nothing is to be done; the evidence says how long it was away.",
     ),
+    "listener.unsafe": Kind(
+        "bollard.ListenerUnsafe",
+        _CRITICAL,
+        "A00.FR.201",
+        "The proxy has started with a listener that weakens security; the evidence names it and the setting.",
+        "Nothing is to be done while it is meant; 'bollard doctor' says so too, until the setting is gone.",
+    ),
     "proxy.refused": Kind(
         "bollard.ProxyHeaderRefused",
         _MEDIUM,

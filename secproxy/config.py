@@ -37,7 +37,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset({"address", "profile", "proxy_protocol", "unknown", "pending_seconds"}),
+    "listener": frozenset({"address", "profile", "proxy_protocol", "unknown", "pending_seconds", "unsafe_plain"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
@@ -48,7 +48,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "external_issuer": EXTERNAL_KEYS,
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
 }
-SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
+SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks, by unsafe_plain
 ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
 """Tables that may stand many times."""
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
@@ -238,12 +238,30 @@ def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
 
 def _listener(table: Table) -> ListenerConfig:
     host, port = parse_address(table.text("address"), "listener.address")
-    profile = table.number("profile", None, 3)
-    if profile not in SERVED:
-        raise wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
+    profile, plain = table.number("profile", None, 3), table.flag("unsafe_plain", False)
+    if profile not in SERVED and not (profile == 1 and plain):
+        raise wrong(
+            "listener.profile",
+            "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS, and is with unsafe_plain = true",
+        )
+    if plain and profile != 1:
+        raise wrong("listener.unsafe_plain", f"a listener of profile {profile} has TLS; plain is for profile 1 alone")
     pending = table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST)
     unknown = Unknown(table.word("unknown", Unknown.REFUSE, Unknown))
     return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"), unknown, pending)
+
+
+def unsafe_listeners(config: Config) -> list[dict[str, str | int]]:
+    """Say which listeners weaken security, and by which setting."""
+    return [
+        {"listener": write_address(door.host, door.port), "setting": setting}
+        for door in config.listeners
+        for setting, on in (
+            ("unsafe_plain", door.profile is SecurityProfile.BASIC),
+            ("unsafe_observe", door.unknown is Unknown.OBSERVE),
+        )
+        if on
+    ]
 
 
 def _outage(text: str) -> Outage:

@@ -1,7 +1,8 @@
 """Where the proxy touches the world: sockets, TLS, the event journal, and the processes that hold them.
 
 A station's way: ``listener`` accepts (``preamble`` hears who a load balancer speaks for), ``tls`` shakes hands on the
-terms of ``tls_context`` (``tls_failure`` names what went wrong), ``arrival`` takes it through admission, claim and CSMS
+terms of ``tls_context`` (``tls_failure`` names what went wrong; ``clear`` stands in where there is no TLS), ``arrival``
+takes it through admission, claim and CSMS
 (``passwords``, ``claim_line``, ``switchboard`` with ``csms_tls`` and ``upstream``), ``relay`` is its live connection,
 ``links`` ends it when the ledger says so; ``waiting_room`` has who waits without a CSMS. ``worker`` puts these
 together; ``authority_line`` and ``reading`` bring what the ledger knows.

@@ -90,6 +90,7 @@ def _listener(door: ListenerConfig) -> str:
         f"profile = {door.profile:d}",
         f"proxy_protocol = {proxies}",
         f"unknown = {_text(door.unknown)}",
+        f"unsafe_plain = {str(door.profile == 1).lower()}",
         f"pending_seconds = {door.pending_seconds}\n",
     )
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
 from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver
 from pki.settings import parse_settings
-from secproxy.config import Config, Limits, parse_config
+from secproxy.config import Config, Limits, parse_config, unsafe_listeners
 from secproxy.edge.csms_tls import CsmsTls
 from secproxy.edge.effective import NAME, url_of
 from secproxy.edge.event_store import EventStore
@@ -48,6 +48,7 @@ def examine(home: Home) -> Facts:
         running=running,
         csms=csms,
         receivers=_receivers(home, failed),
+        unsafe=_unsafe(config) if config else (),
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
@@ -84,6 +85,10 @@ def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Pat
     except BollardError as problem:
         failed.append(Failed("bollard.toml", problem.code, problem.cause, problem.advice))
     return None, []
+
+
+def _unsafe(config: Config) -> tuple[tuple[str, str], ...]:
+    return tuple((f"listener {each['listener']}", str(each["setting"])) for each in unsafe_listeners(config))
 
 
 def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:

@@ -124,7 +124,7 @@ class Listener:
     def __init__(
         self,
         config: ListenerConfig,
-        context: SSL.Context,
+        context: SSL.Context | None,
         slots: Slots,
         doorway: Doorway,
         arrive: Callable[[Listener, socket.socket, str], Awaitable[None]],

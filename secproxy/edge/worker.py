@@ -26,7 +26,7 @@ from pki.edge import calls
 from pki.errors import BollardError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.assertion import Signer
-from secproxy.config import parse_config
+from secproxy.config import parse_config, unsafe_listeners
 from secproxy.edge import reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
@@ -102,6 +102,9 @@ async def _work_on(
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     lines = _claims(config, links, supervisor), supervisor
     worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings)
+    if number == 0:
+        for problem in unsafe_listeners(config):
+            surroundings.record(Note("listener.unsafe", evidence=problem))
     supervisor.ready()
     try:
         await _first_end(worker.follow(news), links.expire(), supervisor.closed())
@@ -309,7 +312,9 @@ class Worker:
         self._csms.close()
         self._passwords.close()
 
-    def _context(self, listener: ListenerConfig) -> SSL.Context:
+    def _context(self, listener: ListenerConfig) -> SSL.Context | None:
+        if listener.profile is SecurityProfile.BASIC:
+            return None
         mutual = listener.profile is SecurityProfile.MUTUAL_TLS
         return server_context(self._credentials, self._anchors, mutual=mutual, late=bool(self._view.late))
 

@@ -155,3 +155,15 @@ def test_a_log_that_does_not_hold_is_not_told_to_be_whole() -> None:
     """The failure is told in its place."""
     facts = dataclasses.replace(WELL, failed=(Failed("audit log", "audit.broken", "x", "y"),))
     assert not any(symptom.code == "health.audit" for symptom in judge(facts))
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"), [("unsafe_plain", "in clear"), ("unsafe_observe", "nobody registered"), ("x", "weakens")]
+)
+def test_a_setting_that_weakens_security_is_told_for_as_long_as_it_is_on(setting: str, says: str) -> None:
+    """A warning with its place, what it does, and how it ends."""
+    (symptom,) = told(dataclasses.replace(WELL, unsafe=(("listener 0.0.0.0:8441", setting),)))
+
+    assert (symptom.code, symptom.weight, symptom.what) == ("health.unsafe", Weight.WARNING, "listener 0.0.0.0:8441")
+    assert says in symptom.says
+    assert setting in symptom.fix

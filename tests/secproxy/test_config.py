@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from pki.errors import InputError
 from pki.station import SecurityProfile
-from secproxy.config import Limits, ListenerConfig, Outage, Unknown, WebConfig, parse_address, parse_config
+from secproxy.config import (
+    Limits,
+    ListenerConfig,
+    Outage,
+    Unknown,
+    WebConfig,
+    parse_address,
+    parse_config,
+    unsafe_listeners,
+)
 from secproxy.upstreams import UpstreamConfig, plain
 
 GOOD = """
@@ -60,6 +69,16 @@ def test_a_listener_says_what_becomes_of_strangers() -> None:
     first, second = parse_config(text).listeners
     assert (first.unknown, first.pending_seconds) == (Unknown.QUARANTINE, 60)
     assert (second.unknown, second.pending_seconds) == (Unknown.REFUSE, 300)
+
+
+def test_profile_1_is_served_where_it_is_spelled_out_alone() -> None:
+    """A00.FR.201: on a listener of its own, which is told for as long as it is there."""
+    config = parse_config(GOOD.replace("profile = 2", "profile = 1\nunsafe_plain = true"))
+    assert config.listeners[1].profile is SecurityProfile.BASIC
+    assert unsafe_listeners(config) == [{"listener": "[::1]:8442", "setting": "unsafe_plain"}]
+    observing = parse_config(GOOD.replace("profile = 2", 'profile = 2\nunknown = "unsafe_observe"'))
+    assert unsafe_listeners(observing) == [{"listener": "[::1]:8442", "setting": "unsafe_observe"}]
+    assert unsafe_listeners(parse_config(GOOD)) == []
 
 
 def test_an_upstream_may_be_named_later() -> None:
@@ -117,6 +136,10 @@ def test_load_balancers_are_named_by_their_networks() -> None:
         ("profile = 3", 'profile = 3\nproxy_protocol = ["10.0.0.1/8"]', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["lb"]', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nunknown = "observe"', "listener.unknown"),
+        ("profile = 3", "profile = 3\nunsafe_plain = true", "listener.unsafe_plain"),
+        ("profile = 2", "profile = 1", "listener.profile"),
+        ("profile = 2", "profile = 1\nunsafe_plain = false", "listener.profile"),
+        ("profile = 2", "profile = 0\nunsafe_plain = true", "listener.profile"),
         ("profile = 3", "profile = 3\nunknown = true", "listener.unknown"),
         ("profile = 3", "profile = 3\npending_seconds = 1", "listener.pending_seconds"),
         ("[proxy]", "[upstream]\n[proxy]", "upstream"),

@@ -209,7 +209,9 @@ async def door(
         reception = Reception(
             config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, claims
         )
-        context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3, late=late)
+        context = (
+            server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3, late=late) if profile > 1 else None
+        )
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
         listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)
         try:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
 from pki.station import SecurityProfile
-from secproxy.config import SERVED, Config, ListenerConfig, Outage, Unknown, WebConfig, parse_config
+from secproxy.config import Config, ListenerConfig, Outage, Unknown, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
@@ -75,7 +75,7 @@ listeners = st.lists(
         ListenerConfig,
         addresses,
         ports,
-        st.sampled_from(sorted(SERVED)).map(SecurityProfile),
+        st.sampled_from(SecurityProfile),
         networks,
         st.sampled_from(Unknown),
         st.integers(10, 86_400),

@@ -155,3 +155,15 @@ def _execute(home: Home, statement: str) -> None:
     ledger.execute(statement)
     ledger.commit()
     ledger.close()
+
+
+def test_listeners_that_weaken_security_are_found(tmp_path: Path) -> None:
+    """Each with the setting that does it."""
+    home = make_home(tmp_path)
+    assert examination.examine(home).unsafe == ()
+    text = home.settings.read_text().replace("profile = 2", "profile = 1\nunsafe_plain = true")
+    home.settings.write_text(text.replace("profile = 3", 'profile = 3\nunknown = "unsafe_observe"'))
+    found = examination.examine(home).unsafe
+
+    assert {setting for _, setting in found} == {"unsafe_plain", "unsafe_observe"}
+    assert all(where.startswith("listener 0.0.0.0:") for where, _ in found)

@@ -144,6 +144,26 @@ def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path
         asyncio.run(story())
 
 
+def test_a_listener_that_weakens_security_is_an_event_of_each_start(tmp_path: Path) -> None:
+    """Once, however many workers there are; and a station of profile 1 is served there."""
+    home, other = make_home(tmp_path), free_port()
+    swaps = ("0.0.0.0:8442", f"127.0.0.1:{other}"), ("profile = 2", "profile = 1\nunsafe_plain = true")
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend, *swaps), connected(home) as authority:
+            (told,) = EventStore(home).list(cause="listener.unsafe")
+            assert told["evidence"] == {"listener": f"127.0.0.1:{other}", "setting": "unsafe_plain"}
+            added = await authority.ask(calls.AddStation("CP-001", "SN-1", 1), calls.StationAdded)
+            headers = {"Authorization": build_authorization_basic("CP-001", added.password)}
+            url, spoken = f"ws://127.0.0.1:{other}/ocpp/CP-001", [Subprotocol("ocpp1.6")]
+            async with connect(url, subprotocols=spoken, additional_headers=headers, proxy=None) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
 async def settled(authority: Authority, name: str, value: object) -> None:
     """Wait until a station's field says this."""
     while True:
