@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "cli.demo",
     "init": "cli.setup",
     "up": "cli.processes",
+    "reload": "cli.processes",
     "proxy": "cli.processes",
     "authority": "cli.processes",
     "web": "cli.processes",

@@ -309,6 +309,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "A journal file holds a line that cannot be read.",
         "One cut line after a crash is harmless; anything else means that somebody edited the file.",
     ),
+    "config.reloaded": Kind(
+        "bollard.SettingsReloaded",
+        _INFO,
+        "",
+        "Changed settings are in force; the evidence names the tables of bollard.toml that changed.",
+        "Nothing, if the change was yours; else find out who may write bollard.toml.",
+    ),
+    "config.refused": Kind(
+        "bollard.SettingsRefused",
+        _MEDIUM,
+        "",
+        "bollard.toml was changed and cannot be used as it is; the settings before it stay in force.",
+        "Correct what the evidence names; 'bollard reload' says at once whether it is right now.",
+    ),
     "export.lost": Kind(
         "bollard.ExportLost",
         _HIGH,

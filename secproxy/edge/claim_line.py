@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Self, assert_never
 import msgspec
 
 from pki.edge.wire import short_path
-from pki.errors import ConflictError, UnreachableError
+from pki.errors import BollardError, ConflictError, UnreachableError
 from secproxy.edge import claim_wire as wire
 from secproxy.events import CAUSES
 
@@ -46,6 +46,8 @@ class ClaimLine:
         self._held: set[int] = set()
         self._released: list[wire.Release] = []
         self._probes: set[asyncio.Task[None]] = set()
+        self.reload: Callable[[], None] = _nothing
+        """Takes the settings in force; may raise a ``BollardError``. Set before ``ready``."""
 
     @classmethod
     async def connect(
@@ -130,8 +132,20 @@ class ClaimLine:
             case wire.Drop(leg):
                 self._held.discard(leg)
                 self._drop(leg)
+            case wire.Reload():
+                self._take_settings()
+            case wire.ReloadDone():
+                pass  # said to commands alone
             case _:
                 assert_never(word)
+
+    def _take_settings(self) -> None:
+        try:
+            self.reload()
+        except BollardError as problem:
+            self._wire.say(wire.Reloaded(problem.code, problem.cause, problem.advice))
+        else:
+            self._wire.say(wire.Reloaded())
 
     def _granted(self, answer: asyncio.Future[int], leg: int) -> None:
         self._held.add(leg)
@@ -150,6 +164,10 @@ class ClaimLine:
             _refuse(answer, _gone())
         for task in self._probes:
             task.cancel()
+
+
+def _nothing() -> None:
+    return
 
 
 def _refuse(answer: asyncio.Future[int], error: Exception) -> None:

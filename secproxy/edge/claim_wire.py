@@ -81,8 +81,33 @@ class Drop(Word, frozen=True):
     leg: int
 
 
-FromWorker = Hello | Ready | Want | Probed | Release
-FromDesk = Granted | Denied | Probe | Drop
+class Reload(Word, frozen=True):
+    """New settings are in force: take them in."""
+
+
+class Reloaded(Word, frozen=True):
+    """The worker took them in; or, with an error's words, it goes on by those it had."""
+
+    code: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+class AskReload(Word, frozen=True):
+    """A command asks that ``bollard.toml`` be read again."""
+
+
+class ReloadDone(Word, frozen=True):
+    """What became of it: the tables that changed, or an error's words."""
+
+    changed: tuple[str, ...] = ()
+    code: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+FromWorker = Hello | Ready | Want | Probed | Release | Reloaded | AskReload
+FromDesk = Granted | Denied | Probe | Drop | Reload | ReloadDone
 
 W = TypeVar("W")
 

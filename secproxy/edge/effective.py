@@ -32,15 +32,21 @@ NAME: Final = "config.toml"
 @contextlib.contextmanager
 def in_force(home: Home, config: Config) -> Iterator[None]:
     """Keep ``run/config.toml`` for the length of the block."""
-    path = home.run / NAME
-    path.unlink(missing_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(write_config(parse_settings(read_settings(home)).organisation, config))
+    put_in_force(home, config)
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        (home.run / NAME).unlink(missing_ok=True)
+
+
+def put_in_force(home: Home, config: Config) -> None:
+    """Write ``run/config.toml``, in place of the one before; whoever reads it meanwhile reads one of them whole."""
+    fresh = home.run / f"{NAME}.new"
+    fresh.unlink(missing_ok=True)
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(write_config(parse_settings(read_settings(home)).organisation, config))
+    fresh.replace(home.run / NAME)
 
 
 def write_config(organisation: Organisation, config: Config) -> str:

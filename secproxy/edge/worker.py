@@ -17,13 +17,14 @@ import gc
 import random
 import signal
 import sys
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 from cryptography import x509
 
 from pki.edge import calls
-from pki.errors import BollardError, UnreachableError
+from pki.errors import BollardError, ConflictError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.assertion import Signer
 from secproxy.config import parse_config
@@ -63,34 +64,58 @@ FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of our
 
 def run_worker(home: Home, number: int) -> None:
     """Run one worker until SIGTERM, or until its supervisor is gone."""
-    config = parse_config(home.run.joinpath("config.toml").read_text())
+    config = _in_force(home)
     gc.freeze()
     gc.set_threshold(*COLLECT)
     uvloop.run(_run(home, config, number))
 
 
+def _in_force(home: Home) -> Config:
+    return parse_config(home.run.joinpath("config.toml").read_text())
+
+
 async def _run(home: Home, config: Config, number: int) -> None:
     asyncio.get_running_loop().set_exception_handler(_tell_fault)
-    stop = asyncio.Event()
+    end = End()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        asyncio.get_running_loop().add_signal_handler(name, end.asked.set)
     with contextlib.closing(Journal(home.journal, f"worker-{number}")) as journal:
-        work = asyncio.ensure_future(_work(home, config, number, journal))
-        stopped = asyncio.ensure_future(stop.wait())
+        work = asyncio.ensure_future(_work(home, config, number, journal, end))
+        stopped = asyncio.ensure_future(end.asked.wait())
         await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
-        work.cancel()
+        if not end.begun:
+            work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
 
 
-async def _work(home: Home, config: Config, number: int, journal: Journal) -> None:
+@dataclass(slots=True)
+class End:
+    """How a worker ends: ``asked`` to; ``begun`` once it has doors to close first, so that it is not cut off."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: bool = False
+
+    async def by_and_by(self, worker: Worker) -> None:
+        """When asked to end, let the stations go one after the other."""
+        self.begun = True
+        await self.asked.wait()
+        await worker.drain()
+
+
+async def _work(home: Home, config: Config, number: int, journal: Journal, end: End) -> None:
     line = AuthorityLine(home)
     async with contextlib.aclosing(line.news()) as news:
-        await _work_on(home, config, number, Surroundings(line, journal, config.limits), news)
+        await _work_on(home, config, number, Surroundings(line, journal, config.limits), news, end)
 
 
 async def _work_on(
-    home: Home, config: Config, number: int, surroundings: Surroundings, news: AsyncGenerator[calls.News, None]
+    home: Home,
+    config: Config,
+    number: int,
+    surroundings: Surroundings,
+    news: AsyncGenerator[calls.News, None],
+    end: End,
 ) -> None:
     snapshot = await anext(news)
     assert isinstance(snapshot, calls.Snapshot)  # noqa: S101 - the authority's first news is always that
@@ -99,9 +124,10 @@ async def _work_on(
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
+    supervisor.reload = lambda: worker.reload(_in_force(home))
     supervisor.ready()
     try:
-        await _first_end(worker.follow(news), links.expire(), supervisor.closed())
+        await _first_end(worker.follow(news), links.expire(), supervisor.closed(), end.by_and_by(worker))
     finally:
         worker.leave()
 
@@ -198,23 +224,57 @@ class Worker:
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
         self._csms.signer = _signer(trust[0])
-        slots = Slots(config.limits.handshakes_at_once)
-        doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
-        reception = Reception(
-            config, view, slots, self._passwords, claims, self._csms, surroundings.record, self._connect
+        self._slots = Slots(config.limits.handshakes_at_once)
+        self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
+        self._reception = Reception(
+            config, view, self._slots, self._passwords, claims, self._csms, surroundings.record, self._connect
         )
-        self._listeners = [
-            Listener(
-                address,
-                self._context(address),
-                slots,
-                doorway,
-                lambda *arrival: receive(reception, *arrival),
-                surroundings.record,
-                config.limits,
-            )
-            for address in config.listeners
-        ]
+        self._listeners = [self._open(address) for address in config.listeners]
+
+    def _open(self, address: ListenerConfig) -> Listener:
+        return Listener(
+            address,
+            self._context(address),
+            self._slots,
+            self._doorway,
+            lambda *arrival: receive(self._reception, *arrival),
+            self._surroundings.record,
+            self._config.limits,
+        )
+
+    def reload(self, config: Config) -> None:
+        """Go on by other settings; no live connection is touched that they allow.
+
+        Doors that stay as they were stay open. Raises a ``BollardError``, and changes nothing, when a new door cannot
+        be opened or a CSMS not be reached with the files it names.
+        """
+        doors = self._reopen(config)
+        try:
+            self._csms.reload(config)
+        except BollardError:
+            for door in doors - set(self._listeners):
+                door.close()
+            raise
+        for door in set(self._listeners) - doors:
+            door.close()
+        self._config, self._listeners = config, list(doors)
+        self._reception = replace(self._reception, config=config)
+        self._links.judge()
+
+    def _reopen(self, config: Config) -> set[Listener]:
+        """The doors of these settings, those that are open already among them."""
+        kept = {door.config: door for door in self._listeners}
+        found: set[Listener] = set()
+        try:
+            for address in config.listeners:
+                found.add(kept.get(address) or self._open(address))
+        except OSError as problem:
+            for door in found - set(self._listeners):
+                door.close()
+            raise ConflictError(
+                "up.address", f"a new listener: {problem.strerror}", "Choose another address."
+            ) from None
+        return found
 
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""
@@ -238,6 +298,12 @@ class Worker:
             pass  # gone again: its return is the next Snapshot
         except BollardError as problem:
             _tell_operator(f"{problem} {problem.advice}")
+
+    async def drain(self) -> None:
+        """Accept no more, and let the stations go in the time that their number takes; what they say still goes on."""
+        for listener in self._listeners:
+            listener.close()
+        await self._links.drain(self._surroundings.grace)
 
     def leave(self) -> None:
         """Accept no more and end what is open."""
