@@ -36,6 +36,7 @@ from secproxy.target import TARGET_LENGTH, Place, read_target
 if TYPE_CHECKING:
     import datetime as dt
 
+    from secproxy.agreed import Agreed
     from secproxy.station_view import View
 
 __all__ = [
@@ -67,8 +68,7 @@ class Hello:
     subprotocols: tuple[str, ...]
     authorization: str | None
     certificate: ClientCertificate | None
-    tls_version: str
-    cipher: str
+    agreed: Agreed
 
     def __repr__(self) -> str:
         return f"Hello({self.profile.name}, {self.remote!r}, {self.target[:TARGET_LENGTH]!r})"
@@ -89,6 +89,12 @@ class Admitted:
     credential: bytes
     target: str
     remote: str
+    agreed: Agreed
+
+    def opened(self, subprotocol: str) -> Note:
+        """Tell that the station is connected, with the subprotocol that its CSMS chose."""
+        facts: dict[str, Value] = {"subprotocol": subprotocol, "listener_profile": int(self.profile)}
+        return Note("session.opened", self.station.identity.text, self.remote, facts | self.agreed.facts())
 
     def __repr__(self) -> str:
         return f"Admitted({self.station.identity.text!r}, {self.profile.name}, {self.remote!r})"
@@ -159,14 +165,15 @@ def _admit(hello: Hello, where: Place, station: Station, credential: bytes) -> A
     if not common:
         offered = ", ".join(hello.subprotocols)
         raise AdmissionRefused(_note("subprotocol.none", hello, where, offered=offered), 400)
-    return Admitted(station, hello.profile, common, hello.certificate, credential, where.target, hello.remote)
+    shown = hello.certificate, credential
+    return Admitted(station, hello.profile, common, *shown, where.target, hello.remote, hello.agreed)
 
 
 def _note(cause: str, hello: Hello, where: Place, **evidence: Value) -> Note:
     facts: dict[str, Value] = dict(evidence)
     if hello.certificate is not None:
         facts |= certificate_facts(hello.certificate)
-    facts |= {"listener_profile": int(hello.profile), "tls": hello.tls_version}
+    facts |= {"listener_profile": int(hello.profile), **hello.agreed.facts()}
     return Note(cause, where.identity.text, hello.remote, facts)
 
 

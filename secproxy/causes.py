@@ -232,6 +232,13 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
 }
 
 _SESSIONS: Final[Mapping[str, Kind]] = {
+    "session.opened": Kind(
+        "bollard.SessionOpened",
+        _INFO,
+        "",
+        "The station is connected; the evidence says with which TLS version, cipher suite and group.",
+        "Nothing is to be done; compare a station's with one another to find one that comes with less than before.",
+    ),
     "session.duplicate": Kind(
         "bollard.DuplicateSession",
         _HIGH,

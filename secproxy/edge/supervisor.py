@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from secproxy.config import Config
 
 LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
-FOR_WORKERS: Final = {
-    "OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf"),
+FOR_TLS: Final = {"OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf")}
+FOR_WORKERS: Final = FOR_TLS | {
     "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),  # bytes; glibc would give the heap's top back at every TLS read,
     "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
 }
-"""What OpenSSL and the C library read from a worker's environment, and no call of ours can set."""
+"""What OpenSSL and the C library read from a process' environment, and no call of ours can set."""
 SECRETS: Final = (
     "BOLLARD_PASSPHRASE",
     "BOLLARD_HSM_PIN",
@@ -120,7 +120,7 @@ class Supervisor:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
         if noun[0] == "worker":
             return Child(f"worker {noun[-1]}", argv, environment | FOR_WORKERS, self._ended)
-        return Child(noun[0], argv, environment, self._ended)
+        return Child(noun[0], argv, environment | FOR_TLS, self._ended)
 
     def _ended(self, code: int) -> None:
         if code > 0 and self._gave_up is not None and not self._gave_up.done():
