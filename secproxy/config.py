@@ -41,7 +41,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
-    "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
+    "server_certificate": frozenset({"certificate", "key", "host"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
     "est": frozenset({"enabled"}),  # and these

@@ -1,10 +1,10 @@
 """Where the proxy touches the world: sockets, TLS, the event journal, and the processes that hold them.
 
 A station's way: ``listener`` accepts (``preamble`` hears who a load balancer speaks for), ``tls`` shakes hands on the
-terms of ``tls_context`` (``tls_failure`` names what went wrong), ``arrival`` takes it through admission, claim and CSMS
-(``passwords``, ``claim_line``, ``switchboard`` with ``csms_tls`` and ``upstream``), ``relay`` is its live connection,
-``links`` ends it when the ledger says so. ``worker`` puts these together; ``authority_line`` and ``reading`` bring what
-the ledger knows.
+terms of ``tls_context``, with the status from ``staples`` (``tls_failure`` names what went wrong), ``arrival`` takes it
+through admission, claim and CSMS (``passwords``, ``claim_line``, ``switchboard`` with ``csms_tls`` and ``upstream``),
+``relay`` is its live connection, ``links`` ends it when the ledger says so. ``worker`` puts these together;
+``authority_line`` and ``reading`` bring what the ledger knows.
 
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
 both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``lifeline``, ``effective`` (the settings

@@ -37,6 +37,7 @@ from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
+from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
@@ -101,7 +102,7 @@ async def _work_on(
     worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
     supervisor.ready()
     try:
-        await _first_end(worker.follow(news), links.expire(), supervisor.closed())
+        await _first_end(worker.follow(news), links.expire(), supervisor.closed(), worker.staples.keep())
     finally:
         worker.leave()
 
@@ -193,6 +194,8 @@ class Worker:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._claims, self._surroundings = links, claims, surroundings
+        self.staples = staples_by(surroundings.line)
+        self.staples.present(self._credentials)
         self._passwords = PasswordDesk()
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
@@ -225,6 +228,9 @@ class Worker:
                 self._anchors = _station_anchors(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
                 await self._fetch_credentials()
+                self.staples.present(self._credentials)
+            if isinstance(told, calls.StatusChanged):
+                self.staples.forget(told.issuer_key_id, told.serial)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged):
                 for listener in self._listeners:
                     listener.context = self._context(listener.config)
@@ -249,7 +255,7 @@ class Worker:
 
     def _context(self, listener: ListenerConfig) -> SSL.Context:
         mutual = listener.profile is SecurityProfile.MUTUAL_TLS
-        return server_context(self._credentials, self._anchors, mutual=mutual)
+        return server_context(self._credentials, self._anchors, mutual=mutual, staple=self.staples.of)
 
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import subprocess
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL._util import lib  # the binding's own door to OpenSSL: its client has no call to choose groups
 
@@ -55,7 +57,8 @@ class Doors:
 def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     """A home that is up, and a station that it knows."""
     folder = tmp_path_factory.mktemp("policy")
-    made = bollard(folder / "home", "init", "--org", ORGANISATION, "--csms-host", "localhost")
+    words = ("--org", ORGANISATION, "--csms-host", "localhost", "--status-url", "http://localhost:8480")
+    made = bollard(folder / "home", "init", *words)
     assert made.returncode == 0, made.stderr
     with up(folder / "home") as found:
         found.wait_for("bollard ready")
@@ -181,3 +184,23 @@ def test_the_hybrid_group_comes_first_and_the_classic_ones_stay(
             assert expected == ""
 
     assert expected == found
+
+
+@pytest.mark.parametrize("kind", ["ECDSA", "RSA"])
+@pytest.mark.parametrize("door", sorted(DOORS))
+def test_a_client_that_asks_for_our_certificate_s_status_has_it_with_the_handshake(
+    doors: Doors, door: str, kind: str
+) -> None:
+    """RFC 6066 8: a fresh answer about the very certificate, made by the authority, which OpenSSL finds to be good."""
+    suite = f"ECDHE-{kind}-AES128-GCM-SHA256"
+    deadline = time.monotonic() + SECONDS
+    told = ""
+    while "OCSP Response Status: successful" not in told:  # signers are made by the authority's first round of duties
+        assert time.monotonic() < deadline, told
+        told = doors.ask(door, "-status", "-tls1_2", "-cipher", suite)
+    shown = doors.ask(door, "-showcerts", "-tls1_2", "-cipher", suite)
+    leaf = x509.load_pem_x509_certificate(shown[shown.index("-----BEGIN") :].encode())
+
+    assert "Cert Status: good" in told
+    assert f"Serial Number: {leaf.serial_number:X}" in told
+    assert suite == agreed(told)
