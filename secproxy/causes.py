@@ -159,6 +159,20 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "The peer offered none of the four cipher suites that OCPP names.",
         "Update the station's firmware or its cipher settings.",
     ),
+    "tls.legacy": Kind(
+        "bollard.LegacyTls",
+        _HIGH,
+        "A00.FR.313",
+        "A listener takes TLS 1.0 and 1.1, which are broken, from the stations that the evidence names.",
+        "Update the firmware of these stations; then remove the [[listener]] with unsafe_legacy_tls.",
+    ),
+    "tls.not_legacy": Kind(
+        "bollard.LegacyTls",
+        _HIGH,
+        "A00.FR.314",
+        "A station came over TLS 1.0 or 1.1 and is not among those that may.",
+        "Let it dial the listener for its security profile; find out who made it use old TLS.",
+    ),
     "tls.failed": Kind(
         "bollard.HandshakeFailed",
         _LOW,

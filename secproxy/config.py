@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
-from pki.names import Host
+from pki.names import Host, StationIdentity
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
@@ -37,7 +37,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset({"address", "profile", "proxy_protocol"}),
+    "listener": frozenset({"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
@@ -116,13 +116,15 @@ class Limits:
 class ListenerConfig:
     """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
 
-    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header.
+    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. Where ``legacy``
+    names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else.
     """
 
     host: str
     port: int
     profile: SecurityProfile
     proxies: tuple[Network, ...] = ()
+    legacy: tuple[str, ...] = ()
 
 
 class Outage(StrEnum):
@@ -219,7 +221,17 @@ def _listener(table: Table) -> ListenerConfig:
     profile = table.number("profile", None, 3)
     if profile not in SERVED:
         raise wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
-    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"))
+    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"), _legacy(table))
+
+
+def _legacy(table: Table) -> tuple[str, ...]:
+    """Read for which stations a door takes old TLS; a list is what makes it so narrow that it can be allowed at all."""
+    unsafe, named = table.flag("unsafe_legacy_tls", default=False), table.texts("stations")
+    if unsafe and not named:
+        raise wrong("listener.stations", "unsafe_legacy_tls is for stations that are named one by one, and none is")
+    if named and not unsafe:
+        raise wrong("listener.stations", "it belongs to unsafe_legacy_tls = true; other listeners take every station")
+    return tuple(dict.fromkeys(StationIdentity.parse(each).text for each in named))
 
 
 def _outage(text: str) -> Outage:

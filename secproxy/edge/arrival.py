@@ -135,6 +135,7 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
         authorization=upgrade.authorization,
         certificate=_certificate(leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
         agreed=agree(leg.version, leg.cipher, leg.group),
+        legacy=listener.config.legacy,
     )
 
 

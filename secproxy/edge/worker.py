@@ -26,7 +26,7 @@ from pki.edge import calls
 from pki.errors import BollardError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.assertion import Signer
-from secproxy.config import parse_config
+from secproxy.config import parse_config, write_address
 from secproxy.edge import reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
@@ -100,6 +100,8 @@ async def _work_on(
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
+    if number == 0:
+        surroundings.tell_unsafe(config)
     supervisor.ready()
     try:
         await _first_end(worker.follow(news), links.expire(), supervisor.closed(), worker.staples.keep())
@@ -142,6 +144,14 @@ class Surroundings:
             self._journal.write(note)
         except BollardError as lost:
             _tell_operator(str(lost))
+
+    def tell_unsafe(self, config: Config) -> None:
+        """Say which listeners take old TLS, and for whom: on record at every start, by one worker for all."""
+        for door in config.listeners:
+            if door.legacy:
+                address, stations = write_address(door.host, door.port), ", ".join(door.legacy)
+                self.record(Note("tls.legacy", evidence={"listener": address, "stations": stations}))
+                _tell_operator(f"unsafe_legacy_tls: {address} takes TLS 1.0 and 1.1, which are broken, from {stations}")
 
     def grace(self) -> float:
         """Draw when a station is let go whose CSMS has died, out of a time that grows with the stations there are."""
@@ -255,7 +265,9 @@ class Worker:
 
     def _context(self, listener: ListenerConfig) -> SSL.Context:
         mutual = listener.profile is SecurityProfile.MUTUAL_TLS
-        return server_context(self._credentials, self._anchors, mutual=mutual, staple=self.staples.of)
+        return server_context(
+            self._credentials, self._anchors, mutual=mutual, legacy=bool(listener.legacy), staple=self.staples.of
+        )
 
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))

@@ -79,6 +79,13 @@ def test_load_balancers_are_named_by_their_networks() -> None:
     assert [str(network) for network in first.proxies] == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]
 
 
+def test_old_tls_is_for_stations_that_are_named_one_by_one() -> None:
+    """A00.FR.312 of OCPP 1.6: for those known to be unable to do better, and no listener is so by itself."""
+    words = 'unsafe_legacy_tls = true\nstations = ["CP-001", "CP-002", "CP-001"]'
+    first, second = parse_config(GOOD.replace("profile = 3", f"profile = 3\n{words}")).listeners
+    assert (first.legacy, second.legacy) == (("CP-001", "CP-002"), ())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
@@ -108,6 +115,10 @@ def test_load_balancers_are_named_by_their_networks() -> None:
         ("profile = 3", 'profile = 3\nproxy_protocol = "10.0.0.0/8"', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["10.0.0.1/8"]', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["lb"]', "listener.proxy_protocol"),
+        ("profile = 3", "profile = 3\nunsafe_legacy_tls = true", "listener.stations"),
+        ("profile = 3", "profile = 3\nunsafe_legacy_tls = true\nstations = []", "listener.stations"),
+        ("profile = 3", 'profile = 3\nstations = ["CP-001"]', "listener.stations"),
+        ("profile = 3", 'profile = 3\nunsafe_legacy_tls = "yes"', "listener.unsafe_legacy_tls"),
         ("[proxy]", "[upstream]\n[proxy]", "upstream"),
         ("[proxy]", '[[upstream]]\nname = "x"\nurl = "ws://x"\n[proxy]', "upstream.url"),
     ],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import socket
 import subprocess
 import time
@@ -18,7 +20,7 @@ from pki.edge import calls
 from pki.edge.home import Home
 from tests.certs import key_pem
 from tests.secproxy.edge.test_supervisor import bollard, up
-from tests.worlds import ORGANISATION, Paper, connected, station_key
+from tests.worlds import ORGANISATION, Paper, connected, free_port, station_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,8 +41,9 @@ DOORS = {"certificates": 0, "web": 1, "passwords": 2}
 
 @dataclass(frozen=True)
 class Doors:
-    """Where each kind of listener is, and a station's certificate with its key."""
+    """The home, where each kind of listener is, and a station's certificate with its key."""
 
+    home: Path
     ports: dict[str, int]
     paper: Path
 
@@ -60,10 +63,22 @@ def doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
     words = ("--org", ORGANISATION, "--csms-host", "localhost", "--status-url", "http://localhost:8480")
     made = bollard(folder / "home", "init", *words)
     assert made.returncode == 0, made.stderr
-    with up(folder / "home") as found:
+    old = free_port()
+    with up(folder / "home", lambda *ports: settings(folder / "home" / "bollard.toml", old, *ports)) as found:
+        found.wait_for("unsafe_legacy_tls")
         found.wait_for("bollard ready")
         asyncio.run(issue(Home.at(found.home), folder / "station.pem"))
-        yield Doors({name: found.doors[place] for name, place in DOORS.items()}, folder / "station.pem")
+        ports = {name: found.doors[place] for name, place in DOORS.items()}
+        yield Doors(folder / "home", {**ports, "old": old}, folder / "station.pem")
+
+
+def settings(path: Path, old: int, certificates: int, web: int, passwords: int) -> list[str]:
+    """Write the listeners into the settings, one of each kind, and say how the home comes up."""
+    doors = [(certificates, 3, ""), (passwords, 2, ""), (old, 3, 'unsafe_legacy_tls = true\nstations = ["CP-001"]\n')]
+    tables = [f'[[listener]]\naddress = "127.0.0.1:{port}"\nprofile = {n}\n{more}' for port, n, more in doors]
+    rest = re.sub(r"(?m)^\[\[listener\]\]\naddress.*\nprofile.*$", "", path.read_text())
+    path.write_text(rest + "\n" + "\n".join(tables))
+    return ["up", "--upstream=ws://127.0.0.1:9", "--workers=2", f"--web=127.0.0.1:{web}", "--status=127.0.0.1:0"]
 
 
 async def issue(home: Home, path: Path) -> None:
@@ -204,3 +219,25 @@ def test_a_client_that_asks_for_our_certificate_s_status_has_it_with_the_handsha
     assert "Cert Status: good" in told
     assert f"Serial Number: {leaf.serial_number:X}" in told
     assert suite == agreed(told)
+
+
+@pytest.mark.parametrize("version", ["tls1", "tls1_1"])
+def test_the_listener_for_old_stations_gives_them_their_one_suite_and_nothing_else(doors: Doors, version: str) -> None:
+    """A00.FR.312, .319 of OCPP 1.6: RSA with AES-128-CBC and SHA-1, also where the client would take anything."""
+    assert agreed(doors.ask("old", f"-{version}", "-cipher", "AES128-SHA:@SECLEVEL=0")) == "AES128-SHA"
+    assert agreed(doors.ask("old", f"-{version}", "-cipher", "ALL:@SECLEVEL=0")) == "AES128-SHA"
+    assert agreed(doors.ask("old", f"-{version}", "-cipher", "ALL:!AES128-SHA:@SECLEVEL=0")) == ""
+
+
+@pytest.mark.parametrize("version", ["tls1_2", "tls1_3"])
+def test_the_listener_for_old_stations_serves_no_others(doors: Doors, version: str) -> None:
+    """A00.FR.324 of OCPP 1.6: the old suite is had with old TLS alone, and nobody ends up there by mistake."""
+    assert agreed(doors.ask("old", f"-{version}", "-cipher", "ALL:@SECLEVEL=0")) == ""
+
+
+def test_the_listener_for_old_stations_is_on_record_from_the_start(doors: Doors) -> None:
+    """Once for all workers, with the stations it is for."""
+    told = bollard(doors.home, "-o", "jsonl", "event", "list", "--cause", "tls.legacy").stdout.splitlines()
+    [event] = [json.loads(line) for line in told]
+
+    assert event["evidence"] == {"listener": f"127.0.0.1:{doors.ports['old']}", "stations": "CP-001"}

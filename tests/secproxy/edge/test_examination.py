@@ -155,3 +155,13 @@ def _execute(home: Home, statement: str) -> None:
     ledger.execute(statement)
     ledger.commit()
     ledger.close()
+
+
+def test_a_listener_of_old_tls_is_told_with_its_stations(tmp_path: Path) -> None:
+    """Until the last of them has new firmware, every look at the home shows it."""
+    home = make_home(tmp_path)
+    assert examination.examine(home).unsafe == ()
+    words = '[[listener]]\naddress = "127.0.0.1:8441"\nprofile = 2\nunsafe_legacy_tls = true\nstations = ["CP-9"]\n'
+    home.settings.write_text(home.settings.read_text() + words)
+    [found] = examination.examine(home).unsafe
+    assert (found.what, "CP-9" in found.says) == ("listener 127.0.0.1:8441", True)

@@ -19,7 +19,7 @@ import pytest
 from tests.worlds import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BOLLARD = [sys.executable, "-m", "bollard"]
 PASSPHRASE = "a passphrase for tests alone"
@@ -80,10 +80,10 @@ def up_words(*doors: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def up(home: Path) -> Iterator[Up]:
+def up(home: Path, words: Callable[..., list[str]] = up_words) -> Iterator[Up]:
     """Bring a home up; whatever the test did to it, all of it is gone afterwards."""
     doors = [free_port(), free_port(), free_port()]
-    command = [*BOLLARD, "--home", str(home), *up_words(*doors)]
+    command = [*BOLLARD, "--home", str(home), *words(*doors)]
     env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE, "BOLLARD_HSM_PIN": "2468", "BOLLARD_HSM_PIN_FILE": ""}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         try:

@@ -197,3 +197,58 @@ def test_the_status_that_goes_along_is_that_of_the_very_certificate_presented(
     asyncio.run(meet(serve, visit, context=OUR_TERMS))
 
     assert heard == [ANSWERS[der(presented.certificate)]]
+
+
+OLD_TERMS = server_context(NAMED, [STATIONS.certificate], mutual=True, legacy=True)
+OLD = [SSL.TLS1_VERSION, SSL.TLS1_1_VERSION]
+
+
+def shake(context: SSL.Context, version: int, suites: bytes) -> str:
+    """Let an old station shake hands with this context; what was agreed on, or why nothing was."""
+    heard: list[str] = []
+
+    def visit(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as raw:
+            connection = SSL.Connection(client, raw)
+            connection.set_connect_state()
+            with suppress(SSL.Error):
+                connection.do_handshake()
+
+    async def serve(leg: TlsLeg) -> None:
+        try:
+            await leg.handshake()
+            heard.append(f"{leg.version} {leg.cipher}")
+        except HandshakeError as failure:
+            heard.append(failure.cause)
+        await leg.farewell(b"")
+
+    client = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    client.set_min_proto_version(version)
+    client.set_max_proto_version(version)
+    client.set_cipher_list(suites + b":@SECLEVEL=0")
+    client.use_certificate(STATION.certificate)
+    client.use_privatekey(STATION.key)
+    asyncio.run(meet(serve, visit, context=context))
+    return heard[0]
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_a_context_of_old_tls_takes_the_old_suite_and_no_other(version: int) -> None:
+    """A00.FR.319 of OCPP 1.6 names one suite for old stations; what else the library could do stays off."""
+    name = {SSL.TLS1_VERSION: "TLSv1", SSL.TLS1_1_VERSION: "TLSv1.1"}[version]
+
+    assert shake(OLD_TERMS, version, b"AES128-SHA") == f"{name} AES128-SHA"
+    assert shake(OLD_TERMS, version, b"ALL:!AES128-SHA") == "tls.cipher"
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+def test_a_context_of_old_tls_takes_nothing_newer(version: int) -> None:
+    """A00.FR.324 of OCPP 1.6: the old suite only with old TLS; who can do better has a listener for that."""
+    assert shake(OLD_TERMS, version, b"AES128-SHA:AES128-GCM-SHA256") in {"tls.version", "tls.failed"}
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_no_other_context_takes_old_tls_because_one_does(version: int) -> None:
+    """Both live in one process, and the one changes nothing for the other."""
+    assert shake(OUR_TERMS, version, b"AES128-SHA") == "tls.version"
+    assert shake(OUR_TERMS, SSL.TLS1_2_VERSION, b"AES128-SHA") == "tls.cipher"
