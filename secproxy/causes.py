@@ -281,6 +281,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "A live connection was closed because the station may no longer connect this way.",
         "The evidence names the reason; nothing is to be done when the change was meant.",
     ),
+    "worker.outgrown": Kind(
+        "bollard.WorkerReplaced",
+        _HIGH,
+        "",
+        "A proxy worker had more memory than proxy.worker_mib allows; it let its stations go and was replaced.",
+        "If it comes again, more workers or a higher bound are needed, or it is a leak: send its maker the evidence.",
+    ),
     "message.malformed": Kind(
         _MESSAGES,
         _MEDIUM,

@@ -17,6 +17,7 @@ from pki.errors import BollardError
 from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver, Unsafe
 from pki.settings import parse_settings
 from secproxy.config import Config, Limits, write_address
+from secproxy.edge import landlock
 from secproxy.edge.csms_tls import CsmsTls
 from secproxy.edge.effective import config_in_force, url_of
 from secproxy.edge.event_store import EventStore
@@ -48,7 +49,7 @@ def examine(home: Home) -> Facts:
         running=running,
         csms=csms,
         receivers=_receivers(home, failed),
-        unsafe=tuple(_unsafe(config)) if config else (),
+        unsafe=(*(_unsafe(config) if config else ()), *_unfenced(home, config)),
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
@@ -96,6 +97,19 @@ def _unsafe(config: Config) -> Iterator[Unsafe]:
                 "Update the firmware of these stations, then remove the [[listener]] with unsafe_legacy_tls.",
                 "A00.FR.313",
             )
+
+
+def _unfenced(home: Home, config: Config | None) -> Iterator[Unsafe]:
+    """Tell what keeps a process that is taken over from less than it could be kept from."""
+    if home.path.stat().st_uid == 0:
+        fix = "chown -R the home to a user of its own; processes that root starts become that user."
+        yield Unsafe("processes", "the home is root's, so all of them run as root", fix)
+    if config is not None and not config.fenced:
+        fix = "Remove unsafe_no_landlock from [proxy] in bollard.toml."
+        yield Unsafe("workers", "unsafe_no_landlock leaves them every file that their user can read", fix)
+    elif not landlock.version():
+        fix = "Run a kernel of 5.13 or later with landlock in its lsm= list, or the unit in examples/systemd."
+        yield Unsafe("workers", "this kernel has no Landlock to keep them from files they do not need", fix)
 
 
 def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:

@@ -109,6 +109,13 @@ class Links:
             self._record(Note("session.replaced", link.identity, link.admitted.remote))
             link.close(POLICY_VIOLATION, "replaced by a newer connection of the same station")
 
+    async def let_go(self, seconds: float) -> None:
+        """End every connection, one after the other over so many seconds, so that not all come back at once."""
+        links = self.all()
+        for link in links:
+            link.close(SERVICE_RESTART, "the proxy is restarting")
+            await asyncio.sleep(seconds / len(links))
+
     def leave(self) -> None:
         """End every connection, because this worker ends."""
         for link in self.all():

@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
+from pki.edge import hardening
 from pki.edge.client import Authority
 from pki.edge.lock import exclusive
 from pki.edge.policies import FOLDER
 from pki.errors import ConflictError, InputError, UnreachableError
-from secproxy.edge.children import Child
+from secproxy.edge.children import Child, say
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.effective import in_force
 
@@ -44,6 +45,8 @@ FOR_WORKERS: Final = FOR_TLS | {
     "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
 }
 """What OpenSSL and the C library read from a process' environment, and no call of ours can set."""
+DESCRIPTORS_WANTED: Final = 20_000  # files that a worker may open; two for each of 10,000 stations
+DESCRIPTORS_SPARE: Final = 100  # of them for everything else
 SECRETS: Final = (
     "BOLLARD_PASSPHRASE",
     "BOLLARD_HSM_PIN",
@@ -57,6 +60,7 @@ def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, 
     ``ConflictError("up.running")`` when this home is up already, ``ConflictError("up.address")`` when an address to
     listen on is taken, ``InputError("up.upstream")`` when no CSMS is named.
     """
+    hardening.begin(home.path)
     if not config.upstreams:
         raise InputError(
             "up.upstream", "no CSMS is named", "Give --upstream ws://HOST:PORT, or set [csms].upstream in bollard.toml."
@@ -65,7 +69,7 @@ def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, 
         if not mine:
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
         _refuse_taken(config, web=web)
-        _allow_descriptors()
+        _tell_of_descriptors(_allow_descriptors())
         numbers = range(workers or len(os.sched_getaffinity(0)))
         with in_force(home, dataclasses.replace(config, workers=len(numbers))):
             return uvloop.run(Supervisor(home, config, numbers, authority=authority, web=web).run())
@@ -186,10 +190,18 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
 
 
-def _allow_descriptors() -> None:
+def _allow_descriptors() -> int:
     """Let our children open as many files as the system allows: a station takes two, the usual limit is 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+def _tell_of_descriptors(most: int) -> None:
+    if most < DESCRIPTORS_WANTED:
+        stations = max(0, most - DESCRIPTORS_SPARE) // 2
+        advice = "allow more with LimitNOFILE= of systemd or ulimit -Hn"
+        say(f"each worker may open {most} files, enough for {stations} stations; {advice}")
 
 
 def _refuse_taken(config: Config, *, web: bool) -> None:

@@ -22,7 +22,7 @@ import uvloop
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pki.edge import calls
+from pki.edge import calls, hardening
 from pki.edge.home import read_settings
 from pki.edge.http.downloads import downloads
 from pki.edge.http.est import est
@@ -70,6 +70,7 @@ def run_web(home: Home, address: str = "", version: str = "") -> None:
 
     ``version`` is Bollard's own, for what is sent to others.
     """
+    hardening.begin(home.path)
     logging.getLogger().addHandler(LogLines("web"))
     web = _config(home)
     host, port = parse_address(address) if address else (web.host, web.port)

@@ -22,16 +22,17 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 from cryptography import x509
 
-from pki.edge import calls
-from pki.errors import BollardError, UnreachableError
+from pki.edge import calls, hardening
+from pki.errors import BollardError, ForbiddenError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.assertion import Signer
 from secproxy.config import parse_config, write_address
-from secproxy.edge import reading
+from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
+from secproxy.edge.fence import fence_in
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
@@ -64,10 +65,27 @@ FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of our
 
 def run_worker(home: Home, number: int) -> None:
     """Run one worker until SIGTERM, or until its supervisor is gone."""
+    hardening.begin(home.path)
     config = parse_config(home.run.joinpath("config.toml").read_text())
+    if config.fenced:
+        _fence_in(home, config, number)
     gc.freeze()
     gc.set_threshold(*COLLECT)
     uvloop.run(_run(home, config, number))
+
+
+def _fence_in(home: Home, config: Config, number: int) -> None:
+    """Give up what no worker needs, before anything of a stranger's is read."""
+    try:
+        version = fence_in(home, config)
+    except OSError as refused:
+        raise ForbiddenError(
+            "worker.fence",
+            f"the kernel does not fence this worker in: {refused.strerror}",
+            "Allow the landlock_ calls where it runs, or set unsafe_no_landlock = true in [proxy].",
+        ) from None
+    if not version and number == 0:
+        _tell_operator("this kernel has no Landlock: a worker that is taken over could read what its user can")
 
 
 async def _run(home: Home, config: Config, number: int) -> None:
@@ -104,7 +122,9 @@ async def _work_on(
         surroundings.tell_unsafe(config)
     supervisor.ready()
     try:
-        await _first_end(worker.follow(news), links.expire(), supervisor.closed(), worker.staples.keep())
+        await _first_end(
+            worker.follow(news), links.expire(), supervisor.closed(), worker.staples.keep(), worker.end_when_outgrown()
+        )
     finally:
         worker.leave()
 
@@ -255,13 +275,25 @@ class Worker:
         except BollardError as problem:
             _tell_operator(f"{problem} {problem.advice}")
 
+    async def end_when_outgrown(self) -> None:
+        """Once it has too much memory, accept no more and let the stations go; the supervisor starts another."""
+        used = await memory.outgrown(self._config.worker_mib * memory.MIB)
+        evidence = {"mib": used // memory.MIB, "worker_mib": self._config.worker_mib, "stations": len(self._links)}
+        self._surroundings.record(Note("worker.outgrown", evidence=evidence))
+        self._shut()
+        await self._links.let_go(spread(len(self._links), self._config.limits))
+
     def leave(self) -> None:
         """Accept no more and end what is open."""
-        for listener in self._listeners:
-            listener.close()
+        self._shut()
         self._links.leave()
         self._csms.close()
         self._passwords.close()
+
+    def _shut(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
 
     def _context(self, listener: ListenerConfig) -> SSL.Context:
         mutual = listener.profile is SecurityProfile.MUTUAL_TLS

@@ -93,6 +93,8 @@ configs = st.builds(
     ),
     st.integers(0, 256),
     outage=st.sampled_from(Outage),
+    worker_mib=st.just(0) | st.integers(128, 1_048_576),
+    fenced=st.booleans(),
 )
 
 
