@@ -127,6 +127,16 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsafe:
+    """Something that the settings allow although it weakens the system."""
+
+    what: str
+    says: str
+    fix: str
+    clause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was found. ``None`` for what could not be looked at; ``unseen`` says why, as (what, why).
 
@@ -144,6 +154,7 @@ class Facts:
     csms: tuple[Csms, ...] = ()
     """Each URL of a CSMS that was tried; empty when none is configured."""
     receivers: tuple[Receiver, ...] = ()
+    unsafe: tuple[Unsafe, ...] = ()
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
 
@@ -297,6 +308,11 @@ def _receivers(facts: Facts) -> Iterator[Symptom]:
             yield Symptom("health.sink", Weight.OK, what, f"{each.waiting} events wait for it")
 
 
+def _unsafe(facts: Facts) -> Iterator[Symptom]:
+    for each in facts.unsafe:
+        yield Symptom("health.unsafe", Weight.WARNING, each.what, each.says, each.fix, each.clause)
+
+
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _failures,
     _missing,
@@ -309,6 +325,7 @@ _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _processes,
     _upstream,
     _receivers,
+    _unsafe,
 )
 
 

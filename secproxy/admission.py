@@ -36,6 +36,7 @@ from secproxy.target import TARGET_LENGTH, Place, read_target
 if TYPE_CHECKING:
     import datetime as dt
 
+    from secproxy.agreed import Agreed
     from secproxy.station_view import View
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
 ]
 
 SUBPROTOCOLS: Final = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6")
+LEGACY_SUBPROTOCOLS: Final = ("ocpp1.6",)  # OCPP 1.6 alone lets a CSMS take TLS below 1.2 (A00.FR.312 of it)
 AUTHORIZATION_LENGTH: Final = 1_024  # characters of the header's value; 48 and 64 characters in base64 need 152
 
 
@@ -67,8 +69,9 @@ class Hello:
     subprotocols: tuple[str, ...]
     authorization: str | None
     certificate: ClientCertificate | None
-    tls_version: str
-    cipher: str
+    agreed: Agreed
+    legacy: tuple[str, ...] = ()
+    """Where it came to a listener of old TLS: the only stations that are let in there."""
 
     def __repr__(self) -> str:
         return f"Hello({self.profile.name}, {self.remote!r}, {self.target[:TARGET_LENGTH]!r})"
@@ -89,6 +92,12 @@ class Admitted:
     credential: bytes
     target: str
     remote: str
+    agreed: Agreed
+
+    def opened(self, subprotocol: str) -> Note:
+        """Tell that the station is connected, with the subprotocol that its CSMS chose."""
+        facts: dict[str, Value] = {"subprotocol": subprotocol, "listener_profile": int(self.profile)}
+        return Note("session.opened", self.station.identity.text, self.remote, facts | self.agreed.facts())
 
     def __repr__(self) -> str:
         return f"Admitted({self.station.identity.text!r}, {self.profile.name}, {self.remote!r})"
@@ -155,19 +164,26 @@ def _place(hello: Hello) -> Place:
 
 
 def _admit(hello: Hello, where: Place, station: Station, credential: bytes) -> Admitted:
-    common = tuple(dict.fromkeys(name for name in hello.subprotocols if name in SUBPROTOCOLS))
+    spoken = LEGACY_SUBPROTOCOLS if hello.legacy else SUBPROTOCOLS
+    common = tuple(dict.fromkeys(name for name in hello.subprotocols if name in spoken))
     if not common:
         offered = ", ".join(hello.subprotocols)
         raise AdmissionRefused(_note("subprotocol.none", hello, where, offered=offered), 400)
-    return Admitted(station, hello.profile, common, hello.certificate, credential, where.target, hello.remote)
+    shown = hello.certificate, credential
+    return Admitted(station, hello.profile, common, *shown, where.target, hello.remote, hello.agreed)
 
 
 def _note(cause: str, hello: Hello, where: Place, **evidence: Value) -> Note:
     facts: dict[str, Value] = dict(evidence)
     if hello.certificate is not None:
         facts |= certificate_facts(hello.certificate)
-    facts |= {"listener_profile": int(hello.profile), "tls": hello.tls_version}
+    facts |= {"listener_profile": int(hello.profile), **hello.agreed.facts()}
     return Note(cause, where.identity.text, hello.remote, facts)
+
+
+def _is_out_of_place(hello: Hello, where: Place) -> bool:
+    """Whether it came over old TLS and is none of the stations that can do no better."""
+    return bool(hello.legacy) and where.identity.text not in hello.legacy
 
 
 # -- by certificate (profile 3) ----------------------------------------------------------------------------------------
@@ -179,6 +195,8 @@ def _by_certificate(hello: Hello, where: Place, view: View, now: dt.datetime) ->
         raise AdmissionRefused(_note("cert.missing", hello, where), 403)
     station = view.stations.get(where.identity.text)
     cause, facts = objection(certificate, station, view, now)
+    if not cause and _is_out_of_place(hello, where):
+        cause = "tls.not_legacy"
     if cause or station is None:
         raise AdmissionRefused(_note(cause, hello, where, **facts), 403)
     return _admit(hello, where, station, bytes.fromhex(certificate.fingerprint))
@@ -207,6 +225,8 @@ def _refusal_besides(hello: Hello, where: Place, station: Station | None) -> Not
         return _note("profile.too_low", hello, where, station_profile=int(station.profile))
     if station.status is not StationStatus.ACTIVE:
         return _note("station.disabled", hello, where)
+    if _is_out_of_place(hello, where):
+        return _note("tls.not_legacy", hello, where)
     return None if station.verifier else _note("auth.wrong_password", hello, where, says="the station has no password")
 
 

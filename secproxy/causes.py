@@ -159,6 +159,20 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "The peer offered none of the four cipher suites that OCPP names.",
         "Update the station's firmware or its cipher settings.",
     ),
+    "tls.legacy": Kind(
+        "bollard.LegacyTls",
+        _HIGH,
+        "A00.FR.313",
+        "A listener takes TLS 1.0 and 1.1, which are broken, from the stations that the evidence names.",
+        "Update the firmware of these stations; then remove the [[listener]] with unsafe_legacy_tls.",
+    ),
+    "tls.not_legacy": Kind(
+        "bollard.LegacyTls",
+        _HIGH,
+        "A00.FR.314",
+        "A station came over TLS 1.0 or 1.1 and is not among those that may.",
+        "Let it dial the listener for its security profile; find out who made it use old TLS.",
+    ),
     "tls.failed": Kind(
         "bollard.HandshakeFailed",
         _LOW,
@@ -232,6 +246,13 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
 }
 
 _SESSIONS: Final[Mapping[str, Kind]] = {
+    "session.opened": Kind(
+        "bollard.SessionOpened",
+        _INFO,
+        "",
+        "The station is connected; the evidence says with which TLS version, cipher suite and group.",
+        "Nothing is to be done; compare a station's with one another to find one that comes with less than before.",
+    ),
     "session.duplicate": Kind(
         "bollard.DuplicateSession",
         _HIGH,
@@ -259,6 +280,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "A00.FR.705",
         "A live connection was closed because the station may no longer connect this way.",
         "The evidence names the reason; nothing is to be done when the change was meant.",
+    ),
+    "worker.outgrown": Kind(
+        "bollard.WorkerReplaced",
+        _HIGH,
+        "",
+        "A proxy worker had more memory than proxy.worker_mib allows; it let its stations go and was replaced.",
+        "If it comes again, more workers or a higher bound are needed, or it is a leak: send its maker the evidence.",
     ),
     "message.malformed": Kind(
         _MESSAGES,

@@ -23,6 +23,7 @@ CODES: Final[Mapping[str, str]] = {
     "up.upstream": "Nobody said where the CSMS is; give --upstream, or set upstream in bollard.toml.",
     "upstream.file": "A certificate or key that a CSMS is reached with cannot be used; correct that [[upstream]].",
     "web.address": "The address for downloads is in use or not one of this host; change [web].address or free it.",
+    "worker.fence": "The kernel has Landlock and refuses to fence a worker in; another sandbox may forbid the calls.",
     # Writing events down and finding them again
     "event.severity": "This is no severity of an event; the error lists those there are.",
     "events.unreadable": "The database of security events cannot be read; check the disk and who may read the home.",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
-from pki.names import Host
+from pki.names import Host, StationIdentity
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
@@ -37,11 +37,11 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset({"address", "profile", "proxy_protocol"}),
+    "listener": frozenset({"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
-    "proxy": frozenset({"workers"}),
+    "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
-    "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
+    "server_certificate": frozenset({"certificate", "key", "host"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
     "est": frozenset({"enabled"}),  # and these
@@ -51,6 +51,9 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
 ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
 """Tables that may stand many times."""
+WORKER_MIB: Final = 2_048  # MiB; 30,000 stations that are connected and mostly idle have half of it
+WORKER_MIB_LEAST: Final = 128  # MiB; a worker without stations has about 60
+WORKER_MIB_MOST: Final = 1_048_576
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
@@ -116,13 +119,15 @@ class Limits:
 class ListenerConfig:
     """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
 
-    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header.
+    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. Where ``legacy``
+    names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else.
     """
 
     host: str
     port: int
     profile: SecurityProfile
     proxies: tuple[Network, ...] = ()
+    legacy: tuple[str, ...] = ()
 
 
 class Outage(StrEnum):
@@ -146,7 +151,11 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings of the proxy. ``upstreams`` are none until one is named, ``workers`` 0 means one for each core."""
+    """All settings of the proxy. ``upstreams`` are none until one is named, ``workers`` 0 means one for each core.
+
+    ``worker_mib`` is the memory above which a worker is replaced, 0 for no bound; ``fenced`` has Landlock keep workers
+    from what they do not need.
+    """
 
     csms_host: Host
     upstreams: tuple[Upstream, ...]
@@ -155,6 +164,8 @@ class Config:
     workers: int = 0
     limits: Limits = Limits()
     outage: Outage = Outage.REFUSE
+    worker_mib: int = WORKER_MIB
+    fenced: bool = True
 
 
 def parse_config(text: str) -> Config:
@@ -165,14 +176,16 @@ def parse_config(text: str) -> Config:
         raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
     _refuse_unknown(raw)
     read_event_settings(raw)  # a mistake there is told now, not by the process that needs them
-    csms = Table(raw.get("csms", {}), "csms")
+    csms, proxy = Table(raw.get("csms", {}), "csms"), Table(raw.get("proxy", {}), "proxy")
     return Config(
         csms_host=Host.parse(csms.text("host")),
         upstreams=parse_upstreams(csms.text("upstream", ""), tables_of("upstream", raw.get("upstream", []), many=True)),
         listeners=_listeners(raw),
         web=_web(Table(raw.get("web", {}), "web")),
-        workers=Table(raw.get("proxy", {}), "proxy").number("workers", 0, WORKERS_LIMIT),
+        workers=proxy.number("workers", 0, WORKERS_LIMIT),
         outage=_outage(csms.text("outage", Outage.REFUSE)),
+        worker_mib=_worker_mib(proxy),
+        fenced=not proxy.flag("unsafe_no_landlock", default=False),
     )
 
 
@@ -219,7 +232,25 @@ def _listener(table: Table) -> ListenerConfig:
     profile = table.number("profile", None, 3)
     if profile not in SERVED:
         raise wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
-    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"))
+    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"), _legacy(table))
+
+
+def _legacy(table: Table) -> tuple[str, ...]:
+    """Read for which stations a door takes old TLS; a list is what makes it so narrow that it can be allowed at all."""
+    unsafe, named = table.flag("unsafe_legacy_tls", default=False), table.texts("stations")
+    if unsafe and not named:
+        raise wrong("listener.stations", "unsafe_legacy_tls is for stations that are named one by one, and none is")
+    if named and not unsafe:
+        raise wrong("listener.stations", "it belongs to unsafe_legacy_tls = true; other listeners take every station")
+    return tuple(dict.fromkeys(StationIdentity.parse(each).text for each in named))
+
+
+def _worker_mib(table: Table) -> int:
+    """A bound so low that an idle worker is above it would have it replaced for ever."""
+    found = table.number("worker_mib", WORKER_MIB, WORKER_MIB_MOST)
+    if 0 < found < WORKER_MIB_LEAST:
+        raise wrong("proxy.worker_mib", f"it is 0 for no bound, or at least {WORKER_MIB_LEAST}")
+    return found
 
 
 def _outage(text: str) -> Outage:

@@ -22,6 +22,7 @@ from pki.errors import ConflictError, InputError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
+from secproxy.agreed import agree
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
 from secproxy.edge.tls import TlsLeg
@@ -133,8 +134,8 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
         subprotocols=upgrade.subprotocols,
         authorization=upgrade.authorization,
         certificate=_certificate(leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
-        tls_version=leg.version,
-        cipher=leg.cipher,
+        agreed=agree(leg.version, leg.cipher, leg.group),
+        legacy=listener.config.legacy,
     )
 
 
@@ -182,6 +183,7 @@ async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrad
     except BaseException:
         reception.claims.release(number)
         raise
+    reception.record(admitted.opened(upstream.subprotocol))
     leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol))
     reception.connect(number, admitted, leg, upstream)
 

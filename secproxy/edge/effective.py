@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge.home import read_settings
 from pki.settings import parse_settings
-from secproxy.config import write_address
+from secproxy.config import parse_config, write_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,9 +62,16 @@ def write_config(organisation: Organisation, config: Config) -> str:
             f"public_url = {_text(config.web.public_url)}",
             f"status_address = {_text(write_address(*config.web.status) if config.web.status else '')}",
             f"status_url = {_text(config.web.status_url)}\n",
-            f"[proxy]\nworkers = {config.workers}\n",
+            f"[proxy]\nworkers = {config.workers}\nworker_mib = {config.worker_mib}",
+            f"unsafe_no_landlock = {str(not config.fenced).lower()}\n",
         )
     )
+
+
+def config_in_force(home: Home) -> Config:
+    """Read what ``bollard up`` runs with, else what bollard.toml says. Raises ``InputError`` naming the key."""
+    running = home.run / NAME
+    return parse_config(running.read_text(encoding="utf-8") if running.exists() else read_settings(home))
 
 
 def url_of(upstream: UpstreamConfig) -> str:
@@ -90,7 +97,8 @@ def _upstream(upstream: Upstream) -> str:
 def _listener(door: ListenerConfig) -> str:
     address = _text(write_address(door.host, door.port))
     proxies = _texts(map(str, door.proxies))
-    return f"[[listener]]\naddress = {address}\nprofile = {door.profile:d}\nproxy_protocol = {proxies}\n"
+    legacy = f"unsafe_legacy_tls = true\nstations = {_texts(door.legacy)}\n" if door.legacy else ""
+    return f"[[listener]]\naddress = {address}\nprofile = {door.profile:d}\nproxy_protocol = {proxies}\n{legacy}"
 
 
 def _texts(values: Iterable[str]) -> str:

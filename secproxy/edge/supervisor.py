@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
+from pki.edge import hardening
 from pki.edge.client import Authority
 from pki.edge.lock import exclusive
 from pki.edge.policies import FOLDER
@@ -47,12 +48,14 @@ if TYPE_CHECKING:
 WATCH_SECONDS: Final = 1.0  # seconds between two looks at whether the settings' file was changed
 RELOAD_SECONDS: Final = 10.0  # seconds a worker has to take new settings; it opens sockets and reads files, no more
 LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
-FOR_WORKERS: Final = {
-    "OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf"),
+FOR_TLS: Final = {"OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf")}
+FOR_WORKERS: Final = FOR_TLS | {
     "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),  # bytes; glibc would give the heap's top back at every TLS read,
     "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
 }
-"""What OpenSSL and the C library read from a worker's environment, and no call of ours can set."""
+"""What OpenSSL and the C library read from a process' environment, and no call of ours can set."""
+DESCRIPTORS_WANTED: Final = 20_000  # files that a worker may open; two for each of 10,000 stations
+DESCRIPTORS_SPARE: Final = 100  # of them for everything else
 SECRETS: Final = (
     "BOLLARD_PASSPHRASE",
     "BOLLARD_HSM_PIN",
@@ -66,6 +69,7 @@ def run_up(home: Home, read: Callable[[], Config], *, authority: bool = True, we
     ``ConflictError("up.running")`` when this home is up already, ``ConflictError("up.address")`` when an address to
     listen on is taken, ``InputError("up.upstream")`` when no CSMS is named.
     """
+    hardening.begin(home.path)
     config = read()
     if not config.upstreams:
         raise InputError(
@@ -75,7 +79,7 @@ def run_up(home: Home, read: Callable[[], Config], *, authority: bool = True, we
         if not mine:
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
         _refuse_taken(_addresses(config, web=web))
-        _allow_descriptors()
+        _tell_of_descriptors(_allow_descriptors())
         with in_force(home, _counted(config)), closing(Journal(home.journal, "supervisor")) as journal:
             supervisor = Supervisor(home, lambda: _counted(read()), journal, authority=authority, web=web)
             return uvloop.run(supervisor.run())
@@ -161,7 +165,7 @@ class Supervisor:
         if noun[0] == "worker":
             grace = GRACE_SECONDS + self._config.limits.close_spread_seconds
             return Child(f"worker {noun[-1]}", argv, environment | FOR_WORKERS, self._ended, grace)
-        return Child(noun[0], argv, environment, self._ended)
+        return Child(noun[0], argv, environment | FOR_TLS, self._ended)
 
     def _ended(self, code: int) -> None:
         if code > 0 and self._gave_up is not None and not self._gave_up.done():
@@ -245,10 +249,18 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
 
 
-def _allow_descriptors() -> None:
+def _allow_descriptors() -> int:
     """Let our children open as many files as the system allows: a station takes two, the usual limit is 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
+
+
+def _tell_of_descriptors(most: int) -> None:
+    if most < DESCRIPTORS_WANTED:
+        stations = max(0, most - DESCRIPTORS_SPARE) // 2
+        advice = "allow more with LimitNOFILE= of systemd or ulimit -Hn"
+        say(f"each worker may open {most} files, enough for {stations} stations; {advice}")
 
 
 def _addresses(config: Config, *, web: bool) -> list[tuple[str, int]]:

@@ -23,21 +23,23 @@ from typing import TYPE_CHECKING, Final
 import uvloop
 from cryptography import x509
 
-from pki.edge import calls
-from pki.errors import BollardError, ConflictError, UnreachableError
+from pki.edge import calls, hardening
+from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.assertion import Signer
-from secproxy.config import parse_config
-from secproxy.edge import reading
+from secproxy.config import parse_config, write_address
+from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
+from secproxy.edge.fence import fence_in
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
+from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
@@ -64,7 +66,10 @@ FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of our
 
 def run_worker(home: Home, number: int) -> None:
     """Run one worker until SIGTERM, or until its supervisor is gone."""
+    hardening.begin(home.path)
     config = _in_force(home)
+    if config.fenced:
+        _fence_in(home, config, number)
     gc.freeze()
     gc.set_threshold(*COLLECT)
     uvloop.run(_run(home, config, number))
@@ -72,6 +77,20 @@ def run_worker(home: Home, number: int) -> None:
 
 def _in_force(home: Home) -> Config:
     return parse_config(home.run.joinpath("config.toml").read_text())
+
+
+def _fence_in(home: Home, config: Config, number: int) -> None:
+    """Give up what no worker needs, before anything of a stranger's is read."""
+    try:
+        version = fence_in(home, config)
+    except OSError as refused:
+        raise ForbiddenError(
+            "worker.fence",
+            f"the kernel does not fence this worker in: {refused.strerror}",
+            "Allow the landlock_ calls where it runs, or set unsafe_no_landlock = true in [proxy].",
+        ) from None
+    if not version and number == 0:
+        _tell_operator("this kernel has no Landlock: a worker that is taken over could read what its user can")
 
 
 async def _run(home: Home, config: Config, number: int) -> None:
@@ -125,9 +144,18 @@ async def _work_on(
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
     supervisor.reload = lambda: worker.reload(_in_force(home))
+    if number == 0:
+        surroundings.tell_unsafe(config)
     supervisor.ready()
     try:
-        await _first_end(worker.follow(news), links.expire(), supervisor.closed(), end.by_and_by(worker))
+        await _first_end(
+            worker.follow(news),
+            links.expire(),
+            supervisor.closed(),
+            worker.staples.keep(),
+            worker.end_when_outgrown(),
+            end.by_and_by(worker),
+        )
     finally:
         worker.leave()
 
@@ -167,6 +195,14 @@ class Surroundings:
             self._journal.write(note)
         except BollardError as lost:
             _tell_operator(str(lost))
+
+    def tell_unsafe(self, config: Config) -> None:
+        """Say which listeners take old TLS, and for whom: on record at every start, by one worker for all."""
+        for door in config.listeners:
+            if door.legacy:
+                address, stations = write_address(door.host, door.port), ", ".join(door.legacy)
+                self.record(Note("tls.legacy", evidence={"listener": address, "stations": stations}))
+                _tell_operator(f"unsafe_legacy_tls: {address} takes TLS 1.0 and 1.1, which are broken, from {stations}")
 
     def grace(self) -> float:
         """Draw when a station is let go whose CSMS has died, out of a time that grows with the stations there are."""
@@ -219,6 +255,8 @@ class Worker:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._claims, self._surroundings = links, claims, surroundings
+        self.staples = staples_by(surroundings.line)
+        self.staples.present(self._credentials)
         self._passwords = PasswordDesk()
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
@@ -285,6 +323,9 @@ class Worker:
                 self._anchors = _station_anchors(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
                 await self._fetch_credentials()
+                self.staples.present(self._credentials)
+            if isinstance(told, calls.StatusChanged):
+                self.staples.forget(told.issuer_key_id, told.serial)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged):
                 for listener in self._listeners:
                     listener.context = self._context(listener.config)
@@ -299,23 +340,35 @@ class Worker:
         except BollardError as problem:
             _tell_operator(f"{problem} {problem.advice}")
 
+    async def end_when_outgrown(self) -> None:
+        """Once it has too much memory, let the stations go; the supervisor starts another."""
+        used = await memory.outgrown(self._config.worker_mib * memory.MIB)
+        evidence = {"mib": used // memory.MIB, "worker_mib": self._config.worker_mib, "stations": len(self._links)}
+        self._surroundings.record(Note("worker.outgrown", evidence=evidence))
+        await self.drain()
+
     async def drain(self) -> None:
         """Accept no more, and let the stations go in the time that their number takes; what they say still goes on."""
-        for listener in self._listeners:
-            listener.close()
+        self._shut()
         await self._links.drain(self._surroundings.grace)
 
     def leave(self) -> None:
         """Accept no more and end what is open."""
-        for listener in self._listeners:
-            listener.close()
+        self._shut()
         self._links.leave()
         self._csms.close()
         self._passwords.close()
 
+    def _shut(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
+
     def _context(self, listener: ListenerConfig) -> SSL.Context:
         mutual = listener.profile is SecurityProfile.MUTUAL_TLS
-        return server_context(self._credentials, self._anchors, mutual=mutual)
+        return server_context(
+            self._credentials, self._anchors, mutual=mutual, legacy=bool(listener.legacy), staple=self.staples.of
+        )
 
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))

@@ -21,6 +21,7 @@ from pki.health import (
     Missing,
     Receiver,
     Symptom,
+    Unsafe,
     Weight,
     judge,
     worst,
@@ -155,3 +156,14 @@ def test_a_log_that_does_not_hold_is_not_told_to_be_whole() -> None:
     """The failure is told in its place."""
     facts = dataclasses.replace(WELL, failed=(Failed("audit log", "audit.broken", "x", "y"),))
     assert not any(symptom.code == "health.audit" for symptom in judge(facts))
+
+
+def test_what_the_settings_allow_although_it_weakens_is_a_warning() -> None:
+    """It works and is meant, so it is not critical; and it is never out of sight."""
+    [found] = told(dataclasses.replace(WELL, unsafe=(Unsafe("listener", "it takes TLS 1.0", "Update.", "A00.FR.313"),)))
+    assert (found.code, found.weight, found.fix, found.clause) == (
+        "health.unsafe",
+        Weight.WARNING,
+        "Update.",
+        "A00.FR.313",
+    )

@@ -94,14 +94,18 @@ class Around:
 
     def __init__(self) -> None:
         self.notes: asyncio.Queue[Note] = asyncio.Queue()
+        self.opened: list[Note] = []
         self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
         self.learned: list[tuple[str, Learn]] = []
         self.graces: list[float] = []
         self.alarms: list[BollardError] = []
 
     def record(self, note: Note) -> None:
-        """Collect an event."""
-        self.notes.put_nowait(note)
+        """Collect an event; those of stations that came in as they should stand apart."""
+        if note.cause == "session.opened":
+            self.opened.append(note)
+        else:
+            self.notes.put_nowait(note)
 
     def grant(self, link: Link, ask: Ask) -> None:
         """Collect a question; the test answers it."""

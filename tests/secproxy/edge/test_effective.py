@@ -71,7 +71,14 @@ def upstreams(draw: st.DrawFn) -> tuple[Upstream, ...]:
 
 networks = st.lists(st.ip_addresses().map(ipaddress.ip_network), max_size=2).map(tuple)
 listeners = st.lists(
-    st.builds(ListenerConfig, addresses, ports, st.sampled_from(sorted(SERVED)).map(SecurityProfile), networks),
+    st.builds(
+        ListenerConfig,
+        addresses,
+        ports,
+        st.sampled_from(sorted(SERVED)).map(SecurityProfile),
+        networks,
+        st.lists(st.sampled_from(["CP-001", "a*b", "=+|@."]), unique=True).map(tuple),
+    ),
     min_size=1,
     max_size=4,
     unique_by=lambda door: (door.host, door.port),
@@ -86,6 +93,8 @@ configs = st.builds(
     ),
     st.integers(0, 256),
     outage=st.sampled_from(Outage),
+    worker_mib=st.just(0) | st.integers(128, 1_048_576),
+    fenced=st.booleans(),
 )
 
 

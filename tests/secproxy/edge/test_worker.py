@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import ssl
@@ -43,7 +44,9 @@ HEARTBEAT = '[2,"1","Heartbeat",{}]'
 
 
 @contextlib.asynccontextmanager
-async def working(home: Home, backend: Csms) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
+async def working(
+    home: Home, backend: Csms, *started: str
+) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
     """A real worker process of this home, its listeners open; the supervisor is a desk in this process."""
     port, ready = free_port(), asyncio.Event()
     text = home.settings.read_text().replace("0.0.0.0:8443", f"127.0.0.1:{port}")
@@ -51,7 +54,7 @@ async def working(home: Home, backend: Csms) -> AsyncIterator[tuple[int, subproc
     text = text.replace('upstream = ""', f'upstream = "ws://127.0.0.1:{backend.port}"')
     (home.run / "config.toml").write_text(write_config(Organisation.parse("Example Charging"), parse_config(text)))
     async with asyncio.timeout(40), ClaimDesk(3, lambda _: ready.set()).open(home.claims_socket):
-        argv = [sys.executable, "-m", "bollard", "--home", str(home.path), "worker", "--number", "0"]
+        argv = [sys.executable, *(started or ("-m", "bollard", "--home", str(home.path), "worker", "--number", "0"))]
         process = subprocess.Popen(argv)
         try:
             await ready.wait()
@@ -265,3 +268,41 @@ def test_attack_39_the_more_stations_there_are_the_longer_they_take_to_go(tmp_pa
             graces = [around.grace() for _ in range(200)]
             assert 0 <= min(graces) < bound / 4
             assert bound * 3 / 4 < max(graces) <= bound
+
+
+SWOLLEN = """
+import sys
+from pathlib import Path
+from pki.edge.home import Home
+from secproxy.edge import memory, worker
+measured, swollen = memory.resident, Path(sys.argv[2])
+memory.CHECK_SECONDS = 0.05
+memory.resident = lambda: measured() + (2**40 if swollen.exists() else 0)
+worker.run_worker(Home(Path(sys.argv[1])), 0)
+"""
+
+
+def test_a_worker_with_too_much_memory_lets_its_stations_go_and_ends_by_itself(tmp_path: Path) -> None:
+    """No message is cut: stations are told to come back, one event says why, and the supervisor starts another."""
+    home, swollen = make_home(tmp_path), tmp_path / "swollen"
+
+    async def story() -> None:
+        words = ("-c", SWOLLEN, str(home.path), str(swollen))
+        async with csms() as backend, connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            async with working(home, backend, *words) as (port, process, _), dial(port, context) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+                swollen.touch()
+                with pytest.raises(ConnectionClosed) as told:
+                    await socket.recv()
+                assert told.value.rcvd is not None
+                assert told.value.rcvd.code == 1012
+                assert await asyncio.to_thread(process.wait, 10) == 0
+
+    with running_authority(home):
+        asyncio.run(story())
+
+    written = [json.loads(line) for file in home.journal.glob("worker-0-*") for line in file.read_text().splitlines()]
+    [event] = [each for each in written if each["cause"] == "worker.outgrown"]
+    assert (event["evidence"]["stations"], event["evidence"]["worker_mib"]) == (1, 2048)
