@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
+from secproxy.policy_settings import POLICY_TABLES, PolicySettings, read_policy_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
@@ -47,9 +48,12 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "est": frozenset({"enabled"}),  # and these
     "external_issuer": EXTERNAL_KEYS,
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
+    **POLICY_TABLES,
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
-ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
+ARRAYS: Final = frozenset(
+    {"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert", "policy_override"}
+)
 """Tables that may stand many times."""
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
@@ -155,6 +159,7 @@ class Config:
     workers: int = 0
     limits: Limits = Limits()
     outage: Outage = Outage.REFUSE
+    policies: PolicySettings = field(default_factory=PolicySettings)
 
 
 def parse_config(text: str) -> Config:
@@ -173,6 +178,7 @@ def parse_config(text: str) -> Config:
         web=_web(Table(raw.get("web", {}), "web")),
         workers=Table(raw.get("proxy", {}), "proxy").number("workers", 0, WORKERS_LIMIT),
         outage=_outage(csms.text("outage", Outage.REFUSE)),
+        policies=read_policy_settings(raw),
     )
 
 

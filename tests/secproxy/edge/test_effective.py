@@ -14,6 +14,7 @@ from pki.settings import parse_settings
 from pki.station import SecurityProfile
 from secproxy.config import SERVED, Config, ListenerConfig, Outage, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
+from secproxy.policy_settings import PolicySettings
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
 
@@ -76,6 +77,7 @@ listeners = st.lists(
     max_size=4,
     unique_by=lambda door: (door.host, door.port),
 ).map(tuple)
+policy_names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
 configs = st.builds(
     Config,
     st.just(Host("csms.example.org")),
@@ -86,6 +88,7 @@ configs = st.builds(
     ),
     st.integers(0, 256),
     outage=st.sampled_from(Outage),
+    policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
 )
 
 
