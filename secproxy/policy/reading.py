@@ -52,7 +52,7 @@ def parse_policy(name: str, text: str, zones: Zones) -> Policy:
     allow, mode = reading.allow(raw.get("allow", {}))
     says = reading.top(raw)
     if reading.mistakes:
-        raise _wrong(name, reading.mistakes)
+        raise _wrong(name, [mistake for _, mistake in sorted(reading.mistakes, key=lambda each: each[0])])
     return Policy(name, says, allow, tuple(rules), mode)
 
 
@@ -62,7 +62,7 @@ class _Reading:
     def __init__(self, text: str, zones: Zones) -> None:
         self._zones = zones
         self._lines = _by_rule(text)
-        self.mistakes: list[Finding] = []
+        self.mistakes: list[tuple[int, Finding]] = []  # each with its line
 
     def top(self, raw: Mapping[str, object]) -> str:
         """Read what a policy says of itself."""
@@ -130,7 +130,8 @@ class _Reading:
         return None
 
     def _mistake(self, number: int, path: Path, says: str, code: str = "policy.value") -> None:
-        self.mistakes.append(error(code, "", f"line {self._line(number, path)}: {says}"[:SAYS_LENGTH]))
+        line = self._line(number, path)
+        self.mistakes.append((line, error(code, "", f"line {line}: {says}"[:SAYS_LENGTH])))
 
     def _line(self, number: int, path: Path) -> int:
         """The line of a key of the rule of this number (0: of none), or of the nearest thing around it."""

@@ -84,6 +84,11 @@ class Rulebook:
         """The policy's name."""
         return self._policy.name
 
+    @property
+    def mode(self) -> Mode:
+        """What becomes of what is not let through."""
+        return self._policy.mode
+
     def rules_for(self, side: Side, action: bytes) -> tuple[Rule, ...]:
         """The rules that a call of this action meets, in the order in which they are asked."""
         return self._rules[side].get(action.removesuffix(SEALED), ())
@@ -129,7 +134,7 @@ class Rulebook:
     def _ask(self, rule: Rule, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
         if isinstance(rule.test, Rate):
             return self._count(rule, rule.test, asked, own, fleet)
-        says = self._fault(rule, asked)
+        says = self.fault(rule, asked)
         return _Objection(rule.name, rule.clause, rule.mode, says) if says else None
 
     def _count(self, rule: Rule, rate: Rate, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
@@ -142,7 +147,8 @@ class Rulebook:
         cause = "policy.mass_command" if all_of_them else ""
         return _Objection(rule.name, rule.clause, rule.mode, says, cause, over.tell, over.left_out)
 
-    def _fault(self, rule: Rule, asked: Asked) -> str:
+    def fault(self, rule: Rule, asked: Asked) -> str:
+        """Say what a rule that does not count has against a call; empty when nothing."""
         test, payload = rule.test, asked.payload
         if isinstance(test, Deny):
             return "the policy forbids it"
