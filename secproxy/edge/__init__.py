@@ -7,9 +7,10 @@ terms of ``tls_context`` (``tls_failure`` names what went wrong), ``arrival`` ta
 the ledger knows.
 
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
-both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``lifeline``, ``reloading`` and
-``effective`` (the settings in force), ``claim_desk`` and ``claim_wire``; ``web`` serves firmware and enrolment through
-``web_door``, where ``doorkeeper`` counts who is refused, and the status of certificates through ``status_listener``,
-all with ``patience`` for strangers; what the libraries below log of them is a line of ``log_lines`` at most.
+both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``lifeline``, ``reloading``, ``effective``
+(the settings in force) and ``policies`` (read and found), ``claim_desk`` and ``claim_wire``; ``web`` serves firmware and
+enrolment through ``web_door``, where ``doorkeeper`` counts who is refused, and the status of certificates through
+``status_listener``, all with ``patience`` for strangers; what the libraries below log of them is a line of
+``log_lines`` at most.
 ``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
 """
