@@ -316,6 +316,27 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "One connection brought more messages that must be written down or judged than allowed; it was closed.",
         "The events before it name the fault; when it is a station, update its firmware or take it off the network.",
     ),
+    "policy.refused": Kind(
+        "bollard.PolicyRefused",
+        _HIGH,
+        "",
+        "The policy forbids a message; it was answered in the other side's place and not passed on.",
+        "The evidence names rule and clause; when the message was meant, change the policy: 'bollard policy show'.",
+    ),
+    "policy.observed": Kind(
+        "bollard.PolicyObserved",
+        _MEDIUM,
+        "",
+        "A rule of the policy that only observes objects to a message; it was passed on.",
+        "Look whether it was meant; a rule that objects to nothing right can be set to enforce.",
+    ),
+    "policy.mass_command": Kind(
+        "bollard.MassCommand",
+        _CRITICAL,
+        "attack 36",
+        "The CSMS gives one kind of command faster, over all stations, than the policy expects.",
+        "Ask who is behind it: an operator's campaign, or somebody who wants to move load. The evidence has the rule.",
+    ),
     "station.event": Kind(
         "bollard.StationEvent",
         _MEDIUM,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,7 @@ from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host, StationIdentity
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
+from secproxy.policy_settings import POLICY_TABLES, PolicySettings, read_policy_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
@@ -47,9 +48,12 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "est": frozenset({"enabled"}),  # and these
     "external_issuer": EXTERNAL_KEYS,
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
+    **POLICY_TABLES,
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
-ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
+ARRAYS: Final = frozenset(
+    {"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert", "policy_override"}
+)
 """Tables that may stand many times."""
 WORKER_MIB: Final = 2_048  # MiB; 30,000 stations that are connected and mostly idle have half of it
 WORKER_MIB_LEAST: Final = 128  # MiB; a worker without stations has about 60
@@ -166,6 +170,7 @@ class Config:
     outage: Outage = Outage.REFUSE
     worker_mib: int = WORKER_MIB
     fenced: bool = True
+    policies: PolicySettings = field(default_factory=PolicySettings)
 
 
 def parse_config(text: str) -> Config:
@@ -186,6 +191,7 @@ def parse_config(text: str) -> Config:
         outage=_outage(csms.text("outage", Outage.REFUSE)),
         worker_mib=_worker_mib(proxy),
         fenced=not proxy.flag("unsafe_no_landlock", default=False),
+        policies=read_policy_settings(raw),
     )
 
 

@@ -15,9 +15,9 @@ ROOMS = ("pki", "secproxy", "cli")
 
 CORE_MAY_IMPORT = {
     "__future__", "abc", "argon2", "base64", "binascii", "collections", "contextlib", "cryptography", "dataclasses",
-    "datetime", "enum", "functools", "hashlib", "hmac", "ipaddress", "itertools", "json", "math", "msgspec",
-    "operator", "pki", "re", "secproxy", "string", "struct", "tomllib", "typing", "unicodedata", "urllib.parse",
-    "websockets.datastructures",
+    "datetime", "enum", "functools", "hashlib", "hmac", "ipaddress", "itertools", "json", "jsonschema_rs",
+    "math", "msgspec", "operator", "pki", "re", "secproxy", "string", "struct", "tomllib", "typing", "unicodedata",
+    "urllib.parse", "websockets.datastructures",
     "websockets.exceptions", "websockets.frames", "websockets.headers", "websockets.http11", "websockets.streams",
     "websockets.speedups", "websockets.utils",
 }  # fmt: skip

@@ -38,12 +38,12 @@ from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
+from secproxy.edge.policies import Policies, read_policies_in_force
 from secproxy.edge.relay import Link
 from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
-from secproxy.plan import compile_plan
 from secproxy.reachability import spread
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
@@ -142,8 +142,9 @@ async def _work_on(
     view = reading.view_of(snapshot)
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
-    worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
-    supervisor.reload = lambda: worker.reload(_in_force(home))
+    policies, claims = read_policies_in_force(home, config), _claims(config, links, supervisor)
+    worker = Worker(config, view, (credentials, snapshot), links, claims, surroundings, policies)
+    supervisor.reload = lambda: _reload(home, worker)
     if number == 0:
         surroundings.tell_unsafe(config)
     supervisor.ready()
@@ -158,6 +159,11 @@ async def _work_on(
         )
     finally:
         worker.leave()
+
+
+def _reload(home: Home, worker: Worker) -> None:
+    config = _in_force(home)
+    worker.reload(config, read_policies_in_force(home, config))
 
 
 def _claims(config: Config, links: Links, supervisor: ClaimLine) -> ClaimLine:
@@ -251,6 +257,7 @@ class Worker:
         links: Links,
         claims: ClaimLine,
         surroundings: Surroundings,
+        policies: Policies,
     ) -> None:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
@@ -262,6 +269,7 @@ class Worker:
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
         self._csms.signer = _signer(trust[0])
+        self._policies = policies
         self._slots = Slots(config.limits.handshakes_at_once)
         self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
         self._reception = Reception(
@@ -280,7 +288,7 @@ class Worker:
             self._config.limits,
         )
 
-    def reload(self, config: Config) -> None:
+    def reload(self, config: Config, policies: Policies) -> None:
         """Go on by other settings; no live connection is touched that they allow.
 
         Doors that stay as they were stay open. Raises a ``BollardError``, and changes nothing, when a new door cannot
@@ -295,8 +303,10 @@ class Worker:
             raise
         for door in set(self._listeners) - doors:
             door.close()
-        self._config, self._listeners = config, list(doors)
+        self._config, self._listeners, self._policies = config, list(doors), policies
         self._reception = replace(self._reception, config=config)
+        for link in self._links.all():
+            link.obey(policies.of)
         self._links.judge()
 
     def _reopen(self, config: Config) -> set[Listener]:
@@ -374,7 +384,8 @@ class Worker:
         self._surroundings.record(Note("door.crowded", remote=address))
 
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-        session = Session(admitted, upstream.subprotocol, self._view, compile_plan())
+        policy = self._policies.of(admitted.station, upstream.subprotocol)
+        session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy)
         link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
         self._links.add(link)
 

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.plan import Plan
+    from secproxy.policy.rulebook import InForce
     from secproxy.tables import Network
 
 ROOT = Party.root()
@@ -166,6 +167,7 @@ async def door(
     outage: Outage = Outage.REFUSE,
     proxies: tuple[Network, ...] = (),
     plan: Plan | None = None,
+    policy: InForce | None = None,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
     home, around = bare_home(folder / "h"), Around()
@@ -182,7 +184,8 @@ async def door(
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan())
+            wanted = plan or (policy.plan if policy else compile_plan())
+            session = Session(admitted, upstream.subprotocol, view, wanted, policy)
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
             links.add(link)
 

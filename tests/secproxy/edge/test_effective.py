@@ -14,6 +14,7 @@ from pki.settings import parse_settings
 from pki.station import SecurityProfile
 from secproxy.config import SERVED, Config, ListenerConfig, Outage, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
+from secproxy.policy_settings import PolicySettings
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
 
@@ -83,6 +84,7 @@ listeners = st.lists(
     max_size=4,
     unique_by=lambda door: (door.host, door.port),
 ).map(tuple)
+policy_names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
 configs = st.builds(
     Config,
     st.just(Host("csms.example.org")),
@@ -95,6 +97,7 @@ configs = st.builds(
     outage=st.sampled_from(Outage),
     worker_mib=st.just(0) | st.integers(128, 1_048_576),
     fenced=st.booleans(),
+    policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
 )
 
 

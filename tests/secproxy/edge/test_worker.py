@@ -28,6 +28,7 @@ from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.effective import write_config
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
+from secproxy.edge.policies import Policies
 from secproxy.edge.worker import Surroundings, Worker
 from tests.certs import Party, key_pem
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
@@ -211,7 +212,8 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
                 around = Surroundings(AuthorityLine(home), journal, Limits())
                 links = Links(view, config.limits, around.record)
                 claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
-                worker = Worker(config, view, (CREDENTIALS, snapshot), links, claims, around)
+                policies = Policies(config.policies, {}, "localhost", 1)
+                worker = Worker(config, view, (CREDENTIALS, snapshot), links, claims, around, policies)
                 await worker.follow(told())
                 worker.leave()
                 await claims.close()
