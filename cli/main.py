@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "demo": "cli.demo",
     "init": "cli.setup",
     "up": "cli.processes",
+    "reload": "cli.processes",
     "proxy": "cli.processes",
     "authority": "cli.processes",
     "web": "cli.processes",
@@ -67,6 +68,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "ocsp": "cli.ocsp",
     "station": "cli.station",
     "event": "cli.event",
+    "policy": "cli.policy",
     "firmware": "cli.firmware",
     "audit": "cli.audit",
 }

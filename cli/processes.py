@@ -9,6 +9,7 @@ import click
 
 from cli.asked import Asked, pass_asked
 from cli.words import LISTEN
+from pki.errors import ConflictError, InputError
 from pki.station import SecurityProfile
 
 if TYPE_CHECKING:
@@ -53,9 +54,8 @@ def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> N
     """Run everything on this machine until interrupted."""
     from secproxy.edge.supervisor import run_up
 
-    config = configured(asked, given)
-    _dry(asked, "up", config)
-    context.exit(run_up(asked.home(), config, workers=config.workers))
+    _dry(asked, "up", configured(asked, given))
+    context.exit(run_up(asked.home(), lambda: configured(asked, given)))
 
 
 @click.command()
@@ -66,9 +66,27 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     """Run the proxy alone, beside an authority that runs already."""
     from secproxy.edge.supervisor import run_up
 
-    config = configured(asked, given)
-    _dry(asked, "proxy", config)
-    context.exit(run_up(asked.home(), config, workers=config.workers, authority=False, web=False))
+    _dry(asked, "proxy", configured(asked, given))
+    context.exit(run_up(asked.home(), lambda: configured(asked, given), authority=False, web=False))
+
+
+@click.command()
+@pass_asked
+def reload(asked: Asked) -> None:
+    """Put a changed bollard.toml in force in what is up; no connection it still allows is dropped."""
+    import asyncio
+
+    from secproxy.edge.reloading import ask_reload
+
+    if asked.dry_run:
+        configured(asked, {"upstream": None, "listen": (), "workers": None})  # raises what the reload would
+        asked.would({"call": "reload", "home": str(asked.home().path)})
+    done = asyncio.run(ask_reload(asked.home()))
+    if done.code:
+        kind = InputError if done.code.startswith("config.") else ConflictError
+        raise kind(done.code, done.cause, done.advice)
+    changed: list[Plain] = list(done.changed)
+    asked.record({"reloaded": True, "changed": changed})
 
 
 @click.command()

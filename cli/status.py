@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.render import Plain
-    from pki.edge.home import Home
 
 PROCESSES = {"authority": "authority_socket", "proxy": "claims_socket"}
 
@@ -39,28 +38,19 @@ def status(asked: Asked) -> None:
     issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
     rotation = asked.ask(calls.ShowRotation(), calls.Rotation)
     due: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotation.due]
-    sinks, unsafe = _sinks(asked), _unsafe(home)
+    sinks, unsafe = _sinks(asked), _unsafe(asked)
     if asked.output is not Output.TABLE:
         machine: dict[str, Plain] = {"processes": processes, "counts": counts, "issuers": issuers, "due": due}
-        machine |= {"event_sinks": sinks, "unsafe": unsafe}
+        machine["event_sinks"] = sinks
+        machine["unsafe_listeners"] = unsafe
         return asked.record({"home": str(home.path), **machine})
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
     ends |= {"server ends": _server_ends(certificates), "revocation lists end": _lists_end(asked)}
     late: dict[str, Plain] = {f"event sink {each['name']}": _word(each) for each in sinks if isinstance(each, dict)}
-    for setting in unsafe:
-        note(f"unsafe: {setting}")
+    late |= {f"unsafe listener {each['address']}": _old_tls(each) for each in unsafe if isinstance(each, dict)}
     return asked.record({**shown, **counts, **ends, "due next": due_next(rotation), **late})
-
-
-def _unsafe(home: Home) -> list[Plain]:
-    """Which listeners weaken security, and by which setting."""
-    from pki.edge.home import read_settings
-    from secproxy.config import parse_config, unsafe_listeners
-
-    found = unsafe_listeners(parse_config(read_settings(home)))
-    return [f"{each['setting']} at {each['listener']}" for each in found]
 
 
 def _sinks(asked: Asked) -> list[Plain]:
@@ -72,6 +62,25 @@ def _sinks(asked: Asked) -> list[Plain]:
     except UnreachableError as problem:  # the rest of the screen is not about events
         note(str(problem))
         return []
+
+
+def _unsafe(asked: Asked) -> list[Plain]:
+    """Which listeners take old TLS, and for whom, and which weaken security otherwise."""
+    from secproxy.config import unsafe_listeners, write_address
+    from secproxy.edge.effective import config_in_force
+
+    config = config_in_force(asked.home())
+    doors = [door for door in config.listeners if door.legacy]
+    old: list[Plain] = [{"address": write_address(door.host, door.port), "stations": [*door.legacy]} for door in doors]
+    others: list[Plain] = [{"address": e["listener"], "setting": e["setting"]} for e in unsafe_listeners(config)]
+    return [*old, *others]
+
+
+def _old_tls(listener: dict[str, Plain]) -> str:
+    if "setting" in listener:
+        return f"{listener['setting']} is on"
+    stations = listener["stations"]
+    return f"TLS 1.0 and 1.1 for {len(stations) if isinstance(stations, list) else 0} stations"
 
 
 def _word(sink: dict[str, Plain]) -> str:

@@ -73,7 +73,6 @@ CODES: Final[Mapping[str, str]] = {
     "backup.refused": "The backup does not agree with its own manifest; the findings say where. Take another one.",
     # What the doctor sees
     "health.audit": "The audit log and the ledger's tables were verified.",
-    "health.unsafe": "A setting weakens security; the doctor says so for as long as it is on.",
     "health.clock": "The host's clock is wrong, or not kept right; certificates are judged by it.",
     "health.disk": "Nothing can be written where the home lies, so nothing can be recorded or done.",
     "health.early": "A certificate is valid only from a later day on: this host's clock is wrong.",
@@ -90,6 +89,7 @@ CODES: Final[Mapping[str, str]] = {
     "health.stations": "Stations whose last certificate ends within a month; without one they cannot connect.",
     "health.unseen": "Something could not be looked at; it may be well or not.",
     "health.sink": "How a collector of events is doing; what waits for one that is down is sent when it is back.",
+    "health.unsafe": "The settings allow something that weakens the system, for stations that can do no better.",
     "health.upstream": "Whether the CSMS takes connections; while it does not, stations are turned away.",
     "health.wal": "The ledger's log file has grown large, since some program holds the ledger open.",
     # Certificates and requests as they are read

@@ -127,6 +127,16 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsafe:
+    """Something that the settings allow although it weakens the system."""
+
+    what: str
+    says: str
+    fix: str
+    clause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that was found. ``None`` for what could not be looked at; ``unseen`` says why, as (what, why).
 
@@ -144,8 +154,7 @@ class Facts:
     csms: tuple[Csms, ...] = ()
     """Each URL of a CSMS that was tried; empty when none is configured."""
     receivers: tuple[Receiver, ...] = ()
-    unsafe: tuple[tuple[str, str], ...] = ()
-    """What the settings weaken, as (where, the setting)."""
+    unsafe: tuple[Unsafe, ...] = ()
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
 
@@ -161,11 +170,6 @@ def worst(symptoms: tuple[Symptom, ...]) -> Weight:
     return max((symptom.weight for symptom in symptoms), key=lambda weight: -_ORDER[weight], default=Weight.OK)
 
 
-_UNSAFE: Final = {
-    "unsafe_plain": "passwords and messages of its stations travel in clear",
-    "unsafe_observe": "stations that nobody registered reach the CSMS",
-}
-"""What each setting does that a person should know of."""
 _ORDER: Final = {Weight.CRITICAL: 0, Weight.WARNING: 1, Weight.OK: 2}
 
 
@@ -175,14 +179,6 @@ def _failures(facts: Facts) -> Iterator[Symptom]:
         yield Symptom("health.failed", Weight.CRITICAL, failed.what, says, failed.advice)
     for what, why in facts.unseen:
         yield Symptom("health.unseen", Weight.WARNING, what, f"not looked at: {why}", "Put that right, then run again.")
-
-
-def _unsafe(facts: Facts) -> Iterator[Symptom]:
-    for where, setting in facts.unsafe:
-        says = f"{setting} is on: {_UNSAFE.get(setting, 'it weakens security')}"
-        yield Symptom(
-            "health.unsafe", Weight.WARNING, where, says, f"Take {setting} out of bollard.toml.", "A00.FR.201"
-        )
 
 
 def _missing(facts: Facts) -> Iterator[Symptom]:
@@ -312,9 +308,13 @@ def _receivers(facts: Facts) -> Iterator[Symptom]:
             yield Symptom("health.sink", Weight.OK, what, f"{each.waiting} events wait for it")
 
 
+def _unsafe(facts: Facts) -> Iterator[Symptom]:
+    for each in facts.unsafe:
+        yield Symptom("health.unsafe", Weight.WARNING, each.what, each.says, each.fix, each.clause)
+
+
 _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _failures,
-    _unsafe,
     _missing,
     _lifetimes,
     _stations,
@@ -325,6 +325,7 @@ _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _processes,
     _upstream,
     _receivers,
+    _unsafe,
 )
 
 

@@ -85,10 +85,14 @@ class Hsm:
 
 @dataclass(frozen=True, slots=True)
 class ServerCertificate:
-    """Paths of a PEM chain, leaf first, and of its unencrypted private key: a certificate that others issued for us."""
+    """Paths of a PEM chain, leaf first, and of its unencrypted private key: a certificate that others issued for us.
+
+    ``host`` names whom it is presented to: those who ask for that host; without one, everybody.
+    """
 
     certificate: str
     key: str
+    host: Host | None = None
 
 
 def parse_settings(text: str) -> Settings:
@@ -167,8 +171,11 @@ def _array(tables: Mapping[str, object], name: str) -> list[object]:
 
 def _server_certificate(table: object) -> ServerCertificate:
     named = {"server_certificate": table}
+    host = _text(named, "server_certificate", "host", "")
     return ServerCertificate(
-        certificate=_text(named, "server_certificate", "certificate"), key=_text(named, "server_certificate", "key")
+        certificate=_text(named, "server_certificate", "certificate"),
+        key=_text(named, "server_certificate", "key"),
+        host=Host.parse(host) if host else None,
     )
 
 

@@ -38,6 +38,7 @@ from secproxy.target import TARGET_LENGTH, Place, read_target
 if TYPE_CHECKING:
     import datetime as dt
 
+    from secproxy.agreed import Agreed
     from secproxy.station_view import View
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
 ]
 
 SUBPROTOCOLS: Final = ("ocpp2.1", "ocpp2.0.1", "ocpp1.6")
+LEGACY_SUBPROTOCOLS: Final = ("ocpp1.6",)  # OCPP 1.6 alone lets a CSMS take TLS below 1.2 (A00.FR.312 of it)
 AUTHORIZATION_LENGTH: Final = 1_024  # characters of the header's value; 48 and 64 characters in base64 need 152
 
 
@@ -72,8 +74,9 @@ class Hello:
     subprotocols: tuple[str, ...]
     authorization: str | None
     certificate: ClientCertificate | None
-    tls_version: str
-    cipher: str
+    agreed: Agreed
+    legacy: tuple[str, ...] = ()
+    """Where it came to a listener of old TLS: the only stations that are let in there."""
     unknown: Unknown = Unknown.REFUSE
 
     def __repr__(self) -> str:
@@ -95,10 +98,16 @@ class Admitted:
     credential: bytes
     target: str
     remote: str
+    agreed: Agreed
     newer: bool = False
     """It came with the password that was to follow (A01): from now on that one alone counts."""
     observed: bool = False
     """Nobody registered it, and the listener lets such through with an alarm: ``station`` is what it says it is."""
+
+    def opened(self, subprotocol: str) -> Note:
+        """Tell that the station is connected, with the subprotocol that its CSMS chose."""
+        facts: dict[str, Value] = {"subprotocol": subprotocol, "listener_profile": int(self.profile)}
+        return Note("session.opened", self.station.identity.text, self.remote, facts | self.agreed.facts())
 
     def __repr__(self) -> str:
         return f"Admitted({self.station.identity.text!r}, {self.profile.name}, {self.remote!r})"
@@ -192,7 +201,8 @@ def place_of(hello: Hello) -> Place:
 
 def common_subprotocols(hello: Hello) -> tuple[str, ...]:
     """Pick those both sides know, in the station's order. Raises ``AdmissionRefused`` 400 when there are none."""
-    common = tuple(dict.fromkeys(name for name in hello.subprotocols if name in SUBPROTOCOLS))
+    spoken = LEGACY_SUBPROTOCOLS if hello.legacy else SUBPROTOCOLS
+    common = tuple(dict.fromkeys(name for name in hello.subprotocols if name in spoken))
     if not common:
         offered = ", ".join(hello.subprotocols)
         raise AdmissionRefused(_note("subprotocol.none", hello, place_of(hello), offered=offered), 400)
@@ -200,16 +210,21 @@ def common_subprotocols(hello: Hello) -> tuple[str, ...]:
 
 
 def _admit(hello: Hello, where: Place, station: Station, credential: bytes) -> Admitted:
-    common = common_subprotocols(hello)
-    return Admitted(station, hello.profile, common, hello.certificate, credential, where.target, hello.remote)
+    common, shown = common_subprotocols(hello), (hello.certificate, credential)
+    return Admitted(station, hello.profile, common, *shown, where.target, hello.remote, hello.agreed)
 
 
 def _note(cause: str, hello: Hello, where: Place, **evidence: Value) -> Note:
     facts: dict[str, Value] = dict(evidence)
     if hello.certificate is not None:
         facts |= certificate_facts(hello.certificate)
-    facts |= {"listener_profile": int(hello.profile), "tls": hello.tls_version}
+    facts |= {"listener_profile": int(hello.profile), **hello.agreed.facts()}
     return Note(cause, where.identity.text, hello.remote, facts)
+
+
+def _is_out_of_place(hello: Hello, where: Place) -> bool:
+    """Whether it came over old TLS and is none of the stations that can do no better."""
+    return bool(hello.legacy) and where.identity.text not in hello.legacy
 
 
 # -- by certificate (profile 3) ----------------------------------------------------------------------------------------
@@ -221,6 +236,8 @@ def _by_certificate(hello: Hello, where: Place, view: View, now: dt.datetime) ->
         raise AdmissionRefused(_note("cert.missing", hello, where), 403)
     station = view.stations.get(where.identity.text)
     cause, facts = objection(certificate, station, view, now)
+    if not cause and _is_out_of_place(hello, where):
+        cause = "tls.not_legacy"
     if cause or station is None:
         raise AdmissionRefused(_note(cause, hello, where, **facts), 403)
     return _admit(hello, where, station, bytes.fromhex(certificate.fingerprint))
@@ -249,6 +266,8 @@ def _refusal_besides(hello: Hello, where: Place, station: Station | None) -> Not
         return _note("profile.too_low", hello, where, station_profile=int(station.profile))
     if station.status is not StationStatus.ACTIVE:
         return _note("station.disabled", hello, where)
+    if _is_out_of_place(hello, where):
+        return _note("tls.not_legacy", hello, where)
     return None if station.verifier else _note("auth.wrong_password", hello, where, says="the station has no password")
 
 

@@ -201,6 +201,20 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "The peer offered none of the four cipher suites that OCPP names.",
         "Update the station's firmware or its cipher settings.",
     ),
+    "tls.legacy": Kind(
+        "bollard.LegacyTls",
+        _HIGH,
+        "A00.FR.313",
+        "A listener takes TLS 1.0 and 1.1, which are broken, from the stations that the evidence names.",
+        "Update the firmware of these stations; then remove the [[listener]] with unsafe_legacy_tls.",
+    ),
+    "tls.not_legacy": Kind(
+        "bollard.LegacyTls",
+        _HIGH,
+        "A00.FR.314",
+        "A station came over TLS 1.0 or 1.1 and is not among those that may.",
+        "Let it dial the listener for its security profile; find out who made it use old TLS.",
+    ),
     "tls.failed": Kind(
         "bollard.HandshakeFailed",
         _LOW,
@@ -281,6 +295,13 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
 }
 
 _SESSIONS: Final[Mapping[str, Kind]] = {
+    "session.opened": Kind(
+        "bollard.SessionOpened",
+        _INFO,
+        "",
+        "The station is connected; the evidence says with which TLS version, cipher suite and group.",
+        "Nothing is to be done; compare a station's with one another to find one that comes with less than before.",
+    ),
     "session.duplicate": Kind(
         "bollard.DuplicateSession",
         _HIGH,
@@ -316,6 +337,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "A live connection was closed because the station may no longer connect this way.",
         "The evidence names the reason; nothing is to be done when the change was meant.",
     ),
+    "worker.outgrown": Kind(
+        "bollard.WorkerReplaced",
+        _HIGH,
+        "",
+        "A proxy worker had more memory than proxy.worker_mib allows; it let its stations go and was replaced.",
+        "If it comes again, more workers or a higher bound are needed, or it is a leak: send its maker the evidence.",
+    ),
     "message.malformed": Kind(
         _MESSAGES,
         _MEDIUM,
@@ -344,6 +372,27 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "One connection brought more messages that must be written down or judged than allowed; it was closed.",
         "The events before it name the fault; when it is a station, update its firmware or take it off the network.",
     ),
+    "policy.refused": Kind(
+        "bollard.PolicyRefused",
+        _HIGH,
+        "",
+        "The policy forbids a message; it was answered in the other side's place and not passed on.",
+        "The evidence names rule and clause; when the message was meant, change the policy: 'bollard policy show'.",
+    ),
+    "policy.observed": Kind(
+        "bollard.PolicyObserved",
+        _MEDIUM,
+        "",
+        "A rule of the policy that only observes objects to a message; it was passed on.",
+        "Look whether it was meant; a rule that objects to nothing right can be set to enforce.",
+    ),
+    "policy.mass_command": Kind(
+        "bollard.MassCommand",
+        _CRITICAL,
+        "attack 36",
+        "The CSMS gives one kind of command faster, over all stations, than the policy expects.",
+        "Ask who is behind it: an operator's campaign, or somebody who wants to move load. The evidence has the rule.",
+    ),
     "station.event": Kind(
         "bollard.StationEvent",
         _MEDIUM,
@@ -364,6 +413,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "",
         "A journal file holds a line that cannot be read.",
         "One cut line after a crash is harmless; anything else means that somebody edited the file.",
+    ),
+    "config.reloaded": Kind(
+        "bollard.SettingsReloaded",
+        _INFO,
+        "",
+        "Changed settings are in force; the evidence names the tables of bollard.toml that changed.",
+        "Nothing, if the change was yours; else find out who may write bollard.toml.",
+    ),
+    "config.refused": Kind(
+        "bollard.SettingsRefused",
+        _MEDIUM,
+        "",
+        "bollard.toml was changed and cannot be used as it is; the settings before it stay in force.",
+        "Correct what the evidence names; 'bollard reload' says at once whether it is right now.",
     ),
     "export.lost": Kind(
         "bollard.ExportLost",

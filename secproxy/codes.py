@@ -15,11 +15,15 @@ CODES: Final[Mapping[str, str]] = {
     "claims.unreachable": "A worker cannot reach the supervisor, which knows who is connected; start 'bollard up'.",
     "config.syntax": "bollard.toml is not TOML; correct the line that the error names.",
     "config.value": "A value in bollard.toml cannot be used; the error names the key and what it should hold.",
+    "config.fixed": "This part of bollard.toml is taken in by a new start alone; stop 'bollard up' and start it again.",
+    "reload.silent": "A worker did not take new settings in time; those before stay in force. Look at the host's load.",
+    "reload.unreachable": "Nothing is running that could take new settings; 'bollard up' reads them when it starts.",
     "up.address": "An address to listen on is in use or not one of this host; stop what uses it, or choose another.",
     "up.running": "This home is up already; stop the other 'bollard up' first.",
     "up.upstream": "Nobody said where the CSMS is; give --upstream, or set upstream in bollard.toml.",
     "upstream.file": "A certificate or key that a CSMS is reached with cannot be used; correct that [[upstream]].",
     "web.address": "The address for downloads is in use or not one of this host; change [web].address or free it.",
+    "worker.fence": "The kernel has Landlock and refuses to fence a worker in; another sandbox may forbid the calls.",
     # Writing events down and finding them again
     "event.severity": "This is no severity of an event; the error lists those there are.",
     "events.unreadable": "The database of security events cannot be read; check the disk and who may read the home.",
@@ -27,6 +31,10 @@ CODES: Final[Mapping[str, str]] = {
     # Sending events on
     "sink.answer": "A collector of events did not take them; they are kept and sent again. Look into its own log.",
     "sink.file": "A file that an [[event_sink]] in bollard.toml names cannot be used; the error says why.",
+    # Policies
+    "policy.key": "A key of a policy is not known, or is missing; the finding names the line and what belongs there.",
+    "policy.value": "A value in a policy cannot be used; the finding names the line, the key and what to write.",
+    "policy.wrong": "A policy file cannot be used; each mistake stands in the findings, with its line.",
     # What a station or a CSMS sent
     "field.range": "The update's retries or the wait between them are out of range; correct the request in the CSMS.",
     "field.shape": "The update's fields are missing or of the wrong kind; correct the request in the CSMS.",

@@ -12,15 +12,16 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
-from pki.names import Host
+from pki.names import Host, StationIdentity
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
+from secproxy.policy_settings import POLICY_TABLES, PolicySettings, read_policy_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
@@ -37,20 +38,29 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset({"address", "profile", "proxy_protocol", "unknown", "pending_seconds", "unsafe_plain"}),
+    "listener": frozenset(
+        {"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations"}
+        | {"unknown", "pending_seconds", "unsafe_plain"}
+    ),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
-    "proxy": frozenset({"workers"}),
+    "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
-    "server_certificate": frozenset({"certificate", "key"}),  # the authority reads these (pki.settings)
+    "server_certificate": frozenset({"certificate", "key", "host"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
     "est": frozenset({"enabled"}),  # and these
     "external_issuer": EXTERNAL_KEYS,
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
+    **POLICY_TABLES,
 }
 SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks, by unsafe_plain
-ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
+ARRAYS: Final = frozenset(
+    {"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert", "policy_override"}
+)
 """Tables that may stand many times."""
+WORKER_MIB: Final = 2_048  # MiB; 30,000 stations that are connected and mostly idle have half of it
+WORKER_MIB_LEAST: Final = 128  # MiB; a worker without stations has about 60
+WORKER_MIB_MOST: Final = 1_048_576
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
 
 PENDING_SECONDS: Final = 300  # until a station in quarantine boots again; an operator admits it within minutes
@@ -135,14 +145,16 @@ class Unknown(StrEnum):
 class ListenerConfig:
     """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
 
-    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. ``unknown`` is
-    what becomes of strangers; one in quarantine is told to come back in ``pending_seconds``.
+    Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. Where ``legacy``
+    names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else. ``unknown`` is what
+    becomes of strangers; one in quarantine is told to come back in ``pending_seconds``.
     """
 
     host: str
     port: int
     profile: SecurityProfile
     proxies: tuple[Network, ...] = ()
+    legacy: tuple[str, ...] = ()
     unknown: Unknown = Unknown.REFUSE
     pending_seconds: int = PENDING_SECONDS
 
@@ -168,7 +180,11 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All settings of the proxy. ``upstreams`` are none until one is named, ``workers`` 0 means one for each core."""
+    """All settings of the proxy. ``upstreams`` are none until one is named, ``workers`` 0 means one for each core.
+
+    ``worker_mib`` is the memory above which a worker is replaced, 0 for no bound; ``fenced`` has Landlock keep workers
+    from what they do not need.
+    """
 
     csms_host: Host
     upstreams: tuple[Upstream, ...]
@@ -177,6 +193,9 @@ class Config:
     workers: int = 0
     limits: Limits = Limits()
     outage: Outage = Outage.REFUSE
+    worker_mib: int = WORKER_MIB
+    fenced: bool = True
+    policies: PolicySettings = field(default_factory=PolicySettings)
 
 
 def parse_config(text: str) -> Config:
@@ -187,14 +206,17 @@ def parse_config(text: str) -> Config:
         raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
     _refuse_unknown(raw)
     read_event_settings(raw)  # a mistake there is told now, not by the process that needs them
-    csms = Table(raw.get("csms", {}), "csms")
+    csms, proxy = Table(raw.get("csms", {}), "csms"), Table(raw.get("proxy", {}), "proxy")
     return Config(
         csms_host=Host.parse(csms.text("host")),
         upstreams=parse_upstreams(csms.text("upstream", ""), tables_of("upstream", raw.get("upstream", []), many=True)),
         listeners=_listeners(raw),
         web=_web(Table(raw.get("web", {}), "web")),
-        workers=Table(raw.get("proxy", {}), "proxy").number("workers", 0, WORKERS_LIMIT),
+        workers=proxy.number("workers", 0, WORKERS_LIMIT),
         outage=_outage(csms.text("outage", Outage.REFUSE)),
+        worker_mib=_worker_mib(proxy),
+        fenced=not proxy.flag("unsafe_no_landlock", default=False),
+        policies=read_policy_settings(raw),
     )
 
 
@@ -238,7 +260,7 @@ def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
 
 def _listener(table: Table) -> ListenerConfig:
     host, port = parse_address(table.text("address"), "listener.address")
-    profile, plain = table.number("profile", None, 3), table.flag("unsafe_plain", False)
+    profile, plain = table.number("profile", None, 3), table.flag("unsafe_plain", default=False)
     if profile not in SERVED and not (profile == 1 and plain):
         raise wrong(
             "listener.profile",
@@ -246,13 +268,16 @@ def _listener(table: Table) -> ListenerConfig:
         )
     if plain and profile != 1:
         raise wrong("listener.unsafe_plain", f"a listener of profile {profile} has TLS; plain is for profile 1 alone")
+    legacy, unknown = _legacy(table), Unknown(table.word("unknown", Unknown.REFUSE, Unknown))
+    if legacy and (plain or unknown is not Unknown.REFUSE):
+        raise wrong("listener.stations", "a door for stations that are named is for no others, and has TLS")
     pending = table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST)
-    unknown = Unknown(table.word("unknown", Unknown.REFUSE, Unknown))
-    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"), unknown, pending)
+    proxies = table.networks("proxy_protocol")
+    return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending)
 
 
 def unsafe_listeners(config: Config) -> list[dict[str, str | int]]:
-    """Say which listeners weaken security, and by which setting."""
+    """Say which listeners weaken security for every station that comes to them, and by which setting."""
     return [
         {"listener": write_address(door.host, door.port), "setting": setting}
         for door in config.listeners
@@ -262,6 +287,24 @@ def unsafe_listeners(config: Config) -> list[dict[str, str | int]]:
         )
         if on
     ]
+
+
+def _legacy(table: Table) -> tuple[str, ...]:
+    """Read for which stations a door takes old TLS; a list is what makes it so narrow that it can be allowed at all."""
+    unsafe, named = table.flag("unsafe_legacy_tls", default=False), table.texts("stations")
+    if unsafe and not named:
+        raise wrong("listener.stations", "unsafe_legacy_tls is for stations that are named one by one, and none is")
+    if named and not unsafe:
+        raise wrong("listener.stations", "it belongs to unsafe_legacy_tls = true; other listeners take every station")
+    return tuple(dict.fromkeys(StationIdentity.parse(each).text for each in named))
+
+
+def _worker_mib(table: Table) -> int:
+    """A bound so low that an idle worker is above it would have it replaced for ever."""
+    found = table.number("worker_mib", WORKER_MIB, WORKER_MIB_MOST)
+    if 0 < found < WORKER_MIB_LEAST:
+        raise wrong("proxy.worker_mib", f"it is 0 for no bound, or at least {WORKER_MIB_LEAST}")
+    return found
 
 
 def _outage(text: str) -> Outage:

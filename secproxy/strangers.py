@@ -74,9 +74,8 @@ def judge_stranger(hello: Hello, view: View, now: dt.datetime, refused: Admissio
         return Guest(where.identity, hello.profile, common[0], hello.certificate, hello.remote)
     names = hello.certificate.common_names if hello.certificate else (where.identity.text,)
     station = Station(where.identity, StationSerial(names[0]), hello.profile)
-    return Admitted(
-        station, hello.profile, common, hello.certificate, _credential(hello), where.target, hello.remote, observed=True
-    )
+    shown = hello.certificate, _credential(hello)
+    return Admitted(station, hello.profile, common, *shown, where.target, hello.remote, hello.agreed, observed=True)
 
 
 def may_stay(guest: Guest, view: View, now: dt.datetime) -> bool:

@@ -2,7 +2,7 @@
 
 * The home: ``home`` is the folder that holds everything; ``creation`` makes it, ``founding`` fills it, once.
   ``policies`` finds the data files, ``clock`` gives the time, ``surroundings`` sees what the host says of a home,
-  ``lock`` lets one process in.
+  ``lock`` lets one process in, ``hardening`` takes from it what it does not need.
 * Keys: ``keys`` is the ring of them; below it ``keyfiles`` (keys as encrypted files), ``hsm`` (keys in a hardware
   token), ``cryptoki`` (how one speaks with a token), ``token_errors`` (what it means by its refusals), ``passphrase``
   (what opens the files, and the PIN) and ``private_files`` (how both are written).

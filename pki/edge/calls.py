@@ -414,8 +414,22 @@ class ListIssuers(Call, frozen=True):
     Answer = Issuers
 
 
+class NamedCredentials(Row, frozen=True):
+    """What a listener presents to whoever asks for this host by name (RFC 6066 3): at least one of the two kinds."""
+
+    host: str
+    ecdsa_chain: str = ""
+    ecdsa_key: str = ""
+    rsa_chain: str = ""
+    rsa_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"NamedCredentials({self.host!r}, ...)"
+
+
 class Credentials(Row, frozen=True):
     """What a TLS listener of ours presents: an ECDSA chain, an RSA chain, or both; what is not there is empty.
+    ``named`` is for those who ask for another host by name.
 
     ``assertion_key`` signs assertions now, ``assertion_public`` are the keys to publish, PEM. Private keys are PKCS#8
     PEM in clear: they travel over the peer-checked Unix socket to our own processes only, are never logged and never
@@ -428,6 +442,12 @@ class Credentials(Row, frozen=True):
     rsa_key: str = ""
     assertion_key: str = ""
     assertion_public: tuple[str, ...] = ()
+    named: tuple[NamedCredentials, ...] = ()
+
+    def chains(self) -> tuple[str, ...]:
+        """Every chain in it, PEM."""
+        every: tuple[Credentials | NamedCredentials, ...] = (self, *self.named)
+        return tuple(chain for each in every for chain in (each.ecdsa_chain, each.rsa_chain) if chain)
 
     def __repr__(self) -> str:
         return "Credentials(...)"

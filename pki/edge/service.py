@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 import uvloop
 
-from pki.edge import calls, lock, wire
+from pki.edge import calls, hardening, lock, wire
 from pki.edge.office.duties import ROUND_SECONDS
 from pki.edge.office.front import Office
 from pki.edge.vault import Vault, clear_quarantine
@@ -41,6 +41,7 @@ STOP_SECONDS: Final = 10.0  # patience with what is under way when we are told t
 
 def run_authority(home: Home) -> None:
     """Run until SIGTERM or SIGINT. ``ConflictError("authority.running")`` when another one does already."""
+    hardening.begin(home.path)
     with lock.hold(home.lock):
         uvloop.run(_run(home))
 

@@ -23,6 +23,7 @@ from pki.errors import InputError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
+from secproxy.agreed import agree
 from secproxy.config import Unknown
 from secproxy.edge.claim_line import DeniedError
 from secproxy.edge.listener import host_of, network_of
@@ -149,8 +150,8 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
         subprotocols=upgrade.subprotocols,
         authorization=upgrade.authorization,
         certificate=_certificate(leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
-        tls_version=leg.version,
-        cipher=leg.cipher,
+        agreed=agree(leg.version, leg.cipher, leg.group),
+        legacy=listener.config.legacy,
         unknown=listener.config.unknown,
     )
 
@@ -242,6 +243,7 @@ async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrad
     except BaseException:
         reception.claims.release(number)
         raise
+    reception.record(admitted.opened(upstream.subprotocol))
     leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol))
     reception.connect(number, admitted, leg, upstream)
 

@@ -26,14 +26,22 @@ if TYPE_CHECKING:
 FIRST_PAUSE: Final = 0.1  # seconds before a child that died is started again
 LONGEST_PAUSE: Final = 5.0  # seconds; doubled up to here while it dies again and again
 STEADY_SECONDS: Final = 10.0  # seconds of life after which a death counts as the first again
-GRACE_SECONDS: Final = 5.0  # seconds from SIGTERM to SIGKILL
+GRACE_SECONDS: Final = 5.0  # seconds from SIGTERM to SIGKILL, for a process that has nobody to say goodbye to
 
 
 class Child:
     """One child. ``ended`` is called with its exit code (minus the signal's number) each time it dies unasked."""
 
-    def __init__(self, name: str, argv: Sequence[str], env: Mapping[str, str], ended: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        ended: Callable[[int], None],
+        grace: float = GRACE_SECONDS,
+    ) -> None:
         self.name = name
+        self._grace = grace
         self._argv = tuple(argv)
         self._env = dict(env)
         self._ended = ended
@@ -49,6 +57,11 @@ class Child:
         """Begin to keep it running."""
         self._keeping = asyncio.create_task(self._keep())
 
+    def renew(self) -> None:
+        """Have it end by itself and started again, because what it reads at its start has changed."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
     async def stop(self) -> None:
         """End it for good: SIGTERM, and SIGKILL when it is still there after the grace."""
         if self._keeping is not None:
@@ -57,7 +70,7 @@ class Child:
         if self._process is not None:
             self._process.terminate()
             try:
-                async with asyncio.timeout(GRACE_SECONDS):
+                async with asyncio.timeout(self._grace):
                     await _end_of(self._process)
             except TimeoutError:
                 say(f"{self.name} does not end by itself and is killed")

@@ -30,24 +30,35 @@ from secproxy.edge import claim_wire as wire
 from secproxy.lockout import Lockouts
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
 UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,000 orders
 
+ERRANDS_MOST: Final = 8  # commands that wait for a reload at a time; more are not answered
+
+_SILENT: Final = wire.Reloaded("reload.silent", "a worker did not say in time whether it took the new settings", "")
 _decoder = msgspec.json.Decoder(wire.FromWorker)
 
 
 class ClaimDesk:
-    """The desk of one supervisor. ``ready`` is called with a worker's number when its listeners are open."""
+    """The desk of one supervisor. ``ready`` is called with a worker's number when its listeners are open, ``reload``
+    when a command asks that the settings be read again."""
 
     def __init__(
-        self, probe_seconds: float, ready: Callable[[int], None], clock: Callable[[], float] = time.monotonic
+        self,
+        probe_seconds: float,
+        ready: Callable[[int], None],
+        reload: Callable[[], Awaitable[wire.ReloadDone]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._lockouts = Lockouts()
         self._probe_seconds = probe_seconds
         self._ready = ready
+        self._reload = reload
+        self._reloading: dict[int, asyncio.Future[wire.Reloaded]] = {}  # by connection: who was told and has not said
+        self._errands: set[asyncio.Task[None]] = set()
         self._claims = claims.Claims()
         self._lines: dict[int, wire.Wire | wire.Direct[wire.FromDesk]] = {}
         self._connections = count(1)
@@ -88,6 +99,7 @@ class ClaimDesk:
         return connection
 
     def _gone(self, connection: int) -> None:
+        self._reloaded(connection, wire.Reloaded())  # whoever is started in its place reads the new ones
         self._numbers.pop(connection, None)
         if self._lines.pop(connection, None) is not None:
             self._tell(claims.WorkerGone(connection))
@@ -112,8 +124,39 @@ class ClaimDesk:
                 self._lockouts.failed(network, self._clock())
             case wire.Proved(identity, network):
                 self._lockouts.proved(identity, network)
+            case wire.Reloaded():
+                self._reloaded(connection, word)
+            case wire.AskReload():
+                self._asked_to_reload(connection)
             case _:
                 assert_never(word)
+
+    async def reload_workers(self, seconds: float) -> list[wire.Reloaded]:
+        """Tell every worker to take the settings in force; return what each says, or that it said nothing in time."""
+        loop = asyncio.get_running_loop()
+        told = {each: loop.create_future() for each in self._numbers}
+        self._reloading |= told
+        for connection in told:
+            self._say(connection, wire.Reload())
+        if told:
+            await asyncio.wait(told.values(), timeout=seconds)
+        for connection in told:
+            self._reloaded(connection, _SILENT)
+        return [each.result() for each in told.values()]
+
+    def _reloaded(self, connection: int, word: wire.Reloaded) -> None:
+        said = self._reloading.pop(connection, None)
+        if said is not None and not said.done():
+            said.set_result(word)
+
+    def _asked_to_reload(self, connection: int) -> None:
+        if self._reload is not None and len(self._errands) < ERRANDS_MOST:
+            errand = asyncio.ensure_future(self._answer_reload(connection, self._reload()))
+            self._errands.add(errand)
+            errand.add_done_callback(self._errands.discard)
+
+    async def _answer_reload(self, connection: int, done: Awaitable[wire.ReloadDone]) -> None:
+        self._say(connection, await done)
 
     def _attempt(self, word: wire.Attempt) -> wire.Tried:
         wait = self._lockouts.attempt(word.identity, word.network, self._clock())

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar, assert_never
 import msgspec
 
 from pki.edge.wire import short_path
-from pki.errors import ConflictError, UnreachableError
+from pki.errors import BollardError, ConflictError, UnreachableError
 from secproxy.edge import claim_wire as wire
 from secproxy.events import CAUSES
 from secproxy.lockout import Scope, Wait
@@ -59,6 +59,8 @@ class ClaimLine:
         self._held: set[int] = set()
         self._released: list[wire.Release] = []
         self._probes: set[asyncio.Task[None]] = set()
+        self.reload: Callable[[], None] = _nothing
+        """Takes the settings in force; may raise a ``BollardError``. Set before ``ready``."""
 
     @classmethod
     async def connect(
@@ -160,8 +162,20 @@ class ClaimLine:
             case wire.Drop(leg):
                 self._held.discard(leg)
                 self._drop(leg)
+            case wire.Reload():
+                self._take_settings()
+            case wire.ReloadDone():
+                pass  # said to commands alone
             case _:
                 assert_never(word)
+
+    def _take_settings(self) -> None:
+        try:
+            self.reload()
+        except BollardError as problem:
+            self._wire.say(wire.Reloaded(problem.code, problem.cause, problem.advice))
+        else:
+            self._wire.say(wire.Reloaded())
 
     def _granted(self, answer: asyncio.Future[int], leg: int) -> None:
         self._held.add(leg)
@@ -182,6 +196,10 @@ class ClaimLine:
             _refuse(attempt, _gone())
         for task in self._probes:
             task.cancel()
+
+
+def _nothing() -> None:
+    return
 
 
 def _wait(word: wire.Tried) -> Wait | None:

@@ -117,8 +117,33 @@ class Tried(Word, frozen=True):
     begun: bool = False
 
 
-FromWorker = Hello | Ready | Want | Probed | Release | Attempt | Failed | Proved
-FromDesk = Granted | Denied | Probe | Drop | Tried
+class Reload(Word, frozen=True):
+    """New settings are in force: take them in."""
+
+
+class Reloaded(Word, frozen=True):
+    """The worker took them in; or, with an error's words, it goes on by those it had."""
+
+    code: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+class AskReload(Word, frozen=True):
+    """A command asks that ``bollard.toml`` be read again."""
+
+
+class ReloadDone(Word, frozen=True):
+    """What became of it: the tables that changed, or an error's words."""
+
+    changed: tuple[str, ...] = ()
+    code: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+FromWorker = Hello | Ready | Want | Probed | Release | Attempt | Failed | Proved | Reloaded | AskReload
+FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone
 
 W = TypeVar("W")
 

@@ -75,6 +75,10 @@ class Clear:
         """Name what stands where a TLS version would."""
         return NO_TLS
 
+    def get_group_name(self) -> str | None:
+        """There is none."""
+        return None
+
     def get_cipher_name(self) -> str | None:
         """There is none."""
         return None

@@ -7,28 +7,36 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pki.edge import calls, clock, surroundings
 from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
-from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver
+from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver, Unsafe
 from pki.settings import parse_settings
-from secproxy.config import Config, Limits, parse_config, unsafe_listeners
+from secproxy.config import Config, Limits, unsafe_listeners, write_address
+from secproxy.edge import landlock
 from secproxy.edge.csms_tls import CsmsTls
-from secproxy.edge.effective import NAME, url_of
+from secproxy.edge.effective import config_in_force, url_of
 from secproxy.edge.event_store import EventStore
 from secproxy.edge.switchboard import knock
 from secproxy.edge.upstream import Way
 from secproxy.proxy_protocol import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pki.edge.home import Home
     from secproxy.upstreams import Upstream
+
+
+WEAKENS: Final = {
+    "unsafe_plain": "passwords and messages of its stations travel in clear",
+    "unsafe_observe": "stations that nobody registered reach the CSMS",
+}
+"""What each setting does that a person should know of."""
 
 
 def examine(home: Home) -> Facts:
@@ -48,7 +56,7 @@ def examine(home: Home) -> Facts:
         running=running,
         csms=csms,
         receivers=_receivers(home, failed),
-        unsafe=_unsafe(config) if config else (),
+        unsafe=(*(_unsafe(config) if config else ()), *_unfenced(home, config)),
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
@@ -79,16 +87,40 @@ def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Pat
     try:
         text = read_settings(home)
         private = [Path(given.key) for given in parse_settings(text).server_certificates]
-        running = home.run / NAME
-        config = parse_config(running.read_text(encoding="utf-8") if running.exists() else text)
+        config = config_in_force(home)
         return config, [*private, *(Path(each.client_key) for each in config.upstreams if each.client_key)]
     except BollardError as problem:
         failed.append(Failed("bollard.toml", problem.code, problem.cause, problem.advice))
     return None, []
 
 
-def _unsafe(config: Config) -> tuple[tuple[str, str], ...]:
-    return tuple((f"listener {each['listener']}", str(each["setting"])) for each in unsafe_listeners(config))
+def _unsafe(config: Config) -> Iterator[Unsafe]:
+    """Tell what the settings allow that weakens the proxy."""
+    for door in config.listeners:
+        if door.legacy:
+            yield Unsafe(
+                f"listener {write_address(door.host, door.port)}",
+                f"it takes TLS 1.0 and 1.1, which are broken, from {', '.join(door.legacy)[:200]}",
+                "Update the firmware of these stations, then remove the [[listener]] with unsafe_legacy_tls.",
+                "A00.FR.313",
+            )
+    for each in unsafe_listeners(config):
+        setting = str(each["setting"])
+        fix = f"Take {setting} out of bollard.toml."
+        yield Unsafe(f"listener {each['listener']}", f"{setting} is on: {WEAKENS[setting]}", fix, "A00.FR.201")
+
+
+def _unfenced(home: Home, config: Config | None) -> Iterator[Unsafe]:
+    """Tell what keeps a process that is taken over from less than it could be kept from."""
+    if home.path.stat().st_uid == 0:
+        fix = "chown -R the home to a user of its own; processes that root starts become that user."
+        yield Unsafe("processes", "the home is root's, so all of them run as root", fix)
+    if config is not None and not config.fenced:
+        fix = "Remove unsafe_no_landlock from [proxy] in bollard.toml."
+        yield Unsafe("workers", "unsafe_no_landlock leaves them every file that their user can read", fix)
+    elif not landlock.version():
+        fix = "Run a kernel of 5.13 or later with landlock in its lsm= list, or the unit in examples/systemd."
+        yield Unsafe("workers", "this kernel has no Landlock to keep them from files they do not need", fix)
 
 
 def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:

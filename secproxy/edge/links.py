@@ -11,11 +11,13 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import heapq
 from typing import TYPE_CHECKING, Final
 
 from pki.edge.clock import now
 from secproxy.admission import still_allowed
+from secproxy.edge.tls import LINGER_SECONDS
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION
@@ -42,6 +44,7 @@ class Links:
         self._by_leg: dict[int, Link] = {}
         self._by_identity: dict[str, Link] = {}
         self._expiries: list[tuple[float, int]] = []
+        self._none_left: asyncio.Event | None = None
 
     def add(self, link: Link) -> None:
         """Take in a connection and let its bytes flow; it may end while that is done.
@@ -67,6 +70,8 @@ class Links:
         self._by_leg.pop(link.leg, None)
         if self._by_identity.get(link.identity) is link:
             del self._by_identity[link.identity]
+        if self._none_left is not None and not self._by_leg:
+            self._none_left.set()
 
     def judge(self, identities: Iterable[str] | None = None) -> None:
         """Close each connection, of these identities or of all, that is no longer allowed; the event says why."""
@@ -108,6 +113,23 @@ class Links:
         if link is not None:
             self._record(Note("session.replaced", link.identity, link.admitted.remote))
             link.close(POLICY_VIOLATION, "replaced by a newer connection of the same station")
+
+    async def drain(self, delays: Callable[[], float]) -> None:
+        """Let every connection go, each after a delay of its own, so that not all stations come back at once.
+
+        Returns when none is left, at the latest when ``delays`` has been waited for and a farewell's time after it.
+        Until its turn has come a connection goes on as before.
+        """
+        self._none_left = asyncio.Event()
+        loop, longest = asyncio.get_running_loop(), 0.0
+        for link in self.all():
+            delay = delays()
+            longest = max(longest, delay)
+            loop.call_later(delay, link.close, SERVICE_RESTART, "the proxy is restarting")
+        if self._by_leg:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(longest + LINGER_SECONDS):
+                    await self._none_left.wait()
 
     def leave(self) -> None:
         """End every connection, because this worker ends."""

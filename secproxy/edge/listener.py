@@ -152,7 +152,9 @@ class Listener:
         return port
 
     def close(self) -> None:
-        """Accept no more, and give up those that have not yet been admitted."""
+        """Accept no more, and give up those that have not yet been admitted. Safe to call again."""
+        if not self._open:
+            return
         self._open = False
         self._loop.remove_reader(self._socket.fileno())
         self._socket.close()

@@ -13,37 +13,49 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 import resource
 import signal
 import socket
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 
+from pki.edge import hardening
 from pki.edge.client import Authority
 from pki.edge.lock import exclusive
 from pki.edge.policies import FOLDER
-from pki.errors import ConflictError, InputError, UnreachableError
-from secproxy.edge.children import Child
+from pki.errors import BollardError, ConflictError, InputError, UnreachableError
+from secproxy.edge.children import GRACE_SECONDS, Child, say
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.effective import in_force
+from secproxy.edge.journal import Journal
+from secproxy.edge.reloading import Reloader
+from secproxy.reload import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from pki.edge.home import Home
-    from secproxy.config import Config
+    from secproxy.config import Config, ListenerConfig
+    from secproxy.edge.claim_wire import Reloaded
+    from secproxy.events import Note
 
+WATCH_SECONDS: Final = 1.0  # seconds between two looks at whether the settings' file was changed
+RELOAD_SECONDS: Final = 10.0  # seconds a worker has to take new settings; it opens sockets and reads files, no more
 LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
-FOR_WORKERS: Final = {
-    "OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf"),
+FOR_TLS: Final = {"OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf")}
+FOR_WORKERS: Final = FOR_TLS | {
     "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),  # bytes; glibc would give the heap's top back at every TLS read,
     "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
 }
-"""What OpenSSL and the C library read from a worker's environment, and no call of ours can set."""
+"""What OpenSSL and the C library read from a process' environment, and no call of ours can set."""
+DESCRIPTORS_WANTED: Final = 20_000  # files that a worker may open; two for each of 10,000 stations
+DESCRIPTORS_SPARE: Final = 100  # of them for everything else
 SECRETS: Final = (
     "BOLLARD_PASSPHRASE",
     "BOLLARD_HSM_PIN",
@@ -51,12 +63,14 @@ SECRETS: Final = (
 )  # how variables begin that only the authority may see
 
 
-def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, web: bool = True) -> int:
-    """Run until SIGTERM or SIGINT and return the exit code. ``workers`` 0 starts one for each core.
+def run_up(home: Home, read: Callable[[], Config], *, authority: bool = True, web: bool = True) -> int:
+    """Run until SIGTERM or SIGINT and return the exit code. ``read`` reads the settings, now and whenever they change.
 
     ``ConflictError("up.running")`` when this home is up already, ``ConflictError("up.address")`` when an address to
     listen on is taken, ``InputError("up.upstream")`` when no CSMS is named.
     """
+    hardening.begin(home.path)
+    config = read()
     if not config.upstreams:
         raise InputError(
             "up.upstream", "no CSMS is named", "Give --upstream ws://HOST:PORT, or set [csms].upstream in bollard.toml."
@@ -64,19 +78,25 @@ def run_up(home: Home, config: Config, *, workers: int, authority: bool = True, 
     with exclusive(home.run / "up.lock") as mine:
         if not mine:
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
-        _refuse_taken(config, web=web)
-        _allow_descriptors()
-        numbers = range(workers or len(os.sched_getaffinity(0)))
-        with in_force(home, dataclasses.replace(config, workers=len(numbers))):
-            return uvloop.run(Supervisor(home, config, numbers, authority=authority, web=web).run())
+        _refuse_taken(_addresses(config, web=web))
+        _tell_of_descriptors(_allow_descriptors())
+        with in_force(home, _counted(config)), closing(Journal(home.journal, "supervisor")) as journal:
+            supervisor = Supervisor(home, lambda: _counted(read()), journal, authority=authority, web=web)
+            return uvloop.run(supervisor.run())
+
+
+def _counted(config: Config) -> Config:
+    """Settings with a number of workers: one for each core, where they name none."""
+    return dataclasses.replace(config, workers=config.workers or len(os.sched_getaffinity(0)))
 
 
 class Supervisor:
     """The processes of one home, from start to end."""
 
-    def __init__(self, home: Home, config: Config, numbers: range, *, authority: bool, web: bool) -> None:
-        self._home = home
-        self._config = config
+    def __init__(self, home: Home, read: Callable[[], Config], journal: Journal, *, authority: bool, web: bool) -> None:
+        self._home, self._read, self._journal = home, read, journal
+        self._config = read()
+        numbers = range(self._config.workers)
         self._authority = [self._child("authority")] if authority else []
         self._web = [self._child("web")] if web else []
         self._workers = [self._child("worker", "--number", str(number)) for number in numbers]
@@ -88,13 +108,14 @@ class Supervisor:
         """Start, keep and end all; return the exit code."""
         asked = _signalled()
         self._gave_up = gave_up = asyncio.get_running_loop().create_future()
-        desk = ClaimDesk(self._config.limits.probe_seconds, self._worker_ready)
-        async with desk.open(self._home.claims_socket):
+        reloader = Reloader(self._home, self._config, self._read, self)
+        self._desk = ClaimDesk(self._config.limits.probe_seconds, self._worker_ready, reloader.reload)
+        async with self._desk.open(self._home.claims_socket):
             try:
                 if await _comes_first(self._start(), asked, gave_up):
                     self._gave_up = None
                     print("bollard ready", file=sys.stderr, flush=True)
-                    await asked
+                    await _comes_first(_follow(reloader), asked)
             finally:
                 await self._stop()
         return gave_up.result() if gave_up.done() else 0
@@ -109,6 +130,29 @@ class Supervisor:
             await _until_open(self._config.web.host, self._config.web.port)
         await self._open.wait()
 
+    # -- what a reload needs (``reloading.World``) -----------------------------------------------------------------
+
+    def record(self, note: Note) -> None:
+        """Write a security event; a journal that cannot be written stops nothing."""
+        try:
+            self._journal.write(note)
+        except BollardError as lost:
+            say(str(lost))
+
+    def refuse_taken(self, listeners: tuple[ListenerConfig, ...]) -> None:
+        """Raise ``ConflictError("up.address")`` when one of these addresses cannot be listened on."""
+        _refuse_taken((door.host, door.port) for door in listeners)
+
+    async def tell_workers(self) -> list[Reloaded]:
+        """Have every worker take the settings in force."""
+        return await self._desk.reload_workers(RELOAD_SECONDS)
+
+    def renew(self, readers: frozenset[Reader]) -> None:
+        """Start the authority or the web process again; workers go on without either meanwhile."""
+        for reader, children in ((Reader.AUTHORITY, self._authority), (Reader.WEB, self._web)):
+            for child in children if reader in readers else ():
+                child.renew()
+
     async def _stop(self) -> None:
         for children in (self._workers, self._web, self._authority):
             await asyncio.gather(*(child.stop() for child in children))
@@ -119,8 +163,9 @@ class Supervisor:
             return Child(noun[0], argv, os.environ, self._ended)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
         if noun[0] == "worker":
-            return Child(f"worker {noun[-1]}", argv, environment | FOR_WORKERS, self._ended)
-        return Child(noun[0], argv, environment, self._ended)
+            grace = GRACE_SECONDS + self._config.limits.close_spread_seconds
+            return Child(f"worker {noun[-1]}", argv, environment | FOR_WORKERS, self._ended, grace)
+        return Child(noun[0], argv, environment | FOR_TLS, self._ended)
 
     def _ended(self, code: int) -> None:
         if code > 0 and self._gave_up is not None and not self._gave_up.done():
@@ -130,6 +175,24 @@ class Supervisor:
         self._closed.discard(number)
         if not self._closed:
             self._open.set()
+
+
+async def _follow(reloader: Reloader) -> None:
+    """Reload at SIGHUP, and whenever the settings' file was changed, for ever."""
+    hung_up = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
+    while True:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WATCH_SECONDS):
+                await hung_up.wait()
+        if hung_up.is_set() or reloader.touched():
+            hung_up.clear()
+            done = await reloader.reload()
+            say(
+                f"{done.cause} {done.advice}"
+                if done.code
+                else f"settings reloaded: {', '.join(done.changed) or 'no change'}"
+            )
 
 
 async def _comes_first(work: Coroutine[object, object, None], *others: asyncio.Future[int]) -> bool:
@@ -186,17 +249,29 @@ def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
 
 
-def _allow_descriptors() -> None:
+def _allow_descriptors() -> int:
     """Let our children open as many files as the system allows: a station takes two, the usual limit is 1,024."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return most
 
 
-def _refuse_taken(config: Config, *, web: bool) -> None:
-    """Say so before anything starts: workers share their ports, so they would not notice another home's workers."""
+def _tell_of_descriptors(most: int) -> None:
+    if most < DESCRIPTORS_WANTED:
+        stations = max(0, most - DESCRIPTORS_SPARE) // 2
+        advice = "allow more with LimitNOFILE= of systemd or ulimit -Hn"
+        say(f"each worker may open {most} files, enough for {stations} stations; {advice}")
+
+
+def _addresses(config: Config, *, web: bool) -> list[tuple[str, int]]:
     doors = [(door.host, door.port) for door in config.listeners]
     pages = [(config.web.host, config.web.port), *([config.web.status] if config.web.status else [])]
-    for host, port in [*doors, *(pages if web else [])]:
+    return [*doors, *(pages if web else [])]
+
+
+def _refuse_taken(addresses: Iterable[tuple[str, int]]) -> None:
+    """Say so before anything starts: workers share their ports, so they would not notice another home's workers."""
+    for host, port in addresses:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -77,6 +77,10 @@ class _Line:
     """Set, and replaced, whenever a URL can be reached again."""
 
 
+def _line(upstream: Upstream) -> _Line:
+    return _Line(upstream, CsmsTls(upstream), [Standing()] * len(upstream.urls))
+
+
 class Switchboard:
     """The CSMSs of one worker. ``signer`` is the key for assertions, set before the first station comes.
 
@@ -87,11 +91,19 @@ class Switchboard:
     def __init__(self, config: Config, record: Callable[[Note], None], alarm: Callable[[BollardError], None]) -> None:
         self._config, self._limits = config, config.limits
         self._record, self._alarm = record, alarm
-        self._lines = {
-            each.name: _Line(each, CsmsTls(each), [Standing()] * len(each.urls)) for each in config.upstreams
-        }
+        self._lines = {each.name: _line(each) for each in config.upstreams}
         self._looks: set[asyncio.Task[None]] = set()
         self.signer: assertion.Signer | None = None
+
+    def reload(self, config: Config) -> None:
+        """Go on by other settings. What is known of a CSMS that stays as it was stays; connections are not touched.
+
+        ``InputError("upstream.file")``, and nothing done, when a file that a CSMS is reached with cannot be used.
+        """
+        known = {line.upstream: line for line in self._lines.values()}
+        made = [known.get(each) or _line(each) for each in config.upstreams]
+        self._config, self._limits = config, config.limits
+        self._lines = {line.upstream.name: line for line in made}
 
     def close(self) -> None:
         """Look no more."""
@@ -215,7 +227,7 @@ class Switchboard:
     async def _look_until_up(self, line: _Line, number: int) -> None:
         url, loop = line.upstream.urls[number], asyncio.get_running_loop()
         preamble = proxy_protocol.LOCAL if line.upstream.proxy_protocol else b""
-        while line.standings[number].state is State.DOWN:
+        while line.standings[number].state is State.DOWN and self._lines.get(line.upstream.name) is line:
             await asyncio.sleep(line.standings[number].look_at - loop.time())
             missed = await knock(self._way(line, url, preamble), self._limits)
             if line.standings[number].state is State.DOWN:

@@ -115,6 +115,11 @@ class TlsLeg:
         """The cipher suite's OpenSSL name."""
         return self._conn.get_cipher_name() or ""
 
+    @property
+    def group(self) -> str:
+        """The key exchange's group by OpenSSL's name; empty for static RSA."""
+        return self._conn.get_group_name() or ""
+
     async def farewell(self, answer: bytes, seconds: float = FAREWELL_SECONDS, most: int = FAREWELL_BYTES) -> None:
         """Send a last answer and close so that it arrives: half-close, read the rest away for a moment, close.
 

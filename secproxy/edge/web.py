@@ -22,7 +22,7 @@ import uvloop
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pki.edge import calls
+from pki.edge import calls, hardening
 from pki.edge.home import read_settings
 from pki.edge.http.downloads import downloads
 from pki.edge.http.est import est
@@ -40,6 +40,7 @@ from secproxy.edge.log_lines import LogLines
 from secproxy.edge.patience import HEAD_SECONDS, Patience
 from secproxy.edge.pulse import beating
 from secproxy.edge.recorder import Recorder
+from secproxy.edge.staples import Staples, staples_by
 from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
 from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
 from secproxy.event_settings import parse_event_settings
@@ -69,6 +70,7 @@ def run_web(home: Home, address: str = "", version: str = "") -> None:
 
     ``version`` is Bollard's own, for what is sent to others.
     """
+    hardening.begin(home.path)
     logging.getLogger().addHandler(LogLines("web"))
     web = _config(home)
     host, port = parse_address(address) if address else (web.host, web.port)
@@ -85,13 +87,15 @@ async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, 
     socks = [_bind(status_address, "web.status_address")] if status_address else []
     line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
     status, events = status_application(line, _alarm), parse_event_settings(read_settings(home))
+    staples = staples_by(line)
     async with AsyncExitStack() as stack:
         write = partial(_write, stack.enter_context(Journal(home.journal, "web")))
         await stack.enter_async_context(beating(home.web_socket))
         door = _door(_application(home, line, write, status, asks=asks), address)
         servers: list[QuietServer] = [door, *(status_server(status) for _ in socks)]
         tasks = [
-            asyncio.ensure_future(_follow(line, door, status, asks=asks)),
+            asyncio.ensure_future(_follow(line, door, status, staples, asks=asks)),
+            asyncio.ensure_future(staples.keep()),
             asyncio.ensure_future(Recorder(home, events.retention, marks_of(events)).run()),
             asyncio.ensure_future(export(home, events, origin, write)),
             asyncio.ensure_future(_asked_to_stop()),
@@ -124,15 +128,18 @@ async def _asked_to_stop() -> None:
     await stop.wait()
 
 
-async def _follow(line: AuthorityLine, door: _Door, status: Status, *, asks: bool) -> None:
+async def _follow(line: AuthorityLine, door: _Door, status: Status, staples: Staples, *, asks: bool) -> None:
     """Take in the news. Our certificates are fetched at first, after every restart of the authority, when renewed."""
     async for news in line.news():
         hear(status, news)
+        if isinstance(news, calls.StatusChanged):
+            staples.forget(news.issuer_key_id, news.serial)
         if isinstance(news, calls.Snapshot | calls.CredentialsChanged):
             try:
                 credentials = await line.ask(calls.FetchCredentials(), calls.Credentials)
                 status.publish(key_set(credentials.assertion_public))
-                door.present(web_context(credentials, asks=asks))
+                staples.present(credentials)
+                door.present(web_context(credentials, asks=asks, staple=staples.of))
             except UnreachableError:
                 pass  # gone again: its return is the next Snapshot
             except BollardError as problem:  # the ones at hand are presented on

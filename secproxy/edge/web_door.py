@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 HIGH_WATER: Final = 256 * 1024  # bytes that may wait for a slow client before the answer pauses; one block of an image
 
 
-def web_context(credentials: Credentials, *, asks: bool) -> SSL.Context:
+def web_context(
+    credentials: Credentials, *, asks: bool, staple: Callable[[bytes], bytes] = lambda _: b""
+) -> SSL.Context:
     """Make the door's TLS; ``asks`` says whether clients are asked for a certificate, which they may leave out."""
-    context = server_context(credentials, (), mutual=False)
+    context = server_context(credentials, (), mutual=False, staple=staple)
     if asks:
         context.set_verify_depth(CHAIN_DEPTH)
         context.set_verify(SSL.VERIFY_PEER, lambda *_: True)  # judged by the authority, request by request

@@ -17,31 +17,35 @@ import gc
 import random
 import signal
 import sys
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 from cryptography import x509
 
-from pki.edge import calls
-from pki.errors import BollardError, UnreachableError
+from pki.edge import calls, hardening
+from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.assertion import Signer
-from secproxy.config import parse_config, unsafe_listeners
-from secproxy.edge import reading
+from secproxy.config import Unknown, parse_config, unsafe_listeners, write_address
+from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
+from secproxy.edge.fence import fence_in
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
+from secproxy.edge.policies import Policies, read_policies_in_force
 from secproxy.edge.relay import Link
+from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
-from secproxy.plan import compile_plan
+from secproxy.frames import POLICY_VIOLATION
 from secproxy.reachability import spread
 from secproxy.renewal import Certified, Certify
 from secproxy.session import Ask, Declined, Granted, Learn, Session
@@ -65,34 +69,75 @@ FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of our
 
 def run_worker(home: Home, number: int) -> None:
     """Run one worker until SIGTERM, or until its supervisor is gone."""
-    config = parse_config(home.run.joinpath("config.toml").read_text())
+    hardening.begin(home.path)
+    config = _in_force(home)
+    if config.fenced:
+        _fence_in(home, config, number)
     gc.freeze()
     gc.set_threshold(*COLLECT)
     uvloop.run(_run(home, config, number))
 
 
+def _in_force(home: Home) -> Config:
+    return parse_config(home.run.joinpath("config.toml").read_text())
+
+
+def _fence_in(home: Home, config: Config, number: int) -> None:
+    """Give up what no worker needs, before anything of a stranger's is read."""
+    try:
+        version = fence_in(home, config)
+    except OSError as refused:
+        raise ForbiddenError(
+            "worker.fence",
+            f"the kernel does not fence this worker in: {refused.strerror}",
+            "Allow the landlock_ calls where it runs, or set unsafe_no_landlock = true in [proxy].",
+        ) from None
+    if not version and number == 0:
+        _tell_operator("this kernel has no Landlock: a worker that is taken over could read what its user can")
+
+
 async def _run(home: Home, config: Config, number: int) -> None:
     asyncio.get_running_loop().set_exception_handler(_tell_fault)
-    stop = asyncio.Event()
+    end = End()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        asyncio.get_running_loop().add_signal_handler(name, end.asked.set)
     with contextlib.closing(Journal(home.journal, f"worker-{number}")) as journal:
-        work = asyncio.ensure_future(_work(home, config, number, journal))
-        stopped = asyncio.ensure_future(stop.wait())
+        work = asyncio.ensure_future(_work(home, config, number, journal, end))
+        stopped = asyncio.ensure_future(end.asked.wait())
         await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
-        work.cancel()
+        if not end.begun:
+            work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
 
 
-async def _work(home: Home, config: Config, number: int, journal: Journal) -> None:
+@dataclass(slots=True)
+class End:
+    """How a worker ends: ``asked`` to; ``begun`` once it has doors to close first, so that it is not cut off."""
+
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: bool = False
+
+    async def by_and_by(self, worker: Worker) -> None:
+        """When asked to end, let the stations go one after the other."""
+        self.begun = True
+        await self.asked.wait()
+        await worker.drain()
+
+
+async def _work(home: Home, config: Config, number: int, journal: Journal, end: End) -> None:
     line = AuthorityLine(home)
     async with contextlib.aclosing(line.news()) as news:
-        await _work_on(home, config, number, Surroundings(line, journal, config.limits), news)
+        await _work_on(home, config, number, Surroundings(line, journal, config.limits), news, end)
 
 
 async def _work_on(
-    home: Home, config: Config, number: int, surroundings: Surroundings, news: AsyncGenerator[calls.News, None]
+    home: Home,
+    config: Config,
+    number: int,
+    surroundings: Surroundings,
+    news: AsyncGenerator[calls.News, None],
+    end: End,
 ) -> None:
     snapshot = await anext(news)
     assert isinstance(snapshot, calls.Snapshot)  # noqa: S101 - the authority's first news is always that
@@ -100,16 +145,29 @@ async def _work_on(
     view = reading.view_of(snapshot)
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
+    policies = read_policies_in_force(home, config)
     lines = _claims(config, links, supervisor), supervisor
-    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings)
+    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings, policies)
+    supervisor.reload = lambda: _reload(home, worker)
     if number == 0:
-        for problem in unsafe_listeners(config):
-            surroundings.record(Note("listener.unsafe", evidence=problem))
+        surroundings.tell_unsafe(config)
     supervisor.ready()
     try:
-        await _first_end(worker.follow(news), links.expire(), supervisor.closed())
+        await _first_end(
+            worker.follow(news),
+            links.expire(),
+            supervisor.closed(),
+            worker.staples.keep(),
+            worker.end_when_outgrown(),
+            end.by_and_by(worker),
+        )
     finally:
         worker.leave()
+
+
+def _reload(home: Home, worker: Worker) -> None:
+    config = _in_force(home)
+    worker.reload(config, read_policies_in_force(home, config))
 
 
 def _claims(config: Config, links: Links, supervisor: ClaimLine) -> ClaimLine:
@@ -147,6 +205,17 @@ class Surroundings:
             self._journal.write(note)
         except BollardError as lost:
             _tell_operator(str(lost))
+
+    def tell_unsafe(self, config: Config) -> None:
+        """Say which listeners take old TLS, and for whom: on record at every start, by one worker for all."""
+        for problem in unsafe_listeners(config):
+            self.record(Note("listener.unsafe", evidence=problem))
+            _tell_operator(f"{problem['setting']}: {problem['listener']} weakens security for whoever comes to it")
+        for door in config.listeners:
+            if door.legacy:
+                address, stations = write_address(door.host, door.port), ", ".join(door.legacy)
+                self.record(Note("tls.legacy", evidence={"listener": address, "stations": stations}))
+                _tell_operator(f"unsafe_legacy_tls: {address} takes TLS 1.0 and 1.1, which are broken, from {stations}")
 
     def grace(self) -> float:
         """Draw when a station is let go whose CSMS has died, out of a time that grows with the stations there are."""
@@ -232,27 +301,31 @@ class Worker:
         links: Links,
         lines: tuple[ClaimLine, ClaimLine],
         surroundings: Surroundings,
+        policies: Policies,
     ) -> None:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._surroundings = links, surroundings
-        self._claims, self._guard = lines
+        self._claims, guard = lines
+        self.staples = staples_by(surroundings.line)
+        self.staples.present(self._credentials)
         self._passwords = PasswordDesk()
         self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
         self._csms.signer = _signer(trust[0])
-        slots = Slots(config.limits.handshakes_at_once)
-        doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
-        self._reception = self._receive_at(slots)
-        self._listeners = [self._listen(address, slots, doorway) for address in config.listeners]
+        self._policies = policies
+        self._slots = Slots(config.limits.handshakes_at_once)
+        self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
+        self._reception = self._receive(guard)
+        self._listeners = [self._open(address) for address in config.listeners]
 
-    def _receive_at(self, slots: Slots) -> Reception:
+    def _receive(self, guard: ClaimLine) -> Reception:
         return Reception(
             self._config,
             self._view,
-            slots,
+            self._slots,
             self._passwords,
             self._claims,
             self._csms,
@@ -260,19 +333,64 @@ class Worker:
             self._connect,
             self._surroundings.settle,
             self._room,
-            self._guard,
+            guard,
         )
 
-    def _listen(self, address: ListenerConfig, slots: Slots, doorway: Doorway) -> Listener:
+    def _open(self, address: ListenerConfig) -> Listener:
         return Listener(
             address,
             self._context(address),
-            slots,
-            doorway,
+            self._slots,
+            self._doorway,
             lambda *arrival: receive(self._reception, *arrival),
             self._surroundings.record,
             self._config.limits,
         )
+
+    def reload(self, config: Config, policies: Policies) -> None:
+        """Go on by other settings; no live connection is touched that they allow.
+
+        Doors that stay as they were stay open. Raises a ``BollardError``, and changes nothing, when a new door cannot
+        be opened or a CSMS not be reached with the files it names.
+        """
+        doors = self._reopen(config)
+        try:
+            self._csms.reload(config)
+        except BollardError:
+            for door in doors - set(self._listeners):
+                door.close()
+            raise
+        for door in set(self._listeners) - doors:
+            door.close()
+        self._config, self._listeners, self._policies = config, list(doors), policies
+        self._reception = replace(self._reception, config=config)
+        for link in self._links.all():
+            link.obey(policies.of)
+        self._let_strangers_go(config)
+        self._links.judge()
+
+    def _let_strangers_go(self, config: Config) -> None:
+        """Whoever is here because a listener let strangers in comes back, and is judged by what it says now."""
+        self._room.leave("the settings have changed")
+        if not any(door.unknown is Unknown.OBSERVE for door in config.listeners):
+            for link in self._links.all():
+                if link.admitted.observed:
+                    link.close(POLICY_VIOLATION, "nobody registered this station")
+
+    def _reopen(self, config: Config) -> set[Listener]:
+        """The doors of these settings, those that are open already among them."""
+        kept = {door.config: door for door in self._listeners}
+        found: set[Listener] = set()
+        try:
+            for address in config.listeners:
+                found.add(kept.get(address) or self._open(address))
+        except OSError as problem:
+            for door in found - set(self._listeners):
+                door.close()
+            raise ConflictError(
+                "up.address", f"a new listener: {problem.strerror}", "Choose another address."
+            ) from None
+        return found
 
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""
@@ -288,6 +406,9 @@ class Worker:
                 self._anchors = _station_anchors(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
                 await self._fetch_credentials()
+                self.staples.present(self._credentials)
+            if isinstance(told, calls.StatusChanged):
+                self.staples.forget(told.issuer_key_id, told.serial)
             anew = isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged)
             if anew or bool(self._view.late) is not late:
                 for listener in self._listeners:
@@ -303,26 +424,49 @@ class Worker:
         except BollardError as problem:
             _tell_operator(f"{problem} {problem.advice}")
 
+    async def end_when_outgrown(self) -> None:
+        """Once it has too much memory, let the stations go; the supervisor starts another."""
+        used = await memory.outgrown(self._config.worker_mib * memory.MIB)
+        evidence = {"mib": used // memory.MIB, "worker_mib": self._config.worker_mib, "stations": len(self._links)}
+        self._surroundings.record(Note("worker.outgrown", evidence=evidence))
+        await self.drain()
+
+    async def drain(self) -> None:
+        """Accept no more, and let the stations go in the time that their number takes; what they say still goes on."""
+        self._shut()
+        await self._links.drain(self._surroundings.grace)
+
     def leave(self) -> None:
         """Accept no more and end what is open."""
-        for listener in self._listeners:
-            listener.close()
+        self._shut()
         self._links.leave()
         self._room.leave()
         self._csms.close()
         self._passwords.close()
 
+    def _shut(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.close()
+
     def _context(self, listener: ListenerConfig) -> SSL.Context | None:
         if listener.profile is SecurityProfile.BASIC:
             return None
-        mutual = listener.profile is SecurityProfile.MUTUAL_TLS
-        return server_context(self._credentials, self._anchors, mutual=mutual, late=bool(self._view.late))
+        return server_context(
+            self._credentials,
+            self._anchors,
+            mutual=listener.profile is SecurityProfile.MUTUAL_TLS,
+            legacy=bool(listener.legacy),
+            late=bool(self._view.late),
+            staple=self.staples.of,
+        )
 
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))
 
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-        session = Session(admitted, upstream.subprotocol, self._view, compile_plan())
+        policy = self._policies.of(admitted.station, upstream.subprotocol)
+        session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy)
         link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
         self._links.add(link)
         self._surroundings.pin(admitted)

@@ -52,3 +52,15 @@ def test_people_read_it_on_one_screen(bollard: Bollard) -> None:
     assert "server ends" in told.out
     assert "root ends" in told.out
     assert len(told.out.splitlines()) <= 24
+
+
+def test_a_listener_of_old_tls_is_on_the_screen(bollard: Bollard, home: Path) -> None:
+    """Whoever looks at the home sees it, with how many stations it is for."""
+    assert bollard("-o", "json", "status").json()["unsafe_listeners"] == []
+    words = '[[listener]]\naddress = "127.0.0.1:8441"\nprofile = 2\nunsafe_legacy_tls = true\nstations = ["CP-9"]\n'
+    settings = Home.at(home).settings
+    settings.write_text(settings.read_text() + words)
+
+    assert "TLS 1.0 and 1.1 for 1 stations" in bollard("status").out
+    told = bollard("-o", "json", "status").json()["unsafe_listeners"]
+    assert told == [{"address": "127.0.0.1:8441", "stations": ["CP-9"]}]

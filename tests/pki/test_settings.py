@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pki.errors import InputError
+from pki.names import Host
 from pki.settings import PUBLIC_URL_LENGTH, Hsm, ServerCertificate, parse_settings
 from pki.waiting import Way
 
@@ -70,6 +71,8 @@ def test_certificates_of_others_are_named_by_their_files() -> None:
 
     assert parse_settings(GOOD).server_certificates == ()
     assert parse_settings(GOOD + table).server_certificates == (ServerCertificate("/tls/chain.pem", "/tls/key.pem"),)
+    [named] = parse_settings(GOOD + table + 'host = "Other.example.org"\n').server_certificates
+    assert named == ServerCertificate("/tls/chain.pem", "/tls/key.pem", Host("other.example.org"))
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,7 @@ def test_certificates_of_others_are_named_by_their_files() -> None:
         '[server_certificate]\ncertificate = "a"\nkey = "b"\n',
         '[[server_certificate]]\ncertificate = "a"\n',
         "[[server_certificate]]\ncertificate = 1\nkey = 2\n",
+        '[[server_certificate]]\ncertificate = "a"\nkey = "b"\nhost = 3\n',
     ],
 )
 def test_half_a_certificate_of_others_is_refused(table: str) -> None:

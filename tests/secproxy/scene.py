@@ -18,6 +18,7 @@ from pki.station import (
     StationStatus,
 )
 from secproxy.admission import Admitted, ClientCertificate, Hello
+from secproxy.agreed import Agreed
 from secproxy.station_view import Trust, View
 from tests.play import NOON
 
@@ -26,6 +27,7 @@ MAKERS: Final = hashlib.sha256(b"the maker's issuer").digest()
 PASSWORD: Final = password.generate(bytes(range(64)))
 VERIFIER: Final = password.remember(PASSWORD, b"s" * 16, generated=True)
 REMOTE: Final = "192.0.2.7:40000"
+AGREED: Final = Agreed("TLSv1.3", "TLS_AES_128_GCM_SHA256", "X25519MLKEM768")
 
 
 def station(
@@ -99,8 +101,7 @@ def hello(
         subprotocols,
         authorization,
         shown,
-        "TLSv1.3",
-        "TLS_AES_128_GCM_SHA256",
+        AGREED,
     )
 
 
@@ -115,4 +116,4 @@ def admitted(known: Station, *, profile: int = 3, shown: ClientCertificate | Non
     subprotocols = ("ocpp2.0.1",)
     credential = bytes.fromhex(shown.fingerprint) if shown else hashlib.sha256(known.verifier.encode()).digest()
     target = f"/ocpp/{known.identity}"
-    return Admitted(known, SecurityProfile(profile), subprotocols, shown, credential, target, REMOTE)
+    return Admitted(known, SecurityProfile(profile), subprotocols, shown, credential, target, REMOTE, AGREED)

@@ -323,3 +323,34 @@ def test_a_change_that_does_not_concern_the_credential_ends_nothing() -> None:
     live = admitted(station(), shown=certificate())
     after = dataclasses.replace(station(certificates=(fact(), fact(78))), model="Two", profile=SecurityProfile.BASIC)
     still_allowed(live, view(after), NOON)
+
+
+# -- old TLS -----------------------------------------------------------------------------------------------------------
+
+
+def over_old_tls(said: Hello, *stations: str) -> Hello:
+    """The same request at a listener of TLS 1.0 and 1.1, which is for these stations."""
+    return dataclasses.replace(said, legacy=stations)
+
+
+def test_over_old_tls_a_station_that_is_named_comes_in_with_ocpp_1_6() -> None:
+    """A00.FR.312 of OCPP 1.6; no later version leaves a CSMS this choice."""
+    assert ask(over_old_tls(hello(), "CP-001"), view(station())).subprotocols == ("ocpp1.6",)
+    newer = refusal(over_old_tls(hello(subprotocols=("ocpp2.0.1",)), "CP-001"), view(station()))
+    assert (newer.note.cause, newer.status) == ("subprotocol.none", 400)
+
+
+def test_over_old_tls_a_station_that_is_not_named_stays_out_whatever_it_proves() -> None:
+    """A00.FR.314: right certificate, right password, wrong door; the answer is that of any other refusal."""
+    by_certificate = refusal(over_old_tls(hello(), "CP-002"), view(station()))
+    said = hello(profile=2, authorization=basic("CP-001"))
+    by_password = refusal(over_old_tls(said, "CP-002"), view(BASIC))
+
+    assert (by_certificate.note.cause, by_certificate.status) == ("tls.not_legacy", 403)
+    assert (by_password.note.cause, by_password.status, by_password.challenge) == ("tls.not_legacy", 401, True)
+
+
+def test_being_named_for_old_tls_proves_nothing() -> None:
+    """The list widens no other rule."""
+    wrong = refusal(over_old_tls(hello(profile=2, authorization=basic("CP-001", "x" * 16)), "CP-001"), view(BASIC))
+    assert (wrong.note.cause, wrong.status) == ("auth.wrong_password", 401)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pki.errors import InputError
 from pki.station import SecurityProfile
 from secproxy.config import (
+    WORKER_MIB,
     Limits,
     ListenerConfig,
     Outage,
@@ -106,6 +107,20 @@ def test_load_balancers_are_named_by_their_networks() -> None:
     assert [str(network) for network in first.proxies] == ["10.0.0.0/8", "192.0.2.7/32", "2001:db8::/32"]
 
 
+def test_what_a_worker_may_take_and_touch_is_bounded_unless_said_otherwise() -> None:
+    """Both bounds are there by default; 0 takes the one away, a word that begins with unsafe the other."""
+    assert (parse_config(GOOD).worker_mib, parse_config(GOOD).fenced) == (WORKER_MIB, True)
+    loose = parse_config(GOOD.replace("workers = 2", "worker_mib = 0\nunsafe_no_landlock = true"))
+    assert (loose.worker_mib, loose.fenced) == (0, False)
+
+
+def test_old_tls_is_for_stations_that_are_named_one_by_one() -> None:
+    """A00.FR.312 of OCPP 1.6: for those known to be unable to do better, and no listener is so by itself."""
+    words = 'unsafe_legacy_tls = true\nstations = ["CP-001", "CP-002", "CP-001"]'
+    first, second = parse_config(GOOD.replace("profile = 3", f"profile = 3\n{words}")).listeners
+    assert (first.legacy, second.legacy) == (("CP-001", "CP-002"), ())
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
@@ -115,6 +130,10 @@ def test_load_balancers_are_named_by_their_networks() -> None:
         ("workers = 2", "workers = -1", "proxy.workers"),
         ("workers = 2", "workers = true", "proxy.workers"),
         ("workers = 2", "workers = 10000", "proxy.workers"),
+        ("workers = 2", "worker_mib = 127", "proxy.worker_mib"),
+        ("workers = 2", "worker_mib = -1", "proxy.worker_mib"),
+        ("workers = 2", 'worker_mib = "512"', "proxy.worker_mib"),
+        ("workers = 2", "unsafe_no_landlock = 1", "proxy.unsafe_no_landlock"),
         ("profile = 3", "profile = 0", "listener.profile"),
         ("profile = 3", "profile = 1", "listener.profile"),
         ("profile = 3", "profile = 4", "listener.profile"),
@@ -142,6 +161,10 @@ def test_load_balancers_are_named_by_their_networks() -> None:
         ("profile = 2", "profile = 0\nunsafe_plain = true", "listener.profile"),
         ("profile = 3", "profile = 3\nunknown = true", "listener.unknown"),
         ("profile = 3", "profile = 3\npending_seconds = 1", "listener.pending_seconds"),
+        ("profile = 3", "profile = 3\nunsafe_legacy_tls = true", "listener.stations"),
+        ("profile = 3", "profile = 3\nunsafe_legacy_tls = true\nstations = []", "listener.stations"),
+        ("profile = 3", 'profile = 3\nstations = ["CP-001"]', "listener.stations"),
+        ("profile = 3", 'profile = 3\nunsafe_legacy_tls = "yes"', "listener.unsafe_legacy_tls"),
         ("[proxy]", "[upstream]\n[proxy]", "upstream"),
         ("[proxy]", '[[upstream]]\nname = "x"\nurl = "ws://x"\n[proxy]', "upstream.url"),
     ],

@@ -6,6 +6,7 @@ Files of others are read anew each time; while what lies there is unsound, what 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,11 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from msgspec import convert, structs
 
 from pki.certificate import names_issuer, read_certificates, to_pem
-from pki.edge import calls
+from pki.edge import calls, clock
 from pki.edge.keys import in_clear
 from pki.edge.office import assertion_keys
 from pki.errors import InputError
+from pki.findings import Severity
 from pki.holding import KeyState
+from pki.paper import Paper
+from pki.question import DEPTH_MOST, Purpose, Question
+from pki.server_name import examine_name
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -36,8 +41,10 @@ _ADVICE: Final = "Correct [[server_certificate]] in bollard.toml, or remove it t
 
 async def fetch(desk: Desk, call: calls.FetchCredentials, who: str) -> calls.Credentials:  # noqa: ARG001 - one shape
     """Return the server certificates with their keys: those given in the settings, else our own of the CSMS host, one
-    ECDSA and one RSA (A00.FR.307, .308); and the keys for assertions."""
-    found = await given(desk) or _ours(desk)
+    ECDSA and one RSA (A00.FR.307, .308); those given for other hosts; and the keys for assertions."""
+    found = await given(desk) or calls.Credentials()
+    if not (found.ecdsa_key or found.rsa_key):
+        found = structs.replace(_ours(desk), named=found.named)
     signing, published = await assertion_keys.hand_out(desk)
     return structs.replace(found, assertion_key=signing, assertion_public=published)
 
@@ -93,23 +100,33 @@ async def watch(desk: Desk, who: str) -> None:
 
 
 def _tell(desk: Desk, found: calls.Credentials, who: str, tx: Tx) -> None:
-    chains = [chain for chain in (found.ecdsa_chain, found.rsa_chain) if chain]
-    serials = [f"{read_certificates(chain)[0].serial_number:x}" for chain in chains]
+    serials = [f"{read_certificates(chain)[0].serial_number:x}" for chain in found.chains()]
     desk.record(tx, "server.replaced", who, {"serials": [*serials]})
     tx.after.append(partial(desk.board.publish, calls.CredentialsChanged()))
 
 
 def _given(certificates: tuple[ServerCertificate, ...]) -> calls.Credentials:
-    found: dict[str, str] = {}
+    """Sort what lies in the files by host and kind of key; those without a host are for everybody."""
+    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
     for given in certificates:
         chain, key = read_chain(given.certificate), _read_key(given.key)
         if _spki(chain[0].public_key()) != _spki(key.public_key()):
             raise _wrong(f"the key {given.key!r} is not that of {given.certificate!r}")
+        if given.host is not None and not _is_for(chain[0], given.host.text):
+            raise _wrong(f"{given.certificate!r} is not for {given.host.text!r} (RFC 6125 6.4)")
         kind = "ecdsa" if isinstance(key, ec.EllipticCurvePrivateKey) else "rsa"
-        if f"{kind}_key" in found:
+        mine = found[given.host.text if given.host else ""]
+        if f"{kind}_key" in mine:
             raise _wrong(f"two {kind.upper()} certificates; a listener presents one of each kind (A00.FR.318)")
-        found |= {f"{kind}_chain": to_pem(_without_root(chain)), f"{kind}_key": in_clear(key)}
-    return convert(found, calls.Credentials)
+        mine |= {f"{kind}_chain": to_pem(_without_root(chain)), f"{kind}_key": in_clear(key)}
+    everybody = convert(found.pop("", {}), calls.Credentials)
+    named = tuple(convert({"host": host, **mine}, calls.NamedCredentials) for host, mine in found.items())
+    return structs.replace(everybody, named=named)
+
+
+def _is_for(leaf: x509.Certificate, host: str) -> bool:
+    question = Question(Purpose.CSMS, clock.now(), DEPTH_MOST[Purpose.CSMS], lambda *_: False, host)
+    return not [each for each in examine_name(Paper.read(leaf), question) if each.severity is Severity.ERROR]
 
 
 def read_chain(path: str) -> list[x509.Certificate]:

@@ -82,7 +82,7 @@ async def given(desk: Desk) -> list[Item]:
         shown = await credentials.given(desk)
     except BollardError:  # the duty that watches the files tells of it
         return []
-    chains = [chain for chain in (shown.ecdsa_chain, shown.rsa_chain) if chain] if shown else []
+    chains = shown.chains() if shown else ()
     names = [each.certificate for each in desk.settings.server_certificates]
     return [_item(Kind.GIVEN_SERVER, ", ".join(names), read_certificates(chain)[0]) for chain in chains]
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.plan import Plan
+    from secproxy.policy.rulebook import InForce
     from secproxy.renewal import Certify
     from secproxy.tables import Network
 
@@ -96,6 +97,7 @@ class Around:
 
     def __init__(self) -> None:
         self.notes: asyncio.Queue[Note] = asyncio.Queue()
+        self.opened: list[Note] = []
         self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
         self.requested: asyncio.Queue[tuple[Waiting, Certify]] = asyncio.Queue()
         self.settled: list[Admitted] = []
@@ -104,8 +106,11 @@ class Around:
         self.alarms: list[BollardError] = []
 
     def record(self, note: Note) -> None:
-        """Collect an event."""
-        self.notes.put_nowait(note)
+        """Collect an event; those of stations that came in as they should stand apart."""
+        if note.cause == "session.opened":
+            self.opened.append(note)
+        else:
+            self.notes.put_nowait(note)
 
     def grant(self, link: Link, ask: Ask) -> None:
         """Collect a question; the test answers it."""
@@ -177,11 +182,12 @@ async def door(
     unknown: Unknown = Unknown.REFUSE,
     late: bool = False,
     plan: Plan | None = None,
+    policy: InForce | None = None,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
     home, around = bare_home(folder / "h"), Around()
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
-    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies, unknown)
+    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies, unknown=unknown)
     web = WebConfig("127.0.0.1", 0, "https://localhost:1")
     config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)
     links = Links(view, config.limits, around.record)
@@ -193,7 +199,8 @@ async def door(
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan())
+            wanted = plan or (policy.plan if policy else compile_plan())
+            session = Session(admitted, upstream.subprotocol, view, wanted, policy)
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
             links.add(link)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cryptography import x509
+    from OpenSSL import SSL
 
 ROOT = Party.root()
 STATIONS = ROOT.issue("Station CA", ca=True)
@@ -46,10 +47,12 @@ def client_context(tmp_path: Path, party: Party | None, *chain: Party) -> ssl.SS
     return context
 
 
-async def meet(serve: Serve, client: Callable[[int], None], *, mutual: bool = True) -> None:
+async def meet(
+    serve: Serve, client: Callable[[int], None], *, mutual: bool = True, context: SSL.Context | None = None
+) -> None:
     """Let a client in a thread meet one leg of ours on loopback."""
     loop = asyncio.get_running_loop()
-    context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=mutual)
+    context = context or server_context(CREDENTIALS, [STATIONS.certificate], mutual=mutual)
     listening = socket.create_server(("127.0.0.1", 0))
     listening.setblocking(False)
     visit = loop.run_in_executor(None, client, listening.getsockname()[1])

@@ -324,6 +324,28 @@ def test_attack_04_a_dead_leg_gives_way_to_its_own_station(tmp_path: Path) -> No
     asyncio.run(story())
 
 
+def test_a_station_that_comes_in_leaves_one_event_with_what_its_handshake_agreed_on(tmp_path: Path) -> None:
+    """Row 8: version, suite and group of every session are on record, so that one that comes with less is found."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY),
+        ):
+            [note] = at.around.opened
+            assert (note.cause, note.station) == ("session.opened", "CP-001")
+            assert note.evidence == {
+                "subprotocol": "ocpp2.0.1",
+                "listener_profile": 3,
+                "tls": "TLSv1.3",
+                "suite": "TLS_AES_128_GCM_SHA256",
+                "group": "x25519",
+            }
+
+    asyncio.run(story())
+
+
 def test_attack_05_two_devices_with_one_certificate_do_not_take_turns_for_ever(tmp_path: Path) -> None:
     """Row 5: neither answers a ping, so each takes the other's place; then whoever is there stays, with one event."""
 

@@ -201,6 +201,49 @@ def test_the_socket_is_private_and_replaces_what_a_dead_desk_left(tmp_path: Path
     assert asyncio.run(story()) == 0o600
 
 
+def test_workers_are_told_of_new_settings_and_each_is_heard(tmp_path: Path) -> None:
+    """One that says nothing in time, and one that goes, hold nobody up; who is no worker is not told."""
+
+    async def story() -> None:
+        desk = ClaimDesk(NEVER, lambda _: None)
+        async with asyncio.timeout(20), desk.open(tmp_path / "desk"):
+            assert await desk.reload_workers(NEVER) == []
+            found = [Peer(*await asyncio.open_unix_connection(tmp_path / "desk")) for _ in range(3)]
+            for number, peer in enumerate(found):
+                peer.say(wire.Hello(number), wire.Want(1, f"CP-{number}", CREDENTIAL))
+                await peer.hear()
+            asked = asyncio.ensure_future(desk.reload_workers(NEVER))
+            for peer in found:
+                assert await peer.hear() == wire.Reload()
+            found[0].say(wire.Reloaded("up.address", "taken", "free it"))
+            found[1].say(wire.Reloaded())
+            await found[2].leave()
+            assert await asked == [wire.Reloaded("up.address", "taken", "free it"), wire.Reloaded(), wire.Reloaded()]
+            silent = await desk.reload_workers(0.01)
+            assert [each.code for each in silent] == ["reload.silent", "reload.silent"]
+            found[0].say(wire.Reloaded())  # too late: it counts for nothing
+            for peer in found[:2]:
+                await peer.leave()
+
+    asyncio.run(story())
+
+
+def test_a_command_that_asks_for_a_reload_hears_what_became_of_it(tmp_path: Path) -> None:
+    """It is no worker, and holds nothing."""
+
+    async def reload() -> wire.ReloadDone:
+        return wire.ReloadDone((), "config.value", "wrong", "correct it")
+
+    async def story() -> None:
+        async with asyncio.timeout(20), ClaimDesk(NEVER, lambda _: None, reload).open(tmp_path / "desk"):
+            peer = Peer(*await asyncio.open_unix_connection(tmp_path / "desk"))
+            peer.say(wire.AskReload())
+            assert await peer.hear() == wire.ReloadDone((), "config.value", "wrong", "correct it")
+            await peer.leave()
+
+    asyncio.run(story())
+
+
 def test_attack_07_attempts_are_counted_across_workers_and_outlive_them(tmp_path: Path) -> None:
     """Five guesses by way of one worker and none by way of the next, also when the first has died meanwhile."""
 

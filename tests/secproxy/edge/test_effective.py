@@ -14,6 +14,7 @@ from pki.settings import parse_settings
 from pki.station import SecurityProfile
 from secproxy.config import Config, ListenerConfig, Outage, Unknown, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
+from secproxy.policy_settings import PolicySettings
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
 
@@ -77,13 +78,23 @@ listeners = st.lists(
         ports,
         st.sampled_from(SecurityProfile),
         networks,
+        st.just(()),
         st.sampled_from(Unknown),
         st.integers(10, 86_400),
+    )
+    | st.builds(
+        ListenerConfig,
+        addresses,
+        ports,
+        st.sampled_from([SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS]),
+        networks,
+        st.lists(st.sampled_from(["CP-001", "a*b", "=+|@."]), unique=True).map(tuple),
     ),
     min_size=1,
     max_size=4,
     unique_by=lambda door: (door.host, door.port),
 ).map(tuple)
+policy_names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
 configs = st.builds(
     Config,
     st.just(Host("csms.example.org")),
@@ -94,6 +105,9 @@ configs = st.builds(
     ),
     st.integers(0, 256),
     outage=st.sampled_from(Outage),
+    worker_mib=st.just(0) | st.integers(128, 1_048_576),
+    fenced=st.booleans(),
+    policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
 )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 import signal
 import sqlite3
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.health import Weight, judge
-from secproxy.edge import examination, switchboard
+from secproxy.edge import examination, landlock, switchboard
 from secproxy.edge.export.outbox import Outbox
 from secproxy.edge.recorder import Recorder
 from secproxy.upstreams import Upstream, UpstreamConfig, plain
@@ -157,13 +159,50 @@ def _execute(home: Home, statement: str) -> None:
     ledger.close()
 
 
+def test_a_listener_of_old_tls_is_told_with_its_stations(tmp_path: Path) -> None:
+    """Until the last of them has new firmware, every look at the home shows it."""
+    home = make_home(tmp_path)
+    before = examination.examine(home).unsafe
+    words = '[[listener]]\naddress = "127.0.0.1:8441"\nprofile = 2\nunsafe_legacy_tls = true\nstations = ["CP-9"]\n'
+    home.settings.write_text(home.settings.read_text() + words)
+    [found] = set(examination.examine(home).unsafe) - set(before)
+    assert (found.what, "CP-9" in found.says) == ("listener 127.0.0.1:8441", True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="ONLY ROOT CAN GIVE A HOME AWAY: run as root to test it")
+def test_a_home_of_root_s_is_told_and_one_with_a_user_of_its_own_is_not(tmp_path: Path) -> None:
+    """Whoever takes over a process that runs as root has the host."""
+    home = make_home(tmp_path)
+    assert "processes" in {each.what for each in examination.examine(home).unsafe}
+    os.chown(home.path, 65_534, 65_534)
+    assert "processes" not in {each.what for each in examination.examine(home).unsafe}
+
+
+@pytest.mark.parametrize(
+    ("setting", "version", "says"),
+    [("true", 7, "unsafe_no_landlock"), ("false", 0, "no Landlock"), ("false", 7, "")],
+    ids=["switched off", "none in the kernel", "there"],
+)
+def test_workers_without_a_fence_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str, version: int, says: str
+) -> None:
+    """Whoever it was that left it out."""
+    monkeypatch.setattr(landlock, "version", lambda: version)
+    home = make_home(tmp_path)
+    text = re.sub(r"(?m)^\[proxy\]$", f"[proxy]\nunsafe_no_landlock = {setting}", home.settings.read_text())
+    home.settings.write_text(text)
+    found = [each.says for each in examination.examine(home).unsafe if each.what == "workers"]
+
+    assert [says in each for each in found] == ([True] if says else [])
+
+
 def test_listeners_that_weaken_security_are_found(tmp_path: Path) -> None:
     """Each with the setting that does it."""
     home = make_home(tmp_path)
-    assert examination.examine(home).unsafe == ()
+    before = examination.examine(home).unsafe
     text = home.settings.read_text().replace("profile = 2", "profile = 1\nunsafe_plain = true")
     home.settings.write_text(text.replace("profile = 3", 'profile = 3\nunknown = "unsafe_observe"'))
-    found = examination.examine(home).unsafe
+    found = set(examination.examine(home).unsafe) - set(before)
 
-    assert {setting for _, setting in found} == {"unsafe_plain", "unsafe_observe"}
-    assert all(where.startswith("listener 0.0.0.0:") for where, _ in found)
+    assert {each.what for each in found} == {"listener 0.0.0.0:8442", "listener 0.0.0.0:8443"}
+    assert {each.says.split()[0] for each in found} == {"unsafe_plain", "unsafe_observe"}

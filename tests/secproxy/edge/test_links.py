@@ -127,6 +127,41 @@ def test_a_worker_that_leaves_tells_its_stations_to_come_back(tmp_path: Path) ->
     asyncio.run(story())
 
 
+def test_attack_40_stations_are_let_go_each_in_its_turn_and_go_on_until_then(tmp_path: Path) -> None:
+    """Row 40: a worker that ends closes its connections one by one, and says when none is left."""
+    moments = iter((0.0, 0.4))
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered(), registered("CP-002", "SN-2")), backend.port) as at,
+            station(tmp_path, at, PARTY) as first,
+            station(tmp_path, at, STATIONS.issue("SN-2"), identity="CP-002") as second,
+        ):
+            draining = asyncio.ensure_future(at.links.drain(lambda: next(moments)))
+            with pytest.raises(ConnectionClosed) as closed:
+                await first.recv()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1012
+            assert len(at.links) == 1
+            await second.send('[2,"1","Heartbeat",{}]')
+            assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+            await draining
+            assert len(at.links) == 0
+
+    asyncio.run(story())
+
+
+def test_with_nobody_there_a_worker_ends_at_once(tmp_path: Path) -> None:
+    """Nothing is waited for."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            await at.links.drain(lambda: 3600.0)
+
+    asyncio.run(story())
+
+
 def test_a_probe_of_a_leg_that_is_still_being_made_says_alive(tmp_path: Path) -> None:
     """The claims hear of it before its connection stands; dropping a leg nobody knows harms nobody."""
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from secproxy.edge.supervisor import _tell_of_descriptors
 from tests.worlds import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BOLLARD = [sys.executable, "-m", "bollard"]
 PASSPHRASE = "a passphrase for tests alone"
@@ -80,10 +81,10 @@ def up_words(*doors: int) -> list[str]:
 
 
 @contextlib.contextmanager
-def up(home: Path) -> Iterator[Up]:
+def up(home: Path, words: Callable[..., list[str]] = up_words) -> Iterator[Up]:
     """Bring a home up; whatever the test did to it, all of it is gone afterwards."""
     doors = [free_port(), free_port(), free_port()]
-    command = [*BOLLARD, "--home", str(home), *up_words(*doors)]
+    command = [*BOLLARD, "--home", str(home), *words(*doors)]
     env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE, "BOLLARD_HSM_PIN": "2468", "BOLLARD_HSM_PIN_FILE": ""}
     with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
         try:
@@ -119,18 +120,24 @@ def test_when_it_says_ready_every_process_runs_and_every_door_is_open(running: U
         socket.create_connection(("127.0.0.1", port), SECONDS).close()
 
 
+def environment_of(pid: int) -> str:
+    """What a process was given; that ours are not dumpable keeps it from all but root."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_text()
+    except PermissionError:
+        pytest.skip("ONLY ROOT LOOKS INTO A PROCESS OF OURS: run as root to test it")
+
+
 def test_the_passphrase_goes_to_the_authority_alone(running: Up) -> None:
     """No other process could open a key, even if it were taken over."""
-    knowing = {
-        name for name, pid in running.children().items() if PASSPHRASE in Path(f"/proc/{pid}/environ").read_text()
-    }
+    knowing = {name for name, pid in running.children().items() if PASSPHRASE in environment_of(pid)}
 
     assert knowing == {"authority"}
 
 
 def test_the_pin_of_a_token_goes_to_the_authority_alone(running: Up) -> None:
     """Neither the PIN nor the path of its file."""
-    environments = {name: Path(f"/proc/{pid}/environ").read_text() for name, pid in running.children().items()}
+    environments = {name: environment_of(pid) for name, pid in running.children().items()}
 
     assert {name for name, text in environments.items() if "BOLLARD_HSM_PIN" in text} == {"authority"}
 
@@ -233,3 +240,22 @@ def test_without_a_csms_nothing_is_brought_up(home: Path) -> None:
     ended = bollard(home, "up")
 
     assert (ended.returncode, "--upstream" in ended.stderr) == (2, True)
+
+
+def test_every_process_has_begun_by_giving_up_what_it_does_not_need(running: Up) -> None:
+    """The supervisor as well: it was given the passphrase to hand on."""
+    pids = {"supervisor": running.process.pid, **running.children()}
+    kept = {name for name, pid in pids.items() if "NoNewPrivs:\t1" not in Path(f"/proc/{pid}/status").read_text()}
+
+    assert kept == set()
+
+
+@pytest.mark.parametrize(("most", "says"), [(4_096, ["1998 stations"]), (1_048_576, [])])
+def test_too_few_descriptors_are_told_in_stations(
+    capsys: pytest.CaptureFixture[str], most: int, says: list[str]
+) -> None:
+    """Two for each; who plans for more learns it at the start and not from the station that is turned away."""
+    _tell_of_descriptors(most)
+    told = capsys.readouterr().err
+
+    assert [word for word in ["1998 stations"] if word in told] == says

@@ -30,13 +30,14 @@ from secproxy.edge.effective import write_config
 from secproxy.edge.event_store import EventStore
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
+from secproxy.edge.policies import Policies
 from secproxy.edge.worker import Surroundings, Worker
 from tests.certs import DAY, NOW, Party, key_pem, request
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
 from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from pki.edge.client import Authority
@@ -47,19 +48,19 @@ HEARTBEAT = '[2,"1","Heartbeat",{}]'
 
 @contextlib.asynccontextmanager
 async def working(
-    home: Home, backend: Csms, *more: tuple[str, str]
+    home: Home, backend: Csms, *started: str, swaps: Sequence[tuple[str, str]] = ()
 ) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
     """A real worker process of this home, its listeners open; the supervisor is a desk in this process."""
     port, ready = free_port(), asyncio.Event()
     text = home.settings.read_text()
-    for old, new in more:
+    for old, new in swaps:
         text = text.replace(old, new)
     text = text.replace("0.0.0.0:8443", f"127.0.0.1:{port}")
     text = text.replace("0.0.0.0:8442", f"127.0.0.1:{free_port()}")
     text = text.replace('upstream = ""', f'upstream = "ws://127.0.0.1:{backend.port}"')
     (home.run / "config.toml").write_text(write_config(Organisation.parse("Example Charging"), parse_config(text)))
     async with asyncio.timeout(40), ClaimDesk(3, lambda _: ready.set()).open(home.claims_socket):
-        argv = [sys.executable, "-m", "bollard", "--home", str(home.path), "worker", "--number", "0"]
+        argv = [sys.executable, *(started or ("-m", "bollard", "--home", str(home.path), "worker", "--number", "0"))]
         process = subprocess.Popen(argv)
         try:
             await ready.wait()
@@ -125,7 +126,11 @@ def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path
     swap = ("profile = 3", 'profile = 2\nunknown = "quarantine"')
 
     async def story() -> None:
-        async with csms() as backend, working(home, backend, swap) as (port, _, _ready), connected(home) as authority:
+        async with (
+            csms() as backend,
+            working(home, backend, swaps=[swap]) as (port, _, _ready),
+            connected(home) as authority,
+        ):
             context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
             guessed = {"Authorization": build_authorization_basic("CP-007", "whatever")}
             async with dial(port, context, "CP-007", guessed) as socket:
@@ -150,7 +155,7 @@ def test_a_listener_that_weakens_security_is_an_event_of_each_start(tmp_path: Pa
     swaps = ("0.0.0.0:8442", f"127.0.0.1:{other}"), ("profile = 2", "profile = 1\nunsafe_plain = true")
 
     async def story() -> None:
-        async with csms() as backend, working(home, backend, *swaps), connected(home) as authority:
+        async with csms() as backend, working(home, backend, swaps=swaps), connected(home) as authority:
             (told,) = EventStore(home).list(cause="listener.unsafe")
             assert told["evidence"] == {"listener": f"127.0.0.1:{other}", "setting": "unsafe_plain"}
             added = await authority.ask(calls.AddStation("CP-001", "SN-1", 1), calls.StationAdded)
@@ -180,7 +185,11 @@ def test_attack_09_a_station_that_came_with_a_certificate_is_not_let_back_with_a
     swap = ("0.0.0.0:8442", f"127.0.0.1:{other}")
 
     async def story() -> None:
-        async with csms() as backend, working(home, backend, swap) as (port, _, _ready), connected(home) as authority:
+        async with (
+            csms() as backend,
+            working(home, backend, swaps=[swap]) as (port, _, _ready),
+            connected(home) as authority,
+        ):
             context = await issue(authority, tmp_path)
             down = calls.ChangeStation("CP-001", profile=2, allow_downgrade=True)
             await authority.ask(down, calls.Done)
@@ -211,7 +220,11 @@ def test_the_former_password_is_dead_once_a_station_came_with_the_one_that_follo
     swap = ("0.0.0.0:8442", f"127.0.0.1:{other}")
 
     async def story() -> None:
-        async with csms() as backend, working(home, backend, swap) as (_, _, _ready), connected(home) as authority:
+        async with (
+            csms() as backend,
+            working(home, backend, swaps=[swap]) as (_, _, _ready),
+            connected(home) as authority,
+        ):
             added = await authority.ask(calls.AddStation("CP-001", "SN-1", 2), calls.StationAdded)
             old = {"Authorization": build_authorization_basic("CP-001", added.password)}
             call = calls.SetStationPassword("CP-001", rotate=True)
@@ -385,7 +398,9 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
                 around = Surroundings(AuthorityLine(home), journal, Limits())
                 links = Links(view, config.limits, around.record)
                 claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
-                worker = Worker(config, view, (CREDENTIALS, snapshot), links, (claims, claims), around)
+                policies = Policies(config.policies, {}, "localhost", 1)
+                lines = claims, claims
+                worker = Worker(config, view, (CREDENTIALS, snapshot), links, lines, around, policies)
                 await worker.follow(told())
                 worker.leave()
                 await claims.close()
@@ -442,3 +457,41 @@ def test_attack_39_the_more_stations_there_are_the_longer_they_take_to_go(tmp_pa
             graces = [around.grace() for _ in range(200)]
             assert 0 <= min(graces) < bound / 4
             assert bound * 3 / 4 < max(graces) <= bound
+
+
+SWOLLEN = """
+import sys
+from pathlib import Path
+from pki.edge.home import Home
+from secproxy.edge import memory, worker
+measured, swollen = memory.resident, Path(sys.argv[2])
+memory.CHECK_SECONDS = 0.05
+memory.resident = lambda: measured() + (2**40 if swollen.exists() else 0)
+worker.run_worker(Home(Path(sys.argv[1])), 0)
+"""
+
+
+def test_a_worker_with_too_much_memory_lets_its_stations_go_and_ends_by_itself(tmp_path: Path) -> None:
+    """No message is cut: stations are told to come back, one event says why, and the supervisor starts another."""
+    home, swollen = make_home(tmp_path), tmp_path / "swollen"
+
+    async def story() -> None:
+        words = ("-c", SWOLLEN, str(home.path), str(swollen))
+        async with csms() as backend, connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            async with working(home, backend, *words) as (port, process, _), dial(port, context) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+                swollen.touch()
+                with pytest.raises(ConnectionClosed) as told:
+                    await socket.recv()
+                assert told.value.rcvd is not None
+                assert told.value.rcvd.code == 1012
+                assert await asyncio.to_thread(process.wait, 10) == 0
+
+    with running_authority(home):
+        asyncio.run(story())
+
+    written = [json.loads(line) for file in home.journal.glob("worker-0-*") for line in file.read_text().splitlines()]
+    [event] = [each for each in written if each["cause"] == "worker.outgrown"]
+    assert (event["evidence"]["stations"], event["evidence"]["worker_mib"]) == (1, 2048)

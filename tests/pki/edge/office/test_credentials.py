@@ -172,3 +172,44 @@ def test_files_that_are_unsound_hold_up_no_renewal_of_ours(tmp_path: Path, capsy
 
     assert len(at_the_desk(home, story)) == 4
     assert "settings.server_certificate" in capsys.readouterr().err
+
+
+OTHER = ROOT.issue("other.example.org", dns="other.example.org")
+
+
+def beside(home: Home, host: str, party: Party = OTHER) -> Home:
+    """The home with a certificate for another host named in its settings."""
+    (home.path / "other.pem").write_text(party.pem)
+    (home.path / "other.key").write_text(party.key_pem)
+    table = f'certificate = "{home.path}/other.pem"\nkey = "{home.path}/other.key"\nhost = "{host}"\n'
+    home.settings.write_text(f"{home.settings.read_text()}\n[[server_certificate]]\n{table}")
+    return home
+
+
+def test_a_certificate_for_another_host_stands_beside_our_own(tmp_path: Path) -> None:
+    """RFC 6066 3: whoever asks for that host gets it, everybody else what they had before."""
+    found = at_the_desk(beside(make_home(tmp_path), "other.example.org"), fetched)
+
+    assert found.named == (calls.NamedCredentials("other.example.org", OTHER.pem, OTHER.key_pem),)
+    assert read_certificates(found.ecdsa_chain)[0].subject != read_certificates(OTHER.pem)[0].subject
+    assert found.rsa_key
+
+
+def test_a_certificate_for_another_host_stands_beside_one_for_everybody(tmp_path: Path) -> None:
+    """One of each kind for each host: the same kind may come again under another name."""
+    home = beside(named(make_home(tmp_path), GIVEN.pem, GIVEN.key_pem), "other.example.org")
+    found = at_the_desk(home, fetched)
+
+    assert (found.ecdsa_chain, found.rsa_chain, len(found.named)) == (GIVEN.pem, "", 1)
+
+
+@pytest.mark.parametrize("host", ["third.example.org", "example.org"])
+def test_a_certificate_that_is_not_for_its_host_is_refused(tmp_path: Path, host: str) -> None:
+    """Stations that ask for the host would hang up, and nobody would know why (A00.FR.510)."""
+    with pytest.raises(InputError, match="is not for"):
+        at_the_desk(beside(make_home(tmp_path), host), fetched)
+
+
+def test_the_keys_of_named_certificates_show_as_little_as_the_others() -> None:
+    """A log line with them in it gives nothing away."""
+    assert "PRIVATE" not in repr(calls.NamedCredentials("other.example.org", OTHER.pem, OTHER.key_pem))

@@ -1,0 +1,150 @@
+"""Puts a changed ``bollard.toml``, or a changed policy, in force in a home that is up, or leaves all as it is.
+
+Rules this file keeps:
+
+* A file that is wrong changes nothing anywhere: the settings in force stay, and an event says why. A policy is read as
+  part of the table that names it.
+* Workers are told first. When one of them cannot take the new settings, all go back to those before.
+* What the command line overrides is laid over the new file as it was over the old one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
+
+from pki.edge.home import read_settings
+from pki.edge.policies import PROXY
+from pki.edge.wire import short_path
+from pki.errors import BollardError, ConflictError, UnreachableError
+from secproxy.edge.claim_wire import AskReload, ReloadDone, Reloaded, Wire
+from secproxy.edge.effective import put_in_force
+from secproxy.edge.policies import read_policies
+from secproxy.events import Note
+from secproxy.reload import Reader, changed, readers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pki.edge.home import Home
+    from secproxy.config import Config, ListenerConfig
+
+Stamp = tuple[int, int, int]
+"""What tells that a file was written anew: inode, size, time of the last change in nanoseconds."""
+
+ANSWER_SECONDS: Final = 30.0  # seconds a command waits for a reload, which may wait for another and for every worker
+NO_FILE: Final[Stamp] = (0, 0, 0)
+
+_decoder: Final = msgspec.json.Decoder(ReloadDone)
+
+
+async def ask_reload(home: Home) -> ReloadDone:
+    """Have the home that is up read its settings again, and hear what became of it.
+
+    Raises ``UnreachableError`` when nothing is up there.
+    """
+    loop = asyncio.get_running_loop()
+    heard: asyncio.Future[bytes] = loop.create_future()
+    line = Wire(lambda said: None if heard.done() else heard.set_result(said), lambda: _over(heard))
+    try:
+        with short_path(home.claims_socket) as path:
+            await loop.create_unix_connection(lambda: line, path)
+        line.say(AskReload())
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return _decoder.decode(await heard)
+    except (OSError, asyncio.CancelledError):  # the line ended, or never began; a timeout is an OSError as well
+        raise UnreachableError("reload.unreachable", "nothing is up here that answers", "Start 'bollard up'.") from None
+    finally:
+        line.abort()
+
+
+def _over(heard: asyncio.Future[bytes]) -> None:
+    heard.cancel()
+
+
+class World(Protocol):
+    """What a reload needs of the supervisor."""
+
+    def record(self, note: Note) -> None:
+        """Write a security event."""
+
+    def refuse_taken(self, listeners: tuple[ListenerConfig, ...]) -> None:
+        """Raise ``ConflictError`` when one of these new addresses cannot be listened on."""
+
+    async def tell_workers(self) -> list[Reloaded]:
+        """Have every worker take the settings in force; return what each says."""
+
+    def renew(self, readers: frozenset[Reader]) -> None:
+        """Start those again that read their settings at their start alone."""
+
+
+class Reloader:
+    """The settings of a home that is up. ``read`` reads the file and lays over it what the command line said."""
+
+    def __init__(self, home: Home, config: Config, read: Callable[[], Config], world: World) -> None:
+        self._home, self._read, self._world = home, read, world
+        self._config = config
+        self._text = read_settings(home)
+        self._policies = read_policies(home, config.policies)
+        self._seen = self._taken = self._stamp()
+        self._turn = asyncio.Lock()
+
+    def touched(self) -> bool:
+        """Whether a file was written since it was last read, and has rested since the last look.
+
+        An editor that writes in several steps is not read half way.
+        """
+        before, self._seen = self._seen, self._stamp()
+        return self._seen == before != self._taken
+
+    async def reload(self) -> ReloadDone:
+        """Read the file and put it in force; say which tables changed, or why it was not done. One at a time."""
+        async with self._turn:
+            try:
+                done = ReloadDone(await self._reload())
+            except BollardError as problem:
+                done = ReloadDone((), problem.code, problem.cause, problem.advice)
+            if done.code:
+                self._world.record(Note("config.refused", evidence={"code": done.code, "says": done.cause}))
+            elif done.changed:
+                self._world.record(Note("config.reloaded", evidence={"changed": ", ".join(done.changed)}))
+            return done
+
+    async def _reload(self) -> tuple[str, ...]:
+        self._taken = self._seen = self._stamp()
+        text, config = read_settings(self._home), self._read()
+        policies = read_policies(self._home, config.policies)
+        named = {"policy"} if policies != self._policies else set[str]()
+        tables = tuple(sorted({*changed(self._text, text), *named}))
+        concerned = frozenset[Reader]().union(*map(readers, tables))
+        if Reader.WORKER in concerned:
+            await self._put_in_force(config, policies)
+        self._text, self._config, self._policies = text, config, policies
+        self._world.renew(concerned)
+        return tables
+
+    async def _put_in_force(self, config: Config, policies: Mapping[str, str]) -> None:
+        open_now = {(door.host, door.port) for door in self._config.listeners}
+        new = tuple(door for door in config.listeners if (door.host, door.port) not in open_now)
+        self._world.refuse_taken(new)
+        put_in_force(self._home, config, policies)
+        wrong = next((said for said in await self._world.tell_workers() if said.code), None)
+        if wrong is not None:
+            put_in_force(self._home, self._config, self._policies)
+            await self._world.tell_workers()
+            raise ConflictError(wrong.code, wrong.cause, wrong.advice)
+
+    def _stamp(self) -> dict[Path, Stamp]:
+        own = self._home.policies / PROXY
+        return {path: _stamp(path) for path in (self._home.settings, *own.glob("*.toml"))}
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return NO_FILE
+    return found.st_ino, found.st_size, found.st_mtime_ns

@@ -1,0 +1,165 @@
+"""New settings are in force in every process or in none."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.edge.home import read_settings
+from pki.errors import ConflictError, UnreachableError
+from secproxy.config import Config, ListenerConfig, parse_config
+from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_wire import ReloadDone, Reloaded
+from secproxy.edge.effective import put_in_force
+from secproxy.edge.policies import read_policies
+from secproxy.edge.reloading import Reloader, ask_reload
+from secproxy.reload import Reader
+from tests.worlds import make_home
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pki.edge.home import Home
+    from secproxy.events import Note
+
+BEFORE, AFTER = "ws://127.0.0.1:1", "ws://127.0.0.1:2"
+
+
+@dataclass
+class World:
+    """A supervisor whose workers say what a test has them say, and who remembers what was in force when."""
+
+    home: Home
+    says: list[Reloaded] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    renewed: set[Reader] = field(default_factory=set)
+    taken: bool = False
+
+    def record(self, note: Note) -> None:
+        self.notes.append(note)
+
+    def refuse_taken(self, listeners: tuple[ListenerConfig, ...]) -> None:
+        if listeners and self.taken:
+            raise ConflictError("up.address", "it is taken")
+
+    async def tell_workers(self) -> list[Reloaded]:
+        self.told.append(in_force(self.home))
+        return [self.says.pop(0) if self.says else Reloaded()]
+
+    def renew(self, readers: frozenset[Reader]) -> None:
+        self.renewed |= readers
+
+
+def in_force(home: Home) -> str:
+    """The one URL of the settings in force."""
+    [upstream] = parse_config((home.run / "config.toml").read_text()).upstreams
+    return f"ws://{upstream.urls[0].host}:{upstream.urls[0].port}"
+
+
+def settled(folder: Path) -> tuple[Home, World, Reloader]:
+    """A home that is up with a CSMS named in its file."""
+    home = make_home(folder)
+    change(home, 'upstream = ""', f'upstream = "{BEFORE}"')
+
+    def read() -> Config:
+        return parse_config(read_settings(home))
+
+    put_in_force(home, read(), read_policies(home, read().policies))
+    world = World(home)
+    return home, world, Reloader(home, read(), read, world)
+
+
+def change(home: Home, old: str, new: str) -> None:
+    """Edit the file as an editor does that writes another one in its place."""
+    text = home.settings.read_text()
+    assert old in text
+    fresh = home.settings.with_suffix(".new")
+    fresh.write_text(text.replace(old, new, 1))
+    fresh.replace(home.settings)
+
+
+def test_a_change_is_in_force_before_the_workers_are_told(tmp_path: Path) -> None:
+    """They read what was written for them; those who need not know are left alone."""
+    home, world, reloader = settled(tmp_path)
+    change(home, BEFORE, AFTER)
+    assert asyncio.run(reloader.reload()) == ReloadDone(("csms.upstream",))
+    assert (world.told, in_force(home)) == ([AFTER], AFTER)
+    assert world.renewed == {Reader.WORKER}
+    assert [note.cause for note in world.notes] == ["config.reloaded"]
+    assert asyncio.run(reloader.reload()) == ReloadDone(())
+    assert (len(world.told), len(world.notes)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("[web]", "[web", "config.syntax"),
+        ("profile = 3", "profile = 9", "config.value"),
+        ("[web]", "[webb]", "config.value"),
+        ("[organisation]\nname =", '[organisation]\nname = "Other" #', "config.fixed"),
+    ],
+)
+def test_a_file_that_is_wrong_changes_nothing(tmp_path: Path, old: str, new: str, code: str) -> None:
+    """The settings before it stay in force, no process hears of it, and the event says why."""
+    home, world, reloader = settled(tmp_path)
+    change(home, BEFORE, AFTER)
+    change(home, old, new)
+    done = asyncio.run(reloader.reload())
+    assert (done.code, bool(done.cause and done.advice), done.changed) == (code, True, ())
+    assert (world.told, world.renewed, in_force(home)) == ([], set(), BEFORE)
+    assert [(note.cause, note.evidence["code"]) for note in world.notes] == [("config.refused", code)]
+    change(home, new, old)
+    assert asyncio.run(reloader.reload()) == ReloadDone(("csms.upstream",))
+
+
+def test_when_one_worker_cannot_take_them_all_go_back(tmp_path: Path) -> None:
+    """No two workers ever go on by different settings."""
+    home, world, reloader = settled(tmp_path)
+    world.says = [Reloaded("upstream.file", "no such file", "Write it.")]
+    change(home, BEFORE, AFTER)
+    done = asyncio.run(reloader.reload())
+    assert (done.code, world.told, in_force(home)) == ("upstream.file", [AFTER, BEFORE], BEFORE)
+    assert asyncio.run(reloader.reload()) == ReloadDone(("csms.upstream",))
+
+
+def test_a_new_address_that_is_taken_is_named_before_anybody_is_told(tmp_path: Path) -> None:
+    """Workers share their ports, so they would not notice."""
+    home, world, reloader = settled(tmp_path)
+    world.taken = True
+    change(home, "0.0.0.0:8443", "0.0.0.0:9443")
+    done = asyncio.run(reloader.reload())
+    assert (done.code, world.told) == ("up.address", [])
+
+
+def test_a_file_is_read_once_it_has_rested(tmp_path: Path) -> None:
+    """Whoever writes it in several steps is not read half way; what was read, right or wrong, is not read again."""
+    home, _, reloader = settled(tmp_path)
+    assert not reloader.touched()
+    change(home, BEFORE, AFTER)
+    assert [reloader.touched(), reloader.touched()] == [False, True]
+    change(home, AFTER, "ws://127.0.0.1:3")
+    assert [reloader.touched(), reloader.touched()] == [False, True]
+    asyncio.run(reloader.reload())
+    assert [reloader.touched(), reloader.touched()] == [False, False]
+    home.settings.unlink()
+    assert [reloader.touched(), reloader.touched()] == [False, True]
+
+
+def test_a_command_hears_what_became_of_it(tmp_path: Path) -> None:
+    """Over the real socket; where nothing is up there is nobody to ask."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        async def reload() -> ReloadDone:
+            return ReloadDone(("listener",))
+
+        with pytest.raises(UnreachableError):
+            await ask_reload(home)
+        async with asyncio.timeout(20), ClaimDesk(3, lambda _: None, reload).open(home.claims_socket):
+            assert await ask_reload(home) == ReloadDone(("listener",))
+
+    asyncio.run(story())
