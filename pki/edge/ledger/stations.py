@@ -14,11 +14,17 @@ from pki.edge.ledger import certificates
 from pki.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlite_utils import Database
 
 _COLUMNS: Final = (
     'identity, serial, profile, status, verifier, password_form, station_group AS "group", site, vendor, model,'
     " firmware_version, last_seen, verifier <> '' AS has_password, protocol"
+)
+_SOME: Final = (
+    f"SELECT {_COLUMNS} FROM station"  # noqa: S608 - the columns are ours
+    " WHERE identity IN (SELECT value FROM json_each(:identities)) ORDER BY identity"
 )
 _PLAIN: Final = f"SELECT {_COLUMNS} FROM station WHERE identity = :identity"  # noqa: S608 - the columns are ours
 
@@ -91,8 +97,19 @@ def named(database: Database, identity: str, live_after: str = "") -> StationRow
 def every(database: Database, live_after: str = "") -> list[StationRow]:
     """Return all stations by identity, with those of their certificates that end after ``live_after``."""
     found = store.rows(database, StationRow, f"SELECT {_COLUMNS} FROM station ORDER BY identity")  # noqa: S608 - ours
+    return _with_certificates(found, certificates.of_stations(database, live_after))
+
+
+def some(database: Database, identities: Sequence[str], live_after: str = "") -> list[StationRow]:
+    """Return the stations of these identities that there are, by identity, as ``every`` returns all of them."""
+    asked = msgspec.json.encode(identities).decode()
+    found = store.rows(database, StationRow, _SOME, {"identities": asked})
+    return _with_certificates(found, certificates.of_some_stations(database, asked, live_after))
+
+
+def _with_certificates(found: list[StationRow], listed: list[CertificateRow]) -> list[StationRow]:
     held: defaultdict[str, list[CertificateRow]] = defaultdict(list)
-    for certificate in certificates.of_stations(database, live_after):
+    for certificate in listed:
         held[certificate.station].append(certificate)
     return [msgspec.structs.replace(row, certificates=tuple(held[row.identity])) for row in found]
 
