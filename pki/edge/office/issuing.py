@@ -8,7 +8,7 @@ what is still only intended at the next start is abandoned, which counts as revo
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -102,9 +102,7 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
         issued = signing.sign(approved, order.key)
         reach("issue.signed")
         noticed = tuple(dict.fromkeys((*order.findings, *approved.findings)))
-        sealed = await desk.ledger.write(
-            partial(_seal, desk, replace(order, findings=noticed), row, number, issued, who)
-        )
+        sealed = await desk.ledger.write(partial(_seal, desk, order, noticed, row, number, issued, who))
     except Exception as problem:  # noqa: BLE001 - whatever it is, the intention is given up, and it is raised
         lost = certificates.Identified(number, row.serial, "", "", row.issuer_key_id)
         await give_up(desk, partial(abandon, desk, lost, who))
@@ -146,24 +144,31 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
 
 
 def _seal(
-    desk: Desk, order: Order, row: calls.CertificateRow, number: int, issued: signing.Issued, who: str, tx: Tx
+    desk: Desk,
+    order: Order,
+    findings: tuple[Finding, ...],
+    row: calls.CertificateRow,
+    number: int,
+    issued: signing.Issued,
+    who: str,
+    tx: Tx,
 ) -> Sealed:
     certificates.seal(tx.database, number, issued.der)
     held: dict[str, audit.Json] = {}
     if order.holds:
         held = held_of(order.holds, certificates.hold(tx.database, order.holds, number))
         tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, issued.certificate)))
-    noticed: dict[str, audit.Json] = {"noticed": [*codes]} if (codes := _codes(order.findings)) else {}
+    noticed: dict[str, audit.Json] = {"noticed": [*codes]} if (codes := _codes(findings)) else {}
     what = {**what_of(row), **held, "der_sha256": sha256(issued.der), **noticed}
     index = desk.record(tx, "certificate.issued", who, what)
     reach("issue.sealing")
     if order.station:
-        desk.tell_of_station(tx, order.station)
-    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, order.findings)
+        desk.tell_soon_of_station(tx, order.station)
+    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, findings)
 
 
 def _row(order: Order) -> calls.CertificateRow:
-    plan, subject = order.plan, order.plan.subject_name.rfc4514_string()
+    plan, subject = order.plan, order.plan.subject_text
     issuer = plan.issuer
     return calls.CertificateRow(
         serial=plan.serial.hex,
@@ -228,7 +233,7 @@ def _codes(findings: tuple[Finding, ...]) -> list[str]:
 def refuse_taken(database: Database, order: Order) -> None:
     """A00.FR.427: refuse a key, or a SECCID, that is another's; asked before planning ends and when it is recorded."""
     plan, now = order.plan, clock.stamp(clock.now())
-    subject, purpose = plan.subject_name.rfc4514_string(), plan.profile.purpose
+    subject, purpose = plan.subject_text, plan.profile.purpose
     whose = {"station": order.station, "purpose": purpose.value, "subject": subject}
     found = examine_holder(certificates.other_holder(database, key_id(plan.public_key), now, **whose))
     if purpose.is_secc:
