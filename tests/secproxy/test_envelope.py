@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secproxy.envelope import (
-    DEPTH_LIMIT,
     HEAD,
     Call,
     Error,
@@ -24,6 +23,7 @@ from secproxy.envelope import (
     result_bytes,
 )
 from secproxy.errors import MessageRefused
+from secproxy.reader import DEPTH_LIMIT
 
 PAYLOADS = st.dictionaries(st.text(max_size=5), st.integers(-(2**63), 2**63 - 1) | st.text() | st.none(), max_size=4)
 NAMES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=36)
