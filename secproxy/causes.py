@@ -309,6 +309,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "A call carries the id of another call that waits for its answer; it was answered with an error.",
         "Update the sender's firmware or software: every call needs an id of its own.",
     ),
+    "message.schema": Kind(
+        _MESSAGES,
+        _LOW,
+        "OCPP-J 4.2",
+        "A message does not fit the schema of its action, or its action is none of this version; it was passed on.",
+        "Tell the sender's maker; the evidence names the place. It is told once for each place of a connection.",
+    ),
+    "message.schema_refused": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.2",
+        "A message that must fit the schema of its action does not; whoever waits for it was told with an error.",
+        "Update the sender's firmware or software; the evidence names the place. See [messages] in bollard.toml.",
+    ),
     "message.flood": Kind(
         _MESSAGES,
         _HIGH,

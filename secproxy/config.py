@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +21,8 @@ from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host, StationIdentity
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
+from secproxy.message_settings import KEYS as MESSAGE_KEYS
+from secproxy.message_settings import MessageSettings, read_message_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
@@ -45,6 +47,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "hsm": frozenset({"module", "token", "slot"}),  # and these
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
     "est": frozenset({"enabled"}),  # and these
+    "messages": MESSAGE_KEYS,
     "external_issuer": EXTERNAL_KEYS,
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
 }
@@ -166,6 +169,7 @@ class Config:
     outage: Outage = Outage.REFUSE
     worker_mib: int = WORKER_MIB
     fenced: bool = True
+    messages: MessageSettings = field(default_factory=MessageSettings)
 
 
 def parse_config(text: str) -> Config:
@@ -186,6 +190,7 @@ def parse_config(text: str) -> Config:
         outage=_outage(csms.text("outage", Outage.REFUSE)),
         worker_mib=_worker_mib(proxy),
         fenced=not proxy.flag("unsafe_no_landlock", default=False),
+        messages=read_message_settings(Table(raw.get("messages", {}), "messages")),
     )
 
 

@@ -114,6 +114,14 @@ class Book:
     answers: Mapping[bytes, Schema]
 
 
+def fits_at(shelf: Mapping[bytes, Schema], action: bytes, message: bytes, start: int) -> bool:
+    """Whether a whole message, whose payload starts there, holds just one that fits, and nothing behind it."""
+    try:
+        return message.endswith(b"]") and shelf[action].takes(message[start:-1])
+    except KeyError:
+        return False
+
+
 class Schemas:
     """The books of all versions; one for a process."""
 

@@ -25,7 +25,9 @@ from secproxy.errors import GateRefused, MessageRefused
 from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
+from secproxy.inspection import code_of, evidence
 from secproxy.plan import GATED, OTHER, SIGNED_SUFFIX, Need, Plan, Side, small
+from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from pki.station import Station
     from secproxy.admission import Admitted
     from secproxy.envelope import Message
+    from secproxy.inspection import Inspection
+    from secproxy.schemas import Fault
     from secproxy.station_view import View
 
 PENDING_LIMIT: Final = (
@@ -148,11 +152,15 @@ class Session:
     """
 
     __slots__ = (
-        "_admitted", "_budget", "_ended", "_left_out", "_next_ticket", "_pending", "_version", "_view", "calls", "plan",
+        "_admitted", "_budget", "_ended", "_left_out", "_next_ticket", "_pending", "_version", "_view", "calls",
+        "inspection", "plan",
     )  # fmt: skip
 
-    def __init__(self, admitted: Admitted, version: str, view: View, plan: Plan) -> None:
+    def __init__(
+        self, admitted: Admitted, version: str, view: View, plan: Plan, inspection: Inspection | None = None
+    ) -> None:
         self.plan = plan
+        self.inspection = inspection
         self.calls = {side: Calls() for side in Side}
         self._admitted = admitted
         self._version = version
@@ -185,10 +193,18 @@ class Session:
         except MessageRefused as refused:
             return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, Result | Error):
-            return self._answered(side, said, now)
+            return self._answered(side, said, len(message), now)
         if isinstance(said, Call) and not self._asked(side, said, now):
             return self._refuse_reuse(side, said) if self._may_note(now) else self._cut_off(side)
-        if isinstance(said, ResultError) or small(said.action) not in GATED[side]:
+        if isinstance(said, ResultError):
+            return [Forward()]
+        if side is Side.CSMS and small(said.action) in GATED[side]:  # the gate's own words come first
+            return self._go_on(side, said, now)
+        return self._held(side, said, small(said.action), len(message), now)
+
+    def _go_on(self, side: Side, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
+        """What becomes of a message that may be."""
+        if isinstance(said, Result) or small(said.action) not in GATED[side]:
             return [Forward()]
         if not self._may_note(now):
             return self._unnoted(side, said)
@@ -201,7 +217,7 @@ class Session:
     def _read(self, side: Side, message: bytes) -> Message:
         """Read as far as the plan says; where it says nothing, or the head can be read in two ways, all of it."""
         head = HEAD.match(message)
-        if head is not None and self._need(side, head) is Need.HEAD:
+        if head is not None and self._need(side, head) is Need.HEAD and not self._observes(side):
             return envelope.glance(head)
         return envelope.parse(message)
 
@@ -215,9 +231,10 @@ class Session:
     def _asked(self, side: Side, call: Call, now: dt.datetime) -> bool:
         return self.calls[side].ask(call.id.encode(), small(call.action), now.timestamp())
 
-    def _answered(self, side: Side, said: Result | Error, now: dt.datetime) -> list[Order]:
-        if self.calls[OTHER[side]].answer(said.id.encode()) is not None:
-            return [Forward()]
+    def _answered(self, side: Side, said: Result | Error, size: int, now: dt.datetime) -> list[Order]:
+        asked = self.calls[OTHER[side]].answer(said.id.encode())
+        if asked is not None:
+            return [Forward()] if isinstance(said, Error) else self._held(side, said, asked, size, now)
         if not self._may_note(now):
             return self._cut_off(side)
         return [self._record("message.unasked", side=side.value, message_id=said.id)]
@@ -225,6 +242,43 @@ class Session:
     def _refuse_reuse(self, side: Side, call: Call) -> list[Order]:
         note = self._record("message.id_reused", side=side.value, action=call.action, message_id=call.id)
         return [note, Say(side, envelope.error_bytes(call.id, self._malformed_code, "the id of a call that waits"))]
+
+    # -- the schemas ------------------------------------------------------------------------------------------------
+
+    def _observes(self, side: Side) -> bool:
+        return self.inspection is not None and side in self.inspection.sides
+
+    def _held(self, side: Side, said: Call | Send | Result, action: bytes, size: int, now: dt.datetime) -> list[Order]:
+        """Hold a message against its schema; one that does not fit is refused where the plan says so, else told."""
+        enforced = self._must_fit(side, said, action)
+        if self.inspection is None or not (enforced or self._observes(side)):
+            return self._go_on(side, said, now)
+        search = self.inspection.unfit(said, action)
+        if search is None:
+            return self._go_on(side, said, now)
+        if enforced:
+            return self._refuse_unfit(side, said, action, search(size)) if self._may_note(now) else self._cut_off(side)
+        faults = search(size) if self.inspection.may_look(now.timestamp()) else ()
+        news = self.inspection.news(side, action.decode(), faults)
+        notes = [self._record("message.schema", **evidence(side, said, action, fault)) for fault in news]
+        return [*notes, *self._go_on(side, said, now)]
+
+    def _must_fit(self, side: Side, said: Call | Send | Result, action: bytes) -> bool:
+        needs = self.plan.answers if isinstance(said, Result) else self.plan.calls
+        return needs[side].of(action) is Need.SCHEMA
+
+    def _refuse_unfit(
+        self, side: Side, said: Call | Send | Result, action: bytes, faults: tuple[Fault, ...]
+    ) -> list[Order]:
+        """Answer with an error: the caller, or, where it is an answer that does not fit, whoever waits for it."""
+        note = self._record("message.schema_refused", **evidence(side, said, action, faults[0]))
+        if isinstance(said, Send):
+            return [note]
+        if isinstance(said, Call):
+            self.calls[side].answer(said.id.encode())
+        asker = side if isinstance(said, Call) else OTHER[side]
+        says = f"{faults[0].path}: {faults[0].says}"
+        return [note, Say(asker, envelope.error_bytes(said.id, code_of(faults[0], self._version), says))]
 
     # -- from the station ------------------------------------------------------------------------------------------
 
@@ -259,11 +313,21 @@ class Session:
         except GateRefused as refused:
             note = Record(replace(refused.note, remote=self._admitted.remote))
             return [note, *self._answer_csms(call, refused.answer)]
+        unfit = self._unfit_update(call)
+        if unfit:
+            return self._refuse_unfit(Side.CSMS, call, small(call.action), unfit)
         if len(self._pending) >= PENDING_LIMIT:
             return self._refuse_firmware(call, "firmware.busy", Answer.REJECTED)
         ticket, self._next_ticket = self._next_ticket, self._next_ticket + 1
         self._pending[ticket] = (call, cleared)
         return [Ask(ticket, cleared.release.digest, call.id)]
+
+    def _unfit_update(self, call: Call) -> tuple[Fault, ...]:
+        """The faults of an update that must fit its schema; the gate has read what it needs of it alone."""
+        if self.inspection is None or not self._must_fit(Side.CSMS, call, small(call.action)):
+            return ()
+        search = self.inspection.unfit(call, b"")
+        return () if search is None else search(LARGE + 1)
 
     def _granted(self, ticket: int, url: str) -> list[Order]:
         if ticket not in self._pending:

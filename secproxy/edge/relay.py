@@ -24,6 +24,7 @@ from secproxy.envelope import HEAD
 from secproxy.events import Note
 from secproxy.frames import CLOSE, GOING_AWAY, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
 from secproxy.plan import OTHER, Side
+from secproxy.schemas import fits_at
 from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say, Session
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class _Way:
     """One direction of a link: who speaks, what becomes of frames, and what is remembered of this direction alone."""
 
     __slots__ = (
-        "_asks", "_call", "_calls", "_replies", "_reply", "_waiting", "controls", "side", "walker", "write",
+        "_asks", "_book", "_call", "_calls", "_replies", "_reply", "_waiting", "controls", "side", "walker", "write",
     )  # fmt: skip
 
     def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
@@ -73,21 +74,33 @@ class _Way:
         calls, replies = session.plan.calls[side], session.plan.answers[side]
         self._calls, self._call = calls.named, calls.rest  # taken apart: this is looked up for every message
         self._replies, self._reply = replies.named, replies.rest
+        inspection = session.inspection
+        self._book = inspection.book if inspection is not None and side in inspection.sides else None
 
     def is_dull(self, message: bytes) -> bool:
-        """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order."""
+        """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order, and,
+        where this side is held against the schemas, it fits."""
         head = HEAD.match(message)
         if head is None:
             return False
         kind, _, message_id, action = head.groups()
-        if kind == b"2":
-            action = action.lower()
-            return not self._calls.get(action, self._call) and self._asks.ask(message_id, action, time.time())
+        book = self._book
         if kind in _ANSWERS:
             asked = self._waiting.asked(message_id)
-            dull = asked is not None and not self._replies.get(asked, self._reply)
-            return dull and self._waiting.answer(message_id) is not None
-        return action is None or not self._calls.get(action.lower(), self._call)
+            if asked is None or self._replies.get(asked, self._reply):
+                return False
+            if book is not None and (kind == b"4" or not fits_at(book.answers, asked, message, head.end())):
+                return False
+            return self._waiting.answer(message_id) is not None
+        if action is None:
+            return False
+        small = action.lower()
+        if self._calls.get(small, self._call):
+            return False
+        calls = kind == b"2"
+        if book is not None and not fits_at(book.calls if calls else book.sends, action, message, head.end()):
+            return False
+        return not calls or self._asks.ask(message_id, small, time.time())
 
 
 class Link:

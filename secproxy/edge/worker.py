@@ -40,11 +40,14 @@ from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.staples import staples_by
+from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
+from secproxy.inspection import Inspection
 from secproxy.plan import compile_plan
 from secproxy.reachability import spread
+from secproxy.schemas import Schemas
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
 if TYPE_CHECKING:
@@ -258,6 +261,7 @@ class Worker:
         self.staples = staples_by(surroundings.line)
         self.staples.present(self._credentials)
         self._passwords = PasswordDesk()
+        self._plan, self._schemas = compile_plan(config.messages.wish()), Schemas(SchemaFiles())
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
@@ -374,7 +378,8 @@ class Worker:
         self._surroundings.record(Note("door.crowded", remote=address))
 
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-        session = Session(admitted, upstream.subprotocol, self._view, compile_plan())
+        inspection = Inspection(self._schemas.book(upstream.subprotocol), self._config.messages.observed)
+        session = Session(admitted, upstream.subprotocol, self._view, self._plan, inspection)
         link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
         self._links.add(link)
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pki.errors import InputError
 from pki.station import SecurityProfile
 from secproxy.config import WORKER_MIB, Limits, ListenerConfig, Outage, WebConfig, parse_address, parse_config
+from secproxy.message_settings import MessageSettings, Mode
 from secproxy.upstreams import UpstreamConfig, plain
 
 GOOD = """
@@ -188,3 +189,10 @@ def test_no_text_makes_the_reader_stumble(text: str) -> None:
     for value in (text, f'[csms]\nhost = "x"\nupstream = "ws://{text}"', f"listener = {text}"):
         with pytest.raises(InputError):
             parse_config(value)
+
+
+def test_how_strictly_each_side_is_held_to_the_schemas_is_a_setting() -> None:
+    """Without ``[messages]`` both are observed."""
+    assert parse_config(GOOD).messages == MessageSettings()
+    config = parse_config(GOOD + '[messages]\nschema_csms = "enforce"\n')
+    assert config.messages == MessageSettings(schema_csms=Mode.ENFORCE)

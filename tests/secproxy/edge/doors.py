@@ -28,10 +28,13 @@ from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
+from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
+from secproxy.inspection import Inspection
 from secproxy.plan import compile_plan
+from secproxy.schemas import Schemas
 from secproxy.session import Ask, Learn, Session
 from secproxy.station_view import Trust, View
 from secproxy.upstreams import Upstream, UpstreamConfig, plain
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from secproxy.admission import Admitted
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.message_settings import MessageSettings
     from secproxy.plan import Plan
     from secproxy.tables import Network
 
@@ -126,6 +130,9 @@ class Around:
         return found
 
 
+BOOKS = Schemas(SchemaFiles())
+
+
 @dataclass(slots=True)
 class Door:
     """An open door: where to knock, and what happened behind it."""
@@ -166,8 +173,12 @@ async def door(
     outage: Outage = Outage.REFUSE,
     proxies: tuple[Network, ...] = (),
     plan: Plan | None = None,
+    messages: MessageSettings | None = None,
 ) -> AsyncIterator[Door]:
-    """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
+    """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port.
+
+    Nothing is held against the schemas, unless ``messages`` says so.
+    """
     home, around = bare_home(folder / "h"), Around()
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
     listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies)
@@ -182,7 +193,9 @@ async def door(
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan())
+            wishes = [] if messages is None else [messages.wish()]
+            held = None if messages is None else Inspection(BOOKS.book(upstream.subprotocol), messages.observed)
+            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan(*wishes), held)
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
             links.add(link)
 

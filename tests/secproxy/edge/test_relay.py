@@ -12,9 +12,21 @@ from websockets.exceptions import ConnectionClosed
 from secproxy.config import Limits
 from secproxy.edge import tls
 from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
+from secproxy.message_settings import MessageSettings
 from secproxy.plan import Need, Needs, Plan, Side, compile_plan
 from secproxy.session import Granted
-from tests.secproxy.edge.doors import STATIONS, UPGRADE, Door, csms, door, known, raw_station, registered, station
+from tests.secproxy.edge.doors import (
+    STATIONS,
+    UPGRADE,
+    Door,
+    csms,
+    door,
+    known,
+    raw_station,
+    registered,
+    say,
+    station,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -481,5 +493,78 @@ def test_a_csms_that_quarrels_with_one_station_is_heard_at_once(tmp_path: Path) 
             with pytest.raises(ConnectionClosed):
                 await client.recv()
             assert client.close_code == 1008
+
+    asyncio.run(story())
+
+
+READ_BY_NOBODY = [
+    pytest.param('[2,"x","Heartbeat",{}]garbage', id="test_attack_26 something behind the end"),
+    pytest.param('[2,"x","Heartbeat",{}][2,"y","Reset",{}]', id="test_attack_26 two messages"),
+    pytest.param('[2,"x","Heartbeat",{"a":1,"a":2}]', id="test_attack_26 a key twice"),
+    pytest.param('[2,"x","Heartbeat",{"a":1,"\\u0061":2}]', id="test_attack_26 in two spellings"),
+    pytest.param('[2,"x","Heartbeat",{"a":"\\ud800"}]', id="test_attack_23 half a character"),
+    pytest.param('[2,"x","Heartbeat",{"a":"\x01"}]', id="test_attack_23 a raw control character"),
+    pytest.param('[2,"x","Heartbeat",' + "[" * 40 + "]" * 40 + "]", id="test_attack_24 too deep"),
+    pytest.param('[2,"x","Heartbeat",{"a":1e999}]', id="test_attack_25 beyond a double"),
+    pytest.param('[2,"x","Heartbeat",{"a":9223372036854775808}]', id="test_attack_25 beyond int64"),
+    pytest.param('[2,"x","Heartbeat",{"a":NaN}]', id="test_attack_25 no number"),
+    pytest.param('[2,"x","Heartbeat",{},{}]', id="test_attack_27 an item too many"),
+    pytest.param('[2,"x","Heartbeat",[]]', id="test_attack_27 a payload that is no object"),
+    pytest.param('[3,"q","extra",{}]', id="test_attack_27 an answer with an item too many"),
+    pytest.param('[4,"q","InternalError","",{"a":1,"a":2}]', id="test_attack_26 in an error"),
+]
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("message", READ_BY_NOBODY)
+def test_attack_26_what_can_be_read_in_two_ways_stops_here_whoever_says_it(
+    tmp_path: Path, message: str, side: Side
+) -> None:
+    """Rows 23 to 27, of messages that no rule names: none of them arrives, and what comes next does."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, messages=MessageSettings()) as at,
+            station(tmp_path, at, PARTY, subprotocols=("ocpp1.6",)) as client,
+        ):
+            server = await backend.sockets.get()
+            if side is Side.STATION:
+                await server.send('[2,"q","ClearCache",{}]')
+                assert await client.recv() == '[2,"q","ClearCache",{}]'
+                await say(client, message, '[2,"z","Heartbeat",{}]')
+                assert await backend.heard.get() == '[2,"z","Heartbeat",{}]'
+            else:
+                await client.send('[2,"q","Heartbeat",{}]')
+                assert await backend.heard.get() == '[2,"q","Heartbeat",{}]'
+                await say(server, message, '[2,"z","ClearCache",{}]')
+                assert await client.recv() == '[2,"z","ClearCache",{}]'
+            assert await at.around.causes(1) == ["message.malformed"]
+
+    asyncio.run(story())
+
+
+def test_what_fits_its_schema_goes_on_byte_for_byte_and_untold(tmp_path: Path) -> None:
+    """Calls, answers and errors of both sides, however they are spaced; one that does not fit arrives as well."""
+    up = [
+        '[2,"1","Heartbeat",{}]',
+        '[2, "2", "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}]',
+        '[3,"a",{"status":"Accepted"}]',
+        '[4,"b","NotSupported","",{}]',
+        '[2,"3","StatusNotification",{"connectorId":1,"errorCode":"None","status":"Available"}]',
+    ]
+    down = ['[2,"a","Reset",{"type":"Soft"}]', '[2,"b","ClearCache",{}]', '[2,"c","ClearCache",{}]']
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, messages=MessageSettings()) as at,
+            station(tmp_path, at, PARTY, subprotocols=("ocpp1.6",)) as client,
+        ):
+            await say(await backend.sockets.get(), *down)
+            assert [await client.recv() for _ in down] == down
+            await say(client, *up)
+            assert [await backend.heard.get() for _ in up] == up
+            assert await at.around.causes(1) == ["message.schema"]
 
     asyncio.run(story())

@@ -1,0 +1,46 @@
+"""What is said of messages in ``bollard.toml``, and what the plan wishes for because of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pki.errors import InputError
+from secproxy.message_settings import SENSITIVE, MessageSettings, Mode, read_message_settings
+from secproxy.plan import OTHER, Need, Side, small
+from secproxy.tables import Table
+
+SENSITIVE_CALLS = [(side, action) for side in Side for action in SENSITIVE[side]]
+
+
+def test_without_a_word_both_sides_are_observed() -> None:
+    """The default refuses nothing that stations in the field are known to get wrong."""
+    settings = read_message_settings(Table({}, "messages"))
+    assert settings == MessageSettings(Mode.OBSERVE, Mode.OBSERVE)
+    assert settings.observed == set(Side)
+
+
+@pytest.mark.parametrize(("side", "action"), SENSITIVE_CALLS)
+def test_what_touches_security_must_fit_and_so_must_its_answer(side: Side, action: str) -> None:
+    """Certificates, firmware, secrets: by default already, in both directions."""
+    wish = MessageSettings().wish()
+    assert wish.calls[side].of(small(action)) is Need.SCHEMA
+    assert wish.answers[OTHER[side]].of(small(action)) is Need.SCHEMA
+    assert wish.calls[side].of(b"metervalues") is Need.PASS
+
+
+@pytest.mark.parametrize("side", Side)
+def test_each_side_has_its_own_mode(side: Side) -> None:
+    """Enforcing is about all that a side says, ``off`` about nothing of it; the other side is none of its business."""
+    modes = {f"schema_{side.value}": Mode.ENFORCE, f"schema_{OTHER[side].value}": Mode.OFF}
+    settings = read_message_settings(Table(modes, "messages"))
+    wish = settings.wish()
+    assert settings.observed == {side}
+    assert wish.calls[side].of(b"heartbeat") is wish.answers[side].of(b"heartbeat") is Need.SCHEMA
+    for quiet in (wish.calls[OTHER[side]], wish.answers[OTHER[side]]):
+        assert all(quiet.of(small(action)) is Need.PASS for _, action in SENSITIVE_CALLS)
+
+
+def test_another_word_is_refused_by_name() -> None:
+    """A slip of the pen switches nothing off."""
+    with pytest.raises(InputError, match=r"messages\.schema_csms"):
+        read_message_settings(Table({"schema_csms": "of"}, "messages"))
