@@ -107,8 +107,12 @@ class Schema:
 @dataclass(frozen=True, slots=True)
 class Book:
     """The schemas of one version. Each is looked up by its action: of calls and sends as it is written, of answers in
-    small letters, as ``calls`` remembers it. What is not there is no action of this version."""
+    small letters, as ``calls`` remembers it. What is not there is no action of this version.
 
+    ``actions`` are those of all calls, in small letters.
+    """
+
+    actions: frozenset[bytes]
     calls: Mapping[bytes, Schema]
     sends: Mapping[bytes, Schema]
     answers: Mapping[bytes, Schema]
@@ -157,7 +161,8 @@ def _bind(library: Library, version: str) -> Book:
             calls[name.removesuffix(_REQUEST).encode()] = name
         else:  # OCPP 2.1 names the messages that nobody answers by their action alone
             sends[name.encode()] = name
-    return Book(*(_Shelf(library, version, names) for names in (calls, sends, answers)))
+    shelves = (_Shelf(library, version, names) for names in (calls, sends, answers))
+    return Book(frozenset(action.lower() for action in calls), *shelves)
 
 
 def close(schema: object) -> object:

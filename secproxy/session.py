@@ -46,6 +46,8 @@ PENDING_LIMIT: Final = (
     8  # firmware updates of one station that wait for their URL; OCPP-J 4.1.1 allows one call at a time
 )
 BOOT: Final = "bootnotification"
+SENDERS: Final = {"ocpp2.1": frozenset({Side.STATION})}
+"""Who may say what nobody answers: of the standard's messages NotifyPeriodicEventStream alone is one."""
 NOTED_PER_SECOND: Final = 1.0  # messages of one session that are written down or acted on, on average; ours
 NOTED_AT_ONCE: Final = 60  # of them at once: a station may have gathered security events while it was offline
 
@@ -153,7 +155,7 @@ class Session:
 
     __slots__ = (
         "_admitted", "_budget", "_ended", "_left_out", "_next_ticket", "_pending", "_version", "_view", "calls",
-        "inspection", "plan",
+        "inspection", "plan", "senders",
     )  # fmt: skip
 
     def __init__(
@@ -161,6 +163,7 @@ class Session:
     ) -> None:
         self.plan = plan
         self.inspection = inspection
+        self.senders = SENDERS.get(version, frozenset())
         self.calls = {side: Calls() for side in Side}
         self._admitted = admitted
         self._version = version
@@ -196,6 +199,10 @@ class Session:
             return self._answered(side, said, len(message), now)
         if isinstance(said, Call) and not self._asked(side, said, now):
             return self._refuse_reuse(side, said) if self._may_note(now) else self._cut_off(side)
+        if isinstance(said, ResultError | Send):
+            misplaced = self._misplaced(side, said)
+            if misplaced:
+                return self._drop(side, said, misplaced) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, ResultError):
             return [Forward()]
         if side is Side.CSMS and small(said.action) in GATED[side]:  # the gate's own words come first
@@ -208,8 +215,7 @@ class Session:
             return [Forward()]
         if not self._may_note(now):
             return self._unnoted(side, said)
-        if isinstance(said, Send):
-            return [self._record("message.malformed", side=side.value, fault="send", says=f"{said.action} is a call")]
+        assert isinstance(said, Call)  # noqa: S101 - what is gated and sent was misplaced already
         if side is Side.CSMS:
             return self._on_firmware(said, now)
         return self._on_boot(said) if said.action.lower() == BOOT else self._on_security_event(said)
@@ -232,12 +238,29 @@ class Session:
         return self.calls[side].ask(call.id.encode(), small(call.action), now.timestamp())
 
     def _answered(self, side: Side, said: Result | Error, size: int, now: dt.datetime) -> list[Order]:
-        asked = self.calls[OTHER[side]].answer(said.id.encode())
+        calls = self.calls[OTHER[side]]
+        asked = (calls.answer if isinstance(said, Error) else calls.result)(said.id.encode())
         if asked is not None:
             return [Forward()] if isinstance(said, Error) else self._held(side, said, asked, size, now)
         if not self._may_note(now):
             return self._cut_off(side)
         return [self._record("message.unasked", side=side.value, message_id=said.id)]
+
+    def _misplaced(self, side: Side, said: ResultError | Send) -> str:
+        """Say why a message of a kind that only OCPP 2.1 has cannot be; empty when it can."""
+        if self._version not in SENDERS:
+            return "type 5 and 6 are of OCPP 2.1"
+        if isinstance(said, ResultError):
+            return "" if self.calls[side].object_to(said.id.encode()) else "it objects to a result that there was not"
+        if side not in self.senders:
+            return "nothing that a CSMS says goes unanswered"
+        calls = GATED[side] if self.inspection is None else GATED[side] | self.inspection.book.actions
+        return f"{said.action} is a call" if small(said.action) in calls else ""
+
+    def _drop(self, side: Side, said: ResultError | Send, says: str) -> list[Order]:
+        """Pass nothing on, and answer nothing: neither kind has an answer (OCPP-J 2.1, 4.1)."""
+        fault = "send" if isinstance(said, Send) else "result_error"
+        return [self._record("message.malformed", side=side.value, fault=fault, says=says, message_id=said.id)]
 
     def _refuse_reuse(self, side: Side, call: Call) -> list[Order]:
         note = self._record("message.id_reused", side=side.value, action=call.action, message_id=call.id)

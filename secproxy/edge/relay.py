@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.session import Order
 
-_ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call; 5 and 6, of OCPP 2.1, close none
+_ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
 LEAVES_ALL: Final = frozenset({1001, 1011, 1012, 1013})  # close codes of a server that leaves, not of a quarrel
 FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
 
@@ -61,7 +61,8 @@ class _Way:
     """One direction of a link: who speaks, what becomes of frames, and what is remembered of this direction alone."""
 
     __slots__ = (
-        "_asks", "_book", "_call", "_calls", "_replies", "_reply", "_waiting", "controls", "side", "walker", "write",
+        "_asks", "_book", "_call", "_calls", "_replies", "_reply", "_sends", "_waiting", "controls", "side", "walker",
+        "write",
     )  # fmt: skip
 
     def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
@@ -74,6 +75,7 @@ class _Way:
         calls, replies = session.plan.calls[side], session.plan.answers[side]
         self._calls, self._call = calls.named, calls.rest  # taken apart: this is looked up for every message
         self._replies, self._reply = replies.named, replies.rest
+        self._sends = side in session.senders
         inspection = session.inspection
         self._book = inspection.book if inspection is not None and side in inspection.sides else None
 
@@ -91,8 +93,8 @@ class _Way:
                 return False
             if book is not None and (kind == b"4" or not fits_at(book.answers, asked, message, head.end())):
                 return False
-            return self._waiting.answer(message_id) is not None
-        if action is None:
+            return (self._waiting.result if kind == b"3" else self._waiting.answer)(message_id) is not None
+        if action is None or (kind == b"6" and not self._sends):
             return False
         small = action.lower()
         if self._calls.get(small, self._call):

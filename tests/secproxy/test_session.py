@@ -112,8 +112,6 @@ def update(version: str, id: str = "m-1", **changes: object) -> bytes:  # noqa: 
     "said",
     [
         message(2, "1", "Heartbeat", {}),
-        message(5, "1", "InternalError", "", {}),
-        message(6, "1", "NotifyPeriodicEventStream", {}),
         b'[2,"\\u0031","Heart\\u0062eat",{}]',
     ],
 )
@@ -327,7 +325,8 @@ def test_an_update_inside_a_signed_message_does_not_slip_through(version: str, a
 def test_an_update_dressed_as_an_unanswered_message_does_not_slip_through() -> None:
     """OCPP 2.1's SEND asks for no answer; a careless station might act on it all the same."""
     asked = message(6, "m-1", "UpdateFirmware", {})
-    expected = note("message.malformed", side="csms", fault="send", says="UpdateFirmware is a call")
+    says = "nothing that a CSMS says goes unanswered"
+    expected = note("message.malformed", side="csms", fault="send", says=says, message_id="m-1")
     play(session("ocpp2.1"), (Heard(CSMS, asked), [expected]))
 
 
@@ -618,3 +617,77 @@ def test_an_update_that_the_gate_cleared_must_fit_its_schema_too() -> None:
     assert note_.note.cause == "message.schema_refused"
     assert isinstance(answer, Say)
     assert b"OccurenceConstraintViolation" in answer.message
+
+
+# -- OCPP 2.1 ----------------------------------------------------------------------------------------------------------
+
+STREAM = {"id": 1, "pending": 0, "basetime": "2026-06-01T12:00:00Z", "data": [{"t": 1.5, "v": "1"}]}
+OBJECTION = message(5, "1", "InternalError", "", {})
+
+
+def misplaced(side: Side, fault: str, says: str) -> Record:
+    """The event expected of a message of a kind that cannot be."""
+    return note("message.malformed", side=side.value, fault=fault, says=says, message_id="1")
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+def test_attack_27_a_kind_of_message_that_a_version_does_not_have_is_dropped(version: str, side: Side) -> None:
+    """Types 5 and 6 are OCPP 2.1's; nobody knows what a reader of an older version makes of them."""
+    play(
+        session(version),
+        (Heard(side, OBJECTION), [misplaced(side, "result_error", "type 5 and 6 are of OCPP 2.1")]),
+        (
+            Heard(side, message(6, "1", "NotifyPeriodicEventStream", STREAM)),
+            [misplaced(side, "send", "type 5 and 6 are of OCPP 2.1")],
+        ),
+    )
+
+
+@pytest.mark.parametrize("asker", Side)
+def test_attack_28_an_objection_answers_a_result_once(asker: Side) -> None:
+    """The caller alone may find no sense in a result, after it came, and not again; nor in an error."""
+    nothing = [misplaced(asker, "result_error", "it objects to a result that there was not")]
+    play(
+        session("ocpp2.1"),
+        (Heard(asker, OBJECTION), nothing),
+        (Heard(asker, message(2, "1", "DataTransfer", {})), [Forward()]),
+        (Heard(asker, OBJECTION), nothing),
+        (Heard(OTHER[asker], message(3, "1", {})), [Forward()]),
+        (
+            Heard(OTHER[asker], OBJECTION),
+            [misplaced(OTHER[asker], "result_error", "it objects to a result that there was not")],
+        ),
+        (Heard(asker, OBJECTION), [Forward()]),
+        (Heard(asker, OBJECTION), nothing),
+        (Heard(asker, message(2, "1", "DataTransfer", {})), [Forward()]),
+        (Heard(OTHER[asker], message(4, "1", "InternalError", "", {})), [Forward()]),
+        (Heard(asker, OBJECTION), nothing),
+    )
+
+
+def test_what_nobody_answers_comes_from_the_station_and_is_no_call() -> None:
+    """A call sent as such would be done without an answer; the standard has one message that is sent."""
+    sent = message(6, "1", "NotifyPeriodicEventStream", STREAM)
+    play(
+        held("ocpp2.1"),
+        (Heard(STATION, sent), [Forward()]),
+        (Heard(CSMS, sent), [misplaced(CSMS, "send", "nothing that a CSMS says goes unanswered")]),
+        (
+            Heard(STATION, message(6, "1", "metervalues", {})),
+            [misplaced(STATION, "send", "metervalues is a call")],
+        ),
+        (
+            Heard(STATION, message(6, "1", "NotifyPeriodicEventStream", {**STREAM, "id": "1"})),
+            [
+                unfit(
+                    "message.schema", STATION, "send", "NotifyPeriodicEventStream", "$.id", "type", "it is no integer"
+                ),
+                Forward(),
+            ],
+        ),
+    )
+    strict = held("ocpp2.1", MessageSettings(schema_station=Mode.ENFORCE))
+    told = ("send", "AcmeStream", "$", "action", "no action of this version")
+    said = message(6, "1", "AcmeStream", {})
+    play(strict, (Heard(STATION, said), [unfit("message.schema_refused", STATION, *told)]))

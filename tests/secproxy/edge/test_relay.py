@@ -43,7 +43,7 @@ MASK = b"\x11\x22\x33\x44"
 ODD = [
     '[2,"1","Heartbeat",{}]',
     '[ 2 , "2" ,\t"MeterValues",\n{"unit":"\\u00b0C","value":"1e3","x":[1.50, -0.0]} ]',
-    '[6,"3","NotifyPeriodicEventStream",{"ключ":"значение", "a":1,  "a2":[]}]',
+    '[2,"3","DataTransfer",{"ключ":"значение", "a":1,  "a2":[]}]',
     '[2,"4","DataTransfer",{"data":"' + "x" * 60_000 + '"}]',
 ]
 
@@ -568,3 +568,36 @@ def test_what_fits_its_schema_goes_on_byte_for_byte_and_untold(tmp_path: Path) -
             assert await at.around.causes(1) == ["message.schema"]
 
     asyncio.run(story())
+
+
+STREAM = (
+    '[6,"s","NotifyPeriodicEventStream",'
+    '{"id":1,"pending":0,"basetime":"2026-06-01T12:00:00Z","data":[{"t":1,"v":"1"}]}]'
+)
+
+
+@pytest.mark.parametrize("messages", [None, MessageSettings()])
+def test_a_stream_and_an_objection_pass_in_ocpp_2_1_alone(tmp_path: Path, messages: MessageSettings | None) -> None:
+    """Type 6 from the station, type 5 after a result; in an older version neither arrives."""
+    objection = '[5,"q","InternalError","",{}]'
+
+    async def story(version: str) -> list[str]:
+        async with (
+            csms(version) as backend,
+            door(tmp_path / version, known(registered()), backend.port, messages=messages) as at,
+            station(tmp_path, at, PARTY, subprotocols=(version,)) as client,
+        ):
+            server = await backend.sockets.get()
+            await say(client, '[2,"q","Heartbeat",{}]')
+            assert await backend.heard.get() == '[2,"q","Heartbeat",{}]'
+            await say(server, '[3,"q",{"currentTime":"2026-06-01T12:00:00Z"}]')
+            await client.recv()
+            await say(client, STREAM, objection, '[2,"z","Heartbeat",{}]')
+            heard = [await backend.heard.get()]
+            while heard[-1] != '[2,"z","Heartbeat",{}]':
+                heard.append(await backend.heard.get())
+            await at.around.causes(0 if version == "ocpp2.1" else 2)
+            return heard[:-1]
+
+    assert asyncio.run(story("ocpp2.1")) == [STREAM, objection]
+    assert asyncio.run(story("ocpp2.0.1")) == []
