@@ -323,6 +323,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "A message that must fit the schema of its action does not; whoever waits for it was told with an error.",
         "Update the sender's firmware or software; the evidence names the place. See [messages] in bollard.toml.",
     ),
+    "message.said_anew": Kind(
+        _MESSAGES,
+        _LOW,
+        "RFC 8259 4",
+        "A message held a key twice with the same value; it was said anew with the key once.",
+        "Tell the sender's maker. It is told once for each side of a connection; see ambiguous in [messages].",
+    ),
     "message.flood": Kind(
         _MESSAGES,
         _HIGH,

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from secproxy import reader
 from secproxy.errors import MessageRefused
@@ -104,6 +104,19 @@ def parse(message: bytes) -> Message:
     except (_FaultError, UnreadableError) as fault:
         message_id = fault.message_id if isinstance(fault, _FaultError) else ""
         raise MessageRefused(fault.name, _note(fault, message), message_id or _id_of_head(message)) from None
+
+
+def canonical(message: bytes) -> bytes:
+    """Say a message anew in which a key stands twice with the same value (``reader.read_merging``).
+
+    Raises ``MessageRefused`` when it can be read in two ways, or is no message.
+    """
+    try:
+        value = reader.read_merging(message)
+        _message(value)
+    except (_FaultError, UnreadableError) as fault:
+        raise MessageRefused(fault.name, _note(fault, message), _id_of_head(message)) from None
+    return _write(cast("list[object]", value))
 
 
 def glance(head: re.Match[bytes]) -> Message:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from secproxy.buckets import Bucket
 from secproxy.envelope import Call, Result, Send
+from secproxy.message_settings import Ambiguous
 from secproxy.schemas import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from secproxy.events import Value
+    from secproxy.message_settings import MessageSettings
     from secproxy.plan import Side
     from secproxy.schemas import Book
 
@@ -25,6 +27,7 @@ TOLD_MOST: Final = 32  # places of one session that are told; who breaks more ha
 LOOKS_PER_SECOND: Final = 1.0  # searches for the faults of what is let go, on average; one takes up to 2 ms
 LOOKS_AT_ONCE: Final = 20
 
+TWICE: Final = Fault("$", "duplicate", "a key stands twice with one value", "$")
 UNKNOWN: Final = Fault("$", "action", "no action of this version", "$")
 
 _CODES: Final[Mapping[str, str]] = {
@@ -61,14 +64,23 @@ def evidence(side: Side, said: Unfit, action: bytes, fault: Fault) -> dict[str, 
     return {**told, "path": fault.path, "rule": fault.rule, "says": fault.says}
 
 
+def inspect(book: Book, settings: MessageSettings) -> Inspection:
+    """Begin the inspection of a session, as ``bollard.toml`` says."""
+    return Inspection(book, settings.observed, canonical=settings.ambiguous is Ambiguous.CANONICAL)
+
+
 class Inspection:
-    """The schemas of one session: ``book`` is its version's, ``sides`` are those whose every message is held to it."""
+    """The schemas of one session: ``book`` is its version's, ``sides`` are those whose every message is held to it.
 
-    __slots__ = ("_looks", "_told", "book", "sides")
+    ``canonical`` when a message that is ambiguous in form alone is said anew and not refused.
+    """
 
-    def __init__(self, book: Book, sides: frozenset[Side]) -> None:
+    __slots__ = ("_looks", "_told", "book", "canonical", "sides")
+
+    def __init__(self, book: Book, sides: frozenset[Side], *, canonical: bool = False) -> None:
         self.book = book
         self.sides = sides
+        self.canonical = canonical
         self._told: set[tuple[Side, str, str, str]] = set()
         self._looks = Bucket(LOOKS_PER_SECOND, LOOKS_AT_ONCE)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from secproxy.tables import Table
 
-KEYS: Final = frozenset({"schema_station", "schema_csms"})
+KEYS: Final = frozenset({"schema_station", "schema_csms", "ambiguous"})
 """The keys of ``[messages]``."""
 
 
@@ -26,6 +26,14 @@ class Mode(StrEnum):
     """An event for each new fault; refused is only what touches security (``SENSITIVE``)."""
     ENFORCE = "enforce"
     """Whatever does not fit is refused."""
+
+
+class Ambiguous(StrEnum):
+    """What becomes of a message whose form readers disagree about."""
+
+    REFUSE = "refuse"
+    CANONICAL = "canonical"
+    """Where all of them understand the same, it is said anew in one form; else it is refused."""
 
 
 SENSITIVE: Final = {
@@ -48,6 +56,7 @@ class MessageSettings:
 
     schema_station: Mode = Mode.OBSERVE
     schema_csms: Mode = Mode.OBSERVE
+    ambiguous: Ambiguous = Ambiguous.REFUSE
 
     def mode(self, side: Side) -> Mode:
         """The mode of a side."""
@@ -74,4 +83,4 @@ class MessageSettings:
 def read_message_settings(table: Table) -> MessageSettings:
     """Read ``[messages]``. Raises ``InputError`` naming the key."""
     station, csms = (Mode(table.word(f"schema_{side.value}", Mode.OBSERVE, Mode)) for side in Side)
-    return MessageSettings(station, csms)
+    return MessageSettings(station, csms, Ambiguous(table.word("ambiguous", Ambiguous.REFUSE, Ambiguous)))

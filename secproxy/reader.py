@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 DEPTH_LIMIT: Final = 32  # arrays and objects inside each other; OCPP 2.1 needs 9
 NUMBER_LENGTH: Final = 64  # characters of one number as written; a double needs 24 at most
@@ -85,15 +85,26 @@ def _inside(value: object) -> Iterable[object]:
     return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
+def read_merging(text: bytes) -> object:
+    """Read one JSON value in which an object may hold a key twice, if both times with the very same value.
+
+    Of all that readers disagree about, this alone has one meaning: whichever of the two a reader keeps, they are alike.
+    Two values leave a choice that is the sender's: that the last one wins is a habit of some readers, not what was meant.
+    Half a character is no text in any reading, and a number beyond 64 bits is another one for each who rounds it. Raises
+    ``UnreadableError`` for those.
+    """
+    return read_slowly(text, _MERGING)
+
+
 # -- letter by letter --------------------------------------------------------------------------------------------------
 
 
-def read_slowly(message: bytes) -> object:
+def read_slowly(message: bytes, decoder: json.JSONDecoder | None = None) -> object:
     """Read one JSON value the slow way; gives what ``read`` gives. Raises ``UnreadableError``."""
     try:
         text = message.decode()
         _limit_depth(message)
-        value = _DECODER.decode(text)
+        value = (decoder or _STRICT).decode(text)
         text.encode() if "\\u" not in text else json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError:
         raise UnreadableError("utf8", "it is not UTF-8") from None
@@ -120,6 +131,19 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return result
 
 
+def _merged(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result: dict[str, object] = {}
+    for key, value in pairs:
+        if not _same(result.setdefault(key, value), value):
+            raise UnreadableError("duplicate", "an object holds the same key twice, with two values")
+    return result
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are written alike but for the order of keys; 1, 1.0 and true are three."""
+    return one is other or json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+
+
 def _integer(digits: str) -> int:
     if len(digits) > NUMBER_LENGTH or not -(1 << INT_BITS) <= int(digits) < 1 << INT_BITS:
         raise UnreadableError("number", "a number does not fit into 64 bits")
@@ -137,6 +161,9 @@ def _no_number(name: str) -> NoReturn:
     raise UnreadableError("number", f"{name} is no JSON number")
 
 
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_no_number
-)
+def _decoder(objects: Callable[[list[tuple[str, object]]], dict[str, object]]) -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=objects, parse_int=_integer, parse_float=_real, parse_constant=_no_number)
+
+
+_STRICT: Final = _decoder(_object)
+_MERGING: Final = _decoder(_merged)

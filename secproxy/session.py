@@ -25,7 +25,7 @@ from secproxy.errors import GateRefused, MessageRefused
 from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
-from secproxy.inspection import code_of, evidence
+from secproxy.inspection import TWICE, code_of, evidence
 from secproxy.plan import GATED, OTHER, SIGNED_SUFFIX, Need, Plan, Side, small
 from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
@@ -194,6 +194,9 @@ class Session:
         try:
             said = self._read(side, message)
         except MessageRefused as refused:
+            anew = self._anew(side, message, now) if refused.fault == "duplicate" else []
+            if anew:
+                return anew
             return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, Result | Error):
             return self._answered(side, said, len(message), now)
@@ -208,6 +211,18 @@ class Session:
         if side is Side.CSMS and small(said.action) in GATED[side]:  # the gate's own words come first
             return self._go_on(side, said, now)
         return self._held(side, said, small(said.action), len(message), now)
+
+    def _anew(self, side: Side, message: bytes, now: dt.datetime) -> list[Order]:
+        """Judge a message as it can be said in one way alone, and say that where it may go on; empty if there is none."""
+        if self.inspection is None or not self.inspection.canonical:
+            return []
+        try:
+            text = envelope.canonical(message)
+        except MessageRefused:
+            return []
+        notes = [self._record("message.said_anew", side=side.value) for _ in self.inspection.news(side, "", (TWICE,))]
+        orders = self._heard(side, text, now)
+        return [*notes, *(Say(OTHER[side], text) if isinstance(order, Forward) else order for order in orders)]
 
     def _go_on(self, side: Side, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
         """What becomes of a message that may be."""

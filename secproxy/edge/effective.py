@@ -63,7 +63,8 @@ def write_config(organisation: Organisation, config: Config) -> str:
             f"status_address = {_text(write_address(*config.web.status) if config.web.status else '')}",
             f"status_url = {_text(config.web.status_url)}\n",
             f"[messages]\nschema_station = {_text(config.messages.schema_station)}",
-            f"schema_csms = {_text(config.messages.schema_csms)}\n",
+            f"schema_csms = {_text(config.messages.schema_csms)}",
+            f"ambiguous = {_text(config.messages.ambiguous)}\n",
             f"[proxy]\nworkers = {config.workers}\nworker_mib = {config.worker_mib}",
             f"unsafe_no_landlock = {str(not config.fenced).lower()}\n",
         )

@@ -44,7 +44,7 @@ from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
-from secproxy.inspection import Inspection
+from secproxy.inspection import inspect
 from secproxy.plan import compile_plan
 from secproxy.reachability import spread
 from secproxy.schemas import Schemas
@@ -378,7 +378,7 @@ class Worker:
         self._surroundings.record(Note("door.crowded", remote=address))
 
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
-        inspection = Inspection(self._schemas.book(upstream.subprotocol), self._config.messages.observed)
+        inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
         session = Session(admitted, upstream.subprotocol, self._view, self._plan, inspection)
         link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
         self._links.add(link)

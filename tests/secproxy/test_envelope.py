@@ -17,6 +17,7 @@ from secproxy.envelope import (
     ResultError,
     Send,
     call_bytes,
+    canonical,
     error_bytes,
     glance,
     parse,
@@ -263,3 +264,13 @@ def _refused(message: bytes, fault: str, answered: str) -> None:
     with pytest.raises(MessageRefused) as refused:
         parse(message)
     assert (refused.value.fault, refused.value.message_id) == (fault, answered)
+
+
+def test_a_message_that_says_a_thing_twice_can_be_said_once() -> None:
+    """What is said anew has one reading, and is the message that was meant."""
+    anew = canonical(b'[2, "1", "Heartbeat", {"a": "\xc3\xa9", "b": 1.50, "a": "\\u00e9"}]')
+    assert anew == b'[2,"1","Heartbeat",{"a":"\xc3\xa9","b":1.5}]'
+    assert parse(anew) == Call("1", "Heartbeat", {"a": "é", "b": 1.5})
+    for message in (b'[2,"1","A",{"a":1,"a":2}]', b'[2,"1",{"a":1,"a":1}]', b'{"a":1,"a":1}', b"[2"):
+        with pytest.raises(MessageRefused):
+            canonical(message)

@@ -6,7 +6,8 @@ import pytest
 
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import Call, Result, Send
-from secproxy.inspection import LOOKS_AT_ONCE, TOLD_MOST, UNKNOWN, Inspection, code_of, evidence
+from secproxy.inspection import LOOKS_AT_ONCE, TOLD_MOST, UNKNOWN, Inspection, code_of, evidence, inspect
+from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.plan import Side
 from secproxy.schemas import Fault, Schemas
 
@@ -74,6 +75,15 @@ def test_faults_are_searched_for_no_more_often_than_allowed() -> None:
     found = inspection()
     assert sum(found.may_look(0.0) for _ in range(100)) == LOOKS_AT_ONCE
     assert found.may_look(1.0)
+
+
+def test_the_settings_say_who_is_inspected_and_what_is_said_anew() -> None:
+    """A side that is off is not among them."""
+    settings = MessageSettings(Mode.OFF, Mode.ENFORCE, Ambiguous.CANONICAL)
+    told = inspect(BOOKS.book("ocpp1.6"), settings)
+    assert told.sides == {Side.CSMS}
+    assert told.canonical
+    assert not inspect(BOOKS.book("ocpp1.6"), MessageSettings()).canonical
 
 
 def test_the_evidence_names_who_said_what_and_where() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pki.errors import InputError
-from secproxy.message_settings import SENSITIVE, MessageSettings, Mode, read_message_settings
+from secproxy.message_settings import SENSITIVE, Ambiguous, MessageSettings, Mode, read_message_settings
 from secproxy.plan import OTHER, Need, Side, small
 from secproxy.tables import Table
 
@@ -44,3 +44,11 @@ def test_another_word_is_refused_by_name() -> None:
     """A slip of the pen switches nothing off."""
     with pytest.raises(InputError, match=r"messages\.schema_csms"):
         read_message_settings(Table({"schema_csms": "of"}, "messages"))
+    with pytest.raises(InputError, match=r"messages\.ambiguous"):
+        read_message_settings(Table({"ambiguous": "last"}, "messages"))
+
+
+def test_what_is_ambiguous_is_refused_unless_it_is_asked_for_in_one_form() -> None:
+    """The default passes on nothing that could be read otherwise."""
+    assert read_message_settings(Table({}, "messages")).ambiguous is Ambiguous.REFUSE
+    assert read_message_settings(Table({"ambiguous": "canonical"}, "messages")).ambiguous is Ambiguous.CANONICAL

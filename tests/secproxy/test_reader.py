@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from secproxy import reader
-from secproxy.reader import DEPTH_LIMIT, UnreadableError, glance, is_within, read
+from secproxy.reader import DEPTH_LIMIT, UnreadableError, glance, is_within, read, read_merging
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=6)
 KEYS = st.sampled_from(["a", "b", ":", '":', "\\", "é", " :"]) | st.text(max_size=3)
@@ -106,3 +106,40 @@ def test_a_value_is_within_bounds_by_its_numbers_and_its_depth() -> None:
     assert is_within(json.dumps(deep).encode(), deep)
     assert not is_within(json.dumps([deep]).encode(), [deep])
     assert not is_within(json.dumps(deep).encode(), deep, DEPTH_LIMIT - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ('{"a":1,"a":1}', {"a": 1}),
+        ('{"a":{"b":1,"c":[2]},"x":0,"a":{"c":[2],"b":1}}', {"a": {"b": 1, "c": [2]}, "x": 0}),
+        ('{"a":1,"\\u0061":1}', {"a": 1}),
+        ('{"a":1e2,"a":100.0}', {"a": 100.0}),
+        ('{"a":{"b":1,"b":1},"a":{"b":1}}', {"a": {"b": 1}}),
+    ],
+)
+def test_a_key_that_stands_twice_with_one_value_has_one_meaning(text: str, meant: object) -> None:
+    """Whichever of the two a reader keeps."""
+    assert repr(read_merging(text.encode())) == repr(meant)
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('{"a":1,"a":2}', "duplicate"),
+        ('{"a":1,"a":1.0}', "duplicate"),
+        ('{"a":1,"a":true}', "duplicate"),
+        ('{"a":"1","a":1}', "duplicate"),
+        ('{"a":{"b":1},"a":{"b":2}}', "duplicate"),
+        ('{"a":[1,2],"a":[2,1]}', "duplicate"),
+        ('{"a":1,"a":1,"a":2}', "duplicate"),
+        ('{"a":"\\ud800","a":"\\ud800"}', "surrogate"),
+        ('{"a":1e999,"a":1e999}', "number"),
+        ('{"a":9223372036854775808}', "number"),
+    ],
+)
+def test_attack_26_what_has_no_safe_meaning_is_refused_all_the_same(text: str, fault: str) -> None:
+    """Two values leave a choice; half a character and a number that is rounded have no meaning to keep."""
+    with pytest.raises(UnreadableError) as refused:
+        read_merging(text.encode())
+    assert refused.value.name == fault

@@ -16,8 +16,8 @@ from pki.station import SecurityProfile
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import HEAD
 from secproxy.events import Note
-from secproxy.inspection import LOOKS_AT_ONCE, Inspection
-from secproxy.message_settings import MessageSettings, Mode
+from secproxy.inspection import LOOKS_AT_ONCE, inspect
+from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
 from secproxy.schemas import Schemas
 from secproxy.session import (
@@ -71,7 +71,7 @@ def held(version: str = "ocpp1.6", settings: MessageSettings | None = None, plan
     """A session whose messages are held against the schemas, as the settings say."""
     settings = settings or MessageSettings()
     plan = compile_plan(settings.wish(), plan or Plan())
-    shown = Inspection(BOOKS.book(version), settings.observed)
+    shown = inspect(BOOKS.book(version), settings)
     return Session(admitted(station(), shown=certificate()), version, world(), plan, shown)
 
 
@@ -617,6 +617,32 @@ def test_an_update_that_the_gate_cleared_must_fit_its_schema_too() -> None:
     assert note_.note.cause == "message.schema_refused"
     assert isinstance(answer, Say)
     assert b"OccurenceConstraintViolation" in answer.message
+
+
+def test_a_message_with_one_meaning_in_two_is_said_anew_where_that_is_asked_for() -> None:
+    """A key twice with one value; what is said then has been judged as it is said, schema and all. Told once."""
+    canonical = MessageSettings(ambiguous=Ambiguous.CANONICAL)
+    twice = b'[2,"1","Heartbeat",{"a":1,"a":1}]'
+    told = [
+        note("message.said_anew", side="station"),
+        unfit("message.schema", STATION, "call", "Heartbeat", "$", "additionalProperties", "unknown: a"),
+    ]
+    anew = [Say(CSMS, b'[2,"1","Heartbeat",{"a":1}]')]
+    play(
+        held(settings=canonical),
+        (Heard(STATION, twice), [*told, *anew]),
+        (Heard(STATION, twice.replace(b'"1"', b'"2"')), [Say(CSMS, b'[2,"2","Heartbeat",{"a":1}]')]),
+    )
+    choice = Heard(CSMS, b'[2,"1","ClearCache",{"a":1,"a":2}]')
+    for strict in (held(settings=canonical), held()):
+        assert [type(order) for order in strict.tell(choice, NOON)] == [Record, Say]
+    secret = Heard(CSMS, b'[2,"1","SetVariables",{"setVariableData":1,"setVariableData":1}]')
+    orders = held("ocpp2.0.1", canonical).tell(secret, NOON)
+    assert [order.note.cause for order in orders if isinstance(order, Record)] == [
+        "message.said_anew",
+        "message.schema_refused",
+    ]
+    assert [order.side for order in orders if isinstance(order, Say)] == [CSMS]
 
 
 # -- OCPP 2.1 ----------------------------------------------------------------------------------------------------------

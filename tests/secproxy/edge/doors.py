@@ -32,7 +32,7 @@ from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
-from secproxy.inspection import Inspection
+from secproxy.inspection import inspect
 from secproxy.plan import compile_plan
 from secproxy.schemas import Schemas
 from secproxy.session import Ask, Learn, Session
@@ -194,7 +194,7 @@ async def door(
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
             wishes = [] if messages is None else [messages.wish()]
-            held = None if messages is None else Inspection(BOOKS.book(upstream.subprotocol), messages.observed)
+            held = None if messages is None else inspect(BOOKS.book(upstream.subprotocol), messages)
             session = Session(admitted, upstream.subprotocol, view, plan or compile_plan(*wishes), held)
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
             links.add(link)

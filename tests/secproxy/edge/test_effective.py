@@ -14,7 +14,7 @@ from pki.settings import parse_settings
 from pki.station import SecurityProfile
 from secproxy.config import SERVED, Config, ListenerConfig, Outage, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
-from secproxy.message_settings import MessageSettings, Mode
+from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
 
@@ -96,7 +96,7 @@ configs = st.builds(
     outage=st.sampled_from(Outage),
     worker_mib=st.just(0) | st.integers(128, 1_048_576),
     fenced=st.booleans(),
-    messages=st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode)),
+    messages=st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode), st.sampled_from(Ambiguous)),
 )
 
 
