@@ -2,11 +2,11 @@
 
 From the bottom: ``kinds standard_events causes firmware_causes events`` are what is written down and why; ``export/``
 writes it as others read it, ``alerts`` counts it. ``errors codes`` are how this room says no, and what it means by it;
-``frames head target boot binding proxy_protocol`` read one thing each, ``reader`` any JSON, ``buckets calls`` count;
-``schemas`` hold payloads against the standard's; ``tables event_settings message_settings upstreams config`` and
-``station_view`` are what is known; ``admission`` judges who may connect, ``claims`` who holds a station's one
-connection; ``routing`` and ``reachability`` say which CSMS it goes to and by which URL, ``handover`` and ``assertion``
-what that one is told of it; ``envelope`` reads messages, ``plan`` names those that must be thought about, ``gates/``
-judges them, ``inspection`` has what a session holds against the schemas, ``session`` is the conversation that ties them
-together. ``edge/`` is the only place that touches the world.
+``frames`` (compressed ones with ``deflate``) ``head target boot binding proxy_protocol`` read one thing each,
+``reader`` any JSON, ``buckets calls`` count; ``schemas`` hold payloads against the standard's; ``tables event_settings
+message_settings upstreams config`` and ``station_view`` are what is known; ``admission`` judges who may connect,
+``claims`` who holds a station's one connection; ``routing`` and ``reachability`` say which CSMS it goes to and by which
+URL, ``handover`` and ``assertion`` what that one is told of it; ``envelope`` reads messages, ``plan`` names those that
+must be thought about, ``gates/`` judges them, ``inspection`` has what a session holds against the schemas, ``session``
+is the conversation that ties them together. ``edge/`` is the only place that touches the world.
 """

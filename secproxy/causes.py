@@ -206,7 +206,15 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         _MEDIUM,
         "RFC 6455 5",
         "The peer broke the rules of WebSocket framing or its limits, and the connection was closed.",
-        "Update the station's firmware; when it is the CSMS, tell its maker. The evidence names the rule.",
+        "Update the station's firmware; when it is the CSMS, tell its maker. The evidence names the rule. Compression "
+        "that was not agreed on can be switched off in the station; [[listener]] compression is for those that ask.",
+    ),
+    "frame.bomb": Kind(
+        "bollard.CompressionBomb",
+        _HIGH,
+        "RFC 7692 8",
+        "A compressed message would have become far larger than it came, and the connection was closed.",
+        "No station writes such messages by mistake: find out what speaks under its name.",
     ),
     "upstream.unreachable": Kind(
         "bollard.UpstreamUnreachable",

@@ -39,7 +39,9 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset({"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations"}),
+    "listener": frozenset(
+        {"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations", "compression"}
+    ),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
@@ -123,7 +125,8 @@ class ListenerConfig:
     """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
 
     Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. Where ``legacy``
-    names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else.
+    names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else. With
+    ``compression`` a station may compress what it says (RFC 7692).
     """
 
     host: str
@@ -131,6 +134,7 @@ class ListenerConfig:
     profile: SecurityProfile
     proxies: tuple[Network, ...] = ()
     legacy: tuple[str, ...] = ()
+    compression: bool = False
 
 
 class Outage(StrEnum):
@@ -237,7 +241,8 @@ def _listener(table: Table) -> ListenerConfig:
     profile = table.number("profile", None, 3)
     if profile not in SERVED:
         raise wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
-    return ListenerConfig(host, port, SecurityProfile(profile), table.networks("proxy_protocol"), _legacy(table))
+    proxies, compression = table.networks("proxy_protocol"), table.flag("compression", default=False)
+    return ListenerConfig(host, port, SecurityProfile(profile), proxies, _legacy(table), compression)
 
 
 def _legacy(table: Table) -> tuple[str, ...]:

@@ -88,9 +88,9 @@ def _inside(value: object) -> Iterable[object]:
 def read_merging(text: bytes) -> object:
     """Read one JSON value in which an object may hold a key twice, if both times with the very same value.
 
-    Of all that readers disagree about, this alone has one meaning: whichever of the two a reader keeps, they are alike.
-    Two values leave a choice that is the sender's: that the last one wins is a habit of some readers, not what was meant.
-    Half a character is no text in any reading, and a number beyond 64 bits is another one for each who rounds it. Raises
+    Of all that readers disagree about this alone has one meaning: whichever of the two a reader keeps, both are alike.
+    Two values leave a choice that is the sender's: that the last one wins is a reader's habit, not what was meant.
+    Half a character is no text in any reading, and a number beyond 64 bits is another for each who rounds it. Raises
     ``UnreadableError`` for those.
     """
     return read_slowly(text, _MERGING)

@@ -213,7 +213,7 @@ class Session:
         return self._held(side, said, small(said.action), len(message), now)
 
     def _anew(self, side: Side, message: bytes, now: dt.datetime) -> list[Order]:
-        """Judge a message as it can be said in one way alone, and say that where it may go on; empty if there is none."""
+        """Judge a message as it can be read in one way alone, and say that where it may go on; empty if it cannot."""
         if self.inspection is None or not self.inspection.canonical:
             return []
         try:

@@ -19,6 +19,7 @@ CORE_MAY_IMPORT = {
     "msgspec", "operator", "pki", "re", "secproxy", "string", "struct", "tomllib", "typing", "unicodedata",
     "urllib.parse", "websockets.datastructures", "websockets.exceptions", "websockets.frames",
     "websockets.headers", "websockets.http11", "websockets.speedups", "websockets.streams", "websockets.utils",
+    "zlib",
 }  # fmt: skip
 CORE_MAY_NOT_CALL = {"datetime.now", "dt.datetime.now", "date.today", "datetime.utcnow", "open", "print", "input"}
 WITHOUT_MIRROR = {"__init__.py", "__main__.py"}

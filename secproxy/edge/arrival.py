@@ -23,6 +23,7 @@ from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
 from secproxy.agreed import agree
+from secproxy.deflate import accept
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
 from secproxy.edge.tls import TlsLeg
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secproxy.config import Config
+    from secproxy.deflate import Compression
     from secproxy.edge.claim_line import ClaimLine
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
@@ -66,8 +68,8 @@ class Reception:
     claims: ClaimLine
     csms: Switchboard
     record: Callable[[Note], None]
-    connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg], None]
-    """Makes the live connection of an admitted station."""
+    connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg, int], None]
+    """Makes the live connection of an admitted station; last, the window's bits of one that may compress, else 0."""
 
 
 async def receive(reception: Reception, listener: Listener, sock: socket.socket, remote: str) -> None:
@@ -91,7 +93,7 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> Non
         reception.slots.give()
     upgrade = await _read_upgrade(reception, leg)
     admitted = await _admit(reception, _hello(listener, leg, upgrade))
-    await _connect(reception, admitted, leg, upgrade)
+    await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
 
 
 async def _handshake(reception: Reception, leg: TlsLeg) -> None:
@@ -176,7 +178,13 @@ async def _judge(reception: Reception, hello: Hello) -> Admitted:
     return verdict
 
 
-async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade) -> None:
+def _compression(listener: Listener, upgrade: head.Upgrade) -> Compression | None:
+    return accept(upgrade.extensions) if listener.config.compression else None
+
+
+async def _connect(
+    reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade, packed: Compression | None
+) -> None:
     number = await _claim(reception, admitted)
     try:
         upstream = await _dial(reception, admitted, leg, upgrade, number)
@@ -184,8 +192,8 @@ async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrad
         reception.claims.release(number)
         raise
     reception.record(admitted.opened(upstream.subprotocol))
-    leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol))
-    reception.connect(number, admitted, leg, upstream)
+    leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol, packed.answer if packed else ""))
+    reception.connect(number, admitted, leg, upstream, packed.bits if packed else 0)
 
 
 async def _claim(reception: Reception, admitted: Admitted) -> int:

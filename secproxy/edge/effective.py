@@ -101,7 +101,8 @@ def _listener(door: ListenerConfig) -> str:
     address = _text(write_address(door.host, door.port))
     proxies = _texts(map(str, door.proxies))
     legacy = f"unsafe_legacy_tls = true\nstations = {_texts(door.legacy)}\n" if door.legacy else ""
-    return f"[[listener]]\naddress = {address}\nprofile = {door.profile:d}\nproxy_protocol = {proxies}\n{legacy}"
+    more = f"proxy_protocol = {proxies}\ncompression = {str(door.compression).lower()}\n{legacy}"
+    return f"[[listener]]\naddress = {address}\nprofile = {door.profile:d}\n{more}"
 
 
 def _texts(values: Iterable[str]) -> str:

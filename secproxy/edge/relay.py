@@ -106,7 +106,10 @@ class _Way:
 
 
 class Link:
-    """One admitted station, from its 101 to its end."""
+    """One admitted station, from its 101 to its end.
+
+    ``deflate`` are the bits of the window with which it may compress, else 0.
+    """
 
     __slots__ = (
         "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_up", "_world",
@@ -123,6 +126,7 @@ class Link:
         limits: Limits,
         world: Surroundings,
         ended: Callable[[Link], None],
+        deflate: int = 0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.leg, self.admitted, self.limits = leg, admitted, limits
@@ -131,6 +135,7 @@ class Link:
         self._session, self._world = session, world
         self._ended: Callable[[Link], None] | None = ended
         self._up = _Way(Side.STATION, session, limits, upstream.write)
+        self._up.walker.deflate = deflate
         self._down = _Way(Side.CSMS, session, limits, station.write)
         self._partial: asyncio.TimerHandle | None = None
         self._full: dict[Side, asyncio.TimerHandle] = {}
@@ -302,7 +307,7 @@ class Link:
         ended(self)
 
     def _refuse_frame(self, violation: FrameViolationError) -> None:
-        note = Note("frame.violation", self.identity, self.admitted.remote, {"says": violation.says})
+        note = Note(violation.cause, self.identity, self.admitted.remote, {"says": violation.says})
         self._world.record(note)
         self.close(violation.code, violation.says)
 

@@ -377,10 +377,11 @@ class Worker:
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))
 
-    def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
+    def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
         inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
         session = Session(admitted, upstream.subprotocol, self._view, self._plan, inspection)
-        link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
+        surroundings, limits = self._surroundings, self._config.limits
+        link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
         self._links.add(link)
 
     def _ended(self, link: Link) -> None:

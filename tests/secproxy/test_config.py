@@ -196,3 +196,9 @@ def test_how_strictly_each_side_is_held_to_the_schemas_is_a_setting() -> None:
     assert parse_config(GOOD).messages == MessageSettings()
     config = parse_config(GOOD + '[messages]\nschema_csms = "enforce"\n')
     assert config.messages == MessageSettings(schema_csms=Mode.ENFORCE)
+
+
+def test_compression_is_a_setting_of_a_listener_and_off_without_a_word() -> None:
+    """Each door says for itself whether stations may compress."""
+    config = parse_config(GOOD.replace("profile = 2", "profile = 2\ncompression = true"))
+    assert [listener.compression for listener in config.listeners] == [False, True]

@@ -42,8 +42,10 @@ from tests.certs import Party
 from tests.secproxy.edge.homes import bare_home
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
+
+    from websockets.extensions import ClientExtensionFactory
 
     from pki.errors import BollardError
     from secproxy.admission import Admitted
@@ -174,6 +176,7 @@ async def door(
     proxies: tuple[Network, ...] = (),
     plan: Plan | None = None,
     messages: MessageSettings | None = None,
+    compression: bool = False,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port.
 
@@ -181,7 +184,7 @@ async def door(
     """
     home, around = bare_home(folder / "h"), Around()
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
-    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies)
+    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies, compression=compression)
     web = WebConfig("127.0.0.1", 0, "https://localhost:1")
     config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)
     links = Links(view, config.limits, around.record)
@@ -192,11 +195,11 @@ async def door(
             links.remove(link)
             claims.release(link.leg)
 
-        def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
+        def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
             wishes = [] if messages is None else [messages.wish()]
             held = None if messages is None else inspect(BOOKS.book(upstream.subprotocol), messages)
             session = Session(admitted, upstream.subprotocol, view, plan or compile_plan(*wishes), held)
-            link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
+            link = Link(number, admitted, session, leg, upstream, config.limits, around, gone, deflate)
             links.add(link)
 
         slots, passwords = Slots(config.limits.handshakes_at_once), PasswordDesk()
@@ -245,6 +248,7 @@ def station(
     headers: dict[str, str] | None = None,
     subprotocols: tuple[str, ...] = ("ocpp2.0.1", "ocpp1.6"),
     above: tuple[Party, ...] = (),
+    extensions: Sequence[ClientExtensionFactory] | None = None,
 ) -> connect:
     """A station of the websockets library, to be used as ``async with``."""
     return connect(
@@ -253,6 +257,7 @@ def station(
         subprotocols=[Subprotocol(name) for name in subprotocols],
         additional_headers=headers,
         compression=None,
+        extensions=extensions,
         ping_interval=None,
         proxy=None,
     )

@@ -79,6 +79,7 @@ listeners = st.lists(
         st.sampled_from(sorted(SERVED)).map(SecurityProfile),
         networks,
         st.lists(st.sampled_from(["CP-001", "a*b", "=+|@."]), unique=True).map(tuple),
+        st.booleans(),
     ),
     min_size=1,
     max_size=4,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tracemalloc
+import zlib
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from websockets.exceptions import ConnectionClosed
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from secproxy.config import Limits
 from secproxy.edge import tls
@@ -601,3 +604,99 @@ def test_a_stream_and_an_objection_pass_in_ocpp_2_1_alone(tmp_path: Path, messag
 
     assert asyncio.run(story("ocpp2.1")) == [STREAM, objection]
     assert asyncio.run(story("ocpp2.0.1")) == []
+
+
+LONG = '[2,"1","DataTransfer",{"vendorId":"' + "0123456789" * 20 + '"}]'
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        ClientPerMessageDeflateFactory(),
+        ClientPerMessageDeflateFactory(client_max_window_bits=True),
+        ClientPerMessageDeflateFactory(client_max_window_bits=9, server_max_window_bits=9),
+        ClientPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True),
+    ],
+)
+def test_a_station_that_may_compress_is_understood(tmp_path: Path, offer: ClientPerMessageDeflateFactory) -> None:
+    """The websockets library's own client, with each kind of offer; both it and the CSMS get plain frames."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, compression=True) as at,
+            station(tmp_path, at, PARTY, extensions=[offer]) as client,
+        ):
+            assert [extension.name for extension in client.protocol.extensions] == ["permessage-deflate"]
+            server = await backend.sockets.get()
+            said = [LONG, LONG.replace('"1"', '"2"'), '[2,"3","Heartbeat",{}]']
+            await say(client, *said)
+            assert [await backend.heard.get() for _ in said] == said
+            assert server.protocol.extensions == []
+            await say(server, LONG)
+            assert await client.recv() == LONG
+
+    asyncio.run(story())
+
+
+def test_compression_is_not_agreed_on_unless_the_listener_says_so(tmp_path: Path) -> None:
+    """A station that offers it is answered without, and speaks plainly."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY, extensions=[ClientPerMessageDeflateFactory()]) as client,
+        ):
+            assert client.protocol.extensions == []
+            await say(client, LONG)
+            assert await backend.heard.get() == LONG
+
+    asyncio.run(story())
+
+
+def _bomb(size: int) -> bytes:
+    """A frame that becomes that many bytes."""
+    deflater = zlib.compressobj(9, wbits=-15)
+    payload = deflater.compress(bytes(size)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    return b"\xc1" + encode(TEXT, payload[:-4], MASK)[1:]
+
+
+@pytest.mark.parametrize(
+    ("agreed", "size", "code", "cause"),
+    [
+        (True, 32 << 20, 1009, "frame.bomb"),
+        (True, 50_000, 1008, "frame.bomb"),
+        (False, 50_000, 1002, "frame.violation"),
+    ],
+)
+def test_attack_22_a_bomb_ends_the_connection_and_takes_no_memory(
+    tmp_path: Path, agreed: bool, size: int, code: int, cause: str
+) -> None:
+    """Row 22: on the wire, with and without an agreement; of 32 MiB nothing is ever made but what a message may be."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, compression=agreed) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            offer = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+            writer.write(UPGRADE.removesuffix(b"\r\n") + offer)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert (b"permessage-deflate" in answer) is agreed
+            bomb = _bomb(size)
+            tracemalloc.start()
+            try:
+                writer.write(bomb)
+                last = await reader.read()
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert last[:1] == b"\x88"
+            assert int.from_bytes(last[2:4]) == code
+            assert await backend.closed.get() == 1001
+            note = at.around.notes.get_nowait()
+            assert (note.cause, at.around.notes.empty()) == (cause, True)
+            assert agreed or "compression was not agreed on" in str(note.evidence["says"])
+            assert most < 2_000_000
+            writer.close()
+
+    asyncio.run(story())
