@@ -4,7 +4,7 @@ From the bottom: ``kinds standard_events causes firmware_causes events`` are wha
 writes it as others read it, ``alerts`` counts it. ``errors codes`` are how this room says no, and what it means by it;
 ``frames`` (compressed ones with ``deflate``) ``head target boot binding proxy_protocol`` read one thing each,
 ``reader`` any JSON, ``buckets calls`` count; ``schemas`` hold payloads against the standard's; ``tables event_settings
-message_settings upstreams config`` and ``station_view`` are what is known; ``admission`` judges who may connect,
+message_settings upstreams config reload`` and ``station_view`` are what is known; ``admission`` judges who may connect,
 ``claims`` who holds a station's one connection; ``routing`` and ``reachability`` say which CSMS it goes to and by which
 URL, ``handover`` and ``assertion`` what that one is told of it; ``envelope`` reads messages, ``plan`` names those that
 must be thought about, ``gates/`` judges them, ``inspection`` has what a session holds against the schemas, ``session``

@@ -300,6 +300,7 @@ class Worker:
         for door in set(self._listeners) - doors:
             door.close()
         self._config, self._listeners = config, list(doors)
+        self._plan = compile_plan(config.messages.wish())
         self._reception = replace(self._reception, config=config)
         self._links.judge()
 
