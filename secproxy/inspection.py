@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from secproxy.events import Value
     from secproxy.message_settings import MessageSettings
-    from secproxy.plan import Side
+    from secproxy.plan import Plan, Side
     from secproxy.schemas import Book
 
 TOLD_MOST: Final = 32  # places of one session that are told; who breaks more has been noticed
@@ -66,20 +66,23 @@ def evidence(side: Side, said: Unfit, action: bytes, fault: Fault) -> dict[str, 
 
 def inspect(book: Book, settings: MessageSettings) -> Inspection:
     """Begin the inspection of a session, as ``bollard.toml`` says."""
-    return Inspection(book, settings.observed, canonical=settings.ambiguous is Ambiguous.CANONICAL)
+    canonical = settings.ambiguous is Ambiguous.CANONICAL
+    return Inspection(book, settings.observed, settings.demands(), canonical=canonical)
 
 
 class Inspection:
     """The schemas of one session: ``book`` is its version's, ``sides`` are those whose every message is held to it.
 
-    ``canonical`` when a message that is ambiguous in form alone is said anew and not refused.
+    ``demands`` name by ``Need.SCHEMA`` what must fit or goes nowhere. ``canonical`` when a message that is ambiguous in form
+    alone is said anew and not refused.
     """
 
-    __slots__ = ("_looks", "_told", "book", "canonical", "sides")
+    __slots__ = ("_looks", "_told", "book", "canonical", "demands", "sides")
 
-    def __init__(self, book: Book, sides: frozenset[Side], *, canonical: bool = False) -> None:
+    def __init__(self, book: Book, sides: frozenset[Side], demands: Plan, *, canonical: bool = False) -> None:
         self.book = book
         self.sides = sides
+        self.demands = demands
         self.canonical = canonical
         self._told: set[tuple[Side, str, str, str]] = set()
         self._looks = Bucket(LOOKS_PER_SECOND, LOOKS_AT_ONCE)

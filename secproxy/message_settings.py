@@ -1,4 +1,4 @@
-"""What ``bollard.toml`` says about messages, and what a plan has to wish for because of it."""
+"""What ``bollard.toml`` says about messages, and what must fit its schema because of it."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class MessageSettings:
         """The sides whose every message is held against its schema."""
         return frozenset(side for side in Side if self.mode(side) is not Mode.OFF)
 
-    def wish(self) -> Plan:
-        """What must fit its schema, or go nowhere."""
+    def demands(self) -> Plan:
+        """What must fit its schema, or goes nowhere."""
         calls = {side: self._needs(side, SENSITIVE[side]) for side in Side}
         return Plan(calls, {side: self._needs(side, SENSITIVE[OTHER[side]]) for side in Side})
 

@@ -302,8 +302,10 @@ class Session:
         return [*notes, *self._go_on(side, said, now)]
 
     def _must_fit(self, side: Side, said: Call | Send | Result, action: bytes) -> bool:
-        needs = self.plan.answers if isinstance(said, Result) else self.plan.calls
-        return needs[side].of(action) is Need.SCHEMA
+        demands = Plan() if self.inspection is None else self.inspection.demands
+        plans = (demands, self.plan)
+        needs = [each.answers if isinstance(said, Result) else each.calls for each in plans]
+        return Need.SCHEMA in {each[side].of(action) for each in needs}
 
     def _refuse_unfit(
         self, side: Side, said: Call | Send | Result, action: bytes, faults: tuple[Fault, ...]

@@ -261,7 +261,7 @@ class Worker:
         self.staples = staples_by(surroundings.line)
         self.staples.present(self._credentials)
         self._passwords = PasswordDesk()
-        self._plan, self._schemas = compile_plan(config.messages.wish()), Schemas(SchemaFiles())
+        self._schemas = Schemas(SchemaFiles())
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
@@ -300,7 +300,6 @@ class Worker:
         for door in set(self._listeners) - doors:
             door.close()
         self._config, self._listeners = config, list(doors)
-        self._plan = compile_plan(config.messages.wish())
         self._reception = replace(self._reception, config=config)
         self._links.judge()
 
@@ -380,7 +379,7 @@ class Worker:
 
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
         inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
-        session = Session(admitted, upstream.subprotocol, self._view, self._plan, inspection)
+        session = Session(admitted, upstream.subprotocol, self._view, compile_plan(), inspection)
         surroundings, limits = self._surroundings, self._config.limits
         link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
         self._links.add(link)

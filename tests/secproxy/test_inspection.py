@@ -16,7 +16,7 @@ BOOKS = Schemas(SchemaFiles())
 
 def inspection(version: str = "ocpp1.6") -> Inspection:
     """The inspection of a session, of both sides."""
-    return Inspection(BOOKS.book(version), frozenset(Side))
+    return inspect(BOOKS.book(version), MessageSettings())
 
 
 def fault(rule: str, place: str = "$") -> Fault:

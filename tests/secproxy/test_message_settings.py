@@ -1,4 +1,4 @@
-"""What is said of messages in ``bollard.toml``, and what the plan wishes for because of it."""
+"""What is said of messages in ``bollard.toml``, and what must fit because of it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def test_without_a_word_both_sides_are_observed() -> None:
 @pytest.mark.parametrize(("side", "action"), SENSITIVE_CALLS)
 def test_what_touches_security_must_fit_and_so_must_its_answer(side: Side, action: str) -> None:
     """Certificates, firmware, secrets: by default already, in both directions."""
-    wish = MessageSettings().wish()
-    assert wish.calls[side].of(small(action)) is Need.SCHEMA
-    assert wish.answers[OTHER[side]].of(small(action)) is Need.SCHEMA
-    assert wish.calls[side].of(b"metervalues") is Need.PASS
+    demands = MessageSettings().demands()
+    assert demands.calls[side].of(small(action)) is Need.SCHEMA
+    assert demands.answers[OTHER[side]].of(small(action)) is Need.SCHEMA
+    assert demands.calls[side].of(b"metervalues") is Need.PASS
 
 
 @pytest.mark.parametrize("side", Side)
@@ -33,10 +33,10 @@ def test_each_side_has_its_own_mode(side: Side) -> None:
     """Enforcing is about all that a side says, ``off`` about nothing of it; the other side is none of its business."""
     modes = {f"schema_{side.value}": Mode.ENFORCE, f"schema_{OTHER[side].value}": Mode.OFF}
     settings = read_message_settings(Table(modes, "messages"))
-    wish = settings.wish()
+    demands = settings.demands()
     assert settings.observed == {side}
-    assert wish.calls[side].of(b"heartbeat") is wish.answers[side].of(b"heartbeat") is Need.SCHEMA
-    for quiet in (wish.calls[OTHER[side]], wish.answers[OTHER[side]]):
+    assert demands.calls[side].of(b"heartbeat") is demands.answers[side].of(b"heartbeat") is Need.SCHEMA
+    for quiet in (demands.calls[OTHER[side]], demands.answers[OTHER[side]]):
         assert all(quiet.of(small(action)) is Need.PASS for _, action in SENSITIVE_CALLS)
 
 

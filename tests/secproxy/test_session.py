@@ -70,7 +70,7 @@ def session(version: str = "ocpp2.0.1", *, profile: int = 3, known: View | None 
 def held(version: str = "ocpp1.6", settings: MessageSettings | None = None, plan: Plan | None = None) -> Session:
     """A session whose messages are held against the schemas, as the settings say."""
     settings = settings or MessageSettings()
-    plan = compile_plan(settings.wish(), plan or Plan())
+    plan = compile_plan(plan or Plan())
     shown = inspect(BOOKS.book(version), settings)
     return Session(admitted(station(), shown=certificate()), version, world(), plan, shown)
 

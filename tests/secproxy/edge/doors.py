@@ -196,9 +196,8 @@ async def door(
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
-            wishes = [] if messages is None else [messages.wish()]
             held = None if messages is None else inspect(BOOKS.book(upstream.subprotocol), messages)
-            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan(*wishes), held)
+            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan(), held)
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone, deflate)
             links.add(link)
 
