@@ -39,9 +39,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset(
-        {"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations", "compression"}
-    ),
+    "listener": frozenset({"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations", "compression"}),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these

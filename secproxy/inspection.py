@@ -73,8 +73,8 @@ def inspect(book: Book, settings: MessageSettings) -> Inspection:
 class Inspection:
     """The schemas of one session: ``book`` is its version's, ``sides`` are those whose every message is held to it.
 
-    ``demands`` name by ``Need.SCHEMA`` what must fit or goes nowhere. ``canonical`` when a message that is ambiguous in form
-    alone is said anew and not refused.
+    ``demands`` name by ``Need.SCHEMA`` what must fit or goes nowhere. ``canonical`` when a message that is ambiguous in
+    form alone is said anew and not refused.
     """
 
     __slots__ = ("_looks", "_told", "book", "canonical", "demands", "sides")

@@ -39,8 +39,8 @@ from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
-from secproxy.edge.staples import staples_by
 from secproxy.edge.schema_files import SchemaFiles
+from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.events import Note
