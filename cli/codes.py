@@ -29,6 +29,7 @@ CODES: Final[Mapping[str, str]] = {
     "stations.row": "A line of the station list cannot be used; the finding names the line and what is wrong.",
     "stations.unreadable": "The station list cannot be used as it is; nothing of it was added.",
     # What was asked for
+    "policy.refused": "The policy forbids this message; what was printed names rule and clause.",
     "issue.unwritten": "A certificate was issued and could not be written out; it is valid, and can be fetched again.",
     "ca.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",
     "reissue.partial": "Some certificates were re-issued, others refused; the file holds those that were.",

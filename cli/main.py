@@ -68,6 +68,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "ocsp": "cli.ocsp",
     "station": "cli.station",
     "event": "cli.event",
+    "policy": "cli.policy",
     "firmware": "cli.firmware",
     "audit": "cli.audit",
 }

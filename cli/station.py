@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+import msgspec
 
 from cli.asked import Asked, one, pass_asked
 from cli.enrolment import token
 from cli.files import LIST_BYTES, read_given_password, read_text
 from cli.render import Output, Plain, note, row_of, write
 from cli.seeds import read_seeds
-from cli.words import IDENTITY, PROFILE, PROTOCOL, SERIAL
+from cli.words import IDENTITY, PROFILE, PROTOCOL, SERIAL, TIME
 from pki.edge import calls
 from pki.errors import InputError
 from pki.station import PasswordForm, StationStatus
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
     from pki.names import ProtocolVersion, StationIdentity, StationSerial
 
 COLUMNS = ("identity", "serial", "profile", "status", "group", "site", "has_password", "last_seen")
-FIELDS = (*COLUMNS, "vendor", "model", "firmware_version", "password_form", "protocol")
+FIELDS = (
+    *COLUMNS,
+    *("vendor", "model", "firmware_version", "password_form", "protocol"),
+    *("seen_profile", "ratchet", "rotating", "expired_until"),
+)
+ALLOWANCES = frozenset({"allow_downgrade", "unsafe_no_tls"})  # what goes with a change and is none by itself
+SETTABLE = [StationStatus.ACTIVE.value, StationStatus.DISABLED.value]
+GUEST_COLUMNS = ("time", "identity", "serial", "vendor", "model", "remote", "admit")
+GUESTS_SHOWN = 10_000  # events looked at, the newest; each name makes one an hour in a worker
 CERTIFICATE_FIELDS = ("serial", "status", "not_before", "not_after", "issuer")
 
 password_option = click.option("--password-file", help="File with a password of your own choice; - reads the input.")
@@ -81,9 +90,15 @@ def import_(asked: Asked, file: str, profile: str | None) -> None:
 
 
 @station.command("list")
+@click.option(
+    "--quarantined", is_flag=True, help="In place of stations, who waits unregistered, with the command for it."
+)
 @pass_asked
-def list_(asked: Asked) -> None:
+def list_(asked: Asked, quarantined: bool) -> None:
     """List all stations."""
+    if quarantined:
+        asked.rows("quarantined", _quarantined(asked), GUEST_COLUMNS)
+        return
     found = asked.ask(calls.ListStations(), calls.Stations).stations
     asked.rows("stations", [row_of(each, FIELDS) for each in found], COLUMNS)
 
@@ -101,29 +116,71 @@ def show(asked: Asked, identity: StationIdentity) -> None:
 
 @station.command("set")
 @click.argument("identity", type=IDENTITY)
-@click.option("--status", type=click.Choice([state.value for state in StationStatus]), help="Whether it may connect.")
+@click.option("--status", type=click.Choice(SETTABLE), help="Whether it may connect.")
 @click.option("--protocol", type=PROTOCOL, help="Version of OCPP it speaks, with an edition as in ocpp2.0.1/3.")
+@click.option("--serial", type=SERIAL, help="Serial number, when the controller was exchanged.")
+@click.option("--group", help="Group it belongs to; empty for none.")
+@click.option("--site", help="Site it stands on; empty for none.")
+@click.option("--profile", type=PROFILE, help="Lowest security profile it may connect with.")
+@click.option("--ratchet/--no-ratchet", default=None, help="Whether a higher profile that it comes with becomes that.")
+@click.option("--allow-downgrade", is_flag=True, help="Let the profile go from 3 to 2 (AllowSecurityProfileDowngrade).")
+@click.option("--unsafe-no-tls", is_flag=True, help="Let the profile go to 1, which has no TLS.")
+@click.option("--expired-until", type=TIME, help="Until when it may show an expired certificate, to renew it.")
 @pass_asked
-def set_(asked: Asked, identity: StationIdentity, status: str | None, protocol: ProtocolVersion | None) -> None:
-    """Change a station."""
-    if not status and not protocol:
-        raise InputError("usage", "nothing to change was named", "Give --status, --protocol or both.")
-    if protocol:
-        call = calls.SetStationProtocol(str(identity), str(protocol))
-        asked.done(asked.change(call, calls.Done).audit_index)
+def set_(
+    asked: Asked, /, identity: StationIdentity, status: str | None, protocol: ProtocolVersion | None, **wanted: object
+) -> None:
+    """Change a station. Its live session is judged again at once."""
+    given = {name: value for name, value in wanted.items() if value is not None and value is not False}
+    if wanted["ratchet"] is not None:
+        given["ratchet"] = wanted["ratchet"]
+    steps: list[calls.Call] = [calls.SetStationProtocol(str(identity), str(protocol))] if protocol else []
+    if given.keys() - ALLOWANCES:
+        steps.append(_changed(identity, given))
     if status:
-        _set_status(asked, identity, StationStatus(status))
+        steps.append(calls.SetStationStatus(str(identity), status))
+    if not steps:
+        raise InputError("usage", "nothing to change was named", "'bollard station set --help' lists what can be.")
+    for call in steps:
+        asked.done(asked.change(call, calls.Done).audit_index)
+
+
+def _changed(identity: StationIdentity, given: dict[str, object]) -> calls.Call:
+    """Write what was given as the authority's call."""
+    fields = {name: str(value) if name == "serial" else value for name, value in given.items()}
+    if "profile" in fields:
+        fields["profile"] = int(str(fields["profile"]))
+    return msgspec.convert({"identity": str(identity), **fields}, calls.ChangeStation)
+
+
+@station.command()
+@click.argument("identity", type=IDENTITY)
+@click.option("--revoke", is_flag=True, help="Revoke its certificates with it (cessation of operation).")
+@pass_asked
+def remove(asked: Asked, identity: StationIdentity, revoke: bool) -> None:
+    """Let a station go: it may connect no more, and its name and its serial number are free."""
+    asked.confirm(f"Remove {identity}?")
+    asked.done(asked.change(calls.RemoveStation(str(identity), revoke), calls.Done).audit_index)
 
 
 @station.command()
 @click.argument("identity", type=IDENTITY)
 @password_option
 @form_option
+@click.option("--rotate", is_flag=True, help="Let the former one count too, until the station comes with the new one.")
+@click.option("--keep-old", is_flag=True, help="Give up the new one of a --rotate; the former one stays.")
 @pass_asked
-def password(asked: Asked, identity: StationIdentity, password_file: str | None, password_form: str) -> None:
+def password(
+    asked: Asked, identity: StationIdentity, password_file: str | None, password_form: str, rotate: bool, keep_old: bool
+) -> None:
     """Give a station a new password; a generated one is printed, this once."""
+    if keep_old:
+        if rotate or password_file:
+            raise InputError("usage", "--keep-old sets no password", "Give it alone.")
+        asked.done(asked.change(calls.SettlePassword(str(identity), taken=False), calls.Done).audit_index)
+        return
     chosen = read_given_password(password_file)
-    call = calls.SetStationPassword(str(identity), chosen, password_form)
+    call = calls.SetStationPassword(str(identity), chosen, password_form, rotate)
     _tell_added(asked, asked.change(call, calls.StationAdded))
 
 
@@ -152,6 +209,20 @@ def confirm(asked: Asked, identities: tuple[StationIdentity, ...], root: str) ->
     names = tuple(map(str, identities))
     done = asked.change(calls.ConfirmTrust(names, root), calls.Done)
     asked.done(done.audit_index, {"root": root, "stations": [*names]})
+
+
+def _quarantined(asked: Asked) -> list[dict[str, Plain]]:
+    """Tell who knocked of late without being registered: the newest event of each name, as the journal has it."""
+    from secproxy.edge.event_store import EventStore
+
+    stations = {each.identity for each in asked.ask(calls.ListStations(), calls.Stations).stations}
+    newest: dict[str, dict[str, Plain]] = {}
+    for event in EventStore(asked.home()).list(cause="station.quarantined", limit=GUESTS_SHOWN):
+        told, name = event["evidence"], str(event["station"])
+        if name not in stations and isinstance(told, dict):
+            shown = {key: str(told.get(key, "")) for key in ("serial", "vendor", "model", "admit")}
+            newest[name] = {"time": str(event["time"]), "identity": name, "remote": str(event["remote"]), **shown}
+    return list(newest.values())
 
 
 def _set_status(asked: Asked, identity: StationIdentity, status: StationStatus) -> None:

@@ -65,15 +65,20 @@ def _sinks(asked: Asked) -> list[Plain]:
 
 
 def _unsafe(asked: Asked) -> list[Plain]:
-    """Which listeners take old TLS, and for whom."""
-    from secproxy.config import write_address
+    """Which listeners take old TLS, and for whom, and which weaken security otherwise."""
+    from secproxy.config import unsafe_listeners, write_address
     from secproxy.edge.effective import config_in_force
 
-    doors = [door for door in config_in_force(asked.home()).listeners if door.legacy]
-    return [{"address": write_address(door.host, door.port), "stations": [*door.legacy]} for door in doors]
+    config = config_in_force(asked.home())
+    doors = [door for door in config.listeners if door.legacy]
+    old: list[Plain] = [{"address": write_address(door.host, door.port), "stations": [*door.legacy]} for door in doors]
+    others: list[Plain] = [{"address": e["listener"], "setting": e["setting"]} for e in unsafe_listeners(config)]
+    return [*old, *others]
 
 
 def _old_tls(listener: dict[str, Plain]) -> str:
+    if "setting" in listener:
+        return f"{listener['setting']} is on"
     stations = listener["stations"]
     return f"TLS 1.0 and 1.1 for {len(stations) if isinstance(stations, list) else 0} stations"
 

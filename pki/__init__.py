@@ -11,9 +11,9 @@ for), ``plan`` (the exact certificate intended) and the rules of ``lint_rules li
 and ``chain_rules`` feed ``lint`` (which alone approves), ``issue`` (which signs only what was approved) and ``chain``
 (which judges the certificates of others). ``enrolment`` judges who may ask by showing a certificate, ``est`` puts in
 order what travels. ``lint_request likely_purpose lint_file`` hold the papers of anybody against the same rules;
-``hierarchy`` says which authorities there can be; ``rotation`` what is due for renewal, ``rollover`` how one authority
-follows another, ``assertion_keys`` when the proxy's signing keys change. ``firmware/`` is the pipeline's judgement,
-``ceremony/`` that of an offline root.
+``ratchet`` which way a security profile may go; ``hierarchy`` says which authorities there can be; ``rotation`` what
+is due for renewal, ``rollover`` how one authority follows another, ``assertion_keys`` when the proxy's keys change.
+``firmware/`` is the pipeline's judgement, ``ceremony/`` that of an offline root.
 
 A chain is judged thus: ``der fields dn`` read the bytes, ``unreadable`` says what cannot be, ``paper`` reads a
 certificate whole, ``signed`` its signature; ``question`` is what is asked of it, ``server_name`` whom it is for.

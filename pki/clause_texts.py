@@ -158,6 +158,7 @@ ONLY_TWO: Final = {
     "A05.FR.08": "Profile 3 to 2 is accepted where lowering was enabled.",
     "A05.FR.09": "A change to profile 1 is rejected.",
     "A05.FR.10": "A lower profile is rejected where lowering was not enabled.",
+    "N01.FR.17": "The password for uploading a log should not be the one that the station connects with.",
     "B01.FR.01": "After starting, the station sends a BootNotification before anything else.",
     "B01.FR.10": "Messages before acceptance are answered with a security error.",
     "B01.FR.11": "In profile 3 the BootNotification's serial number is compared with the certificate's common name.",
@@ -184,8 +185,20 @@ OCPP_J: Final = {
     "OCPP-J 3.1.1": "A station's URL ends in its identity, percent-encoded.",
     "OCPP-J 3.1.2": "Station and CSMS agree on an OCPP version as the WebSocket's subprotocol.",
     "OCPP-J 4.1": "A message is a JSON array of a type, an id and its content; each side has one call open at a time.",
+    "OCPP-J 4.3": "An error answer has one of the version's codes; an action nobody knows is NotImplemented.",
     "OCPP-J 4.1.4": "A call has an id of its own, which its answer carries; no other call has it meanwhile.",
 }
+
+OURS: Final = {
+    "attack 09": "Nothing that the CSMS says takes a station to a lower security profile than it is registered with.",
+    "attack 32": "Nobody sends a station or a CSMS to a URL of his choice: schemes, hosts and ports are limited.",
+    "attack 33": "Logs and diagnostics are uploaded to places of the operator's, and every such command is noted.",
+    "attack 34": "Secrets in a station's settings are neither read nor replaced behind the back of who checks them.",
+    "attack 35": "What a station trusts changes only as the operator allows: certificates installed, deleted, signed.",
+    "attack 36": "Commands that move load or stop charging are counted for all stations together, and cause an alarm.",
+    "attack 37": "Messages of vendors' own are no tunnel: the vendors are listed, and the length is bounded.",
+}
+"""Duties of the proxy that no document numbers: what is owed against an attack."""
 
 ISO_15118: Final = {
     "ISO 15118-2 F": "What a station shows to cars names a SECCID, an organisation, a country and the domain CPO; its "

@@ -1,8 +1,8 @@
 """What each clause that a finding names asks for, in our own words.
 
 The catalogue is keyed by the number a clause has in OCPP 2.0.1 and 2.1; where OCPP 1.6 (the security white paper,
-edition 3) counts differently, ``applies`` gives its number there. Clauses of RFCs and of ISO 15118 have one number.
-The texts are in ``pki.clause_texts``.
+edition 3) counts differently, ``applies`` gives its number there. Clauses of RFCs and of ISO 15118 have one number, as
+have the duties that we gave ourselves. The texts are in ``pki.clause_texts``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from pki.clause_texts import BOTH, ISO_15118, OCPP_J, ONLY_SIXTEEN, ONLY_TWO, RENUMBERED, RFCS
+from pki.clause_texts import BOTH, ISO_15118, OCPP_J, ONLY_SIXTEEN, ONLY_TWO, OURS, RENUMBERED, RFCS
 from pki.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Edition(StrEnum):
     TWO_ONE = "OCPP 2.1"
     RFC = "RFC"
     ISO = "ISO 15118"
+    OURS = "Bollard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ def _clauses() -> Iterator[Clause]:
     yield from (_clause(name, says, (Edition.RFC,)) for name, says in RFCS.items())
     yield from (_clause(name, says, (Edition.ISO,)) for name, says in ISO_15118.items())
     yield from (_clause(name, says, (Edition.SIXTEEN, *two)) for name, says in OCPP_J.items())
+    yield from (_clause(name, says, (Edition.OURS,)) for name, says in OURS.items())
     for (name, older), says in RENUMBERED.items():
         yield Clause(name, says, {Edition.SIXTEEN: older} | dict.fromkeys(two, name))
     for number in _ALSO_PROFILE_3:

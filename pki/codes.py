@@ -27,6 +27,7 @@ CODES: Final[Mapping[str, str]] = {
     "name.protocol": "This is no version of OCPP known here; write it as in ocpp2.0.1, or ocpp2.0.1/3 with an edition.",
     "name.secc_id": "This is no SECCID: country, operator, the letter S, and 33 to 58 letters and digits.",
     "name.server": "This is neither a DNS name nor an address; give a name in ASCII without wildcard or final dot.",
+    "station.downgrade": "The security profile would go down; A00.FR.005 leaves that to your word alone.",
     "name.serial": "This is no serial number of a station, or it looks like a URL or an IP address; see its plate.",
     "profile.key": "A key of a certificate profile is unknown, or one that must be there is missing.",
     "profile.value": "A key of a certificate profile has a value it cannot have; the finding names line and clause.",

@@ -23,6 +23,8 @@ Value: TypeAlias = str | int | None
 SEPARATOR: Final = "\x1f"  # between the parts of a key; no part can hold a control character
 _DERIVED: Final[Mapping[str, Value]] = {"key_follows": 1}
 """What holds of every certificate's row: the key in it is that of the bytes that were to be signed, which are told."""
+_NO_NEXT: Final[Mapping[str, Value]] = {"next_form": "", "next_sha256": ""}
+"""What holds of a station's row while no password is to follow the one it has."""
 WITHOUT_ROWS: Final = frozenset(
     {
         "certificate.refused",
@@ -94,18 +96,47 @@ def key_of(*parts: object) -> str:
 
 
 def _station_added(entry: Entry) -> tuple[Order, ...]:
-    return (_station(entry.what),)
+    return tuple(_registered(entry.what))
 
 
 def _stations_added(entry: Entry) -> tuple[Order, ...]:
     seeds = entry.what.get("stations")
-    return tuple(_station(seed) for seed in seeds if isinstance(seed, dict)) if isinstance(seeds, list) else ()
+    each = [seed for seed in seeds if isinstance(seed, dict)] if isinstance(seeds, list) else []
+    return tuple(order for seed in each for order in _registered(seed))
+
+
+def _registered(what: Mapping[str, object]) -> list[Order]:
+    """A name that a removed station had makes room for the one that has it now."""
+    returned: list[Order] = [Drop("station", _text(what, "station"))] if what.get("returned") else []
+    return [*returned, _station(what)]
 
 
 def _station(what: Mapping[str, object]) -> Put:
     said = _told(what, "serial", "profile", "group", "site", "password_form", "verifier_sha256")
-    blank = {"vendor": "", "model": "", "firmware_version": "", "protocol": ""}
-    return Put("station", _text(what, "station"), {**said, "status": "active", **blank})
+    blank = {"vendor": "", "model": "", "firmware_version": "", "protocol": "", "expired_until": ""}
+    free: dict[str, Value] = {"status": "active", "seen_profile": 0, "ratchet": 1, **_NO_NEXT}
+    return Put("station", _text(what, "station"), {**said, **blank, **free})
+
+
+def _station_edited(entry: Entry) -> tuple[Order, ...]:
+    """Only what became another is told."""
+    named = ("serial", "profile", "group", "site", "ratchet", "seen_profile", "expired_until")
+    told = [name for name in named if name in entry.what]
+    return (Change("station", _text(entry.what, "station"), _told(entry.what, *told)),)
+
+
+def _password_set(entry: Entry) -> tuple[Order, ...]:
+    """One that was to follow is forgotten with it."""
+    said = _told(entry.what, "password_form", "verifier_sha256")
+    return (Change("station", _text(entry.what, "station"), {**said, **_NO_NEXT}),)
+
+
+def _station_removed(entry: Entry) -> tuple[Order, ...]:
+    """Its passwords go, and which roots it was known to trust."""
+    station, keys = _text(entry.what, "station"), entry.what.get("confirmations")
+    dropped = [Drop("trust_confirmation", key_of(station, key)) for key in keys] if isinstance(keys, list) else []
+    said = {**_told(entry.what, "status", "serial"), "verifier_sha256": "", **_NO_NEXT}
+    return (Change("station", station, said), *dropped)
 
 
 def _station_changed(*names: str) -> Callable[[Entry], tuple[Order, ...]]:
@@ -327,7 +358,12 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "station.added": _station_added,
     "stations.added": _stations_added,
     "station.status_set": _station_changed("status"),
-    "station.password_set": _station_changed("password_form", "verifier_sha256"),
+    "station.password_set": _password_set,
+    "station.password_offered": _station_changed("next_form", "next_sha256"),
+    "station.password_settled": _password_set,
+    "station.changed": _station_edited,
+    "station.profile_seen": _station_changed("seen_profile", "profile"),
+    "station.removed": _station_removed,
     "station.described": _station_changed("vendor", "model", "firmware_version", "protocol"),
     "station.protocol_set": _station_changed("protocol"),
     "certificate.intended": _intended,

@@ -28,6 +28,8 @@ class StationStatus(StrEnum):
 
     ACTIVE = "active"
     DISABLED = "disabled"
+    REMOVED = "removed"
+    """Gone; only what was recorded of it is left."""
 
 
 class CertificateStatus(StrEnum):
@@ -83,3 +85,12 @@ class Station:
     group: str = ""
     site: str = ""
     last_seen: dt.datetime | None = None
+    next_verifier: str = ""
+    """Verifier of the password that takes the other's place once the station is seen with it (A01); else empty."""
+    next_form: PasswordForm = PasswordForm.ANY
+    seen_profile: int = 0
+    """The highest security profile it was seen with beyond the registered one; 0 when none."""
+    ratchet: bool = True
+    """Whether what it was seen with becomes the lowest it may connect with."""
+    expired_until: dt.datetime | None = None
+    """Until when it may show an expired certificate, to renew it and for nothing else (A00.FR.429)."""

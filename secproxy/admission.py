@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
@@ -27,8 +27,10 @@ from secproxy.binding import (
     Objection,
     certificate_facts,
     objection,
+    objection_to_stranger,
     read_certificate,
 )
+from secproxy.config import Unknown
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note, Value
 from secproxy.target import TARGET_LENGTH, Place, read_target
@@ -45,7 +47,10 @@ __all__ = [
     "ClientCertificate",
     "Hello",
     "PasswordQuestion",
+    "common_subprotocols",
     "judge",
+    "name_verifier",
+    "place_of",
     "read_certificate",
     "still_allowed",
 ]
@@ -59,8 +64,8 @@ AUTHORIZATION_LENGTH: Final = 1_024  # characters of the header's value; 48 and 
 class Hello:
     """All that a station said until its upgrade request was complete.
 
-    ``profile`` is the listener's, ``remote`` is ``ip:port``, ``target`` is the raw request target, ``authorization``
-    the header's value in Latin-1.
+    ``profile`` and ``unknown`` are the listener's, ``remote`` is ``ip:port``, ``target`` is the raw request target,
+    ``authorization`` the header's value in Latin-1.
     """
 
     profile: SecurityProfile
@@ -72,6 +77,7 @@ class Hello:
     agreed: Agreed
     legacy: tuple[str, ...] = ()
     """Where it came to a listener of old TLS: the only stations that are let in there."""
+    unknown: Unknown = Unknown.REFUSE
 
     def __repr__(self) -> str:
         return f"Hello({self.profile.name}, {self.remote!r}, {self.target[:TARGET_LENGTH]!r})"
@@ -93,6 +99,10 @@ class Admitted:
     target: str
     remote: str
     agreed: Agreed
+    newer: bool = False
+    """It came with the password that was to follow (A01): from now on that one alone counts."""
+    observed: bool = False
+    """Nobody registered it, and the listener lets such through with an alarm: ``station`` is what it says it is."""
 
     def opened(self, subprotocol: str) -> Note:
         """Tell that the station is connected, with the subprotocol that its CSMS chose."""
@@ -118,17 +128,37 @@ class PasswordQuestion:
     _hello: Hello
     _where: Place
     _station: Station | None
-    _refusal: Note | None
+    refusal: Note | None
+    """What is wrong whatever the password."""
+    _newer: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The name under which it is offered."""
+        return self._where.identity.text
+
+    def newer(self) -> PasswordQuestion | None:
+        """Ask the same of the password that is to follow, while a rotation is open (A01)."""
+        station = self._station
+        if self._newer or station is None or not station.next_verifier:
+            return None
+        slow = is_slow(station.next_verifier)
+        return replace(self, verifier=station.next_verifier, form=station.next_form, slow=slow, _newer=True)
+
+    def refuse_stranger(self) -> None:
+        """Raise ``AdmissionRefused`` when nobody registered this name: then there is no password to look at."""
+        if self._station is None and self.refusal is not None:
+            raise AdmissionRefused(self.refusal, 401, challenge=True)
 
     def answered(self, right: bool) -> Admitted:
         """Admit the station. Raises ``AdmissionRefused`` 401 when the password is wrong or could not help."""
-        if self._refusal is not None:
-            raise AdmissionRefused(self._refusal, 401, challenge=True)
+        if self.refusal is not None:
+            raise AdmissionRefused(self.refusal, 401, challenge=True)
         if not right or self._station is None:
             note = _note("auth.wrong_password", self._hello, self._where, form=self.form.value)
             raise AdmissionRefused(note, 401, challenge=True)
-        credential = hashlib.sha256(self._station.verifier.encode()).digest()
-        return _admit(self._hello, self._where, self._station, credential)
+        admitted = _admit(self._hello, self._where, self._station, name_verifier(self.verifier))
+        return replace(admitted, newer=True) if self._newer else admitted
 
     def __repr__(self) -> str:
         return f"PasswordQuestion({self._where.identity.text!r}, ...)"
@@ -136,7 +166,7 @@ class PasswordQuestion:
 
 def judge(hello: Hello, view: View, now: dt.datetime) -> Admitted | PasswordQuestion:
     """Judge a station's request. Raises ``AdmissionRefused``; a ``PasswordQuestion`` is half a yes."""
-    where = _place(hello)
+    where = place_of(hello)
     if hello.profile is SecurityProfile.MUTUAL_TLS:
         return _by_certificate(hello, where, view, now)
     return _by_password(hello, where, view.stations.get(where.identity.text))
@@ -152,10 +182,16 @@ def still_allowed(admitted: Admitted, view: View, now: dt.datetime) -> None:
         raise AdmissionRefused(note, 403)
 
 
+def name_verifier(verifier: str) -> bytes:
+    """Name a password by what it is checked against; 32 bytes. It holds a random salt, so nobody guesses it."""
+    return hashlib.sha256(verifier.encode()).digest()
+
+
 # -- the request -------------------------------------------------------------------------------------------------------
 
 
-def _place(hello: Hello) -> Place:
+def place_of(hello: Hello) -> Place:
+    """Read where a station wants to go. Raises ``AdmissionRefused`` 400."""
     try:
         return read_target(hello.target)
     except InputError as refused:
@@ -163,13 +199,18 @@ def _place(hello: Hello) -> Place:
         raise AdmissionRefused(Note("http.bad_request", "", hello.remote, evidence), 400) from None
 
 
-def _admit(hello: Hello, where: Place, station: Station, credential: bytes) -> Admitted:
+def common_subprotocols(hello: Hello) -> tuple[str, ...]:
+    """Pick those both sides know, in the station's order. Raises ``AdmissionRefused`` 400 when there are none."""
     spoken = LEGACY_SUBPROTOCOLS if hello.legacy else SUBPROTOCOLS
     common = tuple(dict.fromkeys(name for name in hello.subprotocols if name in spoken))
     if not common:
         offered = ", ".join(hello.subprotocols)
-        raise AdmissionRefused(_note("subprotocol.none", hello, where, offered=offered), 400)
-    shown = hello.certificate, credential
+        raise AdmissionRefused(_note("subprotocol.none", hello, place_of(hello), offered=offered), 400)
+    return common
+
+
+def _admit(hello: Hello, where: Place, station: Station, credential: bytes) -> Admitted:
+    common, shown = common_subprotocols(hello), (hello.certificate, credential)
     return Admitted(station, hello.profile, common, *shown, where.target, hello.remote, hello.agreed)
 
 
@@ -256,6 +297,8 @@ def _unreadable(hello: Hello, where: Place, says: str) -> AdmissionRefused:
 
 def _objection_to_live(admitted: Admitted, view: View, now: dt.datetime) -> Objection:
     station = view.stations.get(admitted.station.identity.text)
+    if admitted.observed and station is None:
+        return objection_to_stranger(admitted.certificate, view, now) if admitted.certificate else NO_OBJECTION
     if admitted.certificate is not None:
         return objection(admitted.certificate, station, view, now)
     if station is None:
@@ -264,6 +307,6 @@ def _objection_to_live(admitted: Admitted, view: View, now: dt.datetime) -> Obje
         return "station.disabled", {}
     if admitted.profile < station.profile:
         return "profile.too_low", {"station_profile": int(station.profile)}
-    if hashlib.sha256(station.verifier.encode()).digest() != admitted.credential:
+    if admitted.credential not in {name_verifier(each) for each in (station.verifier, station.next_verifier) if each}:
         return "auth.wrong_password", {"says": "the password was changed"}
     return NO_OBJECTION

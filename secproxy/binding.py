@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pki.station import Station
     from secproxy.events import Value
-    from secproxy.station_view import Trust, View
+    from secproxy.station_view import View
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +98,26 @@ def objection(certificate: ClientCertificate, station: Station | None, view: Vie
         return "station.disabled", {}
     if certificate.not_after <= now:  # A00.FR.407; RFC 5280 4.1.2.5
         return "cert.expired", {"not_after": certificate.not_after.isoformat()}
-    return _objection_to_content(certificate, station, trust, view)
+    return objection_besides_end(certificate, station, view)
 
 
-def _objection_to_content(certificate: ClientCertificate, station: Station, trust: Trust, view: View) -> Objection:
+def objection_to_stranger(certificate: ClientCertificate, view: View, now: dt.datetime) -> Objection:
+    """What speaks against the certificate of a station that nobody registered. Ours are issued to registered ones."""
+    trust = view.trusts.get(certificate.issuer_key_id)
+    if trust is None:  # A00.FR.403
+        return "cert.unknown_ca", {"issuer_key_id": certificate.issuer_key_id.hex()}
+    if trust.ours or view.own_keys.intersection((certificate.issuer_key_id, *certificate.between)):  # A00.FR.705
+        return "station.unknown", {"says": "the certificate is ours, and was issued for another name"}
+    if certificate.not_after <= now:  # A00.FR.407
+        return "cert.expired", {"not_after": certificate.not_after.isoformat()}
+    if not set(certificate.organisations) & {view.organisation, trust.organisation} - {""}:  # A00.FR.404
+        return "cert.invalid", {"clause": "A00.FR.404", "organisation": ", ".join(certificate.organisations)}
+    return NO_OBJECTION if len(certificate.common_names) == 1 else ("cert.invalid", {"clause": "A00.FR.405"})
+
+
+def objection_besides_end(certificate: ClientCertificate, station: Station, view: View) -> Objection:
+    """What speaks against the content of a certificate that a trusted authority issued, whether it has ended or not."""
+    trust = view.trusts[certificate.issuer_key_id]
     if certificate.common_names != (station.serial.text,):  # A00.FR.405: one name, and it is the station's
         return "cert.invalid", {"clause": "A00.FR.405", "registered_serial": station.serial.text}
     if not set(certificate.organisations) & {view.organisation, trust.organisation} - {""}:  # A00.FR.404

@@ -39,7 +39,28 @@ _CERTIFICATES: Final[Mapping[str, Kind]] = {
         _HIGH,
         "A00.FR.407",
         "The station's certificate is past its end.",
-        "Issue a new certificate with 'bollard cert issue'.",
+        "Issue a new one with 'bollard cert issue', or let it renew with 'bollard station set --expired-until'.",
+    ),
+    "cert.expired_pending": Kind(
+        _CERTIFICATE,
+        _MEDIUM,
+        "A00.FR.429",
+        "A station whose certificate has ended was let in to renew it: Pending, without a CSMS, as its record allows.",
+        "Nothing is to be done when 'cert.renewed' follows; 'bollard station set --expired-until' says until when.",
+    ),
+    "cert.renewed": Kind(
+        "bollard.CertificateRenewed",
+        _INFO,
+        "A00.FR.429",
+        "A station whose certificate had ended has taken a new one; its connection was ended so that it comes with it.",
+        "Nothing is to be done.",
+    ),
+    "cert.not_renewed": Kind(
+        "bollard.CertificateNotRenewed",
+        _HIGH,
+        "A02.FR.06",
+        "A station whose certificate has ended got no new one, or did not take it; the evidence says why.",
+        "Look the cause up with 'bollard explain', or issue one with 'bollard cert issue' and install it by hand.",
     ),
     "cert.not_yet_valid": Kind(
         _CERTIFICATE,
@@ -114,6 +135,13 @@ _LOGINS: Final[Mapping[str, Kind]] = {
         "The user name is not the identity in the URL.",
         "Set the user name in the station to its identity, the last part of the URL it dials.",
     ),
+    "auth.locked": Kind(
+        _LOGIN,
+        _HIGH,
+        "A00.FR.204",
+        "Too many wrong passwords came from one network; it has to wait, for this station or for all.",
+        "Look at 'remote': a station of yours has a wrong password, or somebody guesses. The wait ends by itself.",
+    ),
     "auth.busy": Kind(
         "bollard.Busy",
         _MEDIUM,
@@ -128,6 +156,20 @@ _LOGINS: Final[Mapping[str, Kind]] = {
         "No station of this name is registered.",
         "Register it with 'bollard station add', or correct the identity in the station.",
     ),
+    "station.quarantined": Kind(
+        "bollard.StationQuarantined",
+        _MEDIUM,
+        "B02.FR.01",
+        "A station that nobody registered waits in quarantine: it is told Pending, and no CSMS hears of it.",
+        "Compare what it says with the type plate; the command in 'admit' registers it. It comes back by itself.",
+    ),
+    "station.observed": Kind(
+        "bollard.StationObserved",
+        _CRITICAL,
+        "A00.FR.407",
+        "A station that nobody registered was let through to the CSMS, because its listener says unsafe_observe.",
+        "Register it with 'bollard station add', and set unknown = \"refuse\" again once all stations are known.",
+    ),
     "station.disabled": Kind(
         _LOGIN,
         _MEDIUM,
@@ -140,7 +182,7 @@ _LOGINS: Final[Mapping[str, Kind]] = {
         _CRITICAL,
         "A05.FR.09",
         "The station came to a listener of a lower security profile than it is registered with.",
-        "Check the station's connection settings; somebody may be posing as it.",
+        "Somebody may be posing as it; if it is meant to, 'bollard station set --profile 2 --allow-downgrade' lets it.",
     ),
 }
 
@@ -244,6 +286,13 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "A URL of a CSMS can be reached again.",
         "Nothing is to be done; the evidence says how long it was away.",
     ),
+    "listener.unsafe": Kind(
+        "bollard.ListenerUnsafe",
+        _CRITICAL,
+        "A00.FR.201",
+        "The proxy has started with a listener that weakens security; the evidence names it and the setting.",
+        "Nothing is to be done while it is meant; 'bollard doctor' says so too, until the setting is gone.",
+    ),
     "proxy.refused": Kind(
         "bollard.ProxyHeaderRefused",
         _MEDIUM,
@@ -274,6 +323,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "",
         "The station came back while its old connection was dead; the old one was dropped.",
         "When this happens often, check the station's network.",
+    ),
+    "session.flapping": Kind(
+        "bollard.SessionFlapping",
+        _HIGH,
+        "A00.FR.427",
+        "A station's connection was replaced again and again; whoever is connected stays now, others are turned away.",
+        "Two devices may carry one certificate or password, or the line is bad: compare 'remote' of the events before.",
     ),
     "session.slow_reader": Kind(
         "bollard.SlowReader",
@@ -344,6 +400,27 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "OCPP-J 4.1",
         "One connection brought more messages that must be written down or judged than allowed; it was closed.",
         "The events before it name the fault; when it is a station, update its firmware or take it off the network.",
+    ),
+    "policy.refused": Kind(
+        "bollard.PolicyRefused",
+        _HIGH,
+        "",
+        "The policy forbids a message; it was answered in the other side's place and not passed on.",
+        "The evidence names rule and clause; when the message was meant, change the policy: 'bollard policy show'.",
+    ),
+    "policy.observed": Kind(
+        "bollard.PolicyObserved",
+        _MEDIUM,
+        "",
+        "A rule of the policy that only observes objects to a message; it was passed on.",
+        "Look whether it was meant; a rule that objects to nothing right can be set to enforce.",
+    ),
+    "policy.mass_command": Kind(
+        "bollard.MassCommand",
+        _CRITICAL,
+        "attack 36",
+        "The CSMS gives one kind of command faster, over all stations, than the policy expects.",
+        "Ask who is behind it: an operator's campaign, or somebody who wants to move load. The evidence has the rule.",
     ),
     "station.event": Kind(
         "bollard.StationEvent",

@@ -6,16 +6,25 @@ Rules this file keeps:
   of life, and one with another credential is refused at once.
 * A connection is named by its leg, never by its station: what a dying connection says cannot hurt the one after it.
 * At most one newcomer waits for each station; the state is bounded by the stations there are.
+* Two devices that take one station from each other by turns are not let go on with it: after a few changes whoever is
+  there stays, and newcomers are turned away unasked, until it has been calm for a while.
 """
 
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, assert_never
+
+from secproxy.buckets import Bucket
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+REPLACED_AT_ONCE: Final = 4  # times that a station's connection is replaced at once; one on a bad line does it twice
+REPLACED_PER_SECOND: Final = 1 / 60  # of them after that: one a minute, as stations on the worst lines have it
+FREEZE_SECONDS: Final = 120.0  # how long newcomers are turned away then; a dead holder is found out by TCP meanwhile
+FINGERPRINT_BYTES: Final = 8  # of a credential's name, in an event: enough to tell two apart and to find a certificate
 
 # -- facts -------------------------------------------------------------------------------------------------------------
 
@@ -70,11 +79,12 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The worker may not; ``cause`` is a security event's."""
+    """The worker may not; ``cause`` is a security event's, ``evidence`` its facts."""
 
     worker: int
     ticket: int
     cause: str
+    evidence: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +116,33 @@ class _Holder:
     waiting: Wanted | None = None
 
 
-class Claims:
-    """Who holds which station. Legs are numbered from 1 and never used twice."""
+@dataclass(slots=True)
+class _Unrest:
+    """How often a station's connection was replaced of late."""
 
-    __slots__ = ("_holders", "_identities", "_next_leg")
+    allowed: Bucket = field(default_factory=lambda: Bucket(REPLACED_PER_SECOND, REPLACED_AT_ONCE))
+    frozen_until: float = 0.0
+    told: bool = True
+
+
+class Claims:
+    """Who holds which station. Legs are numbered from 1, never used twice. Time is given, in seconds of any clock."""
+
+    __slots__ = ("_holders", "_identities", "_next_leg", "_unrest")
 
     def __init__(self) -> None:
+        self._unrest: dict[str, _Unrest] = {}
         self._holders: dict[str, _Holder] = {}
         self._identities: dict[int, str] = {}  # leg to identity
         self._next_leg = 1
 
-    def tell(self, fact: Fact) -> list[Order]:
+    def tell(self, fact: Fact, now: float) -> list[Order]:
         """Tell what happened; hear what is to be done, in this order."""
         match fact:
             case Wanted():
-                return self._wanted(fact)
+                return self._wanted(fact, now)
             case Probed(identity, leg, alive):
-                return self._probed(identity, leg, alive)
+                return self._probed(identity, leg, alive, now)
             case Released(worker, leg):
                 return self._released(worker, leg)
             case WorkerGone(worker):
@@ -135,16 +155,34 @@ class Claims:
         identity = self._identities.get(leg)
         return None if identity is None else self._holders[identity].worker
 
-    def _wanted(self, wanted: Wanted) -> list[Order]:
+    def _wanted(self, wanted: Wanted, now: float) -> list[Order]:
         holder = self._holders.get(wanted.identity)
         if holder is None:
             return [self._grant(wanted)]
-        if holder.waiting is not None or not hmac.compare_digest(holder.credential, wanted.credential):
+        if not hmac.compare_digest(holder.credential, wanted.credential):
+            return [Deny(wanted.worker, wanted.ticket, "session.duplicate", _both(holder, wanted))]
+        if cause := self._frozen(wanted.identity, now):
+            return [Deny(wanted.worker, wanted.ticket, cause, {"seconds": f"{FREEZE_SECONDS:.0f}"})]
+        if holder.waiting is not None:
             return [Deny(wanted.worker, wanted.ticket, "session.duplicate")]
         holder.waiting = wanted
         return [Probe(holder.worker, holder.leg)]
 
-    def _probed(self, identity: str, leg: int, alive: bool) -> list[Order]:
+    def _frozen(self, identity: str, now: float) -> str:
+        """The cause for which newcomers are turned away now, empty when they are not; a freeze is told once."""
+        unrest = self._unrest.get(identity)
+        if unrest is None or unrest.frozen_until <= now:
+            return ""
+        told, unrest.told = unrest.told, True
+        return "session.duplicate" if told else "session.flapping"
+
+    def _count(self, identity: str, now: float) -> None:
+        """Count a replacement; above what is allowed newcomers find the station frozen."""
+        unrest = self._unrest.setdefault(identity, _Unrest())
+        if not unrest.allowed.take(now):
+            unrest.frozen_until, unrest.told = now + FREEZE_SECONDS, False
+
+    def _probed(self, identity: str, leg: int, alive: bool, now: float) -> list[Order]:
         holder = self._holders.get(identity)
         if holder is None or holder.leg != leg or holder.waiting is None:
             return []
@@ -152,6 +190,7 @@ class Claims:
         if alive:
             return [Deny(waiting.worker, waiting.ticket, "session.duplicate")]
         self._free(leg)
+        self._count(identity, now)
         return [Drop(holder.worker, leg), self._grant(waiting)]
 
     def _released(self, worker: int, leg: int) -> list[Order]:
@@ -176,3 +215,11 @@ class Claims:
     def _free(self, leg: int) -> Wanted | None:
         """Forget a leg; return who waited for its end."""
         return self._holders.pop(self._identities.pop(leg)).waiting
+
+
+def _both(holder: _Holder, wanted: Wanted) -> dict[str, str]:
+    """Name both credentials: the fingerprints of the certificates, or of what the passwords are checked against."""
+    return {
+        "connected": holder.credential[:FINGERPRINT_BYTES].hex(),
+        "refused": wanted.credential[:FINGERPRINT_BYTES].hex(),
+    }

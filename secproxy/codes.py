@@ -31,6 +31,10 @@ CODES: Final[Mapping[str, str]] = {
     # Sending events on
     "sink.answer": "A collector of events did not take them; they are kept and sent again. Look into its own log.",
     "sink.file": "A file that an [[event_sink]] in bollard.toml names cannot be used; the error says why.",
+    # Policies
+    "policy.key": "A key of a policy is not known, or is missing; the finding names the line and what belongs there.",
+    "policy.value": "A value in a policy cannot be used; the finding names the line, the key and what to write.",
+    "policy.wrong": "A policy file cannot be used; each mistake stands in the findings, with its line.",
     # What a station or a CSMS sent
     "field.range": "The update's retries or the wait between them are out of range; correct the request in the CSMS.",
     "field.shape": "The update's fields are missing or of the wrong kind; correct the request in the CSMS.",

@@ -23,6 +23,7 @@ from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
 from secproxy.message_settings import KEYS as MESSAGE_KEYS
 from secproxy.message_settings import MessageSettings, read_message_settings
+from secproxy.policy_settings import POLICY_TABLES, PolicySettings, read_policy_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
@@ -39,7 +40,10 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         {"host", "upstream", "outage", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
-    "listener": frozenset({"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations", "compression"}),
+    "listener": frozenset(
+        {"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations"}
+        | {"unknown", "pending_seconds", "unsafe_plain", "compression"}
+    ),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
@@ -50,14 +54,21 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "messages": MESSAGE_KEYS,
     "external_issuer": EXTERNAL_KEYS,
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
+    **POLICY_TABLES,
 }
-SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks
-ARRAYS: Final = frozenset({"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert"})
+SERVED: Final = frozenset({2, 3})  # security profiles; A00.FR.201 leaves profile 1 to trusted networks, by unsafe_plain
+ARRAYS: Final = frozenset(
+    {"listener", "upstream", "server_certificate", "external_issuer", "event_sink", "alert", "policy_override"}
+)
 """Tables that may stand many times."""
 WORKER_MIB: Final = 2_048  # MiB; 30,000 stations that are connected and mostly idle have half of it
 WORKER_MIB_LEAST: Final = 128  # MiB; a worker without stations has about 60
 WORKER_MIB_MOST: Final = 1_048_576
 WORKERS_LIMIT: Final = 256  # processes; above the cores of any host this is made for
+
+PENDING_SECONDS: Final = 300  # until a station in quarantine boots again; an operator admits it within minutes
+PENDING_LEAST: Final = 10  # below it, stations boot more often than anybody reads events
+PENDING_MOST: Final = 86_400
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
@@ -110,6 +121,12 @@ class Limits:
     """Seconds a live connection has to answer a ping before a newcomer with the same credential takes its place."""
     handshakes_at_once: int = 64
     """TLS handshakes under way in one worker; more wait unread, so that live traffic keeps its share of the core."""
+    guests: int = 100
+    """Strangers in quarantine in one worker; each costs what a station costs. Above it: refused as unknown."""
+    guests_of_one: int = 10
+    """Of them from one network address: an installer's site has a few."""
+    guest_seconds: float = 3_600.0
+    """Seconds until one is let go; a station comes back by itself."""
     arrivals_of_one: int = 32
     """Connections of one network address in one worker that are not admitted yet; half of the handshakes, so that one
     address alone cannot keep the others out."""
@@ -118,12 +135,22 @@ class Limits:
     Above it: closed at once."""
 
 
+class Unknown(StrEnum):
+    """What becomes of a station that nobody registered: it is turned away, kept Pending without a CSMS, or let through
+    to the CSMS with an alarm."""
+
+    REFUSE = "refuse"
+    QUARANTINE = "quarantine"
+    OBSERVE = "unsafe_observe"
+
+
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
     """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
 
     Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. Where ``legacy``
-    names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else. With
+    names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else. ``unknown`` is what
+    becomes of strangers; one in quarantine is told to come back in ``pending_seconds``. With
     ``compression`` a station may compress what it says (RFC 7692).
     """
 
@@ -132,6 +159,8 @@ class ListenerConfig:
     profile: SecurityProfile
     proxies: tuple[Network, ...] = ()
     legacy: tuple[str, ...] = ()
+    unknown: Unknown = Unknown.REFUSE
+    pending_seconds: int = PENDING_SECONDS
     compression: bool = False
 
 
@@ -172,6 +201,7 @@ class Config:
     worker_mib: int = WORKER_MIB
     fenced: bool = True
     messages: MessageSettings = field(default_factory=MessageSettings)
+    policies: PolicySettings = field(default_factory=PolicySettings)
 
 
 def parse_config(text: str) -> Config:
@@ -193,6 +223,7 @@ def parse_config(text: str) -> Config:
         worker_mib=_worker_mib(proxy),
         fenced=not proxy.flag("unsafe_no_landlock", default=False),
         messages=read_message_settings(Table(raw.get("messages", {}), "messages")),
+        policies=read_policy_settings(raw),
     )
 
 
@@ -236,11 +267,33 @@ def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
 
 def _listener(table: Table) -> ListenerConfig:
     host, port = parse_address(table.text("address"), "listener.address")
-    profile = table.number("profile", None, 3)
-    if profile not in SERVED:
-        raise wrong("listener.profile", "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS")
+    profile, plain = table.number("profile", None, 3), table.flag("unsafe_plain", default=False)
+    if profile not in SERVED and not (profile == 1 and plain):
+        raise wrong(
+            "listener.profile",
+            "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS, and is with unsafe_plain = true",
+        )
+    if plain and profile != 1:
+        raise wrong("listener.unsafe_plain", f"a listener of profile {profile} has TLS; plain is for profile 1 alone")
+    legacy, unknown = _legacy(table), Unknown(table.word("unknown", Unknown.REFUSE, Unknown))
+    if legacy and (plain or unknown is not Unknown.REFUSE):
+        raise wrong("listener.stations", "a door for stations that are named is for no others, and has TLS")
+    pending = table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST)
     proxies, compression = table.networks("proxy_protocol"), table.flag("compression", default=False)
-    return ListenerConfig(host, port, SecurityProfile(profile), proxies, _legacy(table), compression)
+    return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending, compression)
+
+
+def unsafe_listeners(config: Config) -> list[dict[str, str | int]]:
+    """Say which listeners weaken security for every station that comes to them, and by which setting."""
+    return [
+        {"listener": write_address(door.host, door.port), "setting": setting}
+        for door in config.listeners
+        for setting, on in (
+            ("unsafe_plain", door.profile is SecurityProfile.BASIC),
+            ("unsafe_observe", door.unknown is Unknown.OBSERVE),
+        )
+        if on
+    ]
 
 
 def _legacy(table: Table) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 * ``AdmissionRefused``  a station may not connect, or may not stay connected
 * ``MessageRefused``    a message is not OCPP, or could be read in two ways
 * ``GateRefused``       a message is OCPP, but what it asks for must not reach the other side
+* ``PolicyRefused``     a message is OCPP, but the operator's policy forbids it
 
 Each carries the ``Note`` that the journal writes, so that nothing is refused without a record.
 """
@@ -15,6 +16,8 @@ from pki.errors import RefusedError
 from secproxy.events import CAUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from secproxy.events import Note
 
 
@@ -59,3 +62,18 @@ class GateRefused(NotedError):  # noqa: N818 - as above
     def __init__(self, note: Note, answer: bytes) -> None:
         super().__init__(note)
         self.answer = answer
+
+
+class PolicyRefused(NotedError):  # noqa: N818 - as above
+    """A policy forbids a message. ``says`` is what its rule objects to, ``notes`` what other rules noticed of it.
+
+    ``unknown``: the OCPP version has no such action. ``tell``: the journal is to hear of it; a rate is told of once
+    a minute.
+    """
+
+    def __init__(self, note: Note, says: str, notes: Sequence[Note], *, unknown: bool, tell: bool) -> None:
+        super().__init__(note)
+        self.says = says
+        self.notes = tuple(notes)
+        self.unknown = unknown
+        self.tell = tell

@@ -37,7 +37,7 @@ def headers(
     station = admitted.station
     written = [
         ("X-Forwarded-For", admitted.remote.rpartition(":")[0].strip("[]")),
-        ("X-Forwarded-Proto", "https"),
+        ("X-Forwarded-Proto", "http" if admitted.profile == 1 else "https"),
         (STATION, station.identity.text),
         (SERIAL, station.serial.text),
         (PROFILE, f"{admitted.profile:d}"),

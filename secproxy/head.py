@@ -39,6 +39,7 @@ REASONS: Final = {
     403: "Forbidden",
     408: "Request Timeout",
     426: "Upgrade Required",
+    429: "Too Many Requests",
     431: "Request Header Fields Too Large",
     502: "Bad Gateway",
     503: "Service Unavailable",

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -101,4 +99,7 @@ _GATES: Final = Plan({side: Needs(dict.fromkeys(actions, Need.WHOLE)) for side, 
 
 def compile_plan(*wishes: Plan) -> Plan:
     """Make the plan of a session: what its own gates need, and whatever others wish for."""
-    return reduce(or_, wishes, _GATES)
+    plan = _GATES
+    for wish in wishes:
+        plan |= wish
+    return plan

@@ -110,7 +110,8 @@ def values(block: bytes) -> Iterator[tuple[int, bytes]]:
 def write(source: Address, destination: Address, caller: Caller) -> bytes:
     """Write a header: who is calling, whom of us, and what we know of the caller."""
     family, addresses = _addresses(source, destination)
-    body = addresses + _value(TLS_TYPE, _tls(caller)) + _value(IDENTITY_TYPE, caller.identity.encode("ascii"))
+    tls = _value(TLS_TYPE, _tls(caller)) if caller.tls_version else b""
+    body = addresses + tls + _value(IDENTITY_TYPE, caller.identity.encode("ascii"))
     return SIGNATURE + bytes((_PROXY, family)) + len(body).to_bytes(2, "big") + body
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
 from secproxy.event_settings import EVENT_TABLES
+from secproxy.policy_settings import POLICY_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,6 +54,7 @@ READERS: Final[Mapping[str, frozenset[Reader]]] = {
     "keys": _AUTHORITY,
     "external_issuer": _AUTHORITY,
     **dict.fromkeys(EVENT_TABLES, _WEB),
+    **dict.fromkeys(POLICY_TABLES, _WORKER),
 }
 """By table, or by ``table.key`` where a key has readers of its own."""
 

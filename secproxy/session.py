@@ -6,6 +6,7 @@ Rules this file keeps:
 * What cannot be read in one way alone is never passed on, whoever sent it.
 * A firmware update reaches the station only after the gate cleared it and the authority gave it our download URL.
 * An answer goes on only to a call that waits for it, and no second call while its id waits (OCPP-J 4.1.4).
+* What the operator's policy forbids is answered in the other side's place; what it only observes is noted and goes on.
 * A station or CSMS cannot make us write, ask or compute without end: what a session may have noted is a token bucket.
 * After the end nothing is ordered any more.
 """
@@ -18,27 +19,32 @@ from typing import TYPE_CHECKING, Final, assert_never
 from pki.firmware.gate import Answer
 from pki.station import SecurityProfile
 from secproxy import boot, envelope
+from secproxy.answers import answer, refuse_by_policy
 from secproxy.buckets import Bucket
 from secproxy.calls import Calls
 from secproxy.envelope import HEAD, Call, Error, Result, ResultError, Send
-from secproxy.errors import GateRefused, MessageRefused
+from secproxy.errors import GateRefused, MessageRefused, PolicyRefused
 from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
 from secproxy.inspection import TWICE, code_of, evidence
 from secproxy.plan import GATED, OTHER, SIGNED_SUFFIX, Need, Plan, Side, small
+from secproxy.policy.gauges import Gauges
+from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
 
 if TYPE_CHECKING:
     import datetime as dt
     import re
+    from collections.abc import Callable, Iterable
 
     from pki.firmware.gate import Cleared
     from pki.station import Station
     from secproxy.admission import Admitted
     from secproxy.envelope import Message
     from secproxy.inspection import Inspection
+    from secproxy.policy.rulebook import InForce
     from secproxy.schemas import Fault
     from secproxy.station_view import View
 
@@ -151,19 +157,27 @@ class Session:
     """One admitted station and its CSMS, from the 101 to the end. ``version`` is the subprotocol both agreed on.
 
     ``calls`` are each side's calls that wait. Whoever passes a dull message on without telling it keeps them too.
+    ``plan`` includes what the ``policy`` needs, where there is one.
     """
 
     __slots__ = (
-        "_admitted", "_budget", "_ended", "_left_out", "_next_ticket", "_pending", "_version", "_view", "calls",
-        "inspection", "plan", "senders",
+        "_admitted", "_budget", "_ended", "_gauges", "_left_out", "_next_ticket", "_pending", "_policy", "_version",
+        "_view", "calls", "inspection", "plan", "senders",
     )  # fmt: skip
 
     def __init__(
-        self, admitted: Admitted, version: str, view: View, plan: Plan, inspection: Inspection | None = None
+        self,
+        admitted: Admitted,
+        version: str,
+        view: View,
+        plan: Plan,
+        policy: InForce | None = None,
+        inspection: Inspection | None = None,
     ) -> None:
         self.plan = plan
         self.inspection = inspection
         self.senders = SENDERS.get(version, frozenset())
+        self._policy, self._gauges = policy, Gauges()
         self.calls = {side: Calls() for side in Side}
         self._admitted = admitted
         self._version = version
@@ -208,9 +222,13 @@ class Session:
                 return self._drop(side, said, misplaced) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, ResultError):
             return [Forward()]
+        try:
+            observed = self._observe(side, said, now)
+        except PolicyRefused as refused:
+            return self._forbid(side, said, refused, now)
         if side is Side.CSMS and small(said.action) in GATED[side]:  # the gate's own words come first
-            return self._go_on(side, said, now)
-        return self._held(side, said, small(said.action), len(message), now)
+            return [*observed, *self._go_on(side, said, now)]
+        return [*observed, *self._held(side, said, small(said.action), len(message), now)]
 
     def _anew(self, side: Side, message: bytes, now: dt.datetime) -> list[Order]:
         """Judge a message as it can be read in one way alone, and say that where it may go on; empty if it cannot."""
@@ -320,6 +338,42 @@ class Session:
         says = f"{faults[0].path}: {faults[0].says}"
         return [note, Say(asker, envelope.error_bytes(said.id, code_of(faults[0], self._version), says))]
 
+    # -- the policy ------------------------------------------------------------------------------------------------
+
+    def obey(self, find: Callable[[Station, str], InForce]) -> None:
+        """Go on under the policy that is in force for the station now; what its own rates have counted stays."""
+        self._policy = find(self._station, self._version)
+        self.plan = self._policy.plan
+
+    def _observe(self, side: Side, said: Call | Send, now: dt.datetime) -> list[Order]:
+        """Judge by the policy, and note what it only observes. Raises ``PolicyRefused``."""
+        if self._policy is None:
+            return []
+        station = self._station
+        asked = Asked(side, small(said.action), said.payload, station.identity.text, int(station.profile), now)
+        notes = self._policy.rulebook.judge(asked, self._gauges, self._policy.fleet)
+        return self._noted(notes, said, now)
+
+    def _forbid(self, side: Side, said: Call | Send, refused: PolicyRefused, now: dt.datetime) -> list[Order]:
+        """Answer in the other side's place, which never hears of it; what nobody answers goes nowhere."""
+        notes = [*refused.notes, *([refused.note] if refused.tell else [])]
+        orders = self._noted(notes, said, now)
+        if isinstance(said, Send):
+            return orders
+        self.calls[side].answer(said.id.encode())
+        return [*orders, Say(side, refuse_by_policy(said, self._version, unknown=refused.unknown))]
+
+    def _noted(self, notes: Iterable[Note], said: Call | Send, now: dt.datetime) -> list[Order]:
+        """Write notes down as far as the session may still have any written; the others are counted."""
+        orders: list[Order] = []
+        for note in notes:
+            if self._may_note(now):
+                record = self._record(note.cause, **{**note.evidence, "action": said.action, "message_id": said.id})
+                orders.append(Record(replace(record.note, reported=note.reported)))
+            else:
+                self._left_out += 1
+        return orders
+
     # -- from the station ------------------------------------------------------------------------------------------
 
     def _on_boot(self, call: Call) -> list[Order]:
@@ -389,9 +443,9 @@ class Session:
     def _refuse_firmware(self, call: Call, cause: str, status: Answer, **evidence: Value) -> list[Order]:
         """Answer an update that the gate did not refuse, but that cannot go on."""
         says, reason = CAUSES[cause].says, cause.removeprefix("firmware.")
-        answer = firmware.answer(call, self._version, status.value, reason, says)
+        said = answer(call, self._version, status.value, reason, says)
         note = self._record(cause, action=call.action, message_id=call.id, **evidence)
-        return [note, *self._answer_csms(call, answer)]
+        return [note, *self._answer_csms(call, said)]
 
     def _answer_csms(self, call: Call, answer: bytes) -> list[Order]:
         """Answer in the station's place, which never hears of the call."""

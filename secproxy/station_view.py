@@ -36,6 +36,7 @@ class View:
     """What a worker knows: ``stations`` by identity, ``trusts`` by key id, ``anchors`` of firmware by vendor.
 
     ``own_keys`` are the key ids of all our own authorities: what one of them issued counts only if the ledger lists it.
+    ``late`` are the identities of those that were ever allowed to show an expired certificate.
     ``fallen`` says of authorities of ours, by key id, that they are ``revoked`` or ``held``: none of them is trusted.
     """
 
@@ -47,3 +48,4 @@ class View:
     anchors: Anchors = field(default_factory=lambda: Anchors({}))
     releases: tuple[Release, ...] = ()
     fallen: dict[bytes, str] = field(default_factory=dict)
+    late: set[str] = field(default_factory=set)

@@ -23,7 +23,7 @@ def play(
     """Tell each fact in turn and compare what is ordered; a difference fails with both transcripts up to there."""
     wanted, heard = [], []
     for fact, orders in turns:
-        ordered = told.tell(fact) if isinstance(told, Claims) else told.tell(fact, now)  # type: ignore[arg-type]  # reason: a turn's facts belong to the conversation played
+        ordered = told.tell(fact, now.timestamp() if isinstance(told, Claims) else now)  # type: ignore[arg-type]  # reason: a turn's facts belong to the conversation played
         wanted.append(_turn(fact, orders))
         heard.append(_turn(fact, ordered))
         assert ordered == list(orders), "\n".join(["expected:", *wanted, "", "heard:", *heard])

@@ -26,6 +26,7 @@ VIOLATIONS = {
     "pki-firmware": ("pki/firmware/policy.py", "import pki.firmware.gate"),
     "pki-edge": ("pki/edge/calls.py", "import pki.edge.service"),
     "secproxy": ("secproxy/frames.py", "import secproxy.session"),
+    "secproxy-policy": ("secproxy/policy/urls.py", "import secproxy.policy.reading"),
     "secproxy-export": ("secproxy/export/event.py", "import secproxy.export.cef"),
     "secproxy-edge-export": ("secproxy/edge/export/lines.py", "import secproxy.edge.export.exporter"),
     "secproxy-edge": ("secproxy/edge/tls.py", "import secproxy.edge.worker"),

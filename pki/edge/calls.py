@@ -56,7 +56,8 @@ class CertificateRow(Row, frozen=True, omit_defaults=True):
 
 
 class StationRow(Row, frozen=True):
-    """One station as lists and the proxy see it. ``verifier`` goes to proxy workers only and is empty in lists."""
+    """One station as lists and the proxy see it. ``verifier`` and ``next_verifier`` go to proxy workers only and are
+    empty in lists, which say by ``has_password`` and ``rotating`` that there are any."""
 
     identity: str
     serial: str
@@ -73,6 +74,12 @@ class StationRow(Row, frozen=True):
     password_form: str = "any"
     certificates: tuple[CertificateRow, ...] = ()
     protocol: str = ""
+    seen_profile: int = 0
+    ratchet: bool = True
+    rotating: bool = False
+    next_verifier: str = ""
+    next_form: str = ""
+    expired_until: dt.datetime | None = None
 
 
 class StationAdded(Row, frozen=True):
@@ -151,12 +158,66 @@ class SetStationProtocol(Call, frozen=True):
 
 
 class SetStationPassword(Call, frozen=True):
-    """Give a station a new password: the one given, or a generated one that the answer shows once."""
+    """Give a station a new password: the one given, or a generated one that the answer shows once.
+
+    With ``rotate`` the former one counts as well until the station is seen with the new one (A01).
+    """
 
     Answer = StationAdded
     identity: str
     password: str = ""
     password_form: str = "any"
+    rotate: bool = False
+
+
+class SettlePassword(Call, frozen=True):
+    """End a rotation: the new password was seen and alone counts from now on, or it is given up (A01.FR.03, .04).
+
+    ``digest`` is the SHA-256, in hex, of the new one's verifier where a worker tells, empty where an operator does.
+    """
+
+    Answer = Done
+    identity: str
+    taken: bool
+    digest: str = ""
+
+
+class ChangeStation(Call, frozen=True):
+    """Change what a station is or must prove; what is ``None`` stays. Its live session is judged again.
+
+    A lower ``profile`` has to be allowed: ``allow_downgrade`` from 3 to 2, ``unsafe_no_tls`` to 1. ``expired_until`` is
+    until when it may show an expired certificate to renew it (A00.FR.429); a moment that has passed ends that.
+    """
+
+    Answer = Done
+    identity: str
+    serial: str | None = None
+    profile: int | None = None
+    group: str | None = None
+    site: str | None = None
+    ratchet: bool | None = None
+    expired_until: dt.datetime | None = None
+    allow_downgrade: bool = False
+    unsafe_no_tls: bool = False
+
+
+class RemoveStation(Call, frozen=True):
+    """Forget a station: it may connect no more, its serial number is free, and its name for a station to come.
+
+    ``ConflictError("station.certified")`` while certificates of its are valid, unless ``revoke`` says to revoke them.
+    """
+
+    Answer = Done
+    identity: str
+    revoke: bool = False
+
+
+class ReportProfile(Call, frozen=True):
+    """A proxy worker let a station through with a security profile above the registered one (A05.FR.09)."""
+
+    Answer = Done
+    identity: str
+    profile: int
 
 
 class ReportBoot(Call, frozen=True):
@@ -856,6 +917,30 @@ class Enroll(Call, frozen=True):
         return "Enroll(...)"
 
 
+class LateRenewed(Row, frozen=True):
+    """``chain`` is PEM, leaf first, without the root; empty while the request waits for a person."""
+
+    chain: str
+    audit_index: int
+
+
+class RenewExpired(Call, frozen=True):
+    """A station whose certificate has ended asks for a new one by SignCertificate (A00.FR.429).
+
+    ``csr`` is PEM as received, ``chain`` what it showed in the TLS handshake, DER, leaf first. Only for a station that
+    was listed for it, and only while that lasts: ``ForbiddenError("est.certificate")``.
+    """
+
+    Answer = LateRenewed
+    identity: str
+    csr: str
+    chain: tuple[bytes, ...]
+    remote: str = ""
+
+    def __repr__(self) -> str:
+        return f"RenewExpired({self.identity!r}, ...)"
+
+
 class CaCertificates(Row, frozen=True):
     """Our authorities for stations and the roots above all, in DER."""
 
@@ -1216,6 +1301,7 @@ Rehearsable: TypeAlias = (
     | AddAnchor
     | AddStation
     | AddStations
+    | ChangeStation
     | ConfirmTrust
     | CreateIssuer
     | DecideRequest
@@ -1226,6 +1312,7 @@ Rehearsable: TypeAlias = (
     | ReissueCertificate
     | ReleaseCertificate
     | RemoveAnchor
+    | RemoveStation
     | RetireIssuer
     | RevokeCertificate
     | RevokeToken
@@ -1233,6 +1320,7 @@ Rehearsable: TypeAlias = (
     | SetStationPassword
     | SetStationProtocol
     | SetStationStatus
+    | SettlePassword
 )
 """What can be asked for without being done."""
 

@@ -115,6 +115,9 @@ CODES: Final[Mapping[str, str]] = {
     # Stations
     "password.form": "This is no form of a password; the error lists those there are.",
     "station.boot": "What the station said of itself is too long or not printable; ask its manufacturer.",
+    "password.none": "The station has no password, so none can follow it; set one without --rotate.",
+    "password.settled": "No new password of the station waits to be seen: it was taken, given up, or never made.",
+    "station.certified": "Certificates of the station are valid; revoke them with it (--revoke) or first.",
     "station.disabled": "The station is disabled, so nothing is issued or granted to it; enable it first.",
     "station.exists": "A station with this identity or this serial number is registered already; both are unique.",
     "station.label": "This is no name for a group or a site; choose a shorter, plain one.",

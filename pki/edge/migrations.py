@@ -370,17 +370,28 @@ def keys_of_certificates(database: Database) -> None:
     )
 
 
+@LEDGER()
+def ways_of_stations(database: Database) -> None:
+    """What a station was seen with, what it may do meanwhile, and which password is to follow; stations may be gone."""
+    database.execute("ALTER TABLE station ADD COLUMN seen_profile INTEGER NOT NULL DEFAULT 0")
+    database.execute("ALTER TABLE station ADD COLUMN ratchet INTEGER NOT NULL DEFAULT 1 CHECK (ratchet IN (0, 1))")
+    database.execute("ALTER TABLE station ADD COLUMN next_verifier TEXT NOT NULL DEFAULT ''")
+    database.execute("ALTER TABLE station ADD COLUMN next_form TEXT NOT NULL DEFAULT ''")
+    database.execute("ALTER TABLE station ADD COLUMN expired_until TEXT")
+    _replace_check(database, "'active', 'disabled'", "'active', 'disabled', 'removed'", "station")
+
+
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
 
 
-def _replace_check(database: Database, old: str, new: str) -> None:
-    """Widen a check of the table of certificates."""
-    found = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'certificate'").fetchone()[0]
+def _replace_check(database: Database, old: str, new: str, table: str = "certificate") -> None:
+    """Widen a check of a table."""
+    found = database.execute("SELECT sql FROM sqlite_schema WHERE name = :table", {"table": table}).fetchone()[0]
     if found.count(old) != 1:
-        raise RuntimeError("the ledger's table of certificates is not as this step knows it")
+        raise RuntimeError(f"the ledger's table of {table}s is not as this step knows it")
     version = database.execute("PRAGMA schema_version").fetchone()[0]
     database.execute("PRAGMA writable_schema = ON")
-    sql = "UPDATE sqlite_schema SET sql = replace(sql, :old, :new) WHERE name = 'certificate' AND type = 'table'"
-    database.execute(sql, {"old": old, "new": new})
+    sql = "UPDATE sqlite_schema SET sql = replace(sql, :old, :new) WHERE name = :table AND type = 'table'"
+    database.execute(sql, {"old": old, "new": new, "table": table})
     database.execute(f"PRAGMA schema_version = {version + 1}")
     database.execute("PRAGMA writable_schema = RESET")

@@ -1,6 +1,6 @@
-"""Where the data files of policy lie: those that ship beside the code, and certificate profiles of a home's own.
+"""Where the data files of policy lie: those that ship beside the code, and profiles and policies of a home's own.
 
-A home's file takes the place of the one that ships under its name, or adds a profile under a new one.
+A home's file takes the place of the one that ships under its name, or adds another under a new one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pki.profile import CertificateProfile, parse_profile
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "policies"
 CERTIFICATES: Final = "certificates"
+PROXY: Final = "proxy"
 FILE_BYTES: Final = 64 * 1024  # of one policy; the longest that ships has a fiftieth of it
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
@@ -25,7 +26,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """A certificate profile as it lies there, and whose it is."""
+    """A certificate profile, or a policy of the proxy, as it lies there, and whose it is."""
 
     name: str
     path: Path
@@ -58,21 +59,32 @@ def read_policy(kind: str, name: str) -> str:
 
 def certificate_policies(own: Path | None) -> dict[str, PolicyFile]:
     """Return every certificate profile by name; ``own`` is the home's folder of policies, which need not be there."""
-    found = {path.stem: PolicyFile(path.stem, path, shipped=True) for path in (FOLDER / CERTIFICATES).glob("*.toml")}
-    if own is not None and (own / CERTIFICATES).is_dir():
-        for path in (own / CERTIFICATES).glob("*.toml"):
+    return find_policies(CERTIFICATES, own)
+
+
+def find_policies(kind: str, own: Path | None) -> dict[str, PolicyFile]:
+    """Return every policy of a kind by name, the home's own in the place of those that ship."""
+    found = {path.stem: PolicyFile(path.stem, path, shipped=True) for path in (FOLDER / kind).glob("*.toml")}
+    if own is not None and (own / kind).is_dir():
+        for path in (own / kind).glob("*.toml"):
             found[path.stem] = PolicyFile(path.stem, path, shipped=False)
     return dict(sorted(found.items()))
 
 
 def read_certificate_policy(own: Path, name: str) -> str:
     """Return the text of a certificate profile, the home's own before the one that ships."""
-    path = own / CERTIFICATES / f"{name}.toml"
+    return find_policy(CERTIFICATES, own, name).read()
+
+
+def find_policy(kind: str, own: Path, name: str) -> PolicyFile:
+    """Find a policy by its name, the home's own before the one that ships. ``NotFoundError("policy.unknown")``."""
+    path = own / kind / f"{name}.toml"
     if _NAME.fullmatch(name) and path.is_file():
-        return PolicyFile(name, path, shipped=False).read()
-    if not _NAME.fullmatch(name) or name not in (known := certificate_policies(own)):
-        raise _unknown(CERTIFICATES, name, sorted(certificate_policies(own)))
-    return known[name].read()
+        return PolicyFile(name, path, shipped=False)
+    known = find_policies(kind, own)
+    if not _NAME.fullmatch(name) or name not in known:
+        raise _unknown(kind, name, sorted(known))
+    return known[name]
 
 
 def check_certificate_policies(own: Path) -> None:

@@ -1,17 +1,17 @@
 """Where the proxy touches the world: sockets, TLS, the event journal, and the processes that hold them.
 
 A station's way: ``listener`` accepts (``preamble`` hears who a load balancer speaks for), ``tls`` shakes hands on the
-terms of ``tls_context``, with the status from ``staples`` (``tls_failure`` names what went wrong), ``arrival`` takes it
-through admission, claim and CSMS (``passwords``, ``claim_line``, ``switchboard`` with ``csms_tls`` and ``upstream``),
-``relay`` is its live connection, ``links`` ends it when the ledger says so. ``worker`` puts these together;
-``authority_line`` and ``reading`` bring what the ledger knows, ``schema_files``
-the official schemas.
+terms of ``tls_context``, with the status from ``staples`` (``tls_failure`` names what went wrong; ``clear`` stands in
+where there is no TLS), ``arrival`` takes it through admission, claim and CSMS (``passwords``, ``claim_line``,
+``switchboard`` with ``csms_tls`` and ``upstream``), ``relay`` is its live connection, ``links`` ends it when the ledger
+says so; ``waiting_room`` has who waits without a CSMS. ``worker`` puts these together; ``authority_line`` and
+``reading`` bring what the ledger knows, ``schema_files`` the official schemas.
 
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads
-both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``lifeline``, ``reloading`` and
-``effective`` (the settings in force), ``claim_desk`` and ``claim_wire``; ``web`` serves firmware and enrolment through
-``web_door``, where ``doorkeeper`` counts who is refused, and the status of certificates through ``status_listener``,
-all with ``patience`` for strangers; what the libraries below log of them is a line of ``log_lines`` at most.
-``fence`` has ``landlock`` keep a worker from all it does not need, ``memory`` sees when it has too much.
-``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
+both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``lifeline``, ``reloading``, ``effective``
+(the settings in force) and ``policies`` (read and found), ``claim_desk`` and ``claim_wire``; ``web`` serves firmware
+and enrolment through ``web_door``, where ``doorkeeper`` counts who is refused, and the status of certificates through
+``status_listener``, all with ``patience`` for strangers; what the libraries below log of them is a line of
+``log_lines`` at most. ``fence`` has ``landlock`` keep a worker from all it does not need, ``memory`` sees when it has
+too much. ``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
 """

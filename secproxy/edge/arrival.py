@@ -10,7 +10,8 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -18,18 +19,22 @@ from cryptography import x509
 
 from pki.chain import key_id
 from pki.edge.clock import now
-from pki.errors import ConflictError, InputError, UnreachableError
+from pki.errors import InputError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
 from secproxy.agreed import agree
+from secproxy.config import Unknown
 from secproxy.deflate import accept
+from secproxy.edge.claim_line import DeniedError
+from secproxy.edge.listener import host_of, network_of
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
 from secproxy.edge.tls import TlsLeg
 from secproxy.edge.tls_failure import HandshakeError
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
+from secproxy.strangers import Guest, judge_stranger
 
 if TYPE_CHECKING:
     import socket
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.edge.waiting_room import WaitingRoom
+    from secproxy.lockout import Wait
     from secproxy.station_view import View
 
 CHALLENGE_SECONDS: Final = 1.0  # a 401 leaves this long after its request: more than a slow hash takes, so that the
@@ -70,6 +77,11 @@ class Reception:
     record: Callable[[Note], None]
     connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg, int], None]
     """Makes the live connection of an admitted station; last, the window's bits of one that may compress, else 0."""
+    settle: Callable[[Admitted], None]
+    """Tells that a station came with the password that was to follow."""
+    room: WaitingRoom
+    guard: ClaimLine
+    """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
 
 
 async def receive(reception: Reception, listener: Listener, sock: socket.socket, remote: str) -> None:
@@ -93,7 +105,11 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> Non
         reception.slots.give()
     upgrade = await _read_upgrade(reception, leg)
     admitted = await _admit(reception, _hello(listener, leg, upgrade))
-    await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
+    if isinstance(admitted, Guest):
+        leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol))
+        reception.room.seat(admitted, listener.config.pending_seconds, leg)
+    else:
+        await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
 
 
 async def _handshake(reception: Reception, leg: TlsLeg) -> None:
@@ -138,6 +154,7 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
         certificate=_certificate(leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
         agreed=agree(leg.version, leg.cipher, leg.group),
         legacy=listener.config.legacy,
+        unknown=listener.config.unknown,
     )
 
 
@@ -155,7 +172,7 @@ def _key_id(der: bytes) -> bytes:
     return key_id(x509.load_der_x509_certificate(der))
 
 
-async def _admit(reception: Reception, hello: Hello) -> Admitted:
+async def _admit(reception: Reception, hello: Hello) -> Admitted | Guest:
     """Judge, with a password check when it takes one; every 401 takes the same time, whatever was behind it."""
     answer_at = asyncio.get_running_loop().time() + CHALLENGE_SECONDS
     try:
@@ -167,15 +184,58 @@ async def _admit(reception: Reception, hello: Hello) -> Admitted:
         raise Turned(refused.note, answer) from None
 
 
-async def _judge(reception: Reception, hello: Hello) -> Admitted:
+async def _judge(reception: Reception, hello: Hello) -> Admitted | Guest:
     try:
         verdict = judge(hello, reception.view, now())
-        if isinstance(verdict, PasswordQuestion):
-            return verdict.answered(await reception.passwords.check(verdict))
+        if isinstance(verdict, Admitted):
+            return verdict
+        if hello.unknown is not Unknown.REFUSE:
+            verdict.refuse_stranger()
+    except AdmissionRefused as refused:
+        return _receive_stranger(reception, hello, refused)
+    return await _ask(reception, hello, verdict)
+
+
+def _receive_stranger(reception: Reception, hello: Hello, refused: AdmissionRefused) -> Admitted | Guest:
+    verdict = judge_stranger(hello, reception.view, now(), refused)
+    if isinstance(verdict, Admitted):
+        reception.record(Note("station.observed", refused.note.station, hello.remote, refused.note.evidence))
+    elif not reception.room.has_room(verdict):
+        raise AdmissionRefused(
+            replace(refused.note, evidence={**refused.note.evidence, "says": "the quarantine is full"}),
+            refused.status,
+            challenge=refused.challenge,
+        )
+    return verdict
+
+
+async def _ask(reception: Reception, hello: Hello, question: PasswordQuestion) -> Admitted:
+    """Have the password checked, unless this network has offered too many wrong ones (A00.FR.204)."""
+    network = network_of(host_of(hello.remote))
+    try:
+        wait = await reception.guard.attempt(question.identity, network)
+        if wait is not None:
+            raise _locked(question.identity, hello, network, wait)
+        right = await reception.passwords.check(question)
+        if not right and (newer := question.newer()) is not None and await reception.passwords.check(newer):
+            question, right = newer, True
+    except UnreachableError:  # the supervisor is gone, and this worker goes with it
+        raise Turned(None, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     except BusyError:
         busy = Note("auth.busy", "", hello.remote, {"target": hello.target})
         raise Turned(busy, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
-    return verdict
+    reception.guard.tried(question.identity, network, right=right and question.refusal is None)
+    admitted = question.answered(right)
+    if admitted.newer:
+        reception.settle(admitted)
+    return admitted
+
+
+def _locked(identity: str, hello: Hello, network: str, wait: Wait) -> Turned:
+    """One event for each lock; the answer is the same whether a station of that name exists or not."""
+    evidence = {"network": network, "scope": wait.scope.value, "seconds": round(wait.seconds), "locks": wait.locks}
+    note = Note("auth.locked", identity, hello.remote, evidence) if wait.begun else None
+    return Turned(note, head.write_refusal(429, retry_after=math.ceil(wait.seconds)))
 
 
 def _compression(listener: Listener, upgrade: head.Upgrade) -> Compression | None:
@@ -199,14 +259,14 @@ async def _connect(
 async def _claim(reception: Reception, admitted: Admitted) -> int:
     try:
         return await reception.claims.claim(admitted.station.identity.text, admitted.credential)
-    except ConflictError as held:
-        raise _duplicate(admitted, held.cause) from None
+    except DeniedError as held:
+        raise _duplicate(admitted, held.code, **{"says": held.cause, **held.evidence}) from None
     except UnreachableError:  # the supervisor is gone, and this worker goes with it
         raise Turned(None, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
 
 
-def _duplicate(admitted: Admitted, says: str) -> Turned:
-    note = Note("session.duplicate", admitted.station.identity.text, admitted.remote, {"says": says})
+def _duplicate(admitted: Admitted, cause: str, **evidence: str) -> Turned:
+    note = Note(cause, admitted.station.identity.text, admitted.remote, evidence)
     return Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS))
 
 
@@ -220,5 +280,5 @@ async def _dial(
         raise Turned(none.note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     if not reception.claims.holds(number):  # another connection of this station took its place meanwhile
         upstream.abort()
-        raise _duplicate(admitted, "replaced before it was complete")
+        raise _duplicate(admitted, "session.duplicate", says="replaced before it was complete")
     return upstream

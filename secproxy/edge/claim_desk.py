@@ -1,8 +1,10 @@
-"""The supervisor's end of the claim lines: workers ask here who may have which station's connection.
+"""The supervisor's end of the claim lines: workers ask here who may have which station's connection, and whether one
+who offers a password may be heard.
 
 Rules this file keeps:
 
-* It decides nothing: every line becomes a fact for ``secproxy.claims`` and every order of its becomes a line.
+* It decides nothing: every line becomes a fact for ``secproxy.claims`` or ``secproxy.lockout`` and every order of
+  theirs becomes a line.
 * Each connection is a worker of its own, numbered by the desk: a worker that was started again is not mistaken for the
   one that died.
 * A probe that is not answered in time counts as dead; an answer that comes later, or unasked, counts for nothing.
@@ -15,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from itertools import count
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -24,6 +27,7 @@ from pki.edge.wire import admit_peer, bind, read_peer
 from pki.errors import ForbiddenError
 from secproxy import claims
 from secproxy.edge import claim_wire as wire
+from secproxy.lockout import Lockouts
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -46,7 +50,10 @@ class ClaimDesk:
         probe_seconds: float,
         ready: Callable[[int], None],
         reload: Callable[[], Awaitable[wire.ReloadDone]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
+        self._lockouts = Lockouts()
         self._probe_seconds = probe_seconds
         self._ready = ready
         self._reload = reload
@@ -111,6 +118,12 @@ class ClaimDesk:
                     self._probed(leg, alive=alive)
             case wire.Release(leg):
                 self._tell(claims.Released(connection, leg))
+            case wire.Attempt():
+                self._say(connection, self._attempt(word))
+            case wire.Failed(network):
+                self._lockouts.failed(network, self._clock())
+            case wire.Proved(identity, network):
+                self._lockouts.proved(identity, network)
             case wire.Reloaded():
                 self._reloaded(connection, word)
             case wire.AskReload():
@@ -145,6 +158,12 @@ class ClaimDesk:
     async def _answer_reload(self, connection: int, done: Awaitable[wire.ReloadDone]) -> None:
         self._say(connection, await done)
 
+    def _attempt(self, word: wire.Attempt) -> wire.Tried:
+        wait = self._lockouts.attempt(word.identity, word.network, self._clock())
+        if wait is None:
+            return wire.Tried(word.ticket)
+        return wire.Tried(word.ticket, wait.seconds, wait.scope, wait.locks, wait.begun)
+
     def _probed(self, leg: int, *, alive: bool) -> None:
         if leg in self._probes:
             identity, timer = self._probes.pop(leg)
@@ -152,12 +171,12 @@ class ClaimDesk:
             self._tell(claims.Probed(identity, leg, alive))
 
     def _tell(self, fact: claims.Fact) -> None:
-        for order in self._claims.tell(fact):
+        for order in self._claims.tell(fact, self._clock()):
             match order:
                 case claims.Grant(connection, ticket, leg):
                     self._say(connection, wire.Granted(ticket, leg))
-                case claims.Deny(connection, ticket, cause):
-                    self._say(connection, wire.Denied(ticket, cause))
+                case claims.Deny(connection, ticket, cause, evidence):
+                    self._say(connection, wire.Denied(ticket, cause, dict(evidence)))
                 case claims.Drop(connection, leg):
                     self._say(connection, wire.Drop(leg))
                 case claims.Probe(connection, leg):

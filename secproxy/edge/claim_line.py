@@ -1,4 +1,5 @@
-"""A worker asks the supervisor here before it lets a station in, so that no station is ever connected twice.
+"""A worker asks the supervisor here before it lets a station in, so that no station is ever connected twice, and before
+it looks at a password, so that nobody has more guesses for going from worker to worker.
 
 Rules this file keeps:
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import count
-from typing import TYPE_CHECKING, Final, Self, assert_never
+from typing import TYPE_CHECKING, Final, Self, TypeVar, assert_never
 
 import msgspec
 
@@ -21,16 +22,27 @@ from pki.edge.wire import short_path
 from pki.errors import BollardError, ConflictError, UnreachableError
 from secproxy.edge import claim_wire as wire
 from secproxy.events import CAUSES
+from secproxy.lockout import Scope, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pki.edge.home import Home
     from secproxy.edge.claim_desk import ClaimDesk
 
 RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to travel with; each line wakes the supervisor
 
+T = TypeVar("T")
+
 _decoder = msgspec.json.Decoder(wire.FromDesk)
+
+
+class DeniedError(ConflictError):
+    """Somebody else has the station's connection; ``evidence`` are an event's facts."""
+
+    def __init__(self, cause: str, evidence: Mapping[str, str]) -> None:
+        super().__init__(cause, CAUSES[cause].says, CAUSES[cause].advice)
+        self.evidence = evidence
 
 
 class ClaimLine:
@@ -43,6 +55,7 @@ class ClaimLine:
         self._drop = drop
         self._tickets = count(1)
         self._asked: dict[int, asyncio.Future[int]] = {}
+        self._attempts: dict[int, asyncio.Future[Wait | None]] = {}
         self._held: set[int] = set()
         self._released: list[wire.Release] = []
         self._probes: set[asyncio.Task[None]] = set()
@@ -77,15 +90,30 @@ class ClaimLine:
         return made
 
     async def claim(self, identity: str, credential: bytes) -> int:
-        """Ask for a station's connection and return its leg; ``ConflictError("session.duplicate")`` when it is held."""
-        if self._over.is_set():
-            raise _gone()
-        ticket = next(self._tickets)
-        answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._asked[ticket] = answer
+        """Ask for a station's connection and return its leg; ``DeniedError`` when it is held."""
+        ticket, answer = self._ask(self._asked)
         self._wire.say(*self._released, wire.Want(ticket, identity, credential))
         self._released.clear()
         return await answer
+
+    async def attempt(self, identity: str, network: str) -> Wait | None:
+        """Ask whether a password that this network offers for a station may be looked at; a ``Wait`` when not yet."""
+        ticket, answer = self._ask(self._attempts)
+        self._wire.say(wire.Attempt(ticket, identity, network))
+        return await answer
+
+    def tried(self, identity: str, network: str, *, right: bool) -> None:
+        """Tell how an attempt came out."""
+        self._wire.say(wire.Proved(identity, network) if right else wire.Failed(network))
+
+    def _ask(self, waiting: dict[int, asyncio.Future[T]]) -> tuple[int, asyncio.Future[T]]:
+        """Draw a ticket for a question whose answer is waited for."""
+        if self._over.is_set():
+            raise _gone()
+        ticket = next(self._tickets)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        waiting[ticket] = answer
+        return ticket, answer
 
     def release(self, leg: int) -> None:
         """Tell that a leg's connection has ended."""
@@ -123,8 +151,10 @@ class ClaimLine:
         match word:
             case wire.Granted(ticket, leg):
                 self._granted(self._asked.pop(ticket), leg)
-            case wire.Denied(ticket, cause):
-                _refuse(self._asked.pop(ticket), ConflictError(cause, CAUSES[cause].says, CAUSES[cause].advice))
+            case wire.Denied(ticket, cause, evidence):
+                _refuse(self._asked.pop(ticket), DeniedError(cause, evidence))
+            case wire.Tried(ticket):
+                _answer(self._attempts.pop(ticket), _wait(word))
             case wire.Probe(leg):
                 task = asyncio.create_task(self._answer_probe(leg))
                 self._probes.add(task)
@@ -162,6 +192,8 @@ class ClaimLine:
         self._over.set()
         for answer in self._asked.values():
             _refuse(answer, _gone())
+        for attempt in self._attempts.values():
+            _refuse(attempt, _gone())
         for task in self._probes:
             task.cancel()
 
@@ -170,7 +202,16 @@ def _nothing() -> None:
     return
 
 
-def _refuse(answer: asyncio.Future[int], error: Exception) -> None:
+def _wait(word: wire.Tried) -> Wait | None:
+    return Wait(word.seconds, Scope(word.scope), word.locks, word.begun) if word.scope else None
+
+
+def _answer(waiting: asyncio.Future[T], answer: T) -> None:
+    if not waiting.done():
+        waiting.set_result(answer)
+
+
+def _refuse(answer: asyncio.Future[T], error: Exception) -> None:
     if not answer.done():
         answer.set_exception(error)
 

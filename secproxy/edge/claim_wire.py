@@ -1,7 +1,8 @@
-"""What workers and the supervisor say to each other about who may have which station's connection, and over what.
+"""What workers and the supervisor say to each other about who may have which station's connection, who may
+offer a password, and over what they say it.
 
 One JSON object a line over the Unix socket ``run/claims.sock``; ``says`` names the record. Bytes are base64 there. The
-rules of the conversation stand in ``secproxy.claims``; these are its words on the wire.
+rules stand in ``secproxy.claims`` and ``secproxy.lockout``; these are the words on the wire.
 """
 
 from __future__ import annotations
@@ -55,6 +56,27 @@ class Release(Word, frozen=True):
     leg: int
 
 
+class Attempt(Word, frozen=True):
+    """Somebody of this network offers a password for a station: may it be looked at?"""
+
+    ticket: int
+    identity: str
+    network: str
+
+
+class Failed(Word, frozen=True):
+    """The password was wrong, or could not have helped."""
+
+    network: str
+
+
+class Proved(Word, frozen=True):
+    """The password was right."""
+
+    identity: str
+    network: str
+
+
 class Granted(Word, frozen=True):
     """The station may have the connection; its leg is named by this number until it ends."""
 
@@ -63,10 +85,11 @@ class Granted(Word, frozen=True):
 
 
 class Denied(Word, frozen=True):
-    """The station may not: ``cause`` is a key of ``secproxy.events.CAUSES``."""
+    """The station may not: ``cause`` is a key of ``secproxy.events.CAUSES``, ``evidence`` its facts."""
 
     ticket: int
     cause: str
+    evidence: dict[str, str] = {}
 
 
 class Probe(Word, frozen=True):
@@ -79,6 +102,19 @@ class Drop(Word, frozen=True):
     """End this leg: its station came back elsewhere."""
 
     leg: int
+
+
+class Tried(Word, frozen=True):
+    """The answer to an attempt: look at the password, or, where ``seconds`` are left to wait, do not.
+
+    ``scope`` is one of ``secproxy.lockout``; ``begun`` is said once for each lock, whose number ``locks`` is.
+    """
+
+    ticket: int
+    seconds: float = 0.0
+    scope: str = ""
+    locks: int = 0
+    begun: bool = False
 
 
 class Reload(Word, frozen=True):
@@ -106,8 +142,8 @@ class ReloadDone(Word, frozen=True):
     advice: str = ""
 
 
-FromWorker = Hello | Ready | Want | Probed | Release | Reloaded | AskReload
-FromDesk = Granted | Denied | Probe | Drop | Reload | ReloadDone
+FromWorker = Hello | Ready | Want | Probed | Release | Attempt | Failed | Proved | Reloaded | AskReload
+FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone
 
 W = TypeVar("W")
 

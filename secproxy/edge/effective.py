@@ -4,7 +4,9 @@ Rules this file keeps:
 
 * ``run/config.toml`` has the form of ``bollard.toml`` and can be read in its place; reading it back gives the very
   ``Config`` that was written.
-* It is there while its supervisor runs, readable by its owner alone.
+* Beside it lie the policies in force, so that a worker that is started again judges as the others do, whatever was
+  edited meanwhile. A mistake in one of them stops the start.
+* All of it is there while its supervisor runs, readable by its owner alone.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from typing import TYPE_CHECKING, Final
 from pki.edge.home import read_settings
 from pki.settings import parse_settings
 from secproxy.config import parse_config, write_address
+from secproxy.edge.policies import policy_file, read_policies
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pki.edge.home import Home
     from pki.names import Organisation
@@ -31,22 +34,32 @@ NAME: Final = "config.toml"
 
 @contextlib.contextmanager
 def in_force(home: Home, config: Config) -> Iterator[None]:
-    """Keep ``run/config.toml`` for the length of the block."""
-    put_in_force(home, config)
+    """Keep ``run/config.toml`` and the policies for the length of the block. ``InputError`` for a mistake in one."""
+    put_in_force(home, config, read_policies(home, config.policies))
     try:
         yield
     finally:
-        (home.run / NAME).unlink(missing_ok=True)
+        for path in (home.run / NAME, *home.run.glob(policy_file("*"))):
+            path.unlink(missing_ok=True)
 
 
-def put_in_force(home: Home, config: Config) -> None:
-    """Write ``run/config.toml``, in place of the one before; whoever reads it meanwhile reads one of them whole."""
-    fresh = home.run / f"{NAME}.new"
+def put_in_force(home: Home, config: Config, policies: Mapping[str, str]) -> None:
+    """Write ``run/config.toml`` and the texts of policies, by name, in place of those before.
+
+    Whoever reads one meanwhile reads one of both whole.
+    """
+    for name, text in policies.items():
+        _put(home, policy_file(name), text)
+    _put(home, NAME, write_config(parse_settings(read_settings(home)).organisation, config))
+
+
+def _put(home: Home, name: str, text: str) -> None:
+    fresh = home.run / f"{name}.new"
     fresh.unlink(missing_ok=True)
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "w", encoding="utf-8") as file:
-        file.write(write_config(parse_settings(read_settings(home)).organisation, config))
-    fresh.replace(home.run / NAME)
+        file.write(text)
+    fresh.replace(home.run / name)
 
 
 def write_config(organisation: Organisation, config: Config) -> str:
@@ -67,6 +80,9 @@ def write_config(organisation: Organisation, config: Config) -> str:
             f"ambiguous = {_text(config.messages.ambiguous)}\n",
             f"[proxy]\nworkers = {config.workers}\nworker_mib = {config.worker_mib}",
             f"unsafe_no_landlock = {str(not config.fenced).lower()}\n",
+            f"[policy]\npreset = {_text(config.policies.preset)}\n",
+            *(_override("group", *each) for each in config.policies.groups.items()),
+            *(_override("station", *each) for each in config.policies.stations.items()),
         )
     )
 
@@ -97,12 +113,26 @@ def _upstream(upstream: Upstream) -> str:
     return "\n".join(lines)
 
 
+def _override(kind: str, whose: str, preset: str) -> str:
+    return f"[[policy_override]]\n{kind} = {_text(whose)}\npreset = {_text(preset)}\n"
+
+
 def _listener(door: ListenerConfig) -> str:
     address = _text(write_address(door.host, door.port))
     proxies = _texts(map(str, door.proxies))
-    legacy = f"unsafe_legacy_tls = true\nstations = {_texts(door.legacy)}\n" if door.legacy else ""
-    more = f"proxy_protocol = {proxies}\ncompression = {str(door.compression).lower()}\n{legacy}"
-    return f"[[listener]]\naddress = {address}\nprofile = {door.profile:d}\n{more}"
+    lines = (
+        "[[listener]]",
+        f"address = {address}",
+        f"profile = {door.profile:d}",
+        f"proxy_protocol = {proxies}",
+        f"compression = {str(door.compression).lower()}",
+        f"unknown = {_text(door.unknown)}",
+        f"unsafe_plain = {str(door.profile == 1).lower()}",
+        f"pending_seconds = {door.pending_seconds}",
+        f"unsafe_legacy_tls = {str(bool(door.legacy)).lower()}",
+        f"stations = {_texts(door.legacy)}\n",
+    )
+    return "\n".join(lines)
 
 
 def _texts(values: Iterable[str]) -> str:

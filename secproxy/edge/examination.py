@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pki.edge import calls, clock, surroundings
 from pki.edge.asking import ask_once
@@ -16,7 +16,7 @@ from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
 from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver, Unsafe
 from pki.settings import parse_settings
-from secproxy.config import Config, Limits, write_address
+from secproxy.config import Config, Limits, unsafe_listeners, write_address
 from secproxy.edge import landlock
 from secproxy.edge.csms_tls import CsmsTls
 from secproxy.edge.effective import config_in_force, url_of
@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 
     from pki.edge.home import Home
     from secproxy.upstreams import Upstream
+
+
+WEAKENS: Final = {
+    "unsafe_plain": "passwords and messages of its stations travel in clear",
+    "unsafe_observe": "stations that nobody registered reach the CSMS",
+}
+"""What each setting does that a person should know of."""
 
 
 def examine(home: Home) -> Facts:
@@ -97,6 +104,10 @@ def _unsafe(config: Config) -> Iterator[Unsafe]:
                 "Update the firmware of these stations, then remove the [[listener]] with unsafe_legacy_tls.",
                 "A00.FR.313",
             )
+    for each in unsafe_listeners(config):
+        setting = str(each["setting"])
+        fix = f"Take {setting} out of bollard.toml."
+        yield Unsafe(f"listener {each['listener']}", f"{setting} is on: {WEAKENS[setting]}", fix, "A00.FR.201")
 
 
 def _unfenced(home: Home, config: Config | None) -> Iterator[Unsafe]:

@@ -124,7 +124,7 @@ class Listener:
     def __init__(
         self,
         config: ListenerConfig,
-        context: SSL.Context,
+        context: SSL.Context | None,
         slots: Slots,
         doorway: Doorway,
         arrive: Callable[[Listener, socket.socket, str], Awaitable[None]],
@@ -233,6 +233,11 @@ def network_of(address: str) -> str:
     if ":" not in address:
         return address
     return str(ipaddress.IPv6Interface((address.partition("%")[0], 64)).network)
+
+
+def host_of(remote: str) -> str:
+    """The IP address of a peer that is written as ``ip:port``."""
+    return remote.rpartition(":")[0].strip("[]")
 
 
 def _listen(host: str, port: int) -> socket.socket:

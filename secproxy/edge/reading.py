@@ -38,7 +38,11 @@ def apply(view: View, news: calls.News) -> frozenset[str]:
         case calls.Snapshot():
             return _replace(view, news)
         case calls.StationChanged(row):
-            view.stations[row.identity] = station(row)
+            view.stations.pop(row.identity, None)
+            view.late.discard(row.identity)
+            if row.status != StationStatus.REMOVED:
+                view.stations[row.identity] = station(row)
+                view.late |= {row.identity} if row.expired_until else set()
             return frozenset({row.identity})
         case calls.TrustChanged():
             _trust(view, news)
@@ -68,6 +72,11 @@ def station(row: calls.StationRow) -> Station:
         group=row.group,
         site=row.site,
         last_seen=row.last_seen,
+        next_verifier=row.next_verifier,
+        next_form=PasswordForm(row.next_form or PasswordForm.ANY),
+        seen_profile=row.seen_profile,
+        ratchet=row.ratchet,
+        expired_until=row.expired_until,
     )
 
 
@@ -109,6 +118,7 @@ def _replace(view: View, snapshot: calls.Snapshot) -> frozenset[str]:
     view.organisation = snapshot.organisation
     view.csms_host = snapshot.csms_host
     view.stations = {row.identity: station(row) for row in snapshot.stations}
+    view.late = {row.identity for row in snapshot.stations if row.expired_until}
     view.releases = tuple(release(row) for row in snapshot.releases)
     _trust(view, snapshot)
     return before | frozenset(view.stations)

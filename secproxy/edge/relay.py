@@ -30,10 +30,13 @@ from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, Hun
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pki.station import Station
     from secproxy.admission import Admitted
     from secproxy.config import Limits
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.plan import Plan
+    from secproxy.policy.rulebook import InForce
     from secproxy.session import Order
 
 _ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
@@ -72,12 +75,16 @@ class _Way:
         self.walker = Walker(masked=up, limit=size, fragments=limits.fragments)
         self.controls = Bucket(limits.controls_per_second, limits.controls_burst)
         self._asks, self._waiting = session.calls[side], session.calls[OTHER[side]]
-        calls, replies = session.plan.calls[side], session.plan.answers[side]
-        self._calls, self._call = calls.named, calls.rest  # taken apart: this is looked up for every message
-        self._replies, self._reply = replies.named, replies.rest
         self._sends = side in session.senders
         inspection = session.inspection
         self._book = inspection.book if inspection is not None and side in inspection.sides else None
+        self.follow(session.plan)
+
+    def follow(self, plan: Plan) -> None:
+        """Go by this plan from now on."""
+        calls, replies = plan.calls[self.side], plan.answers[self.side]
+        self._calls, self._call = calls.named, calls.rest  # taken apart: this is looked up for every message
+        self._replies, self._reply = replies.named, replies.rest
 
     def is_dull(self, message: bytes) -> bool:
         """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order, and,
@@ -142,6 +149,12 @@ class Link:
         self._orphaned = False
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
+
+    def obey(self, find: Callable[[Station, str], InForce]) -> None:
+        """Go on under the policy that is in force now."""
+        self._session.obey(find)
+        for way in (self._up, self._down):
+            way.follow(self._session.plan)
 
     def open(self) -> None:
         """Let the bytes flow."""

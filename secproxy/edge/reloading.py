@@ -1,8 +1,9 @@
-"""Puts a changed ``bollard.toml`` in force in every process of a home that is up, or leaves all as it is.
+"""Puts a changed ``bollard.toml``, or a changed policy, in force in a home that is up, or leaves all as it is.
 
 Rules this file keeps:
 
-* A file that is wrong changes nothing anywhere: the settings in force stay, and an event says why.
+* A file that is wrong changes nothing anywhere: the settings in force stay, and an event says why. A policy is read as
+  part of the table that names it.
 * Workers are told first. When one of them cannot take the new settings, all go back to those before.
 * What the command line overrides is laid over the new file as it was over the old one.
 """
@@ -15,15 +16,18 @@ from typing import TYPE_CHECKING, Final, Protocol
 import msgspec
 
 from pki.edge.home import read_settings
+from pki.edge.policies import PROXY
 from pki.edge.wire import short_path
 from pki.errors import BollardError, ConflictError, UnreachableError
 from secproxy.edge.claim_wire import AskReload, ReloadDone, Reloaded, Wire
 from secproxy.edge.effective import put_in_force
+from secproxy.edge.policies import read_policies
 from secproxy.events import Note
 from secproxy.reload import Reader, changed, readers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from pki.edge.home import Home
     from secproxy.config import Config, ListenerConfig
@@ -84,11 +88,12 @@ class Reloader:
         self._home, self._read, self._world = home, read, world
         self._config = config
         self._text = read_settings(home)
+        self._policies = read_policies(home, config.policies)
         self._seen = self._taken = self._stamp()
         self._turn = asyncio.Lock()
 
     def touched(self) -> bool:
-        """Whether the file was written since it was last read, and has rested since the last look.
+        """Whether a file was written since it was last read, and has rested since the last look.
 
         An editor that writes in several steps is not read half way.
         """
@@ -111,28 +116,35 @@ class Reloader:
     async def _reload(self) -> tuple[str, ...]:
         self._taken = self._seen = self._stamp()
         text, config = read_settings(self._home), self._read()
-        tables = changed(self._text, text)
+        policies = read_policies(self._home, config.policies)
+        named = {"policy"} if policies != self._policies else set[str]()
+        tables = tuple(sorted({*changed(self._text, text), *named}))
         concerned = frozenset[Reader]().union(*map(readers, tables))
         if Reader.WORKER in concerned:
-            await self._put_in_force(config)
-        self._text, self._config = text, config
+            await self._put_in_force(config, policies)
+        self._text, self._config, self._policies = text, config, policies
         self._world.renew(concerned)
         return tables
 
-    async def _put_in_force(self, config: Config) -> None:
+    async def _put_in_force(self, config: Config, policies: Mapping[str, str]) -> None:
         open_now = {(door.host, door.port) for door in self._config.listeners}
         new = tuple(door for door in config.listeners if (door.host, door.port) not in open_now)
         self._world.refuse_taken(new)
-        put_in_force(self._home, config)
+        put_in_force(self._home, config, policies)
         wrong = next((said for said in await self._world.tell_workers() if said.code), None)
         if wrong is not None:
-            put_in_force(self._home, self._config)
+            put_in_force(self._home, self._config, self._policies)
             await self._world.tell_workers()
             raise ConflictError(wrong.code, wrong.cause, wrong.advice)
 
-    def _stamp(self) -> Stamp:
-        try:
-            found = self._home.settings.stat()
-        except OSError:
-            return NO_FILE
-        return found.st_ino, found.st_size, found.st_mtime_ns
+    def _stamp(self) -> dict[Path, Stamp]:
+        own = self._home.policies / PROXY
+        return {path: _stamp(path) for path in (self._home.settings, *own.glob("*.toml"))}
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return NO_FILE
+    return found.st_ino, found.st_size, found.st_mtime_ns

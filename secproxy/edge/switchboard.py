@@ -20,6 +20,7 @@ from pki.edge.clock import now
 from pki.errors import BollardError
 from secproxy import assertion, handover, proxy_protocol
 from secproxy.config import Outage
+from secproxy.edge.clear import NO_TLS
 from secproxy.edge.csms_tls import CsmsTls
 from secproxy.edge.effective import url_of
 from secproxy.edge.upstream import UnreachedError, UpstreamError, Way, Wish, ask, reach
@@ -253,7 +254,9 @@ def _preamble(upstream: Upstream, visit: Visit) -> bytes:
     host, _, port = admitted.remote.rpartition(":")
     shown = admitted.certificate
     caller = proxy_protocol.Caller(
-        visit.tls_version, admitted.station.identity.text, shown.common_names[0] if shown else ""
+        "" if visit.tls_version == NO_TLS else visit.tls_version,
+        admitted.station.identity.text,
+        shown.common_names[0] if shown else "",
     )
     return proxy_protocol.write((host.strip("[]"), int(port)), visit.local, caller)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from OpenSSL import SSL, crypto
 
+from secproxy.edge.clear import Clear
 from secproxy.edge.tls_failure import why
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ LINGER_SECONDS: Final = 5.0  # how long what is kept may take to leave after ``c
 
 
 class TlsLeg:
-    """One station's TLS connection on a non-blocking socket.
+    """One station's TLS connection on a non-blocking socket; without a context, one without TLS (security profile 1).
 
     While ``handshake`` or ``read_head`` runs, the leg belongs to that coroutine. After ``attach`` every chunk of clear
     bytes goes to ``on_data``, and the end of the connection, once, to ``on_end``. ``write`` never blocks: what the
@@ -41,10 +42,12 @@ class TlsLeg:
         "on_data", "on_drain", "on_end", "remote", "waiting",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, context: SSL.Context, remote: str) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, context: SSL.Context | None, remote: str
+    ) -> None:
         self._loop = loop
         self._sock = sock
-        self._conn = SSL.Connection(context, sock)
+        self._conn: SSL.Connection | Clear = SSL.Connection(context, sock) if context else Clear(sock)
         self._conn.set_accept_state()
         self._out: deque[bytes] = deque()
         self._reading = self._writing = self._paused = self._closing = self._ended = False

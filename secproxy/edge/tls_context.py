@@ -23,12 +23,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from OpenSSL import SSL, crypto
 
-from secproxy.edge.tls_failure import judge_certificate
+from secproxy.edge.tls_failure import judge_but_end, judge_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pki.edge.calls import Credentials, NamedCredentials
+
+    Judge = Callable[[SSL.Connection, crypto.X509, int, int, int], bool]
 
 SUITES: Final = b"ECDHE+AESGCM:AES128-GCM-SHA256:AES256-GCM-SHA384"  # A00.FR.318; forward secrecy first
 SUITES_1_3: Final = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"  # the cheapest first
@@ -42,17 +44,19 @@ def server_context(
     *,
     mutual: bool,
     legacy: bool = False,
+    late: bool = False,
     staple: Callable[[bytes], bytes] = lambda _: b"",
 ) -> SSL.Context:
     """Make a listener's context. ``anchors`` are the certificates that station certificates may end in; ``legacy``
-    makes it one of old TLS alone; ``staple`` returns the OCSP answer about a certificate of ours (DER), or nothing."""
+    makes it one of old TLS alone; with ``late`` a certificate that has ended gets as far as admission, which knows
+    whose may (A00.FR.429); ``staple`` returns the OCSP answer about a certificate of ours (DER), or nothing."""
 
     def made(papers: Credentials | NamedCredentials) -> SSL.Context:
         context = _bare(legacy=legacy)
         context.set_ocsp_server_callback(partial(_staple, staple))
         _present(context, papers)
         if mutual:
-            _demand_certificate(context, anchors)
+            _demand_certificate(context, anchors, judge_but_end if late else judge_certificate)
         return context
 
     context, named = made(credentials), {each.host.encode(): made(each) for each in credentials.named}
@@ -108,11 +112,11 @@ def _private_key(pem: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
     return key
 
 
-def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate]) -> None:
+def _demand_certificate(context: SSL.Context, anchors: Sequence[x509.Certificate], judge: Judge) -> None:
     store = context.get_cert_store()
     assert store is not None  # noqa: S101 - a context made here has one
     store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
     for anchor in anchors:
         store.add_cert(crypto.X509.from_cryptography(anchor))
     context.set_verify_depth(CHAIN_DEPTH)
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge_certificate)
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, judge)

@@ -12,7 +12,10 @@ from pki.unreadable import UNREADABLE
 if TYPE_CHECKING:
     from OpenSSL import crypto
 
+    from secproxy.edge.clear import Clear
+
 _UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 24, 26, 28, 79})  # X509_V_ERR_*: no path to an anchor of ours
+_HAS_ENDED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _CAUSES: Final = {9: "cert.not_yet_valid", 10: "cert.expired", 23: "cert.revoked"}  # the other X509_V_ERR_* we name
 _VERSION_REASONS: Final = frozenset({"unsupported protocol", "version too low", "wrong ssl version"})
 
@@ -36,7 +39,7 @@ class HandshakeError(Exception):
     evidence: dict[str, str | int] = field(default_factory=dict)
 
 
-def why(conn: SSL.Connection, failure: Exception) -> HandshakeError:
+def why(conn: SSL.Connection | Clear, failure: Exception) -> HandshakeError:
     """Name the cause of a failed handshake; what ``judge_certificate`` kept comes before what OpenSSL says."""
     distrust = conn.get_app_data()
     if isinstance(distrust, Distrust):
@@ -52,6 +55,11 @@ def judge_certificate(conn: SSL.Connection, certificate: crypto.X509, error: int
     if not ok and conn.get_app_data() is None:
         conn.set_app_data(Distrust(error, depth, *_names(certificate)))
     return bool(ok)
+
+
+def judge_but_end(conn: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    """Judge all but the end of the client's own certificate, which admission looks at."""
+    return (error == _HAS_ENDED and depth == 0) or judge_certificate(conn, certificate, error, depth, ok)
 
 
 def _names(certificate: crypto.X509) -> tuple[str, str, str]:

@@ -27,7 +27,7 @@ from pki.edge import calls, hardening
 from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy.assertion import Signer
-from secproxy.config import parse_config, write_address
+from secproxy.config import Unknown, parse_config, unsafe_listeners, write_address
 from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
@@ -38,15 +38,18 @@ from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
+from secproxy.edge.policies import Policies, read_policies_in_force
 from secproxy.edge.relay import Link
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
+from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
+from secproxy.frames import POLICY_VIOLATION
 from secproxy.inspection import inspect
-from secproxy.plan import compile_plan
 from secproxy.reachability import spread
+from secproxy.renewal import Certified, Certify
 from secproxy.schemas import Schemas
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
@@ -145,8 +148,10 @@ async def _work_on(
     view = reading.view_of(snapshot)
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
-    worker = Worker(config, view, (credentials, snapshot), links, _claims(config, links, supervisor), surroundings)
-    supervisor.reload = lambda: worker.reload(_in_force(home))
+    policies = read_policies_in_force(home, config)
+    lines = _claims(config, links, supervisor), supervisor
+    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings, policies)
+    supervisor.reload = lambda: _reload(home, worker)
     if number == 0:
         surroundings.tell_unsafe(config)
     supervisor.ready()
@@ -161,6 +166,11 @@ async def _work_on(
         )
     finally:
         worker.leave()
+
+
+def _reload(home: Home, worker: Worker) -> None:
+    config = _in_force(home)
+    worker.reload(config, read_policies_in_force(home, config))
 
 
 def _claims(config: Config, links: Links, supervisor: ClaimLine) -> ClaimLine:
@@ -201,6 +211,9 @@ class Surroundings:
 
     def tell_unsafe(self, config: Config) -> None:
         """Say which listeners take old TLS, and for whom: on record at every start, by one worker for all."""
+        for problem in unsafe_listeners(config):
+            self.record(Note("listener.unsafe", evidence=problem))
+            _tell_operator(f"{problem['setting']}: {problem['listener']} weakens security for whoever comes to it")
         for door in config.listeners:
             if door.legacy:
                 address, stations = write_address(door.host, door.port), ", ".join(door.legacy)
@@ -225,8 +238,42 @@ class Surroundings:
             link.tell(Granted(ask.ticket, granted.url))
 
     def learn(self, link: Link, learned: Learn) -> None:
-        """Tell the authority what a station said of itself."""
-        self._start(self._learn(link, learned))
+        """Tell the authority what a station said of itself; of one that nobody registered nothing is kept."""
+        if not link.admitted.observed:
+            self._start(self._learn(link, learned))
+
+    def settle(self, admitted: Admitted) -> None:
+        """Tell the authority that a station came with the password that was to follow (A01.FR.03)."""
+        call = calls.SettlePassword(admitted.station.identity.text, taken=True, digest=admitted.credential.hex())
+        self._start(self._tell(call))
+
+    def pin(self, admitted: Admitted) -> None:
+        """Tell the authority that a station is connected with more than it was registered with (A05.FR.09)."""
+        station = admitted.station
+        if not admitted.observed and admitted.profile > max(station.profile, station.seen_profile):
+            self._start(self._tell(calls.ReportProfile(station.identity.text, int(admitted.profile))))
+
+    async def _tell(self, call: calls.SettlePassword | calls.ReportProfile) -> None:
+        """What cannot be told now is told when the station next connects."""
+        try:
+            await self.line.ask(call, calls.Done)
+        except BollardError as failure:
+            _tell_operator(f"{call.identity}: what it showed was not recorded: {failure}")
+
+    def certify(self, waiting: Waiting, asked: Certify) -> None:
+        """Have the authority certify what a station with an expired certificate asks for (A00.FR.429)."""
+        self._start(self._certify(waiting, asked))
+
+    async def _certify(self, waiting: Waiting, asked: Certify) -> None:
+        guest = waiting.guest
+        call = calls.RenewExpired(guest.identity.text, asked.csr, waiting.chain, guest.remote)
+        try:
+            renewed = await self.line.ask(call, calls.LateRenewed)
+        except BollardError as refused:
+            waiting.tell(Declined(asked.ticket, refused.code))
+        else:
+            chain = renewed.chain
+            waiting.tell(Certified(asked.ticket, chain) if chain else Declined(asked.ticket, "enrolment.waiting"))
 
     async def _learn(self, link: Link, learned: Learn) -> None:
         shown = link.admitted.certificate
@@ -244,7 +291,10 @@ class Surroundings:
 
 
 class Worker:
-    """The doors of one worker and the way from there to a live connection."""
+    """The doors of one worker and the way from there to a live connection.
+
+    ``lines`` are where it asks who may have a station's connection, and where passwords that were tried are counted.
+    """
 
     def __init__(
         self,
@@ -252,26 +302,43 @@ class Worker:
         view: View,
         trust: tuple[calls.Credentials, calls.Snapshot],
         links: Links,
-        claims: ClaimLine,
+        lines: tuple[ClaimLine, ClaimLine],
         surroundings: Surroundings,
+        policies: Policies,
     ) -> None:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
-        self._links, self._claims, self._surroundings = links, claims, surroundings
+        self._links, self._surroundings = links, surroundings
+        self._claims, guard = lines
         self.staples = staples_by(surroundings.line)
         self.staples.present(self._credentials)
         self._passwords = PasswordDesk()
         self._schemas = Schemas(SchemaFiles())
+        self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
         )
         self._csms.signer = _signer(trust[0])
+        self._policies = policies
         self._slots = Slots(config.limits.handshakes_at_once)
         self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
-        self._reception = Reception(
-            config, view, self._slots, self._passwords, claims, self._csms, surroundings.record, self._connect
-        )
+        self._reception = self._receive(guard)
         self._listeners = [self._open(address) for address in config.listeners]
+
+    def _receive(self, guard: ClaimLine) -> Reception:
+        return Reception(
+            self._config,
+            self._view,
+            self._slots,
+            self._passwords,
+            self._claims,
+            self._csms,
+            self._surroundings.record,
+            self._connect,
+            self._surroundings.settle,
+            self._room,
+            guard,
+        )
 
     def _open(self, address: ListenerConfig) -> Listener:
         return Listener(
@@ -284,7 +351,7 @@ class Worker:
             self._config.limits,
         )
 
-    def reload(self, config: Config) -> None:
+    def reload(self, config: Config, policies: Policies) -> None:
         """Go on by other settings; no live connection is touched that they allow.
 
         Doors that stay as they were stay open. Raises a ``BollardError``, and changes nothing, when a new door cannot
@@ -299,9 +366,20 @@ class Worker:
             raise
         for door in set(self._listeners) - doors:
             door.close()
-        self._config, self._listeners = config, list(doors)
+        self._config, self._listeners, self._policies = config, list(doors), policies
         self._reception = replace(self._reception, config=config)
+        for link in self._links.all():
+            link.obey(policies.of)
+        self._let_strangers_go(config)
         self._links.judge()
+
+    def _let_strangers_go(self, config: Config) -> None:
+        """Whoever is here because a listener let strangers in comes back, and is judged by what it says now."""
+        self._room.leave("the settings have changed")
+        if not any(door.unknown is Unknown.OBSERVE for door in config.listeners):
+            for link in self._links.all():
+                if link.admitted.observed:
+                    link.close(POLICY_VIOLATION, "nobody registered this station")
 
     def _reopen(self, config: Config) -> set[Listener]:
         """The doors of these settings, those that are open already among them."""
@@ -321,8 +399,13 @@ class Worker:
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""
         async for told in news:
+            late = bool(self._view.late)
             if not isinstance(told, calls.CredentialsChanged):
-                self._links.judge(reading.apply(self._view, told))
+                touched = reading.apply(self._view, told)
+                self._links.judge(touched)
+                self._room.judge(touched, self._view)
+            if isinstance(told, calls.TrustChanged):
+                self._room.leave("what is trusted has changed")
             if isinstance(told, calls.Snapshot | calls.TrustChanged):
                 self._anchors = _station_anchors(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
@@ -330,7 +413,8 @@ class Worker:
                 self.staples.present(self._credentials)
             if isinstance(told, calls.StatusChanged):
                 self.staples.forget(told.issuer_key_id, told.serial)
-            if isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged):
+            anew = isinstance(told, calls.Snapshot | calls.CredentialsChanged | calls.TrustChanged)
+            if anew or bool(self._view.late) is not late:
                 for listener in self._listeners:
                     listener.context = self._context(listener.config)
 
@@ -360,6 +444,7 @@ class Worker:
         """Accept no more and end what is open."""
         self._shut()
         self._links.leave()
+        self._room.leave()
         self._csms.close()
         self._passwords.close()
 
@@ -368,21 +453,29 @@ class Worker:
         for listener in listeners:
             listener.close()
 
-    def _context(self, listener: ListenerConfig) -> SSL.Context:
-        mutual = listener.profile is SecurityProfile.MUTUAL_TLS
+    def _context(self, listener: ListenerConfig) -> SSL.Context | None:
+        if listener.profile is SecurityProfile.BASIC:
+            return None
         return server_context(
-            self._credentials, self._anchors, mutual=mutual, legacy=bool(listener.legacy), staple=self.staples.of
+            self._credentials,
+            self._anchors,
+            mutual=listener.profile is SecurityProfile.MUTUAL_TLS,
+            legacy=bool(listener.legacy),
+            late=bool(self._view.late),
+            staple=self.staples.of,
         )
 
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))
 
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
+        policy = self._policies.of(admitted.station, upstream.subprotocol)
         inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
-        session = Session(admitted, upstream.subprotocol, self._view, compile_plan(), inspection)
+        session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy, inspection)
         surroundings, limits = self._surroundings, self._config.limits
         link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
         self._links.add(link)
+        self._surroundings.pin(admitted)
 
     def _ended(self, link: Link) -> None:
         self._links.remove(link)

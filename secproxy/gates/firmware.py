@@ -15,7 +15,7 @@ import msgspec
 from pki.findings import Finding, error
 from pki.firmware import gate
 from pki.firmware.gate import Answer, GateRefusedError, StationModel, UpdateRequest
-from secproxy.envelope import error_bytes, result_bytes
+from secproxy.answers import V16, answer
 from secproxy.errors import GateRefused
 from secproxy.events import Note
 
@@ -27,14 +27,11 @@ if TYPE_CHECKING:
     from secproxy.envelope import Call
     from secproxy.station_view import View
 
-V16: Final = "ocpp1.6"
 LOCATION_LENGTH: Final = {"ocpp1.6": 512, "ocpp2.0.1": 512, "ocpp2.1": 2000}
 """Characters of ``location``, from the schemas of SignedUpdateFirmware and UpdateFirmware."""
 URL_LENGTH: Final = 512  # characters; the smallest of the above, so that our URL fits everywhere
 RETRIES_MOST: Final = 100  # ours; above it a station without an image would try for ever
 RETRY_SECONDS_MOST: Final = 86_400  # one day; ours
-REASON_LENGTH: Final = 20  # characters; StatusInfoType.reasonCode, 2.x
-INFO_LENGTH: Final = 512  # characters; StatusInfoType.additionalInfo, 2.0.1
 
 _OUR_URL: Final = re.compile(r"https://[A-Za-z0-9.-]+(?::[0-9]{1,5})?(?:/[A-Za-z0-9._-]+)+")
 _CREDENTIALS: Final = re.compile(r"[^/?#]*//[^/?#]*@")
@@ -106,19 +103,6 @@ def rewrite(call: Call, cleared: Cleared, url: str) -> dict[str, object]:
     if len(url) > URL_LENGTH or not _OUR_URL.fullmatch(url):
         raise ValueError("a download URL of ours has at most 512 characters of A-Z a-z 0-9 . _ - and slashes")
     return {**call.payload, "firmware": {**firmware, "location": url}}
-
-
-def answer(call: Call, version: str, status: str, reason: str, says: str) -> bytes:
-    """The message that tells the CSMS no: a status where the action has one, else a CALLERROR with that code."""
-    if status not in _STATUSES:
-        return error_bytes(call.id, status, says)
-    if version == V16:
-        return result_bytes(call.id, {"status": status})
-    info = {"reasonCode": reason[:REASON_LENGTH], "additionalInfo": says[:INFO_LENGTH]}
-    return result_bytes(call.id, {"status": status, "statusInfo": info})
-
-
-_STATUSES: Final = frozenset({Answer.REJECTED, Answer.INVALID_CERTIFICATE, Answer.REVOKED_CERTIFICATE})
 
 
 def _require_signed_message(call: Call, version: str, station: Station) -> None:

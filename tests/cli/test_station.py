@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pki.edge.home import Home
+from secproxy.edge.journal import Journal
+from secproxy.events import Note
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -132,3 +136,67 @@ def test_an_empty_password_file_does_not_ask_for_a_generated_password(
     (tmp_path / "empty").write_text("\n")
     told = bollard("station", *words, "--password-file", str(tmp_path / "empty"))
     assert (told.code, "error[file.empty]" in told.err, told.out) == (2, True, "")
+
+
+def test_who_waits_in_quarantine_is_listed_with_the_command_that_admits_it(bollard: Bollard, home: Path) -> None:
+    """The newest event of each name that is not registered; nobody, once it is."""
+    journal = Journal(Home.at(home).journal, "test")
+    for vendor in ("Old", "Acme"):
+        admit = "bollard station add CP-9 --serial SN-9 --profile 3"
+        told = {"vendor": vendor, "model": "One", "serial": "SN-9", "admit": admit}
+        journal.write(Note("station.quarantined", "CP-9", "192.0.2.1:5", told))
+    (row,) = bollard("-o", "json", "station", "list", "--quarantined").rows("quarantined")
+
+    assert (row["identity"], row["vendor"], row["remote"]) == ("CP-9", "Acme", "192.0.2.1:5")
+    assert bollard(*str(row["admit"]).split()[1:]).code == 0
+    assert bollard("-o", "json", "station", "list", "--quarantined").rows("quarantined") == []
+
+
+def test_a_station_becomes_another_by_command(bollard: Bollard) -> None:
+    """What is named changes, what is not stays; several words are as many entries."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2", "--group", "g", "--site", "s")
+    words = ("--serial", "S2", "--group", "", "--no-ratchet", "--expired-until", "2031-01-01")
+    assert bollard("station", "set", "CP-1", *words, "--status", "disabled").code == 0
+    shown = bollard("-o", "json", "station", "show", "CP-1").json()
+
+    assert [shown[name] for name in ("serial", "group", "site", "ratchet", "status")] == [
+        "S2",
+        "",
+        "s",
+        False,
+        "disabled",
+    ]
+    assert str(shown["expired_until"]).startswith("2031-01-01")
+
+
+def test_a_profile_goes_down_by_its_own_word_alone(bollard: Bollard) -> None:
+    """3 to 2 with --allow-downgrade, to 1 with --unsafe-no-tls; a dry run refuses what the act would."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "3")
+    refused = bollard("-o", "json", "--dry-run", "station", "set", "CP-1", "--profile", "2")
+    assert (refused.code, "--allow-downgrade" in refused.err) == (5, True)
+    assert bollard("station", "set", "CP-1", "--profile", "2", "--allow-downgrade").code == 0
+    assert bollard("station", "set", "CP-1", "--profile", "1", "--allow-downgrade").code == 5
+    assert bollard("station", "set", "CP-1", "--profile", "1", "--unsafe-no-tls").code == 0
+    assert bollard("station", "set", "CP-1", "--unsafe-no-tls").code == 2
+
+
+def test_a_station_is_removed_and_its_name_is_free(bollard: Bollard) -> None:
+    """A dry run removes nothing; a second time there is nothing to remove."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2")
+    assert bollard("-o", "json", "--dry-run", "station", "remove", "CP-1").code == 0
+    assert "audit_index" in bollard("-o", "json", "station", "remove", "CP-1").json()
+    assert bollard("station", "remove", "CP-1").code == 4
+    assert bollard("-o", "json", "station", "list").rows("stations") == []
+    assert bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2").code == 0
+
+
+def test_a_password_follows_another_until_it_is_seen_or_given_up(bollard: Bollard) -> None:
+    """--rotate prints the new one; --keep-old ends it."""
+    bollard("station", "add", "CP-1", "--serial", "S1", "--profile", "2")
+    told = bollard("station", "password", "CP-1", "--rotate")
+    assert len(told.out.strip()) == 20
+    assert bollard("-o", "json", "station", "show", "CP-1").json()["rotating"] is True
+    assert bollard("station", "password", "CP-1", "--keep-old", "--rotate").code == 2
+    assert bollard("station", "password", "CP-1", "--keep-old").code == 0
+    assert bollard("-o", "json", "station", "show", "CP-1").json()["rotating"] is False
+    assert bollard("station", "password", "CP-1", "--keep-old").code == 7

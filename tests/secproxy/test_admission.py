@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from pki import password
 from pki.errors import RefusedError
-from pki.station import CertificateStatus, SecurityProfile, Station, StationStatus
-from secproxy.admission import Admitted, Hello, PasswordQuestion, judge, still_allowed
+from pki.station import CertificateStatus, PasswordForm, SecurityProfile, Station, StationStatus
+from secproxy.admission import Admitted, Hello, PasswordQuestion, judge, name_verifier, still_allowed
 from secproxy.errors import AdmissionRefused
 from tests.play import NOON
 from tests.secproxy.scene import (
@@ -276,6 +276,46 @@ def test_attack_09_a_raised_profile_or_a_new_password_ends_a_live_connection(
     with pytest.raises(AdmissionRefused) as refused:
         still_allowed(live, view(*([after] if after else [])), NOON)
     assert refused.value.note.evidence["because"] == because
+
+
+NEWER = password.generate(bytes(range(1, 65)))
+NEXT = password.remember(NEWER, b"n" * 16, generated=True)
+ROTATING = dataclasses.replace(BASIC, next_verifier=NEXT)
+
+
+def test_while_a_password_follows_another_both_are_asked_for() -> None:
+    """A01: the second question is the first one's, of the other verifier and form; who comes with it is told apart."""
+    said = hello(profile=2, authorization=basic("CP-001", NEWER))
+    question = judge(said, view(dataclasses.replace(ROTATING, next_form=PasswordForm.HEX)), NOON)
+    assert isinstance(question, PasswordQuestion)
+    newer = question.newer()
+    assert newer is not None
+    assert (newer.verifier, newer.form, newer.offered, newer.newer()) == (NEXT, PasswordForm.HEX, NEWER.encode(), None)
+    assert question.answered(right=True).newer is False
+    assert (newer.answered(right=True).newer, newer.answered(right=True).credential) == (True, name_verifier(NEXT))
+    with pytest.raises(AdmissionRefused):
+        newer.answered(right=False)
+
+
+@pytest.mark.parametrize("known", [view(), view(BASIC)])
+def test_where_none_follows_there_is_no_second_question(known: View) -> None:
+    """For a station without a rotation, and for one that is none."""
+    question = judge(hello(profile=2, authorization=basic("CP-001")), known, NOON)
+    assert isinstance(question, PasswordQuestion)
+    assert question.newer() is None
+
+
+def test_a_live_connection_with_either_password_stays_until_one_is_dropped() -> None:
+    """A01.FR.03: once the new one is the only one, what came with the old one ends."""
+    old = admitted(BASIC, profile=2)
+    new = dataclasses.replace(old, credential=name_verifier(NEXT))
+    settled = dataclasses.replace(BASIC, verifier=NEXT)
+    for live in (old, new):
+        still_allowed(live, view(ROTATING), NOON)
+    still_allowed(new, view(settled), NOON)
+    for live, known in ((old, settled), (new, BASIC)):
+        with pytest.raises(AdmissionRefused):
+            still_allowed(live, view(known), NOON)
 
 
 def test_a_change_that_does_not_concern_the_credential_ends_nothing() -> None:

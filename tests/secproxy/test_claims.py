@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from secproxy.claims import (
+    FREEZE_SECONDS,
+    REPLACED_AT_ONCE,
     Claims,
     Deny,
     Drop,
@@ -21,6 +23,7 @@ from secproxy.claims import (
 from tests.play import play
 
 KEY, OTHER = b"k" * 32, b"o" * 32
+BOTH = {"connected": "6b" * 8, "refused": "6f" * 8}
 CP = "CP-001"
 
 
@@ -34,11 +37,11 @@ def test_a_free_station_is_granted_at_once() -> None:
 
 
 def test_attack_03_another_credential_cannot_take_a_live_station_away() -> None:
-    """Not even a sign of life is asked for: the holder proved itself otherwise."""
+    """Not even a sign of life is asked for: the holder proved itself otherwise. The event names both credentials."""
     play(
         Claims(),
         (Wanted(1, 10, CP, KEY), [Grant(1, 10, leg=1)]),
-        (Wanted(2, 20, CP, OTHER), [Deny(2, 20, "session.duplicate")]),
+        (Wanted(2, 20, CP, OTHER), [Deny(2, 20, "session.duplicate", BOTH)]),
     )
 
 
@@ -72,7 +75,7 @@ def test_attack_04_the_dying_connection_cannot_free_its_replacement() -> None:
         (Probed(CP, 1, alive=False), [Drop(1, leg=1), Grant(2, 20, leg=2)]),
         (Released(1, 1), []),
         (Probed(CP, 1, alive=False), []),
-        (Wanted(3, 30, CP, OTHER), [Deny(3, 30, "session.duplicate")]),
+        (Wanted(3, 30, CP, OTHER), [Deny(3, 30, "session.duplicate", BOTH)]),
     )
 
 
@@ -85,7 +88,7 @@ def test_attack_04_nor_when_both_are_the_same_workers() -> None:
         (Wanted(1, 11, CP, KEY), [Probe(1, leg=1)]),
         (Probed(CP, 1, alive=False), [Drop(1, leg=1), Grant(1, 11, leg=2)]),
         (Released(1, 1), []),
-        (Wanted(2, 20, CP, OTHER), [Deny(2, 20, "session.duplicate")]),
+        (Wanted(2, 20, CP, OTHER), [Deny(2, 20, "session.duplicate", BOTH)]),
     )
     assert (claims.holder_of(1), claims.holder_of(2)) == (None, 1)
 
@@ -107,7 +110,7 @@ def test_a_worker_cannot_release_what_another_holds() -> None:
         Claims(),
         (Wanted(1, 10, CP, KEY), [Grant(1, 10, leg=1)]),
         (Released(2, 1), []),
-        (Wanted(2, 20, CP, OTHER), [Deny(2, 20, "session.duplicate")]),
+        (Wanted(2, 20, CP, OTHER), [Deny(2, 20, "session.duplicate", BOTH)]),
     )
 
 
@@ -126,6 +129,61 @@ def test_a_worker_that_died_frees_its_stations_and_forgets_its_wishes() -> None:
     )
 
 
+def taken_over(claims: Claims, times: int, now: float) -> int:
+    """Have a station's dead connection replaced so often; return the leg that is held then."""
+    claims.tell(Wanted(1, 1, CP, KEY), now)
+    leg = 1
+    for _ in range(times):
+        assert claims.tell(Wanted(1, 1, CP, KEY), now) == [Probe(1, leg)]
+        assert claims.tell(Probed(CP, leg, alive=False), now) == [Drop(1, leg), Grant(1, 1, leg + 1)]
+        leg += 1
+    return leg
+
+
+def test_attack_05_two_devices_that_fight_are_frozen_and_whoever_is_there_stays() -> None:
+    """After a few changes newcomers are turned away unasked: told once, then like any second connection."""
+    claims = Claims()
+    taken_over(claims, REPLACED_AT_ONCE + 1, 0.0)
+    answers = [claims.tell(Wanted(2, ticket, CP, KEY), 1.0) for ticket in range(3)]
+
+    assert [order.cause for (order,) in answers if isinstance(order, Deny)] == [
+        "session.flapping",
+        "session.duplicate",
+        "session.duplicate",
+    ]
+
+
+def test_attack_05_a_frozen_station_thaws_when_it_was_calm_for_a_while() -> None:
+    """The holder is asked for a sign of life again; trying meanwhile makes it no longer."""
+    claims = Claims()
+    leg = taken_over(claims, REPLACED_AT_ONCE + 1, 0.0)
+    for ticket in range(100):
+        assert isinstance(claims.tell(Wanted(2, ticket, CP, KEY), FREEZE_SECONDS - 1)[0], Deny)
+
+    assert claims.tell(Wanted(2, 100, CP, KEY), FREEZE_SECONDS) == [Probe(1, leg)]
+
+
+def test_attack_05_a_frozen_station_that_hung_up_is_free() -> None:
+    """A freeze protects who is there; where nobody is, it locks nobody out."""
+    claims = Claims()
+    leg = taken_over(claims, REPLACED_AT_ONCE + 1, 0.0)
+    claims.tell(Released(1, leg), 1.0)
+
+    assert claims.tell(Wanted(2, 9, CP, KEY), 1.0) == [Grant(2, 9, leg + 1)]
+
+
+def test_attack_05_other_stations_and_a_bad_line_are_left_alone() -> None:
+    """One replacement a minute for an hour freezes nothing, nor does one station's unrest touch another."""
+    claims = Claims()
+    taken_over(claims, REPLACED_AT_ONCE + 1, 0.0)
+    assert isinstance(claims.tell(Wanted(1, 5, "CP-002", KEY), 1.0)[0], Grant)
+    slow, leg = Claims(), 1
+    slow.tell(Wanted(1, 1, CP, KEY), 0.0)
+    for minute in range(60):
+        assert slow.tell(Wanted(1, 1, CP, KEY), minute * 60.0) == [Probe(1, leg)]
+        leg += len(slow.tell(Probed(CP, leg, alive=False), minute * 60.0)) - 1
+
+
 class Workers(RuleBasedStateMachine):
     """Any order of facts; what was granted and not yet ended is counted beside."""
 
@@ -136,6 +194,7 @@ class Workers(RuleBasedStateMachine):
         self.live: dict[int, tuple[int, str]] = {}  # leg to worker and identity
         self.next_ticket = 1
         self.last_leg = 0
+        self.now = 0.0
 
     @rule(worker=st.integers(1, 3), name=st.sampled_from("AB"), key=st.sampled_from([KEY, OTHER]))
     def want(self, worker: int, name: str, key: bytes) -> None:
@@ -161,7 +220,8 @@ class Workers(RuleBasedStateMachine):
         self.tell(WorkerGone(worker))
 
     def tell(self, fact: Fact) -> None:
-        for order in self.claims.tell(fact):
+        self.now += 1.0
+        for order in self.claims.tell(fact, self.now):
             match order:
                 case Grant(worker, ticket, leg):
                     self.last_leg = leg

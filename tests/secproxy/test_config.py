@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 
 from pki.errors import InputError
 from pki.station import SecurityProfile
-from secproxy.config import WORKER_MIB, Limits, ListenerConfig, Outage, WebConfig, parse_address, parse_config
+from secproxy.config import (
+    WORKER_MIB,
+    Limits,
+    ListenerConfig,
+    Outage,
+    Unknown,
+    WebConfig,
+    parse_address,
+    parse_config,
+    unsafe_listeners,
+)
 from secproxy.message_settings import MessageSettings, Mode
 from secproxy.upstreams import UpstreamConfig, plain
 
@@ -53,6 +63,24 @@ def test_where_status_is_served_may_be_named_or_left_out() -> None:
     assert parse_config(GOOD).web.status is None
     with pytest.raises(InputError, match=r"web\.status_address"):
         parse_config(GOOD.replace(line, f"{line}status_{line}"))
+
+
+def test_a_listener_says_what_becomes_of_strangers() -> None:
+    """They are refused unless it says otherwise, in so many words."""
+    text = GOOD.replace("profile = 3", 'profile = 3\nunknown = "quarantine"\npending_seconds = 60')
+    first, second = parse_config(text).listeners
+    assert (first.unknown, first.pending_seconds) == (Unknown.QUARANTINE, 60)
+    assert (second.unknown, second.pending_seconds) == (Unknown.REFUSE, 300)
+
+
+def test_profile_1_is_served_where_it_is_spelled_out_alone() -> None:
+    """A00.FR.201: on a listener of its own, which is told for as long as it is there."""
+    config = parse_config(GOOD.replace("profile = 2", "profile = 1\nunsafe_plain = true"))
+    assert config.listeners[1].profile is SecurityProfile.BASIC
+    assert unsafe_listeners(config) == [{"listener": "[::1]:8442", "setting": "unsafe_plain"}]
+    observing = parse_config(GOOD.replace("profile = 2", 'profile = 2\nunknown = "unsafe_observe"'))
+    assert unsafe_listeners(observing) == [{"listener": "[::1]:8442", "setting": "unsafe_observe"}]
+    assert unsafe_listeners(parse_config(GOOD)) == []
 
 
 def test_an_upstream_may_be_named_later() -> None:
@@ -127,6 +155,13 @@ def test_old_tls_is_for_stations_that_are_named_one_by_one() -> None:
         ("profile = 3", 'profile = 3\nproxy_protocol = "10.0.0.0/8"', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["10.0.0.1/8"]', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["lb"]', "listener.proxy_protocol"),
+        ("profile = 3", 'profile = 3\nunknown = "observe"', "listener.unknown"),
+        ("profile = 3", "profile = 3\nunsafe_plain = true", "listener.unsafe_plain"),
+        ("profile = 2", "profile = 1", "listener.profile"),
+        ("profile = 2", "profile = 1\nunsafe_plain = false", "listener.profile"),
+        ("profile = 2", "profile = 0\nunsafe_plain = true", "listener.profile"),
+        ("profile = 3", "profile = 3\nunknown = true", "listener.unknown"),
+        ("profile = 3", "profile = 3\npending_seconds = 1", "listener.pending_seconds"),
         ("profile = 3", "profile = 3\nunsafe_legacy_tls = true", "listener.stations"),
         ("profile = 3", "profile = 3\nunsafe_legacy_tls = true\nstations = []", "listener.stations"),
         ("profile = 3", 'profile = 3\nstations = ["CP-001"]', "listener.stations"),

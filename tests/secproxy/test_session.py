@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 import json
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -15,10 +16,13 @@ from hypothesis import strategies as st
 from pki.station import SecurityProfile
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import HEAD
-from secproxy.events import Note
+from secproxy.events import CAUSES, Note
 from secproxy.inspection import LOOKS_AT_ONCE, inspect
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
+from secproxy.policy.gauges import Gauges
+from secproxy.policy.reading import parse_policy
+from secproxy.policy.rulebook import InForce, Rulebook
 from secproxy.schemas import Schemas
 from secproxy.session import (
     NOTED_AT_ONCE,
@@ -72,7 +76,7 @@ def held(version: str = "ocpp1.6", settings: MessageSettings | None = None, plan
     settings = settings or MessageSettings()
     plan = compile_plan(plan or Plan())
     shown = inspect(BOOKS.book(version), settings)
-    return Session(admitted(station(), shown=certificate()), version, world(), plan, shown)
+    return Session(admitted(station(), shown=certificate()), version, world(), plan, None, shown)
 
 
 def message(*items: object) -> bytes:
@@ -372,6 +376,105 @@ def test_the_ledgers_present_word_decides_which_firmware_fits() -> None:
     record, _ = told.tell(Heard(CSMS, update("ocpp2.0.1")), NOON)
     assert isinstance(record, Record)
     assert record.note.cause == "firmware.target"
+
+
+# -- the policy --------------------------------------------------------------------------------------------------------
+
+REJECTED = {"status": "Rejected", "statusInfo": {"reasonCode": "PolicyRefused", "additionalInfo": "refused by policy"}}
+POLICY = """
+[allow]
+station = "known"
+csms = "known"
+
+[[rule]]
+name = "no-resets"
+clause = "attack 36"
+from = "csms"
+actions = ["Reset", "SetVariables", "UpdateFirmware"]
+deny = true
+
+[[rule]]
+name = "no-streams"
+clause = "attack 37"
+from = "station"
+actions = ["NotifyPeriodicEventStream"]
+deny = true
+
+[[rule]]
+name = "watched"
+clause = "attack 37"
+from = "station"
+actions = ["DataTransfer", "Heartbeat"]
+mode = "observe"
+deny = true
+"""
+
+
+def under_policy(version: str = "ocpp2.0.1") -> Session:
+    """A session of ``CP-001`` under that policy."""
+    rulebook = Rulebook(parse_policy("own", POLICY, ZoneInfo), version, "csms.example.org")
+    policy = InForce(rulebook, Gauges(), compile_plan(rulebook.plan))
+    return Session(admitted(station(), shown=certificate()), version, world(), policy.plan, policy)
+
+
+def by_policy(cause: str, rule: str, clause: str, side: str, action: str, **more: Value) -> Record:
+    """The event expected for ``CP-001``, with the rule's clause in the place of the cause's."""
+    enforced = cause == "policy.refused"
+    says = "the policy does not let this action through" if rule == "allow" else "the policy forbids it"
+    evidence = {"policy": "own", "rule": rule, "clause": clause, "mode": "enforce" if enforced else "observe",
+                "side": side, "action": action, "says": says, "message_id": "m-1", **more}  # fmt: skip
+    return Record(Note(cause, "CP-001", REMOTE, evidence, dataclasses.replace(CAUSES[cause], clause=clause)))
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "answer"),
+    [
+        ("ocpp1.6", "Reset", [3, "m-1", {"status": "Rejected"}]),
+        (
+            "ocpp2.0.1",
+            "Reset",
+            [3, "m-1", REJECTED],
+        ),
+        ("ocpp2.0.1", "SetVariables", [4, "m-1", "SecurityError", "refused by policy", {}]),
+        ("ocpp2.0.1", "UpdateFirmware", [3, "m-1", REJECTED]),
+        ("ocpp2.0.1", "MadeUp", [4, "m-1", "NotImplemented", "refused by policy", {}]),
+    ],
+)  # fmt: skip
+def test_what_the_policy_forbids_is_answered_as_its_action_can(version: str, action: str, answer: list[object]) -> None:
+    """The station never hears of it, and the id is free again; the gate is not asked about what is forbidden anyway."""
+    told = under_policy(version)
+    rule, clause = ("allow", "OCPP-J 4.3") if action == "MadeUp" else ("no-resets", "attack 36")
+    said = Say(CSMS, json.dumps(answer, separators=(",", ":")).encode())
+    expected = by_policy("policy.refused", rule, clause, "csms", action)
+    for _ in range(2):
+        play(told, (Heard(CSMS, message(2, "m-1", action, {})), [expected, said]))
+
+
+def test_what_the_policy_only_observes_is_noted_and_goes_on() -> None:
+    """Within what a session may have noted: a flood of it fills no journal, and what was left out is counted."""
+    told = under_policy()
+    said = [message(2, str(number), "DataTransfer", {"vendorId": "x"}) for number in range(NOTED_AT_ONCE + 4)]
+    for text in said[:NOTED_AT_ONCE]:
+        assert [type(order) for order in told.tell(Heard(STATION, text), NOON)] == [Record, Forward]
+    play(told, *[(Heard(STATION, text), [Forward()]) for text in said[NOTED_AT_ONCE:]])
+    later = by_policy("policy.observed", "watched", "attack 37", "station", "Heartbeat", left_out=4)
+    play(told, (Heard(STATION, message(2, "m-1", "Heartbeat", {})), [later, Forward()]), now=NOON + dt.timedelta(0, 2))
+
+
+def test_a_flood_of_what_is_forbidden_is_answered_and_not_written_down() -> None:
+    """Each is still refused; the station's connection is not lost because its CSMS insists."""
+    told = under_policy()
+    for number in range(NOTED_AT_ONCE):
+        told.tell(Heard(CSMS, message(2, str(number), "Reset", {})), NOON)
+    [answer] = told.tell(Heard(CSMS, message(2, "m-1", "Reset", {})), NOON)
+    assert isinstance(answer, Say)
+
+
+def test_what_nobody_answers_and_the_policy_forbids_goes_nowhere() -> None:
+    """OCPP 2.1's SEND: there is an event, and nothing else."""
+    expected = by_policy("policy.refused", "no-streams", "attack 37", "station", "NotifyPeriodicEventStream")
+    sent = message(6, "m-1", "NotifyPeriodicEventStream", {})
+    play(under_policy("ocpp2.1"), (Heard(STATION, sent), [expected]))
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------

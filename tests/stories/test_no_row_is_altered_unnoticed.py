@@ -37,6 +37,10 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Home:
     ask_once(home, calls.ReportBoot("CP-001", "Volta", "Wall", "SN-001", "1.0"), calls.Done)
     ask_once(home, calls.SetStationPassword("CP-002"), calls.StationAdded)
     ask_once(home, calls.SetStationStatus("CP-002", "disabled"), calls.Done)
+    ask_once(home, calls.SetStationPassword("CP-002", rotate=True), calls.StationAdded)
+    ask_once(home, calls.ChangeStation("CP-002", ratchet=False), calls.Done)
+    ask_once(home, calls.AddStation("CP-GONE", "SN-GONE", 2), calls.StationAdded)
+    ask_once(home, calls.RemoveStation("CP-GONE"), calls.Done)
     return home
 
 
@@ -102,6 +106,13 @@ ADDED = (
         ("UPDATE station SET serial = 'X' WHERE identity = 'CP-001'", "serial is 'X'"),
         ("UPDATE station SET model = 'X' WHERE identity = 'CP-001'", "model is 'X'"),
         ("UPDATE station SET station_group = 'X' WHERE identity = 'CP-001'", "group is 'X'"),
+        ("UPDATE station SET ratchet = 1 WHERE identity = 'CP-002'", "ratchet is '1'"),
+        ("UPDATE station SET seen_profile = 3 WHERE identity = 'CP-001'", "seen_profile is '3'"),
+        ("UPDATE station SET next_verifier = 'mine' WHERE identity = 'CP-002'", "next_sha256 is"),
+        ("UPDATE station SET next_verifier = 'mine' WHERE identity = 'CP-001'", "next_sha256 is"),
+        ("UPDATE station SET next_form = 'hex' WHERE identity = 'CP-002'", "next_form is"),
+        ("UPDATE station SET expired_until = '2099-01-01T00:00:00Z' WHERE identity = 'CP-001'", "expired_until is"),
+        ("UPDATE station SET status = 'active' WHERE identity = 'CP-GONE'", "'active', the log says 'removed'"),
         ("INSERT INTO station (identity, serial, profile, status) VALUES ('X', 'X', 1, 'active')", "'X' is there"),
         ("UPDATE anchor SET purpose = 'station', vendor = ''", "'station /  / "),
         ("UPDATE anchor SET pem = 'x'", "pem_sha256 is"),

@@ -321,12 +321,14 @@ def of_station(database: Database, station: str, live_after: str) -> list[Certif
 
 
 def of_stations(database: Database, live_after: str) -> list[CertificateRow]:
-    """Return every station's certificates that end after ``live_after``, whatever their status."""
+    """Return every station's certificates that end after ``live_after``, whatever their status; all of those that may
+    show one that has ended."""
     return store.rows(
         database,
         CertificateRow,
         f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
-        " WHERE station IS NOT NULL AND not_after > :live_after ORDER BY id",
+        " WHERE station IS NOT NULL AND (not_after > :live_after"
+        " OR station IN (SELECT identity FROM station WHERE expired_until IS NOT NULL)) ORDER BY id",
         {"live_after": live_after},
     )
 

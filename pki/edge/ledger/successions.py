@@ -40,6 +40,15 @@ def confirm(database: Database, station: str, key_id: bytes, moment: str, how: s
     return count == 1
 
 
+def forget(database: Database, station: str) -> list[bytes]:
+    """Forget which roots a station trusts; return their keys."""
+    wanted = {"station": station}
+    found = database.execute("SELECT key_id FROM trust_confirmation WHERE station = :station ORDER BY key_id", wanted)
+    keys = [row[0] for row in found]
+    store.change(database, "DELETE FROM trust_confirmation WHERE station = :station", wanted)
+    return keys
+
+
 def unconfirmed(database: Database, key_id: bytes) -> list[str]:
     """Return the stations that are not known to trust the root with this key, by identity."""
     found = database.execute(

@@ -82,6 +82,12 @@ def prolong(database: Database, station: str, kept: bytes, until: dt.datetime) -
     return found[0].expires if found else ""
 
 
+def held(database: Database, station: str) -> bool:
+    """Tell whether a station has a token, good or not."""
+    sql = "SELECT 1 FROM token WHERE station = :station"
+    return database.execute(sql, {"station": station}).fetchone() is not None
+
+
 def revoke(database: Database, station: str) -> None:
     """End a station's token unused."""
     if not store.change(database, "DELETE FROM token WHERE station = :station", {"station": station}):

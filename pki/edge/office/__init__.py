@@ -4,6 +4,7 @@
 * One file per noun: ``stations``, ``certificates``, ``leaves`` (other certificates for a request than stations' own),
   ``anchors``, ``firmware``, ``credentials``, ``records`` (the audit log), ``evidence`` (proofs and exports of it),
   ``backups``, ``health`` (what ends, and whether all is sound).
+* ``changes`` makes a registered station another one, pins it, lets it go.
 * ``issuing`` is the one way a certificate comes to be, ``authorities`` how our own do, ``hierarchies`` makes new ones,
   ``imports`` takes in those of others; ``reissue`` replaces a station's.
 * ``revoking`` ends a certificate or holds it; ``services`` says who answers for it where, ``crls`` signs lists of the

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pki.certificate import is_self_issued, key_id, names_issuer, to_pem
@@ -25,7 +26,7 @@ from pki.holding import Holding, Keeper, KeyState
 from pki.plan import Issuer
 from pki.profile import CertificateProfile, parse_profile
 from pki.rollover import Fallen, refuse_fallen
-from pki.station import CertificateStatus
+from pki.station import CertificateStatus, StationStatus
 from pki.witness import CHECKPOINT_EVERY
 
 if TYPE_CHECKING:
@@ -235,6 +236,11 @@ class Desk:
         row = stations.named(tx.database, identity, live_after=clock.stamp(clock.now()))
         tx.after.append(partial(self.board.publish, calls.StationChanged(row)))
         return row
+
+    def tell_of_removal(self, tx: Tx, row: calls.StationRow) -> None:
+        """Tell watchers that a station is gone once this transaction is on the disk."""
+        gone = msgspec.structs.replace(row, status=StationStatus.REMOVED, verifier="", next_verifier="")
+        tx.after.append(partial(self.board.publish, calls.StationChanged(gone)))
 
     def newest_index(self, tx: Tx) -> int:
         """Return the index of the newest audit entry, for acts that needed none of their own."""

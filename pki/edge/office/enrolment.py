@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.certificate import key_id, read_certificate, read_certificates
+from pki.certificate import key_id, read_certificate, read_certificates, to_pem
 from pki.edge import calls, clock
 from pki.edge.ledger import anchors, certificates, stations, tokens, waiting
 from pki.edge.office.anchors import own_keys
@@ -26,7 +26,7 @@ from pki.enrolment import Holder, examine_renewal, judge_holder, refused_holder
 from pki.errors import ForbiddenError, InputError, RefusedError
 from pki.holding import KeyState
 from pki.names import StationIdentity
-from pki.request import SigningRequest, read_request_der
+from pki.request import SigningRequest, read_request, read_request_der
 from pki.station import CertificateStatus, StationStatus
 from pki.token import check_token, refused_credentials
 from pki.waiting import DAYS, RETRY_SECONDS, Decision, Way
@@ -70,6 +70,22 @@ async def enroll(desk: Desk, call: calls.Enroll, who: str) -> calls.Enrolled:
         if asker.token:
             await desk.ledger.write(partial(_count_try, desk, asker, refused.code, acting))
         raise
+
+
+async def renew_expired(desk: Desk, call: calls.RenewExpired, who: str) -> calls.LateRenewed:
+    """Renew for a station that shows an expired certificate and was listed for that; all else is as for any other."""
+    row = await desk.ledger.read(partial(stations.plain, identity=StationIdentity.parse(call.identity).text))
+    if row.expired_until is None or row.expired_until <= clock.now():
+        raise refused_holder("the station is not listed for renewing an expired certificate (A00.FR.429)")
+    asker = await _by_certificate(desk, call.chain[:CHAIN_MOST], late=True)
+    if asker.station.identity != row.identity:
+        raise refused_holder("the certificate shown is another station's (A00.FR.405)")
+    acting = f"{row.identity} by an expired certificate from {call.remote[:REMOTE_LENGTH]!r}, told by {who}"
+    enrolled = await _enroll(desk, asker, read_request(call.csr), acting)
+    if not enrolled.certificate:
+        return calls.LateRenewed("", enrolled.audit_index)
+    leaf = to_pem([read_certificate(enrolled.certificate)])
+    return calls.LateRenewed(leaf + desk.chain_pem(desk.active("station")), enrolled.audit_index)
 
 
 async def _enroll(desk: Desk, asker: Asker, request: SigningRequest, who: str) -> calls.Enrolled:
@@ -168,7 +184,8 @@ async def _by_token(desk: Desk, shown: calls.Shown) -> Asker:
     return Asker(row, Way.TOKEN, token)
 
 
-async def _by_certificate(desk: Desk, chain: tuple[bytes, ...]) -> Asker:
+async def _by_certificate(desk: Desk, chain: tuple[bytes, ...], *, late: bool = False) -> Asker:
+    """Judge who shows these now; ``late``: as they were while the leaf's was still good."""
     try:
         shown = [read_certificate(der) for der in chain]
     except InputError as problem:
@@ -177,7 +194,8 @@ async def _by_certificate(desk: Desk, chain: tuple[bytes, ...]) -> Asker:
     rows = await desk.ledger.read(anchors.every)
     trusted = [row.pem for row in rows if row.purpose == "station" and row.key_id not in ours]
     others = [certificate for pem in trusted for certificate in read_certificates(pem)]
-    holder = judge_holder(shown, _authorities(desk, "station"), others, clock.now())
+    moment = min(clock.now(), shown[0].not_valid_after_utc) if late and shown else clock.now()
+    holder = judge_holder(shown, _authorities(desk, "station"), others, moment)
     row = await desk.ledger.read(partial(stations.by_serial, serial=holder.common_name))
     if row is None or row.status != StationStatus.ACTIVE:
         raise refused_holder("the certificate shown is of no station that may ask here (A00.FR.405)")

@@ -13,7 +13,7 @@ from pki import password as passwords
 from pki.edge import calls, clock
 from pki.edge.ledger import stations, successions
 from pki.edge.office.desk import sha256
-from pki.errors import InputError
+from pki.errors import ConflictError, InputError
 from pki.names import CertificateSerial, ProtocolVersion, StationIdentity, StationSerial
 from pki.station import PasswordForm, SecurityProfile, StationStatus
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pki.edge.office.desk import Desk
 
 LABEL_LENGTH: Final = 64  # characters of a group or site name; a bound against slips, not a rule of the standard
+SETTABLE: Final = (StationStatus.ACTIVE.value, StationStatus.DISABLED.value)  # the third has an act of its own
 BOOT_LENGTH: Final = 50  # characters; the longest of vendorName, model and firmwareVersion in BootNotification 2.x
 
 
@@ -38,8 +39,8 @@ async def add(desk: Desk, call: calls.AddStation, who: str) -> calls.StationAdde
 
 
 def _add(desk: Desk, row: calls.StationRow, shown: str, who: str, tx: Tx) -> calls.StationAdded:
-    stations.add(tx.database, row)
-    index = desk.record(tx, "station.added", who, _what(row))
+    returned = stations.add(tx.database, row)
+    index = desk.record(tx, "station.added", who, _what(row, returned=returned))
     return calls.StationAdded(_public(desk.tell_of_station(tx, row.identity)), shown, index)
 
 
@@ -55,10 +56,11 @@ async def add_many(desk: Desk, call: calls.AddStations, who: str) -> calls.Stati
 
 
 def _add_many(desk: Desk, rows: list[calls.StationRow], shown: dict[str, str], who: str, tx: Tx) -> calls.StationsAdded:
+    told: list[Json] = []
     for row in rows:
-        stations.add(tx.database, row)
+        told.append(_what(row, returned=stations.add(tx.database, row)))
         desk.tell_of_station(tx, row.identity)
-    index = desk.record(tx, "stations.added", who, {"count": len(rows), "stations": [_what(row) for row in rows]})
+    index = desk.record(tx, "stations.added", who, {"count": len(rows), "stations": told})
     return calls.StationsAdded(len(rows), shown, index)
 
 
@@ -71,11 +73,11 @@ async def listed(desk: Desk, call: calls.ListStations, who: str) -> calls.Statio
 
 async def set_status(desk: Desk, call: calls.SetStationStatus, who: str) -> calls.Done:
     """Enable or disable a station."""
-    if call.status not in set(StationStatus):
+    if call.status not in SETTABLE:
         raise InputError(
             "station.status",
-            f"{call.status[:40]!r} is no status of a station",
-            f"Use one of: {', '.join(StationStatus)}.",
+            f"{call.status[:40]!r} is no status that a station can be given",
+            f"Use one of: {', '.join(SETTABLE)}.",
         )
     return await desk.ledger.write(partial(_set_status, desk, call, who))
 
@@ -91,6 +93,8 @@ async def set_password(desk: Desk, call: calls.SetStationPassword, who: str) -> 
     """Give a station a new password."""
     form = _form(call.password_form)
     shown, verifier = await _password(call.password)
+    if call.rotate:
+        return await desk.ledger.write(partial(_offer_password, desk, call.identity, (shown, verifier, form), who))
     return await desk.ledger.write(partial(_set_password, desk, call.identity, (shown, verifier, form), who))
 
 
@@ -104,6 +108,19 @@ def _set_password(desk: Desk, identity: str, password: tuple[str, str, str], who
         "verifier_sha256": sha256(verifier),
     }
     index = desk.record(tx, "station.password_set", who, what)
+    return calls.StationAdded(_public(desk.tell_of_station(tx, identity)), shown, index)
+
+
+def _offer_password(desk: Desk, identity: str, password: tuple[str, str, str], who: str, tx: Tx) -> calls.StationAdded:
+    """Let a second password count beside the first, until the station is seen with it (A01)."""
+    shown, verifier, form = password
+    if not stations.plain(tx.database, identity).verifier:
+        raise ConflictError(
+            "password.none", f"{identity!r} has no password that another could follow", "Set one without --rotate."
+        )
+    stations.offer_password(tx.database, identity, verifier, form)
+    what: dict[str, Json] = {"station": identity, "generated": bool(shown), "next_form": form}
+    index = desk.record(tx, "station.password_offered", who, {**what, "next_sha256": sha256(verifier)})
     return calls.StationAdded(_public(desk.tell_of_station(tx, identity)), shown, index)
 
 
@@ -159,12 +176,13 @@ def _parse(seed: calls.StationSeed) -> calls.StationRow:
         serial=StationSerial.parse(seed.serial).text,
         profile=seed.profile,
         status=StationStatus.ACTIVE.value,
-        group=_label(seed.group),
-        site=_label(seed.site),
+        group=label(seed.group),
+        site=label(seed.site),
     )
 
 
-def _label(text: str) -> str:
+def label(text: str) -> str:
+    """Read the name of a group or a site."""
     if len(text) > LABEL_LENGTH or not (text.isprintable() or not text):
         raise InputError(
             "station.label",
@@ -198,11 +216,14 @@ async def _password(chosen: str) -> tuple[str, str]:
 
 
 def _public(row: calls.StationRow) -> calls.StationRow:
-    return msgspec.structs.replace(row, verifier="")
+    return msgspec.structs.replace(row, verifier="", next_verifier="")
 
 
-def _what(row: calls.StationRow) -> dict[str, int | str]:
+def _what(row: calls.StationRow, *, returned: bool) -> dict[str, Json]:
+    """Write what the log tells of a new station; ``returned`` where the name was a removed one's."""
+    again: dict[str, Json] = {"returned": True} if returned else {}
     return {
+        **again,
         "station": row.identity,
         "serial": row.serial,
         "profile": row.profile,

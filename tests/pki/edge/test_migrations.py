@@ -11,6 +11,7 @@ from sqlite_utils import Database
 
 from pki.certificate import key_id
 from pki.edge import store
+from pki.edge.ledger import stations
 from pki.edge.migrations import LEDGER
 from tests.pki.papers import leaf
 
@@ -122,6 +123,24 @@ def test_certificates_from_before_are_found_by_their_keys(tmp_path: Path) -> Non
     with closing(store.open_writer(tmp_path / "ledger.db")) as newer:
         found = newer.execute("SELECT certified_key FROM certificate ORDER BY id").fetchall()
     assert found == [(key_id(leaf().certificate),), (None,)]
+
+
+def test_stations_from_before_keep_what_they_are_and_may_be_removed(tmp_path: Path) -> None:
+    """They were seen with nothing beyond their profile, the ratchet is on, and no password is to follow."""
+    with closing(Database(sqlite3.connect(tmp_path / "ledger.db"))) as older:
+        LEDGER.apply(older, stop_before="ways_of_stations")
+        older.execute("INSERT INTO station (identity, serial, profile, status) VALUES ('CP-1', 'SN-1', 2, 'active')")
+        older.conn.commit()
+        with pytest.raises(sqlite3.IntegrityError):
+            older.execute("UPDATE station SET status = 'removed'")
+        older.conn.rollback()
+    with closing(store.open_writer(tmp_path / "ledger.db")) as newer:
+        row = stations.plain(newer, "CP-1")
+        assert (row.seen_profile, row.ratchet, row.rotating, row.expired_until) == (0, True, False, None)
+        stations.remove(newer, "CP-1", "SN-1 (removed)")
+        with pytest.raises(sqlite3.IntegrityError):
+            newer.execute("UPDATE station SET status = 'lost'")
+        assert newer.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
 def test_a_slot_has_one_key_in_use(database: Database) -> None:

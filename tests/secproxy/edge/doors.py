@@ -20,7 +20,7 @@ from pki.edge.calls import Credentials
 from pki.names import Host, StationIdentity, StationSerial
 from pki.station import SecurityProfile, Station
 from secproxy.assertion import Signer
-from secproxy.config import Config, Limits, ListenerConfig, Outage, WebConfig
+from secproxy.config import Config, Limits, ListenerConfig, Outage, Unknown, WebConfig
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
@@ -31,6 +31,7 @@ from secproxy.edge.relay import Link
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
+from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.inspection import inspect
 from secproxy.plan import compile_plan
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.message_settings import MessageSettings
     from secproxy.plan import Plan
+    from secproxy.policy.rulebook import InForce
+    from secproxy.renewal import Certify
     from secproxy.tables import Network
 
 ROOT = Party.root()
@@ -102,6 +105,8 @@ class Around:
         self.notes: asyncio.Queue[Note] = asyncio.Queue()
         self.opened: list[Note] = []
         self.asked: asyncio.Queue[tuple[Link, Ask]] = asyncio.Queue()
+        self.requested: asyncio.Queue[tuple[Waiting, Certify]] = asyncio.Queue()
+        self.settled: list[Admitted] = []
         self.learned: list[tuple[str, Learn]] = []
         self.graces: list[float] = []
         self.alarms: list[BollardError] = []
@@ -120,6 +125,14 @@ class Around:
     def grace(self) -> float:
         """As long as the test says."""
         return self.graces.pop() if self.graces else 0.0
+
+    def certify(self, waiting: Waiting, asked: Certify) -> None:
+        """Collect a request for a certificate; the test answers it."""
+        self.requested.put_nowait((waiting, asked))
+
+    def settle(self, admitted: Admitted) -> None:
+        """Collect who came with the password that was to follow."""
+        self.settled.append(admitted)
 
     def learn(self, link: Link, learned: Learn) -> None:
         """Collect what a station said of itself."""
@@ -146,6 +159,7 @@ class Door:
     passwords: PasswordDesk
     claims: ClaimLine
     switchboard: Switchboard
+    room: WaitingRoom
 
 
 def known(*stations: Station, ours: bool = False) -> View:
@@ -174,9 +188,12 @@ async def door(
     upstreams: tuple[Upstream, ...] = (),
     outage: Outage = Outage.REFUSE,
     proxies: tuple[Network, ...] = (),
+    unknown: Unknown = Unknown.REFUSE,
+    late: bool = False,
     plan: Plan | None = None,
     messages: MessageSettings | None = None,
     compression: bool = False,
+    policy: InForce | None = None,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port.
 
@@ -184,7 +201,9 @@ async def door(
     """
     home, around = bare_home(folder / "h"), Around()
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
-    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies, compression=compression)
+    listener_config = ListenerConfig(
+        "127.0.0.1", 0, SecurityProfile(profile), proxies, unknown=unknown, compression=compression
+    )
     web = WebConfig("127.0.0.1", 0, "https://localhost:1")
     config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)
     links = Links(view, config.limits, around.record)
@@ -196,8 +215,9 @@ async def door(
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
+            wanted = plan or (policy.plan if policy else compile_plan())
             held = None if messages is None else inspect(BOOKS.book(upstream.subprotocol), messages)
-            session = Session(admitted, upstream.subprotocol, view, plan or compile_plan(), held)
+            session = Session(admitted, upstream.subprotocol, view, wanted, policy, held)
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone, deflate)
             links.add(link)
 
@@ -209,16 +229,22 @@ async def door(
         )
         switchboard = Switchboard(config, around.record, around.alarms.append)
         switchboard.signer = Signer.of(ASSERTION_KEY)
-        reception = Reception(config, view, slots, passwords, claims, switchboard, around.record, come)
-        context = server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3)
+        room = WaitingRoom(config.limits, around.record, around.certify)
+        reception = Reception(
+            config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, claims
+        )
+        context = (
+            server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3, late=late) if profile > 1 else None
+        )
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
         listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)
         try:
-            yield Door(listener.port, view, links, around, passwords, claims, switchboard)
+            yield Door(listener.port, view, links, around, passwords, claims, switchboard, room)
         finally:
             listener.close()
             switchboard.close()
             links.leave()
+            room.leave()
             passwords.close()
             await claims.close()
 

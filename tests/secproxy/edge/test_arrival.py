@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives import hashes
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 
 from pki import password
 from pki.chain import key_id
+from pki.station import StationStatus
 from secproxy.config import Limits
 from tests.certs import Party
 from tests.secproxy.edge.doors import (
     NO_UPSTREAM,
     STATIONS,
     UPGRADE,
+    Door,
     csms,
     door,
     known,
@@ -157,6 +161,71 @@ def test_tc_a_01_a_password_station_is_let_in_by_its_password_alone(
     asyncio.run(story())
 
 
+def test_attack_07_guesses_are_stopped_and_nobody_learns_which_stations_exist(tmp_path: Path) -> None:
+    """Row 7: a handful of 401, then 429 with a time to come back, alike for a known, a disabled and an unknown name;
+    one event for each lock. A right password is of no use meanwhile; another name from there still is."""
+
+    async def status_of(at: Door, identity: str, secret: str) -> tuple[int, str | None]:
+        headers = {"Authorization": build_authorization_basic(identity, secret)}
+        with pytest.raises(InvalidStatus) as refused:
+            await station(tmp_path, at, identity=identity, headers=headers)
+        response = refused.value.response
+        return response.status_code, response.headers.get("Retry-After")
+
+    async def story() -> None:
+        off = replace(registered("CP-003", "SN-3", profile=2, verifier=VERIFIER), status=StationStatus.DISABLED)
+        other = registered("CP-004", "SN-4", profile=2, verifier=VERIFIER)
+        view = known(registered(profile=2, verifier=VERIFIER), off, other)
+        async with csms() as backend, door(tmp_path, view, backend.port, profile=2) as at:
+            for name in ("CP-001", "CP-003", "CP-404"):
+                guesses = [status_of(at, name, f"wrong-{number}") for number in range(5)]
+                assert await asyncio.gather(*guesses) == [(401, None)] * 5
+                assert [await status_of(at, name, SECRET) for _ in range(2)] == [(429, "60")] * 2
+            causes = await at.around.causes(18)
+            assert causes.count("auth.locked") == 3
+            assert backend.requests == []
+            headers = {"Authorization": build_authorization_basic("CP-004", SECRET)}
+            async with station(tmp_path, at, identity="CP-004", headers=headers) as socket:
+                assert socket.subprotocol == "ocpp2.0.1"
+
+    asyncio.run(story())
+
+
+def test_attack_07_holders_of_certificates_are_never_stopped_by_guesses(tmp_path: Path) -> None:
+    """Whatever was guessed at a station's name from its own network, its certificate is not asked to wait."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            for _ in range(10):
+                await at.claims.attempt("CP-001", "127.0.0.1")
+            async with station(tmp_path, at, PARTY) as socket:
+                assert socket.subprotocol == "ocpp2.0.1"
+
+    asyncio.run(story())
+
+
+def test_while_a_password_follows_another_both_open_the_door_and_the_new_one_is_told(tmp_path: Path) -> None:
+    """A01 with real sockets: the former counts until the new one was seen; a third is refused."""
+    newer = password.generate(bytes(range(64)))
+    after = password.remember(newer, b"n" * 16, generated=True)
+
+    async def story() -> None:
+        rotating = replace(registered(profile=2, verifier=VERIFIER), next_verifier=after)
+        async with csms() as backend, door(tmp_path, known(rotating), backend.port, profile=2) as at:
+            for secret, settled in ((SECRET, 0), (newer, 1)):
+                headers = {"Authorization": build_authorization_basic("CP-001", secret)}
+                async with station(tmp_path, at, headers=headers) as socket:
+                    assert socket.subprotocol == "ocpp2.0.1"
+                await backend.closed.get()
+                assert len(at.around.settled) == settled
+            headers = {"Authorization": build_authorization_basic("CP-001", "neither")}
+            with pytest.raises(InvalidStatus):
+                await station(tmp_path, at, headers=headers)
+            assert await at.around.causes(1) == ["auth.wrong_password"]
+
+    asyncio.run(story())
+
+
 def test_a_csms_that_is_away_is_said_so_with_a_time_to_come_back(tmp_path: Path) -> None:
     """503 and Retry-After; the claim is given back, so the next try is not a duplicate. The URL is said down once."""
 
@@ -273,5 +342,48 @@ def test_a_station_that_comes_in_leaves_one_event_with_what_its_handshake_agreed
                 "suite": "TLS_AES_128_GCM_SHA256",
                 "group": "x25519",
             }
+
+    asyncio.run(story())
+
+
+def test_attack_05_two_devices_with_one_certificate_do_not_take_turns_for_ever(tmp_path: Path) -> None:
+    """Row 5: neither answers a ping, so each takes the other's place; then whoever is there stays, with one event."""
+
+    async def knock(at: Door) -> tuple[bytes, asyncio.StreamWriter]:
+        reader, writer = await raw_station(tmp_path, at, PARTY)
+        writer.write(UPGRADE)
+        return (await reader.readline()).split(b" ")[1], writer
+
+    async def story() -> None:
+        limits = Limits(probe_seconds=0.05)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            knocks = [await knock(at) for _ in range(9)]
+            assert [status for status, _ in knocks] == [b"101"] * 6 + [b"503"] * 3
+            expected = ["session.replaced"] * 5 + ["session.flapping"] + ["session.duplicate"] * 2
+            assert await at.around.causes(8) == expected
+            assert len(backend.requests) == 6
+            for _, writer in knocks:
+                writer.close()
+
+    asyncio.run(story())
+
+
+def test_attack_03_the_event_of_another_credential_names_both(tmp_path: Path) -> None:
+    """Two certificates for one serial number: the event says which is connected and which was refused."""
+    second = STATIONS.issue("SN-1")
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY),
+        ):
+            with pytest.raises(InvalidStatus):
+                await station(tmp_path, at, second)
+            note = await at.around.notes.get()
+            assert note.cause == "session.duplicate"
+            prints = {"connected": PARTY, "refused": second}
+            for name, party in prints.items():
+                assert note.evidence[name] == party.certificate.fingerprint(hashes.SHA256())[:8].hex()
 
     asyncio.run(story())

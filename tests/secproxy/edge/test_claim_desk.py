@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CREDENTIAL = bytes(32)
 OTHER = b"\x01" * 32
+BOTH = {"connected": "00" * 8, "refused": "01" * 8}
 NEVER = 3600.0
 
 
@@ -66,7 +67,7 @@ def test_a_free_station_is_granted_and_a_held_one_is_not(tmp_path: Path) -> None
             one.say(wire.Want(1, "CP-1", CREDENTIAL))
             assert await one.hear() == wire.Granted(1, 1)
             two.say(wire.Want(1, "CP-1", OTHER))
-            assert await two.hear() == wire.Denied(1, "session.duplicate")
+            assert await two.hear() == wire.Denied(1, "session.duplicate", BOTH)
 
     asyncio.run(story())
 
@@ -100,7 +101,7 @@ def test_a_probe_without_an_answer_counts_as_dead_and_a_late_answer_for_nothing(
                 wire.Probe(1), wire.Drop(1), wire.Granted(9, 2)
             ]  # fmt: skip
             one.say(wire.Probed(1, True), wire.Release(1), wire.Want(2, "CP-1", OTHER))
-            assert await one.hear() == wire.Denied(2, "session.duplicate")
+            assert await one.hear() == wire.Denied(2, "session.duplicate", BOTH)
 
     asyncio.run(story())
 
@@ -239,5 +240,25 @@ def test_a_command_that_asks_for_a_reload_hears_what_became_of_it(tmp_path: Path
             peer.say(wire.AskReload())
             assert await peer.hear() == wire.ReloadDone((), "config.value", "wrong", "correct it")
             await peer.leave()
+
+    asyncio.run(story())
+
+
+def test_attack_07_attempts_are_counted_across_workers_and_outlive_them(tmp_path: Path) -> None:
+    """Five guesses by way of one worker and none by way of the next, also when the first has died meanwhile."""
+
+    async def story() -> None:
+        async with peers(tmp_path / "s", 2) as (one, two):
+            for ticket in range(5):
+                one.say(wire.Attempt(ticket, "CP-1", "192.0.2.1"))
+                assert await one.hear() == wire.Tried(ticket)
+            await one.leave()
+            two.say(wire.Attempt(1, "CP-1", "192.0.2.1"), wire.Attempt(2, "CP-1", "192.0.2.2"))
+            locked = await two.hear()
+            assert isinstance(locked, wire.Tried)
+            assert (locked.scope, locked.begun, locked.seconds > 0) == ("station", True, True)
+            assert await two.hear() == wire.Tried(2)
+            two.say(wire.Proved("CP-1", "192.0.2.1"), wire.Attempt(3, "CP-1", "192.0.2.1"))
+            assert await two.hear() == wire.Tried(3)
 
     asyncio.run(story())

@@ -217,3 +217,36 @@ def test_a_worker_that_is_alone_claims_by_the_same_rules_without_a_socket() -> N
         assert await alone.claim("CP-1", OTHER) > second
 
     asyncio.run(story())
+
+
+def test_attack_07_an_attempt_is_answered_and_its_outcome_counts(home: Home) -> None:
+    """Five wrong ones and there is a wait, for both workers; the right one elsewhere is not stopped."""
+
+    async def story() -> None:
+        async with desk(home), line(home) as one, line(home, 1) as two:
+            for _ in range(5):
+                assert await one.attempt("CP-1", "192.0.2.1") is None
+                one.tried("CP-1", "192.0.2.1", right=False)
+            wait = await two.attempt("CP-1", "192.0.2.1")
+            assert wait is not None
+            assert (wait.scope.value, wait.begun) == ("station", True)
+            assert await two.attempt("CP-1", "192.0.2.2") is None
+            two.tried("CP-1", "192.0.2.1", right=True)
+            assert await two.attempt("CP-1", "192.0.2.1") is None
+
+    asyncio.run(story())
+
+
+def test_when_the_supervisor_goes_an_attempt_fails(home: Home) -> None:
+    """Nobody would count it, so nobody may make it."""
+
+    async def story() -> None:
+        async with contextlib.AsyncExitStack() as supervisor:
+            await supervisor.enter_async_context(desk(home))
+            made = await ClaimLine.connect(home, 0, alive, lambda _: None)
+            assert await made.attempt("CP-1", "192.0.2.1") is None
+        await made.closed()
+        with pytest.raises(UnreachableError):
+            await made.attempt("CP-1", "192.0.2.1")
+
+    asyncio.run(asyncio.wait_for(story(), 20))

@@ -13,8 +13,19 @@ UP: list[wire.Word] = [
     wire.Want(7, "CP-1", b"\x00\xff" * 16),
     wire.Probed(5, alive=True),
     wire.Release(5),
+    wire.Attempt(7, "CP-1", "192.0.2.1"),
+    wire.Failed("192.0.2.1"),
+    wire.Proved("CP-1", "192.0.2.1"),
 ]
-DOWN: list[wire.Word] = [wire.Granted(7, 5), wire.Denied(7, "session.duplicate"), wire.Probe(5), wire.Drop(5)]
+DOWN: list[wire.Word] = [
+    wire.Granted(7, 5),
+    wire.Denied(7, "session.duplicate"),
+    wire.Denied(7, "session.duplicate", {"connected": "00", "refused": "01"}),
+    wire.Probe(5),
+    wire.Drop(5),
+    wire.Tried(7),
+    wire.Tried(7, 59.5, "station", 1, begun=True),
+]
 
 
 @pytest.mark.parametrize("word", UP)

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
 from pki.station import SecurityProfile
-from secproxy.config import SERVED, Config, ListenerConfig, Outage, WebConfig, parse_config
+from secproxy.config import Config, ListenerConfig, Outage, Unknown, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
+from secproxy.policy_settings import PolicySettings
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
 
@@ -76,7 +77,17 @@ listeners = st.lists(
         ListenerConfig,
         addresses,
         ports,
-        st.sampled_from(sorted(SERVED)).map(SecurityProfile),
+        st.sampled_from(SecurityProfile),
+        networks,
+        st.just(()),
+        st.sampled_from(Unknown),
+        st.integers(10, 86_400),
+    )
+    | st.builds(
+        ListenerConfig,
+        addresses,
+        ports,
+        st.sampled_from([SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS]),
         networks,
         st.lists(st.sampled_from(["CP-001", "a*b", "=+|@."]), unique=True).map(tuple),
         st.booleans(),
@@ -85,6 +96,7 @@ listeners = st.lists(
     max_size=4,
     unique_by=lambda door: (door.host, door.port),
 ).map(tuple)
+policy_names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
 configs = st.builds(
     Config,
     st.just(Host("csms.example.org")),
@@ -98,6 +110,7 @@ configs = st.builds(
     worker_mib=st.just(0) | st.integers(128, 1_048_576),
     fenced=st.booleans(),
     messages=st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode), st.sampled_from(Ambiguous)),
+    policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
 )
 
 

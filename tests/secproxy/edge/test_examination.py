@@ -194,3 +194,15 @@ def test_workers_without_a_fence_are_told(
     found = [each.says for each in examination.examine(home).unsafe if each.what == "workers"]
 
     assert [says in each for each in found] == ([True] if says else [])
+
+
+def test_listeners_that_weaken_security_are_found(tmp_path: Path) -> None:
+    """Each with the setting that does it."""
+    home = make_home(tmp_path)
+    before = examination.examine(home).unsafe
+    text = home.settings.read_text().replace("profile = 2", "profile = 1\nunsafe_plain = true")
+    home.settings.write_text(text.replace("profile = 3", 'profile = 3\nunknown = "unsafe_observe"'))
+    found = set(examination.examine(home).unsafe) - set(before)
+
+    assert {each.what for each in found} == {"listener 0.0.0.0:8442", "listener 0.0.0.0:8443"}
+    assert {each.says.split()[0] for each in found} == {"unsafe_plain", "unsafe_observe"}

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime as dt
+import json
 import tracemalloc
 import zlib
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
+from pki.edge.policies import FOLDER
 from secproxy.config import Limits
 from secproxy.edge import tls
+from secproxy.edge.policies import parse
+from secproxy.edge.relay import _Way
 from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
 from secproxy.message_settings import MessageSettings
 from secproxy.plan import Need, Needs, Plan, Side, compile_plan
-from secproxy.session import Granted
+from secproxy.policy.gauges import Gauges
+from secproxy.policy.rulebook import InForce, Rulebook
+from secproxy.session import Forward, Granted, Heard, Session
+from tests.secproxy import scene
 from tests.secproxy.edge.doors import (
     STATIONS,
     UPGRADE,
@@ -98,6 +108,43 @@ def test_an_answer_is_thought_about_where_the_plan_names_the_action_it_answers(t
             assert await at.around.causes(1) == ["message.malformed"]
 
     asyncio.run(story())
+
+
+SAID = st.builds(
+    lambda kind, number, action, payload: (
+        [kind, number, action, payload] if kind in {2, 6} else [kind, number, *["x"] * (2 * (kind == 4)), payload]
+    ),
+    st.sampled_from([2, 2, 2, 3, 4, 6]),
+    st.sampled_from(["1", "2", "3"]),
+    st.sampled_from(["Reset", "Reset-Signed", "GetLog", "SetNetworkProfile", "Heartbeat", "Mad", "DataTransfer"]),
+    st.sampled_from([{}, {"vendorId": "x", "data": "x" * 20_000}, {"log": {"remoteLocation": "file:///x"}},
+                     {"connectionData": {"securityProfile": 0}}]),
+)  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(Side), SAID, st.booleans()), max_size=30),
+    st.sampled_from(sorted((FOLDER / "proxy").glob("*.toml"))),
+    st.sampled_from(["ocpp1.6", "ocpp2.1"]),
+)
+def test_plan_and_session_agree_about_every_message(
+    said: list[tuple[Side, list[object], bool]], path: Path, version: str
+) -> None:
+    """A relay that tells only what the plan names orders what a session orders that is told everything."""
+    planned, told = (_under(path, version) for _ in range(2))
+    ways = {side: _Way(side, planned, Limits(), lambda _: None) for side in Side}
+    for side, items, escaped in said:
+        text = json.dumps(items).replace("Reset", "R\\u0065set" if escaped else "Reset").encode()
+        now = dt.datetime.now(dt.UTC)
+        dull = ways[side].is_dull(text)
+        assert ([Forward()] if dull else planned.tell(Heard(side, text), now)) == told.tell(Heard(side, text), now)
+
+
+def _under(path: Path, version: str) -> Session:
+    rulebook = Rulebook(parse(path.stem, path.read_text()), version, "csms.example.org")
+    policy = InForce(rulebook, Gauges(), compile_plan(rulebook.plan))
+    shown = scene.certificate()
+    return Session(scene.admitted(scene.station(), shown=shown), version, scene.view(), policy.plan, policy)
 
 
 def test_a_fragmented_message_arrives_as_one(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from secproxy.config import Config, ListenerConfig, parse_config
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_wire import ReloadDone, Reloaded
 from secproxy.edge.effective import put_in_force
+from secproxy.edge.policies import read_policies
 from secproxy.edge.reloading import Reloader, ask_reload
 from secproxy.reload import Reader
 from tests.worlds import make_home
@@ -67,7 +68,7 @@ def settled(folder: Path) -> tuple[Home, World, Reloader]:
     def read() -> Config:
         return parse_config(read_settings(home))
 
-    put_in_force(home, read())
+    put_in_force(home, read(), read_policies(home, read().policies))
     world = World(home)
     return home, world, Reloader(home, read(), read, world)
 

@@ -11,11 +11,12 @@ import ssl
 import subprocess
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.headers import build_authorization_basic
 from websockets.typing import Subprotocol
 
 from pki.edge import calls
@@ -26,15 +27,17 @@ from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.effective import write_config
+from secproxy.edge.event_store import EventStore
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
+from secproxy.edge.policies import Policies
 from secproxy.edge.worker import Surroundings, Worker
-from tests.certs import Party, key_pem
+from tests.certs import DAY, NOW, Party, key_pem, request
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
 from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from pki.edge.client import Authority
@@ -45,11 +48,14 @@ HEARTBEAT = '[2,"1","Heartbeat",{}]'
 
 @contextlib.asynccontextmanager
 async def working(
-    home: Home, backend: Csms, *started: str
+    home: Home, backend: Csms, *started: str, swaps: Sequence[tuple[str, str]] = ()
 ) -> AsyncIterator[tuple[int, subprocess.Popen[bytes], asyncio.Event]]:
     """A real worker process of this home, its listeners open; the supervisor is a desk in this process."""
     port, ready = free_port(), asyncio.Event()
-    text = home.settings.read_text().replace("0.0.0.0:8443", f"127.0.0.1:{port}")
+    text = home.settings.read_text()
+    for old, new in swaps:
+        text = text.replace(old, new)
+    text = text.replace("0.0.0.0:8443", f"127.0.0.1:{port}")
     text = text.replace("0.0.0.0:8442", f"127.0.0.1:{free_port()}")
     text = text.replace('upstream = ""', f'upstream = "ws://127.0.0.1:{backend.port}"')
     (home.run / "config.toml").write_text(write_config(Organisation.parse("Example Charging"), parse_config(text)))
@@ -75,13 +81,16 @@ async def issue(authority: Authority, folder: Path) -> ssl.SSLContext:
     return context
 
 
-def dial(port: int, context: ssl.SSLContext, identity: str = "CP-001") -> connect:
+def dial(
+    port: int, context: ssl.SSLContext, identity: str = "CP-001", headers: dict[str, str] | None = None
+) -> connect:
     """A station's connection to the worker."""
     return connect(
         f"wss://csms.example.org:{port}/ocpp/{identity}",
         host="127.0.0.1",
         ssl=context,
         subprotocols=[Subprotocol("ocpp1.6")],
+        additional_headers=headers,
         compression=None,
         proxy=None,
     )
@@ -106,6 +115,184 @@ def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation
                         await socket.recv()
             with pytest.raises(InvalidStatus):
                 await dial(port, context)
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path) -> None:
+    """By the news of its registration, within a second; with the password it was given it then reaches the CSMS."""
+    home = make_home(tmp_path)
+    swap = ("profile = 3", 'profile = 2\nunknown = "quarantine"')
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            working(home, backend, swaps=[swap]) as (port, _, _ready),
+            connected(home) as authority,
+        ):
+            context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+            guessed = {"Authorization": build_authorization_basic("CP-007", "whatever")}
+            async with dial(port, context, "CP-007", guessed) as socket:
+                await socket.send('[2,"1","BootNotification",{}]')
+                assert '"Pending"' in str(await socket.recv())
+                added = await authority.ask(calls.AddStation("CP-007", "SN-7", 2), calls.StationAdded)
+                async with asyncio.timeout(1):
+                    with pytest.raises(ConnectionClosed):
+                        await socket.recv()
+            given = {"Authorization": build_authorization_basic("CP-007", added.password)}
+            async with dial(port, context, "CP-007", given) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_a_listener_that_weakens_security_is_an_event_of_each_start(tmp_path: Path) -> None:
+    """Once, however many workers there are; and a station of profile 1 is served there."""
+    home, other = make_home(tmp_path), free_port()
+    swaps = ("0.0.0.0:8442", f"127.0.0.1:{other}"), ("profile = 2", "profile = 1\nunsafe_plain = true")
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend, swaps=swaps), connected(home) as authority:
+            (told,) = EventStore(home).list(cause="listener.unsafe")
+            assert told["evidence"] == {"listener": f"127.0.0.1:{other}", "setting": "unsafe_plain"}
+            added = await authority.ask(calls.AddStation("CP-001", "SN-1", 1), calls.StationAdded)
+            headers = {"Authorization": build_authorization_basic("CP-001", added.password)}
+            url, spoken = f"ws://127.0.0.1:{other}/ocpp/CP-001", [Subprotocol("ocpp1.6")]
+            async with connect(url, subprotocols=spoken, additional_headers=headers, proxy=None) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+async def settled(authority: Authority, name: str, value: object) -> None:
+    """Wait until a station's field says this."""
+    while True:
+        (row,) = (await authority.ask(calls.ListStations("CP-001"), calls.Stations)).stations
+        if getattr(row, name) == value:
+            return
+        await asyncio.sleep(0.01)
+
+
+def test_attack_09_a_station_that_came_with_a_certificate_is_not_let_back_with_a_password(tmp_path: Path) -> None:
+    """OCTT TC_083, A05.FR.09: registered with 2, seen with 3, refused with 2, though the password is right; and let
+    back once an operator has allowed it."""
+    home, other = make_home(tmp_path), free_port()
+    swap = ("0.0.0.0:8442", f"127.0.0.1:{other}")
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            working(home, backend, swaps=[swap]) as (port, _, _ready),
+            connected(home) as authority,
+        ):
+            context = await issue(authority, tmp_path)
+            down = calls.ChangeStation("CP-001", profile=2, allow_downgrade=True)
+            await authority.ask(down, calls.Done)
+            given = await authority.ask(calls.SetStationPassword("CP-001"), calls.StationAdded)
+            headers = {"Authorization": build_authorization_basic("CP-001", given.password)}
+            plain = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+            async with dial(other, plain, "CP-001", headers):
+                await backend.sockets.get()
+            async with dial(port, context):
+                await settled(authority, "profile", 3)
+            with pytest.raises(InvalidStatus) as refused:
+                await dial(other, plain, "CP-001", headers)
+            assert refused.value.response.status_code == 401
+            found = [event["cause"] for event in EventStore(home).list(cause="profile.too_low")]
+            assert found == ["profile.too_low"]
+            await authority.ask(down, calls.Done)
+            async with dial(other, plain, "CP-001", headers) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_the_former_password_is_dead_once_a_station_came_with_the_one_that_follows(tmp_path: Path) -> None:
+    """A01.FR.03: until then it counts, and its live session goes with it."""
+    home, other = make_home(tmp_path), free_port()
+    swap = ("0.0.0.0:8442", f"127.0.0.1:{other}")
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            working(home, backend, swaps=[swap]) as (_, _, _ready),
+            connected(home) as authority,
+        ):
+            added = await authority.ask(calls.AddStation("CP-001", "SN-1", 2), calls.StationAdded)
+            old = {"Authorization": build_authorization_basic("CP-001", added.password)}
+            call = calls.SetStationPassword("CP-001", rotate=True)
+            new = {"Authorization": ""}
+            context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+            async with dial(other, context, "CP-001", old) as socket:
+                given = await authority.ask(call, calls.StationAdded)
+                new["Authorization"] = build_authorization_basic("CP-001", given.password)
+                with contextlib.suppress(InvalidStatus):  # its old session is live: it is told to come back
+                    async with dial(other, context, "CP-001", new):
+                        pass
+                await settled(authority, "rotating", False)
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+            async with dial(other, context, "CP-001", new) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+            with pytest.raises(InvalidStatus):
+                await dial(other, context, "CP-001", old)
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_a_station_that_comes_late_renews_over_ocpp_and_comes_back(tmp_path: Path) -> None:
+    """A00.FR.429 from end to end: refused in the handshake until an operator lists it; then Pending, triggered,
+    certified, sent away, and let in with what it was given. The CSMS sees it then, and not before."""
+    home, maker, key = make_home(tmp_path), Party.root("Maker Root", "Maker"), station_key(7)
+    old = maker.issue("SN-007", "Maker", key=key, start=NOW - 9 * DAY, end=NOW - DAY)
+
+    def shows(chain: str) -> ssl.SSLContext:
+        context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
+        (tmp_path / "late.pem").write_text(key_pem(key) + chain)
+        context.load_cert_chain(tmp_path / "late.pem")
+        return context
+
+    async def hear(socket: ClientConnection) -> list[Any]:
+        message: list[Any] = json.loads(await socket.recv())
+        return message
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
+            await authority.ask(calls.AddStation("CP-007", "SN-007", 3), calls.StationAdded)
+            await authority.ask(calls.AddAnchor(maker.pem, "station"), calls.Done)
+            with pytest.raises((OSError, InvalidHandshake)):  # TLS 1.3 tells a client after it spoke
+                await dial(port, shows(old.pem), "CP-007")
+            await authority.ask(calls.ChangeStation("CP-007", expired_until=NOW + DAY), calls.Done)
+            async with dial(port, shows(old.pem), "CP-007") as socket:
+                await socket.send('[2,"1","BootNotification",{}]')
+                assert (await hear(socket))[2]["status"] == "Pending"
+                assert (await hear(socket))[2:] == [
+                    "ExtendedTriggerMessage",
+                    {"requestedMessage": "SignChargePointCertificate"},
+                ]
+                csr = request(key, "SN-007", "Example Charging")
+                await socket.send(json.dumps([2, "2", "SignCertificate", {"csr": csr}]))
+                assert await hear(socket) == [3, "2", {"status": "Accepted"}]
+                _, signed, action, payload = await hear(socket)
+                assert action == "CertificateSigned"
+                await socket.send(json.dumps([3, signed, {"status": "Accepted"}]))
+                with pytest.raises(ConnectionClosed):
+                    await socket.recv()
+            assert backend.requests == []
+            async with dial(port, shows(payload["certificateChain"]), "CP-007") as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+        causes = [event["cause"] for event in EventStore(home).list()]
+        assert causes == ["cert.expired", "cert.expired_pending", "cert.renewed"]
 
     with running_authority(home):
         asyncio.run(story())
@@ -211,7 +398,9 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
                 around = Surroundings(AuthorityLine(home), journal, Limits())
                 links = Links(view, config.limits, around.record)
                 claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
-                worker = Worker(config, view, (CREDENTIALS, snapshot), links, claims, around)
+                policies = Policies(config.policies, {}, "localhost", 1)
+                lines = claims, claims
+                worker = Worker(config, view, (CREDENTIALS, snapshot), links, lines, around, policies)
                 await worker.follow(told())
                 worker.leave()
                 await claims.close()

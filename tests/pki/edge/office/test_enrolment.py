@@ -17,11 +17,13 @@ from pki.edge.ledger import anchors
 from pki.edge.office import enrolment
 from pki.errors import BollardError, ForbiddenError, RefusedError
 from pki.token import TRIES_MOST
-from tests.certs import DAY, NOW, Party
+from tests.certs import DAY, NOW, Party, request
 from tests.pki.edge.office.enrolments import MAKER, body, by_certificate, by_token, enrolled, home_with, token_of
 from tests.worlds import ORGANISATION, at_the_desk, make_home, station_key
 
 if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
     from pathlib import Path
 
     from pki.edge.home import Home
@@ -300,6 +302,60 @@ def test_an_expired_certificate_renews_nothing(home: Home) -> None:
     refused = at_the_desk(home, story)
     assert isinstance(refused, ForbiddenError)
     assert "chain.expired" in {finding.code for finding in refused.findings}
+
+
+def listed(until: dt.datetime = NOW + DAY) -> calls.ChangeStation:
+    """Let CP-001 show an expired certificate."""
+    return calls.ChangeStation("CP-001", expired_until=until)
+
+
+def late(certificate: x509.Certificate, identity: str = "CP-001", serial: str = "SN-001") -> calls.RenewExpired:
+    """Ask as the proxy does for a station that showed this."""
+    csr = request(ec.generate_private_key(ec.SECP256R1()), serial, ORGANISATION)
+    return calls.RenewExpired(identity, csr, (certificate.public_bytes(Encoding.DER),), "192.0.2.7:40000")
+
+
+def test_a_listed_station_renews_what_has_ended_through_the_proxy(home: Home) -> None:
+    """A00.FR.429: by what its maker gave it, or by ours; the answer is the chain that CertificateSigned carries."""
+    old = MAKER.issue("SN-001", "Maker", start=NOW - 9 * DAY, end=NOW - DAY).certificate
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(calls.AddStation("CP-001", "SN-001", 3), calls.StationAdded)
+        await desk.ask(calls.AddAnchor(MAKER.pem, "station"), calls.Done)
+        await desk.ask(listed(), calls.Done)
+        first = (await desk.ask(late(old), calls.LateRenewed)).chain
+        leaf, issuer = x509.load_pem_x509_certificates(first.encode())
+        assert issuer.subject == leaf.issuer
+        assert (await desk.ask(late(leaf), calls.LateRenewed)).chain != first
+        assert "by an expired certificate" in await entries(desk)
+
+    at_the_desk(home, story)
+
+
+@pytest.mark.parametrize(
+    ("call", "change"),
+    [
+        pytest.param(late, None, id="it is not listed"),
+        pytest.param(late, listed(NOW - DAY), id="it was listed until yesterday"),
+        pytest.param(lambda old: late(old, "CP-002"), listed(), id="another station's certificate"),
+    ],
+)
+def test_nobody_else_renews_what_has_ended(
+    home: Home, call: Callable[[x509.Certificate], calls.RenewExpired], change: calls.ChangeStation | None
+) -> None:
+    """The list is the operator's, and is for one station each."""
+    old = MAKER.issue("SN-001", "Maker", start=NOW - 9 * DAY, end=NOW - DAY).certificate
+
+    async def story(desk: Desk) -> BollardError:
+        for number in "12":
+            await desk.ask(calls.AddStation(f"CP-00{number}", f"SN-00{number}", 3), calls.StationAdded)
+        await desk.ask(calls.AddAnchor(MAKER.pem, "station"), calls.Done)
+        if change:
+            await desk.ask(change, calls.Done)
+            await desk.ask(calls.ChangeStation("CP-002", expired_until=NOW + DAY), calls.Done)
+        return await refusal(desk, call(old))
+
+    assert isinstance(at_the_desk(home, story), ForbiddenError)
 
 
 def test_bytes_that_are_no_certificate_prove_nothing(home: Home) -> None:

@@ -72,6 +72,8 @@ async def log_size(desk: Desk) -> int:
         (calls.AddStations((calls.StationSeed("CP-009", "SN-009", 2),)), "stations.added"),
         (calls.SetStationStatus("CP-001", "disabled"), "station.status_set"),
         (calls.SetStationProtocol("CP-001", "ocpp1.6"), "station.protocol_set"),
+        (calls.ChangeStation("CP-001", group="north"), "station.changed"),
+        (calls.RemoveStation("CP-001", revoke=True), "certificate.revoked"),
         (calls.MintToken("CP-001", 1), "token.minted"),
         (calls.AddAnchor(ROOT.pem, "station"), "anchor.added"),
         (

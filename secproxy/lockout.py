@@ -1,0 +1,134 @@
+"""Whoever offers wrong passwords has to wait, each time longer; told in attempts, answered in seconds.
+
+Rules this file keeps:
+
+* A guess counts against one station as seen from one network, so that nobody can lock a station out from elsewhere; a
+  second count, of the network alone, is against many names tried from one place.
+* Whoever has proved itself from a network is not stopped there by what others of that network do under other names.
+* Nothing here knows which stations exist: a name that nobody registered is counted and stopped like any other.
+* An attempt is counted before the password is looked at, so that many at once are not worth more than one by one.
+* What is kept is bounded; of too much the longest untouched is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Generic, TypeVar
+
+from secproxy.buckets import Bucket
+
+STATION_BURST: Final = 5  # attempts at once under one name; an installer mistypes twice, a guesser needs thousands
+STATION_RATE: Final = 1 / 55  # of them a second after that: there is one again when the first wait is over
+NETWORK_BURST: Final = 60  # wrong passwords at once from one network; a site whose stations all got a wrong setting
+NETWORK_RATE: Final = 0.2  # of them a second after that; what the enrolment's door allows as well
+FIRST_SECONDS: Final = 60.0  # the first wait; each next one is twice as long
+MOST_SECONDS: Final = 900.0  # the longest wait: a station whose password was set right is back within it
+CALM_SECONDS: Final = 86_400.0  # after so long without an attempt nothing is held against anybody
+PAIRS_MOST: Final = 50_000  # names counted, each from one network; about 400 bytes each
+NETWORKS_MOST: Final = 10_000  # networks counted
+PROVED_MOST: Final = 100_000  # stations remembered with the network they proved themselves from
+
+K = TypeVar("K", str, tuple[str, str])
+
+
+class Scope(StrEnum):
+    """What has to wait: one station's name as tried from one network, or all names from there."""
+
+    STATION = "station"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Not now, but in so many seconds. ``begun`` once for each lock, whose number ``locks`` is."""
+
+    seconds: float
+    scope: Scope
+    locks: int
+    begun: bool
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one name, or one network, has used up."""
+
+    bucket: Bucket
+    locks: int = 0
+    until: float = 0.0
+    told: bool = True
+    touched: float = 0.0
+
+    def take(self, now: float) -> bool:
+        """Use one attempt up; where none is left a lock begins."""
+        if self.bucket.take(now):
+            return True
+        self.until = now + min(FIRST_SECONDS * 2.0 ** min(self.locks, 8), MOST_SECONDS)
+        self.locks, self.told = self.locks + 1, False
+        return False
+
+    def wait(self, scope: Scope, now: float) -> Wait | None:
+        """What is still to be waited for."""
+        if self.until <= now:
+            return None
+        begun, self.told = not self.told, True
+        return Wait(self.until - now, scope, self.locks, begun)
+
+
+@dataclass(slots=True)
+class _Accounts(Generic[K]):
+    """Accounts of one kind, the longest untouched first."""
+
+    rate: float
+    burst: float
+    most: int
+    held: OrderedDict[K, _Account] = field(default_factory=OrderedDict)
+
+    def open(self, key: K, now: float) -> _Account:
+        """Find an account, or begin a blank one."""
+        account = self.held.get(key)
+        if account is None or now - max(account.touched, account.until) > CALM_SECONDS:
+            account = self.held[key] = _Account(Bucket(self.rate, self.burst))
+        account.touched = now
+        self.held.move_to_end(key)
+        while len(self.held) > self.most:
+            self.held.popitem(last=False)
+        return account
+
+
+class Lockouts:
+    """Counts attempts. Time is given, in seconds of any clock that is never set back; a network is a name of one."""
+
+    __slots__ = ("_networks", "_pairs", "_proved")
+
+    def __init__(self) -> None:
+        self._pairs: _Accounts[tuple[str, str]] = _Accounts(STATION_RATE, STATION_BURST, PAIRS_MOST)
+        self._networks: _Accounts[str] = _Accounts(NETWORK_RATE, NETWORK_BURST, NETWORKS_MOST)
+        self._proved: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def attempt(self, identity: str, network: str, now: float) -> Wait | None:
+        """Count an attempt that is about to be made; a ``Wait`` when it must not be."""
+        if (identity, network) not in self._proved and network in self._networks.held:
+            wait = self._networks.held[network].wait(Scope.NETWORK, now)
+            if wait is not None:
+                return wait
+        account = self._pairs.open((identity, network), now)
+        if account.until <= now:
+            account.take(now)
+        return account.wait(Scope.STATION, now)
+
+    def failed(self, network: str, now: float) -> None:
+        """The password was wrong, or could not have helped."""
+        account = self._networks.open(network, now)
+        if account.until <= now:
+            account.take(now)
+
+    def proved(self, identity: str, network: str) -> None:
+        """The password was right: nothing is held against this station here any more."""
+        pair = identity, network
+        self._pairs.held.pop(pair, None)
+        self._proved[pair] = None
+        self._proved.move_to_end(pair)
+        while len(self._proved) > PROVED_MOST:
+            self._proved.popitem(last=False)

@@ -1,0 +1,191 @@
+"""A policy as one session is under it: which rules an action meets, in which order, and what they say to a message.
+
+Rules this file keeps:
+
+* What is not allowed is refused before any rule is asked; rates come last, so that what is refused anyway uses none up.
+* A message inside a signed one cannot be looked into without trusting it: a rule that would have to objects.
+* Every objection of an observing rule is evidence; the first of an enforcing one is the refusal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, assert_never
+
+from secproxy.errors import PolicyRefused
+from secproxy.events import CAUSES, Note
+from secproxy.plan import SIGNED_SUFFIX, Need, Needs, Plan, Side
+from secproxy.policy.actions import ACTIONS, is_known
+from secproxy.policy.contents import Certificates, Shape, Vendors
+from secproxy.policy.keys import Keys, lowered
+from secproxy.policy.rules import Deny, KeepProfile, Mode, Policy, Rate, Rest, Rule, Scope
+from secproxy.policy.urls import Urls
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from secproxy.events import Kind
+    from secproxy.policy.gauges import Gauges
+
+SEALED: Final = SIGNED_SUFFIX.lower().encode()
+ALLOW: Final = "allow"  # names the table [allow] where a rule's name is due
+ALLOW_CLAUSE: Final = "OCPP-J 4.3"
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What a session is under: a rulebook, the gauges of all the stations that are counted together, and the plan."""
+
+    rulebook: Rulebook
+    fleet: Gauges
+    plan: Plan
+    """Of the rulebook and of all that is needed besides; one for all sessions under it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that one side makes of the other, and what is known of the station it is about."""
+
+    side: Side
+    action: bytes
+    """In small letters."""
+    payload: Mapping[str, object]
+    """Empty where the rules need no more than the head."""
+    station: str
+    profile: int
+    """The lowest security profile the station may connect with."""
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    rule: str
+    clause: str
+    mode: Mode
+    says: str
+    cause: str = ""
+    tell: bool = True
+    left_out: int = 0
+
+
+class Rulebook:
+    """A policy for sessions of one OCPP version. ``csms_host`` is what ``@csms`` stands for."""
+
+    __slots__ = ("_csms_host", "_policy", "_rules", "_version", "plan")
+
+    def __init__(self, policy: Policy, version: str, csms_host: str) -> None:
+        self._policy, self._version, self._csms_host = policy, version, csms_host
+        self._rules = {side: _by_action(policy, version, side) for side in Side}
+        self.plan = Plan({side: self._needs(side) for side in Side})
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        return self._policy.name
+
+    @property
+    def mode(self) -> Mode:
+        """What becomes of what is not let through."""
+        return self._policy.mode
+
+    def rules_for(self, side: Side, action: bytes) -> tuple[Rule, ...]:
+        """The rules that a call of this action meets, in the order in which they are asked."""
+        return self._rules[side].get(action.removesuffix(SEALED), ())
+
+    def allows(self, side: Side, action: bytes) -> bool:
+        """Whether an action is let through where no rule objects."""
+        allow, plain = self._policy.allow[side], action.removesuffix(SEALED)
+        if allow.rest is Rest.ALL or plain in allow.named:
+            return True
+        return allow.rest is Rest.KNOWN and is_known(self._version, plain.decode())
+
+    def judge(self, asked: Asked, own: Gauges, fleet: Gauges) -> list[Note]:
+        """Return what is to be noted of a call that may go on. Raises ``PolicyRefused``.
+
+        ``own`` are the session's gauges, ``fleet`` those of all the stations that are counted together.
+        """
+        notes: list[Note] = []
+        if not self.allows(asked.side, asked.action):
+            says = "the policy does not let this action through"
+            self._object(notes, asked, _Objection(ALLOW, ALLOW_CLAUSE, self._policy.mode, says))
+        for rule in self.rules_for(asked.side, asked.action):
+            if rule.window is None or rule.window.holds(asked.at):
+                objection = self._ask(rule, asked, own, fleet)
+                if objection is not None:
+                    self._object(notes, asked, objection)
+        return notes
+
+    def _object(self, notes: list[Note], asked: Asked, objection: _Objection) -> None:
+        refuses = objection.mode is Mode.ENFORCE
+        cause = objection.cause or ("policy.refused" if refuses else "policy.observed")
+        note = Note(cause, asked.station, evidence=self._evidence(asked, objection), reported=_kind(cause, objection))
+        if refuses:
+            unknown = objection.rule == ALLOW and not is_known(self._version, asked.action.decode())
+            raise PolicyRefused(note, objection.says, notes, unknown=unknown, tell=objection.tell)
+        if objection.tell:
+            notes.append(note)
+
+    def _evidence(self, asked: Asked, objection: _Objection) -> dict[str, str | int]:
+        facts = {"policy": self.name, "rule": objection.rule, "clause": objection.clause, "mode": objection.mode.value}
+        more = {"left_out": objection.left_out} if objection.left_out else {}
+        return {**facts, "side": asked.side.value, "action": asked.action.decode(), "says": objection.says, **more}
+
+    def _ask(self, rule: Rule, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
+        if isinstance(rule.test, Rate):
+            return self._count(rule, rule.test, asked, own, fleet)
+        says = self.fault(rule, asked)
+        return _Objection(rule.name, rule.clause, rule.mode, says) if says else None
+
+    def _count(self, rule: Rule, rate: Rate, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
+        all_of_them = rate.scope is Scope.FLEET
+        over = (fleet if all_of_them else own).take(self.name, rule.name, rate, asked.at.timestamp())
+        if over is None:
+            return None
+        whose = "all stations" if all_of_them else "this station"
+        says = f"more than {rate.per_minute:g} a minute, {rate.burst:g} at once, for {whose}"
+        cause = "policy.mass_command" if all_of_them else ""
+        return _Objection(rule.name, rule.clause, rule.mode, says, cause, over.tell, over.left_out)
+
+    def fault(self, rule: Rule, asked: Asked) -> str:
+        """Say what a rule that does not count has against a call; empty when nothing."""
+        test, payload = rule.test, asked.payload
+        if isinstance(test, Deny):
+            return "the policy forbids it"
+        if asked.action.endswith(SEALED):
+            return "it is inside a signed message, which this rule cannot look into"
+        match test:
+            case Shape() | Vendors() | Certificates():
+                return test.fault(payload)
+            case Urls():
+                return test.fault(payload, self._csms_host)
+            case Keys():
+                return test.fault(asked.action, payload)
+            case KeepProfile():
+                return lowered(asked.action, payload, asked.profile)
+            case Rate():
+                return ""
+            case _:
+                assert_never(test)
+
+    def _needs(self, side: Side) -> Needs:
+        rest = Need.PASS if self._policy.allow[side].rest is Rest.ALL else Need.HEAD
+        actions = {name.lower().encode() for name in ACTIONS[self._version][side]} | self._rules[side].keys()
+        actions |= self._policy.allow[side].named
+        named = {action: self._need(side, action) for action in actions}
+        return Needs({**named, **{action + SEALED: need for action, need in named.items()}}, rest)
+
+    def _need(self, side: Side, action: bytes) -> Need:
+        base = Need.PASS if self.allows(side, action) else Need.HEAD
+        return max([base, *(rule.need for rule in self.rules_for(side, action))])
+
+
+def _by_action(policy: Policy, version: str, side: Side) -> dict[bytes, tuple[Rule, ...]]:
+    rules = [rule for rule in policy.rules if rule.side is side and (not rule.versions or version in rule.versions)]
+    rules.sort(key=lambda rule: isinstance(rule.test, Rate))
+    actions = {action for rule in rules for action in rule.actions}
+    return {action: tuple(rule for rule in rules if action in rule.actions) for action in actions}
+
+
+def _kind(cause: str, objection: _Objection) -> Kind:
+    return replace(CAUSES[cause], clause=objection.clause)

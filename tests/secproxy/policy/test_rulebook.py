@@ -1,0 +1,344 @@
+"""A policy in force: in which order its rules are asked, what is noted, what is refused, what must be read for it."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pki.edge.policies import FOLDER
+from secproxy.edge.policies import parse
+from secproxy.errors import PolicyRefused
+from secproxy.plan import Need, Side
+from secproxy.policy.actions import ACTIONS
+from secproxy.policy.gauges import Gauges
+from secproxy.policy.rulebook import Asked, Rulebook
+from tests.play import NOON
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+VERSIONS = tuple(ACTIONS)
+HOST = "csms.example.org"
+OPEN = '[allow]\nstation = "all"\ncsms = "all"\n'
+DENY = """
+[[rule]]
+name = "no-reset"
+clause = "attack 36"
+from = "csms"
+actions = ["Reset"]
+deny = true
+"""
+RATE = """
+[[rule]]
+name = "few-resets"
+clause = "attack 36"
+from = "csms"
+actions = ["Reset"]
+rate = { per_minute = 1, burst = 2, scope = "fleet" }
+"""
+SHAPE = """
+[[rule]]
+name = "soft-only"
+clause = "attack 36"
+from = "csms"
+actions = ["Reset"]
+versions = ["ocpp1.6"]
+schema = { properties = { type = { enum = ["Soft"] } } }
+"""
+
+
+def book(text: str, version: str = "ocpp1.6") -> Rulebook:
+    """A policy of this text, in force."""
+    return Rulebook(parse("own", text), version, HOST)
+
+
+def shipped(name: str, version: str = "ocpp2.0.1") -> Rulebook:
+    """One that ships."""
+    return Rulebook(parse(name, (FOLDER / "proxy" / f"{name}.toml").read_text()), version, HOST)
+
+
+def asked(
+    action: str, payload: dict[str, object] | None = None, side: Side = Side.CSMS, at: dt.datetime = NOON
+) -> Asked:
+    """A call about a station that is registered with profile 3."""
+    return Asked(side, action.lower().encode(), payload or {}, "CP-001", 3, at)
+
+
+def outcome(rules: Rulebook, call: Asked, gauges: Gauges | None = None) -> str:
+    """Which rule refuses, or which observe."""
+    try:
+        notes = rules.judge(call, Gauges(), gauges or Gauges())
+    except PolicyRefused as refused:
+        return f"refused by {refused.note.evidence['rule']}"
+    return ", ".join(f"{note.cause} {note.evidence['rule']}" for note in notes) or "passes"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("side", Side)
+def test_an_empty_policy_lets_nothing_through(version: str, side: Side) -> None:
+    """Not even a heartbeat; everything needs a look."""
+    rules = book("", version)
+    for action in ACTIONS[version][side]:
+        assert outcome(rules, asked(action, side=side)) == "refused by allow"
+        assert rules.plan.calls[side].of(action.lower().encode()) is Need.HEAD
+    assert rules.plan.calls[side].rest is Need.HEAD
+
+
+@pytest.mark.parametrize(
+    ("allow", "action", "result"),
+    [
+        ('csms = "all"', "MadeUp", "passes"),
+        ('csms = "known"', "MadeUp", "refused by allow"),
+        ('csms = "known"', "Reset", "passes"),
+        ('csms = "known"', "Reset-Signed", "passes"),
+        ('csms = "known"', "GetVariables", "refused by allow"),
+        ('csms = "known"\nmode = "observe"', "MadeUp", "policy.observed allow"),
+        ('csms = ["GetLog"]', "GetLog", "passes"),
+        ('csms = ["GetLog"]', "Reset", "refused by allow"),
+        ('station = "all"', "Reset", "refused by allow"),
+    ],
+)
+def test_what_is_let_through_is_what_is_written(allow: str, action: str, result: str) -> None:
+    """Of each side by itself; an action that another version has is not known to this one."""
+    assert outcome(book(f"[allow]\n{allow}\n"), asked(action)) == result
+
+
+def test_what_is_refused_anyway_uses_no_rate_up() -> None:
+    """Else somebody could keep good commands out with bad ones; the order in the file does not matter."""
+    rules, fleet = book(OPEN + RATE + SHAPE), Gauges()
+    for _ in range(9):
+        assert outcome(rules, asked("Reset", {"type": "Hard"}), fleet) == "refused by soft-only"
+    assert outcome(rules, asked("Reset", {"type": "Soft"}), fleet) == "passes"
+
+
+def test_a_rule_holds_for_its_side_its_actions_and_its_versions() -> None:
+    """And for no others; how far a message is read follows."""
+    rules, other = book(OPEN + SHAPE), book(OPEN + SHAPE, "ocpp2.0.1")
+    assert outcome(rules, asked("Reset", {"type": "Hard"})) == "refused by soft-only"
+    assert outcome(rules, asked("Reset", {"type": "Hard"}, Side.STATION)) == "passes"
+    assert outcome(rules, asked("GetLog", {"type": "Hard"})) == "passes"
+    assert outcome(other, asked("Reset", {"type": "Hard"})) == "passes"
+    assert rules.plan.calls[Side.CSMS].of(b"reset") is Need.WHOLE
+    assert rules.plan.calls[Side.CSMS].of(b"reset-signed") is Need.WHOLE
+    assert rules.plan.calls[Side.CSMS].of(b"getlog") is Need.PASS
+    assert other.plan.calls[Side.CSMS].of(b"reset") is Need.PASS
+    assert book(OPEN + DENY).plan.calls[Side.CSMS].of(b"reset") is Need.HEAD
+
+
+def test_what_is_inside_a_signed_message_does_not_slip_through() -> None:
+    """A rule that would have to read it objects; one that counts or forbids needs not read it."""
+    assert (
+        outcome(book(OPEN + SHAPE), asked("Reset-Signed", {"payload": "eyJ0eXBlIjoiU29mdCJ9"}))
+        == "refused by soft-only"
+    )
+    assert outcome(book(OPEN + DENY), asked("Reset-Signed")) == "refused by no-reset"
+    assert outcome(book(OPEN + RATE), asked("Reset-Signed")) == "passes"
+
+
+def test_what_observing_rules_say_is_kept_when_another_refuses() -> None:
+    """The first that enforces is the refusal."""
+    text = OPEN + DENY.replace("deny", 'mode = "observe"\ndeny') + DENY.replace("no-reset", "second")
+    with pytest.raises(PolicyRefused) as refused:
+        book(text).judge(asked("Reset"), Gauges(), Gauges())
+    assert [note.evidence["rule"] for note in refused.value.notes] == ["no-reset"]
+    assert refused.value.note.evidence["rule"] == "second"
+
+
+def test_an_event_says_which_rule_by_which_clause() -> None:
+    """The clause is the rule's own, in the event as well as in its evidence."""
+    with pytest.raises(PolicyRefused) as refused:
+        book(OPEN + DENY).judge(asked("Reset"), Gauges(), Gauges())
+    note = refused.value.note
+    assert (note.cause, note.station, note.kind.clause, note.kind.type) == (
+        "policy.refused",
+        "CP-001",
+        "attack 36",
+        "bollard.PolicyRefused",
+    )
+    assert note.evidence == {
+        "policy": "own",
+        "rule": "no-reset",
+        "clause": "attack 36",
+        "mode": "enforce",
+        "side": "csms",
+        "action": "reset",
+        "says": "the policy forbids it",
+    }
+
+
+def test_attack_36_too_much_for_all_stations_is_an_alarm_once_a_minute() -> None:
+    """The rate is refused each time, and told of once; sessions share the fleet's gauges."""
+    rules, fleet = book(OPEN + RATE), Gauges()
+    told = []
+    for _ in range(10):
+        try:
+            assert rules.judge(asked("Reset"), Gauges(), fleet) == []
+        except PolicyRefused as refused:
+            told.append((refused.note.cause, refused.tell))
+    assert told == [("policy.mass_command", True), *[("policy.mass_command", False)] * 7]
+
+
+def test_a_rule_with_a_window_sleeps_outside_it() -> None:
+    """At noon a rule for the night says nothing."""
+    rules = book(OPEN + DENY + 'window = { from = "22:00", until = "06:00", zone = "UTC" }\n')
+    assert outcome(rules, asked("Reset")) == "passes"
+    assert outcome(rules, asked("Reset", at=NOON.replace(hour=23))) == "refused by no-reset"
+
+
+LOG = {"logType": "SecurityLog", "requestId": 1}
+RIGHT: list[tuple[str, Side, str, dict[str, object]]] = [
+    ("ocpp1.6", Side.CSMS, "ChangeConfiguration", {"key": "SecurityProfile", "value": "3"}),
+    ("ocpp1.6", Side.CSMS, "ChangeConfiguration", {"key": "HeartbeatInterval", "value": "300"}),
+    ("ocpp1.6", Side.CSMS, "GetConfiguration", {}),
+    ("ocpp1.6", Side.CSMS, "GetConfiguration", {"key": ["HeartbeatInterval", "SecurityProfile"]}),
+    ("ocpp1.6", Side.CSMS, "Reset", {"type": "Soft"}),
+    ("ocpp1.6", Side.CSMS, "RemoteStopTransaction", {"transactionId": 1}),
+    ("ocpp1.6", Side.CSMS, "SetChargingProfile", {"connectorId": 1}),
+    ("ocpp1.6", Side.STATION, "DataTransfer", {"vendorId": "com.example", "data": "x" * 900}),
+    ("ocpp1.6", Side.CSMS, "DataTransfer", {"vendorId": "com.example", "messageId": "m", "data": "{}"}),
+    ("ocpp2.0.1", Side.CSMS, "SetVariables", {"setVariableData": []}),
+    ("ocpp2.0.1", Side.CSMS, "TriggerMessage", {"requestedMessage": "StatusNotification"}),
+    ("ocpp2.0.1", Side.CSMS, "CertificateSigned", {"certificateChain": "x"}),
+    ("ocpp2.0.1", Side.CSMS, "SetNetworkProfile", {"connectionData": {"securityProfile": 3, "ocppCsmsUrl": f"wss://{HOST}/"}}),
+    ("ocpp2.0.1", Side.STATION, "GetCertificateStatus", {"ocspRequestData": {"responderURL": "http://ocsp.example.org"}}),
+    ("ocpp2.1", Side.STATION, "NotifyPeriodicEventStream", {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "side", "action", "payload"), RIGHT)
+def test_a_correct_peer_notices_nothing_of_baseline(
+    version: str, side: Side, action: str, payload: dict[str, object]
+) -> None:
+    """What every CSMS and every station says goes on without a word."""
+    assert outcome(shipped("baseline", version), asked(action, payload, side)) == "passes"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_baseline_refuses_no_action_by_its_name(version: str) -> None:
+    """What it refuses it refuses for what it says; every action of the version passes, whoever calls it."""
+    rules = shipped("baseline", version)
+    for side, action in ((side, action) for side, actions in ACTIONS[version].items() for action in actions):
+        assert not outcome(rules, asked(action, side=side)).startswith("refused")
+        assert all(rule.need for rule in rules.rules_for(side, action.lower().encode()))
+
+
+def get_log(url: str) -> dict[str, object]:
+    """A GetLog that uploads there."""
+    return {**LOG, "log": {"remoteLocation": url}}
+
+
+def variable(name: str, component: str = "SecurityCtrlr", value: str = "x") -> dict[str, object]:
+    """One variable of a SetVariables."""
+    return {"component": {"name": component}, "variable": {"name": name}, "attributeValue": value}
+
+
+METADATA = "http://169.254.169.254/"
+KEY = {"key": "AuthorizationKey"}
+ATTACKS: list[tuple[str, str, str, dict[str, object], Side]] = [
+    ("09", "ocpp1.6", "ChangeConfiguration", {"key": "SecurityProfile", "value": "1"}, Side.CSMS),
+    ("09", "ocpp2.0.1", "SetVariables", {"setVariableData": [variable("SecurityProfile", value="1")]}, Side.CSMS),
+    ("09", "ocpp2.1", "SetNetworkProfile", {"connectionData": {"securityProfile": 1}}, Side.CSMS),
+    ("32", "ocpp2.0.1", "GetCertificateStatus", {"ocspRequestData": {"responderURL": METADATA}}, Side.STATION),
+    ("32", "ocpp2.1", "GetCertificateChainStatus", {"certificateStatusRequests": [{"urls": [METADATA]}]}, Side.STATION),
+    ("33", "ocpp2.0.1", "GetLog", get_log("file:///etc/shadow"), Side.CSMS),
+    ("33", "ocpp1.6", "GetLog", get_log("http://localhost:8080/"), Side.CSMS),
+    ("33", "ocpp1.6", "GetDiagnostics", {"location": "gopher://evil.example/"}, Side.CSMS),
+    ("34", "ocpp1.6", "GetConfiguration", {"key": ["AuthorizationKey"]}, Side.CSMS),
+    ("34", "ocpp2.0.1", "GetVariables", {"getVariableData": [variable("BasicAuthPassword")]}, Side.CSMS),
+    ("34", "ocpp1.6", "ChangeConfiguration", {**KEY, "value": "x"}, Side.CSMS),
+    ("34", "ocpp2.0.1", "SetVariables", {"setVariableData": [variable("BasicAuthPassword")]}, Side.CSMS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "version", "action", "payload", "side"), ATTACKS)
+@pytest.mark.parametrize("name", ["baseline", "strict"])
+def test_attack_09_32_33_34_what_is_never_right_is_refused_by_baseline(
+    name: str, row: str, version: str, action: str, payload: dict[str, object], side: Side
+) -> None:
+    """By a rule that names the row; ``observe`` notes the same and lets it through."""
+    call = asked(action, payload, side)
+    with pytest.raises(PolicyRefused) as refused:
+        shipped(name, version).judge(call, Gauges(), Gauges())
+    assert refused.value.note.evidence["clause"] == f"attack {row}"
+    notes = shipped("observe", version).judge(call, Gauges(), Gauges())
+    assert f"attack {row}" in {note.evidence["clause"] for note in notes}
+
+
+NEW_CSMS: dict[str, object] = {"connectionData": {"securityProfile": 3, "ocppCsmsUrl": "wss://evil.example/"}}
+DOUBTFUL: list[tuple[str, str, str, dict[str, object], Side]] = [
+    ("32", "ocpp2.0.1", "SetNetworkProfile", NEW_CSMS, Side.CSMS),
+    ("33", "ocpp2.0.1", "GetLog", get_log("https://logs.evil.example/"), Side.CSMS),
+    ("33", "ocpp2.0.1", "GetLog", get_log("https://192.168.0.9/"), Side.CSMS),
+    ("35", "ocpp2.0.1", "InstallCertificate", {"certificate": "x"}, Side.CSMS),
+    ("35", "ocpp1.6", "DeleteCertificate", {}, Side.CSMS),
+    ("37", "ocpp1.6", "DataTransfer", {"vendorId": "x", "data": "x" * 20_000}, Side.STATION),
+    ("37", "ocpp2.1", "DataTransfer", {"vendorId": "x", "data": "x" * 20_000}, Side.CSMS),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "version", "action", "payload", "side"), DOUBTFUL)
+def test_attack_32_33_35_37_what_may_be_right_is_noted_by_baseline_and_refused_by_strict(
+    row: str, version: str, action: str, payload: dict[str, object], side: Side
+) -> None:
+    """Only an operator knows his own hosts, roots and vendors."""
+    call = asked(action, payload, side)
+    notes = shipped("baseline", version).judge(call, Gauges(), Gauges())
+    assert {note.evidence["clause"] for note in notes} == {f"attack {row}"}
+    with pytest.raises(PolicyRefused):
+        shipped("strict", version).judge(call, Gauges(), Gauges())
+
+
+@pytest.mark.parametrize(
+    ("version", "action"),
+    [
+        ("ocpp1.6", "Reset"),
+        ("ocpp1.6", "RemoteStopTransaction"),
+        ("ocpp2.0.1", "RequestStopTransaction"),
+        ("ocpp1.6", "RemoteStartTransaction"),
+        ("ocpp2.1", "SetChargingProfile"),
+        ("ocpp2.1", "ClearChargingProfile"),
+        ("ocpp2.1", "ChangeAvailability"),
+        ("ocpp1.6", "UnlockConnector"),
+        ("ocpp1.6", "TriggerMessage"),
+    ],
+)
+def test_attack_36_a_command_to_the_whole_fleet_raises_one_alarm_and_is_stopped_by_strict(
+    version: str, action: str
+) -> None:
+    """Ten thousand stations at once; each session has gauges of its own, the fleet's are shared."""
+    alarms: list[str] = []
+    for name in ("baseline", "observe", "migration"):
+        rules, fleet = shipped(name, version), Gauges()
+        notes = itertools.chain.from_iterable(rules.judge(asked(action), Gauges(), fleet) for _ in range(10_000))
+        alarms += [note.cause for note in notes]
+    assert alarms == ["policy.mass_command"] * 3
+    rules, fleet, passed = shipped("strict", version), Gauges(), 0
+    for _ in range(10_000):
+        try:
+            rules.judge(asked(action), Gauges(), fleet)
+        except PolicyRefused:
+            continue
+        passed += 1
+    assert 0 < passed <= 6_000
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("side", Side)
+def test_observe_blocks_nothing(version: str, side: Side) -> None:
+    """Not one action, not even one nobody knows."""
+    rules = shipped("observe", version)
+    for action in (*ACTIONS[version][side], "MadeUp", "Reset-Signed"):
+        assert not outcome(rules, asked(action, side=side)).startswith("refused")
+
+
+def test_migration_lets_passwords_and_profiles_go_up_and_never_down() -> None:
+    """What it lets through it notes, so that each station's way can be followed."""
+    rules = shipped("migration", "ocpp1.6")
+    assert outcome(rules, asked("ChangeConfiguration", {**KEY, "value": "x"})) == "policy.observed passwords-written"
+    upwards = asked("ChangeConfiguration", {"key": "SecurityProfile", "value": "3"})
+    assert outcome(rules, upwards) == "policy.observed profile-changed"
+    lower: dict[str, object] = {"key": "SecurityProfile", "value": "0"}
+    assert outcome(rules, asked("ChangeConfiguration", lower)) == "refused by no-lower-profile"
+    assert outcome(rules, asked("OldVendorsOwn", {}, Side.STATION)) == "passes"

@@ -1,0 +1,120 @@
+"""Who offers wrong passwords has to wait, by name and network; told as attempts, with the times given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from secproxy import lockout
+from secproxy.lockout import Lockouts, Scope
+
+if TYPE_CHECKING:
+    import pytest
+
+HERE, THERE = "192.0.2.1", "198.51.100.7"
+
+
+def use_up(locks: Lockouts, identity: str = "CP-001", network: str = HERE, now: float = 0.0) -> float:
+    """Offer wrong passwords until one has to wait; return the seconds."""
+    for _ in range(100):
+        wait = locks.attempt(identity, network, now)
+        if wait is not None:
+            return wait.seconds
+        locks.failed(network, now)
+    raise AssertionError("nobody ever had to wait")
+
+
+def test_attack_07_a_guesser_has_a_handful_of_attempts_then_waits_ever_longer() -> None:
+    """The wait doubles with each lock, up to a quarter of an hour; what was promised is kept at its end."""
+    locks, now, waits = Lockouts(), 0.0, []
+    for _ in range(7):
+        waits.append(use_up(locks, now=now))
+        now += waits[-1]
+        assert locks.attempt("CP-001", HERE, now) is None
+
+    assert waits == [60, 120, 240, 480, 900, 900, 900]
+
+
+def test_attack_07_a_lock_is_told_once_and_then_only_kept() -> None:
+    """One event for each lock, however often somebody knocks meanwhile."""
+    locks = Lockouts()
+    for _ in range(lockout.STATION_BURST):
+        assert locks.attempt("CP-001", HERE, 0.0) is None
+    waits = [locks.attempt("CP-001", HERE, 1.0) for _ in range(20)]
+
+    assert [wait.begun for wait in waits if wait] == [True, *[False] * 19]
+
+
+def test_attack_07_nobody_locks_a_station_out_from_elsewhere() -> None:
+    """The genuine station, seen from another network, is not touched by what a guesser used up."""
+    locks = Lockouts()
+    use_up(locks, network=HERE)
+
+    assert locks.attempt("CP-001", THERE, 0.0) is None
+
+
+def test_attack_07_many_at_once_are_worth_no_more_than_one_by_one() -> None:
+    """An attempt counts before its outcome is known."""
+    locks = Lockouts()
+
+    assert sum(locks.attempt("CP-001", HERE, 0.0) is None for _ in range(1_000)) == lockout.STATION_BURST
+
+
+def test_attack_07_names_tried_one_after_the_other_close_the_network() -> None:
+    """One guess each at very many names is counted for the place they come from, and told once."""
+    locks, waits = Lockouts(), []
+    for number in range(100):
+        wait = locks.attempt(f"CP-{number}", HERE, 0.0)
+        if wait is None:
+            locks.failed(HERE, 0.0)
+        else:
+            waits.append(wait)
+
+    assert 100 - len(waits) == lockout.NETWORK_BURST + 1
+    assert {wait.scope for wait in waits} == {Scope.NETWORK}
+    assert [wait.begun for wait in waits] == [True, *[False] * (len(waits) - 1)]
+
+
+def test_attack_07_a_network_that_is_closed_stays_open_for_who_proved_itself_there() -> None:
+    """Behind one address with a guesser, a station that is known there goes on to connect."""
+    locks = Lockouts()
+    assert locks.attempt("CP-001", HERE, 0.0) is None
+    locks.proved("CP-001", HERE)
+    for number in range(100):
+        use_up(locks, f"X-{number}")
+
+    assert locks.attempt("CP-001", HERE, 0.0) is None
+    assert locks.attempt("CP-002", HERE, 0.0) is not None
+
+
+def test_a_right_password_clears_what_was_held_against_a_station() -> None:
+    """An installer who mistyped four times and then not begins anew."""
+    locks = Lockouts()
+    for _ in range(lockout.STATION_BURST):
+        locks.attempt("CP-001", HERE, 0.0)
+    locks.proved("CP-001", HERE)
+
+    assert sum(locks.attempt("CP-001", HERE, 0.0) is None for _ in range(100)) == lockout.STATION_BURST
+
+
+def test_after_a_calm_day_the_first_wait_is_short_again() -> None:
+    """Nothing is held against anybody for ever."""
+    locks = Lockouts()
+    for now in (0.0, 60.0):
+        use_up(locks, now=now)
+
+    assert use_up(locks, now=180.0 + lockout.CALM_SECONDS + 1) == lockout.FIRST_SECONDS
+
+
+def test_attack_07_what_is_kept_of_strangers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of too many names, networks and proofs the longest untouched are forgotten."""
+    monkeypatch.setattr(lockout, "PAIRS_MOST", 10)
+    monkeypatch.setattr(lockout, "NETWORKS_MOST", 10)
+    monkeypatch.setattr(lockout, "PROVED_MOST", 10)
+    locks = Lockouts()
+    for number in range(100):
+        locks.attempt(f"CP-{number}", f"net-{number}", 0.0)
+        locks.failed(f"net-{number}", 0.0)
+        locks.proved(f"P-{number}", f"net-{number}")
+
+    assert {len(locks._pairs.held), len(locks._networks.held), len(locks._proved)} == {10}
+    assert list(locks._pairs.held)[-1] == ("CP-99", "net-99")
