@@ -2,25 +2,29 @@
 
 OCPP-J 4.1.4: an id is the caller's own and names one call; an answer carries the id of the call it answers. A call
 that was never answered must not block its id for ever: stations repeat such calls, some of them under the same id.
+In OCPP 2.1 a caller may object to a result, once, under the same id.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 OPEN_LIMIT: Final = 64  # calls of one side that wait; OCPP-J 4.1.1 allows one, and peers in the field keep a few
 RETRY_SECONDS: Final = (
     10.0  # after which an unanswered call's id may name its repetition; ours: below every known time-out
 )
+RESULTS_KEPT: Final = 4  # results of one side's calls that may still be called senseless (OCPP 2.1); ours
 
 
 class Calls:
     """The open calls of one side. Time is given, in seconds since 1970."""
 
-    __slots__ = ("_open",)
+    __slots__ = ("_open", "_results")
 
     def __init__(self) -> None:
         self._open: dict[bytes, tuple[bytes, float]] = {}
+        self._results: deque[bytes] = deque(maxlen=RESULTS_KEPT)
 
     def ask(self, id: bytes, action: bytes, at: float) -> bool:  # noqa: A002 - OCPP's own word
         """Note a call; False, and nothing noted, while another of this id waits. Of too many the oldest goes.
@@ -44,3 +48,18 @@ class Calls:
         """Close the call that is answered; return its action, or None when no call of this id waits."""
         waiting = self._open.pop(id, None)
         return None if waiting is None else waiting[0]
+
+    def result(self, id: bytes) -> bytes | None:  # noqa: A002 - OCPP's own word
+        """Close a call as ``answer`` does, with a result that its caller may still object to."""
+        action = self.answer(id)
+        if action is not None:
+            self._results.append(id)
+        return action
+
+    def object_to(self, id: bytes) -> bool:  # noqa: A002 - OCPP's own word
+        """Note that the caller found no sense in the result of this id; False when there was none, or once before."""
+        try:
+            self._results.remove(id)
+        except ValueError:
+            return False
+        return True

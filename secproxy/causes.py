@@ -248,7 +248,15 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         _MEDIUM,
         "RFC 6455 5",
         "The peer broke the rules of WebSocket framing or its limits, and the connection was closed.",
-        "Update the station's firmware; when it is the CSMS, tell its maker. The evidence names the rule.",
+        "Update the station's firmware; when it is the CSMS, tell its maker. The evidence names the rule. Compression "
+        "that was not agreed on can be switched off in the station; [[listener]] compression is for those that ask.",
+    ),
+    "frame.bomb": Kind(
+        "bollard.CompressionBomb",
+        _HIGH,
+        "RFC 7692 8",
+        "A compressed message would have become far larger than it came, and the connection was closed.",
+        "No station writes such messages by mistake: find out what speaks under its name.",
     ),
     "upstream.unreachable": Kind(
         "bollard.UpstreamUnreachable",
@@ -364,6 +372,27 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "OCPP-J 4.1.4",
         "A call carries the id of another call that waits for its answer; it was answered with an error.",
         "Update the sender's firmware or software: every call needs an id of its own.",
+    ),
+    "message.schema": Kind(
+        _MESSAGES,
+        _LOW,
+        "OCPP-J 4.2",
+        "A message does not fit the schema of its action, or its action is none of this version; it was passed on.",
+        "Tell the sender's maker; the evidence names the place. It is told once for each place of a connection.",
+    ),
+    "message.schema_refused": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.2",
+        "A message that must fit the schema of its action does not; whoever waits for it was told with an error.",
+        "Update the sender's firmware or software; the evidence names the place. See [messages] in bollard.toml.",
+    ),
+    "message.said_anew": Kind(
+        _MESSAGES,
+        _LOW,
+        "RFC 8259 4",
+        "A message held a key twice with the same value; it was said anew with the key once.",
+        "Tell the sender's maker. It is told once for each side of a connection; see ambiguous in [messages].",
     ),
     "message.flood": Kind(
         _MESSAGES,

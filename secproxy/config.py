@@ -21,6 +21,8 @@ from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host, StationIdentity
 from pki.station import SecurityProfile
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
+from secproxy.message_settings import KEYS as MESSAGE_KEYS
+from secproxy.message_settings import MessageSettings, read_message_settings
 from secproxy.policy_settings import POLICY_TABLES, PolicySettings, read_policy_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
@@ -40,7 +42,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "upstream": UPSTREAM_KEYS,
     "listener": frozenset(
         {"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations"}
-        | {"unknown", "pending_seconds", "unsafe_plain"}
+        | {"unknown", "pending_seconds", "unsafe_plain", "compression"}
     ),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock"}),
@@ -49,6 +51,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "hsm": frozenset({"module", "token", "slot"}),  # and these
     "keys": frozenset({"unsafe_experimental_ml_dsa"}),  # and these
     "est": frozenset({"enabled"}),  # and these
+    "messages": MESSAGE_KEYS,
     "external_issuer": EXTERNAL_KEYS,
     **EVENT_TABLES,  # the web process reads these (secproxy.event_settings)
     **POLICY_TABLES,
@@ -147,7 +150,8 @@ class ListenerConfig:
 
     Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. Where ``legacy``
     names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else. ``unknown`` is what
-    becomes of strangers; one in quarantine is told to come back in ``pending_seconds``.
+    becomes of strangers; one in quarantine is told to come back in ``pending_seconds``. With
+    ``compression`` a station may compress what it says (RFC 7692).
     """
 
     host: str
@@ -157,6 +161,7 @@ class ListenerConfig:
     legacy: tuple[str, ...] = ()
     unknown: Unknown = Unknown.REFUSE
     pending_seconds: int = PENDING_SECONDS
+    compression: bool = False
 
 
 class Outage(StrEnum):
@@ -195,6 +200,7 @@ class Config:
     outage: Outage = Outage.REFUSE
     worker_mib: int = WORKER_MIB
     fenced: bool = True
+    messages: MessageSettings = field(default_factory=MessageSettings)
     policies: PolicySettings = field(default_factory=PolicySettings)
 
 
@@ -216,6 +222,7 @@ def parse_config(text: str) -> Config:
         outage=_outage(csms.text("outage", Outage.REFUSE)),
         worker_mib=_worker_mib(proxy),
         fenced=not proxy.flag("unsafe_no_landlock", default=False),
+        messages=read_message_settings(Table(raw.get("messages", {}), "messages")),
         policies=read_policy_settings(raw),
     )
 
@@ -272,8 +279,8 @@ def _listener(table: Table) -> ListenerConfig:
     if legacy and (plain or unknown is not Unknown.REFUSE):
         raise wrong("listener.stations", "a door for stations that are named is for no others, and has TLS")
     pending = table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST)
-    proxies = table.networks("proxy_protocol")
-    return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending)
+    proxies, compression = table.networks("proxy_protocol"), table.flag("compression", default=False)
+    return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending, compression)
 
 
 def unsafe_listeners(config: Config) -> list[dict[str, str | int]]:

@@ -3,21 +3,21 @@
 Rules this file keeps:
 
 * ``HEAD`` matches only what every JSON parser reads alike; the hot path needs nothing else.
-* ``parse`` is for the few messages that are looked into. What parsers are known to read differently is refused:
-  duplicate keys, lone surrogates, numbers beyond int64 or not finite (RFC 8259 4, 6, 8.2).
+* ``parse`` is for messages that are looked into. What parsers are known to read differently is refused (``reader``).
 * An answer never echoes more than 64 characters of what it answers, and says nothing of our insides.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, cast
 
+from secproxy import reader
 from secproxy.errors import MessageRefused
 from secproxy.events import Note
+from secproxy.reader import UnreadableError
 
 CALL: Final = 2
 RESULT: Final = 3
@@ -27,11 +27,8 @@ SEND: Final = 6  # OCPP 2.1
 
 ID_LENGTH: Final = 36  # characters; OCPP-J 4.1.4
 ACTION_LENGTH: Final = 50  # characters; the longest of OCPP 2.1 has 35
-DEPTH_LIMIT: Final = 32  # arrays and objects inside each other; OCPP 2.1 needs 9
-NUMBER_LENGTH: Final = 64  # characters of one number as written; a double needs 24 at most
 DESCRIPTION_LENGTH: Final = 255  # characters; OCPP-J 4.2.3
 ECHO_LENGTH: Final = 64  # characters of a stranger's text in anything we write
-INT_BITS: Final = 63  # OCPP's integer is 32 bits; every reader holds 64
 
 _WS = rb"[ \t\r\n]*"
 _ID = (
@@ -48,7 +45,6 @@ HEAD: Final[re.Pattern[bytes]] = re.compile(
 match without one, and for no other."""
 
 _ACTION_TEXT = re.compile(_ACTION.decode())
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)  # possessive: no text makes it go back
 _ARITY: Final = {CALL: 4, RESULT: 3, ERROR: 5, RESULT_ERROR: 5, SEND: 4}
 
 
@@ -104,9 +100,23 @@ Message = Call | Result | Error | ResultError | Send
 def parse(message: bytes) -> Message:
     """Read a whole message strictly. Raises ``MessageRefused`` with the fault, and the id where one can be read."""
     try:
-        return _message(_decode(message))
-    except _FaultError as fault:
-        raise MessageRefused(fault.name, _note(fault, message), fault.message_id or _id_of_head(message)) from None
+        return _message(reader.read(message))
+    except (_FaultError, UnreadableError) as fault:
+        message_id = fault.message_id if isinstance(fault, _FaultError) else ""
+        raise MessageRefused(fault.name, _note(fault, message), message_id or _id_of_head(message)) from None
+
+
+def canonical(message: bytes) -> bytes:
+    """Say a message anew in which a key stands twice with the same value (``reader.read_merging``).
+
+    Raises ``MessageRefused`` when it can be read in two ways, or is no message.
+    """
+    try:
+        value = reader.read_merging(message)
+        _message(value)
+    except (_FaultError, UnreadableError) as fault:
+        raise MessageRefused(fault.name, _note(fault, message), _id_of_head(message)) from None
+    return _write(cast("list[object]", value))
 
 
 def glance(head: re.Match[bytes]) -> Message:
@@ -146,60 +156,6 @@ class _FaultError(ValueError):
 
 def _write(message: list[object]) -> bytes:
     return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def _decode(message: bytes) -> object:
-    try:
-        text = message.decode()
-        _limit_depth(text)
-        value = _DECODER.decode(text)
-        text.encode() if "\\u" not in text else json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeDecodeError:
-        raise _FaultError("utf8", "it is not UTF-8") from None
-    except UnicodeEncodeError:
-        raise _FaultError("surrogate", "a text holds half a character") from None
-    except json.JSONDecodeError as broken:
-        raise _FaultError("json", f"it is not one JSON value: {broken.msg} at character {broken.pos}") from None
-    return value
-
-
-def _limit_depth(text: str) -> None:
-    """Count brackets outside strings, so that the parser never has to dive (its own limit is the interpreter's)."""
-    depth = 0
-    for match in _BRACKETS.finditer(text):
-        bracket = match[0]
-        depth += (bracket in "[{") - (bracket in "]}")
-        if depth > DEPTH_LIMIT:
-            raise _FaultError("depth", f"it is nested deeper than {DEPTH_LIMIT}")
-
-
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        raise _FaultError("duplicate", "an object holds the same key twice")
-    return result
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > NUMBER_LENGTH or not -(1 << INT_BITS) <= int(digits) < 1 << INT_BITS:
-        raise _FaultError("number", "a number does not fit into 64 bits")
-    return int(digits)
-
-
-def _real(digits: str) -> float:
-    number = float(digits) if len(digits) <= NUMBER_LENGTH else math.inf
-    if not math.isfinite(number):
-        raise _FaultError("number", "a number is too large or too long")
-    return number
-
-
-def _no_number(name: str) -> NoReturn:
-    raise _FaultError("number", f"{name} is no JSON number")
-
-
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_real, parse_constant=_no_number
-)
 
 
 def _message(value: object) -> Message:
@@ -246,6 +202,6 @@ def _id_of_head(message: bytes) -> str:
     return head["id"].decode() if head and head["type"] == b"2" else ""
 
 
-def _note(fault: _FaultError, message: bytes) -> Note:
+def _note(fault: _FaultError | UnreadableError, message: bytes) -> Note:
     beginning = message[:ECHO_LENGTH].decode(errors="replace")
     return Note("message.malformed", evidence={"fault": fault.name, "says": fault.says, "beginning": beginning})

@@ -5,7 +5,7 @@ Rules this file keeps:
 * Original bytes go on as they came. A message in one frame keeps its bytes, mask included; only a fragmented one is
   written anew, as one frame.
 * A size is refused on the frame's head, before its payload is waited for.
-* No extension is ever negotiated, so a reserved bit is a violation (RFC 6455 5.2).
+* The one extension is compression by a station, where it was agreed on; any other reserved bit is a violation (5.2).
 
 Nothing here knows OCPP; text is handed on as bytes that are known to be UTF-8.
 """
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from secproxy import deflate
 
 try:
     from websockets.speedups import apply_mask
@@ -37,16 +39,19 @@ TOO_BIG: Final = 1009
 
 CONTROL_PAYLOAD: Final = 125  # bytes; RFC 6455 5.5
 _FINAL_TEXT: Final = 0x80 | TEXT
+_DATA: Final = (TEXT, BINARY)  # the first frame of a message, which alone says whether it is compressed (RFC 7692 6)
+_COMPRESSED: Final = 0x40  # RSV1
 _KNOWN: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
 
 class FrameViolationError(Exception):
-    """The peer broke the framing rules: close with ``code`` (RFC 6455 7.4.1); ``says`` is for the journal."""
+    """The peer broke the framing rules: close with ``code`` (RFC 6455 7.4.1), write down ``says`` and ``cause``."""
 
-    def __init__(self, code: int, says: str) -> None:
+    def __init__(self, code: int, says: str, cause: str = "frame.violation") -> None:
         super().__init__(code, says)
         self.code = code
         self.says = says
+        self.cause = cause
 
 
 class Frame(NamedTuple):
@@ -62,17 +67,20 @@ class Walker:
     """Walks one direction of one connection.
 
     ``masked`` is True for bytes from a client (RFC 6455 5.1). ``limit`` bounds one message in bytes, ``fragments`` the
-    frames that may make it up.
+    frames that may make it up. ``deflate`` are the bits of the window of one who may compress (RFC 7692), else 0; both
+    limits hold for what comes and for what becomes of it.
     """
 
     masked: bool
     limit: int
     fragments: int
+    deflate: int = 0
     messages: int = 0
     """Whole messages so far."""
     _rest: bytes = b""
     _parts: list[bytes] | None = None
     _size: int = 0
+    _packed: bool = False
 
     @property
     def partial(self) -> bool:
@@ -139,8 +147,8 @@ class Walker:
 
     def _check_head(self, first: int, second: int) -> None:
         opcode = first & 15
-        if first & 0x70:
-            raise FrameViolationError(PROTOCOL_ERROR, "a reserved bit is set although no extension was negotiated")
+        if first & 0x70 and (first & 0x70 != _COMPRESSED or opcode not in _DATA or not self.deflate):
+            raise FrameViolationError(PROTOCOL_ERROR, _reserved(first))
         if opcode not in _KNOWN:
             raise FrameViolationError(PROTOCOL_ERROR, f"unknown opcode {opcode}")
         if bool(second & 128) is not self.masked:
@@ -155,7 +163,7 @@ class Walker:
             payload = apply_mask(payload, raw[payload_at - 4 : payload_at])
         if opcode & 8:
             return Frame(opcode, payload, raw)
-        if opcode == TEXT and raw[0] & 128 and self._parts is None:
+        if raw[0] == _FINAL_TEXT and self._parts is None:
             self.messages += 1
             return Frame(TEXT, _utf8(payload), raw)
         return self._gather(opcode, payload, raw, payload_at)
@@ -166,6 +174,8 @@ class Walker:
             raise FrameViolationError(UNSUPPORTED_DATA, "a binary message; OCPP-J is text")
         if (opcode == CONTINUATION) is (self._parts is None):
             raise FrameViolationError(PROTOCOL_ERROR, "fragments out of order")
+        if opcode == TEXT:
+            self._packed = raw[0] & _COMPRESSED != 0
         parts = self._parts if self._parts is not None else []
         parts.append(payload)
         if len(parts) > self.fragments:
@@ -173,11 +183,20 @@ class Walker:
         if not raw[0] & 128:
             self._parts, self._size = parts, self._size + len(payload)
             return None
-        whole = _utf8(b"".join(parts))
+        whole = b"".join(parts)
+        whole = _utf8(self._inflate(whole) if self._packed else whole)
         self._parts, self._size = None, 0
         self.messages += 1
         key = raw[payload_at - 4 : payload_at] if self.masked else b""
         return Frame(TEXT, whole, encode(TEXT, whole, key))
+
+    def _inflate(self, payload: bytes) -> bytes:
+        try:
+            return deflate.inflate(payload, self.deflate, self.limit)
+        except deflate.BombError as bomb:
+            raise FrameViolationError(TOO_BIG if bomb.too_big else POLICY_VIOLATION, bomb.says, "frame.bomb") from None
+        except ValueError as broken:
+            raise FrameViolationError(INVALID_DATA, str(broken)) from None
 
 
 def encode(opcode: int, payload: bytes, mask: bytes = b"") -> bytes:
@@ -203,6 +222,12 @@ def encode_close(code: int, reason: str, mask: bytes = b"") -> bytes:
 def close_code(payload: bytes) -> int:
     """Read the code of a close frame; 1005 when it has none (RFC 6455 7.1.5)."""
     return int.from_bytes(payload[:2], "big") if len(payload) >= 2 else NO_CODE
+
+
+def _reserved(first: int) -> str:
+    if first & 0x70 == _COMPRESSED and first & 15 in _DATA:
+        return "a compressed message, although compression was not agreed on"
+    return "a reserved bit is set although no extension was negotiated"
 
 
 def _utf8(payload: bytes) -> bytes:

@@ -59,12 +59,14 @@ class HeadError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """A well-formed upgrade request. ``target`` is raw; ``authorization`` is the header's value, Latin-1."""
+    """A well-formed upgrade request. ``target`` is raw, ``authorization`` a header's value, Latin-1, ``extensions`` the
+    values of all headers of that name, in one list."""
 
     target: str
     key: str
     subprotocols: tuple[str, ...]
     authorization: str | None
+    extensions: str = ""
 
 
 def read_request(head: bytes, headers_limit: int) -> Upgrade:
@@ -83,6 +85,7 @@ def read_request(head: bytes, headers_limit: int) -> Upgrade:
         key=fields["sec-websocket-key"][0],
         subprotocols=_subprotocols(fields),
         authorization=authorization[0] if authorization else None,
+        extensions=", ".join(fields.get("sec-websocket-extensions", ())),
     )
 
 
@@ -122,11 +125,12 @@ def write_request(
     return "\r\n".join(lines).encode("latin-1") + END
 
 
-def write_acceptance(key: str, subprotocol: str) -> bytes:
-    """Write the 101 towards the station."""
+def write_acceptance(key: str, subprotocol: str, extensions: str = "") -> bytes:
+    """Write the 101 towards the station; ``extensions`` are those agreed on."""
+    agreed = f"Sec-WebSocket-Extensions: {extensions}\r\n" if extensions else ""
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {accept_key(key)}\r\nSec-WebSocket-Protocol: {subprotocol}\r\n\r\n"
+        f"Sec-WebSocket-Accept: {accept_key(key)}\r\nSec-WebSocket-Protocol: {subprotocol}\r\n{agreed}\r\n"
     ).encode("latin-1")
 
 

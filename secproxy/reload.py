@@ -44,6 +44,7 @@ READERS: Final[Mapping[str, frozenset[Reader]]] = {
     "csms.certificate_hours": _AUTHORITY,
     "upstream": _WORKER,
     "listener": _WORKER,
+    "messages": _WORKER,
     "proxy": _FIXED,
     "web": _WEB | _AUTHORITY,
     "est": _WEB | _AUTHORITY,

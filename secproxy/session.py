@@ -27,9 +27,11 @@ from secproxy.errors import GateRefused, MessageRefused, PolicyRefused
 from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
+from secproxy.inspection import TWICE, code_of, evidence
 from secproxy.plan import GATED, OTHER, SIGNED_SUFFIX, Need, Plan, Side, small
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
+from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
 
 if TYPE_CHECKING:
@@ -41,13 +43,17 @@ if TYPE_CHECKING:
     from pki.station import Station
     from secproxy.admission import Admitted
     from secproxy.envelope import Message
+    from secproxy.inspection import Inspection
     from secproxy.policy.rulebook import InForce
+    from secproxy.schemas import Fault
     from secproxy.station_view import View
 
 PENDING_LIMIT: Final = (
     8  # firmware updates of one station that wait for their URL; OCPP-J 4.1.1 allows one call at a time
 )
 BOOT: Final = "bootnotification"
+SENDERS: Final = {"ocpp2.1": frozenset({Side.STATION})}
+"""Who may say what nobody answers: of the standard's messages NotifyPeriodicEventStream alone is one."""
 NOTED_PER_SECOND: Final = 1.0  # messages of one session that are written down or acted on, on average; ours
 NOTED_AT_ONCE: Final = 60  # of them at once: a station may have gathered security events while it was offline
 
@@ -156,11 +162,21 @@ class Session:
 
     __slots__ = (
         "_admitted", "_budget", "_ended", "_gauges", "_left_out", "_next_ticket", "_pending", "_policy", "_version",
-        "_view", "calls", "plan",
+        "_view", "calls", "inspection", "plan", "senders",
     )  # fmt: skip
 
-    def __init__(self, admitted: Admitted, version: str, view: View, plan: Plan, policy: InForce | None = None) -> None:
+    def __init__(
+        self,
+        admitted: Admitted,
+        version: str,
+        view: View,
+        plan: Plan,
+        policy: InForce | None = None,
+        inspection: Inspection | None = None,
+    ) -> None:
         self.plan = plan
+        self.inspection = inspection
+        self.senders = SENDERS.get(version, frozenset())
         self._policy, self._gauges = policy, Gauges()
         self.calls = {side: Calls() for side in Side}
         self._admitted = admitted
@@ -192,27 +208,47 @@ class Session:
         try:
             said = self._read(side, message)
         except MessageRefused as refused:
+            anew = self._anew(side, message, now) if refused.fault == "duplicate" else []
+            if anew:
+                return anew
             return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, Result | Error):
-            return self._answered(side, said, now)
+            return self._answered(side, said, len(message), now)
         if isinstance(said, Call) and not self._asked(side, said, now):
             return self._refuse_reuse(side, said) if self._may_note(now) else self._cut_off(side)
+        if isinstance(said, ResultError | Send):
+            misplaced = self._misplaced(side, said)
+            if misplaced:
+                return self._drop(side, said, misplaced) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, ResultError):
             return [Forward()]
         try:
             observed = self._observe(side, said, now)
         except PolicyRefused as refused:
             return self._forbid(side, said, refused, now)
-        return [*observed, *self._go_on(side, said, now)]
+        if side is Side.CSMS and small(said.action) in GATED[side]:  # the gate's own words come first
+            return [*observed, *self._go_on(side, said, now)]
+        return [*observed, *self._held(side, said, small(said.action), len(message), now)]
 
-    def _go_on(self, side: Side, said: Call | Send, now: dt.datetime) -> list[Order]:
-        """Do what a call needs that the policy has nothing against."""
-        if small(said.action) not in GATED[side]:
+    def _anew(self, side: Side, message: bytes, now: dt.datetime) -> list[Order]:
+        """Judge a message as it can be read in one way alone, and say that where it may go on; empty if it cannot."""
+        if self.inspection is None or not self.inspection.canonical:
+            return []
+        try:
+            text = envelope.canonical(message)
+        except MessageRefused:
+            return []
+        notes = [self._record("message.said_anew", side=side.value) for _ in self.inspection.news(side, "", (TWICE,))]
+        orders = self._heard(side, text, now)
+        return [*notes, *(Say(OTHER[side], text) if isinstance(order, Forward) else order for order in orders)]
+
+    def _go_on(self, side: Side, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
+        """What becomes of a message that may be."""
+        if isinstance(said, Result) or small(said.action) not in GATED[side]:
             return [Forward()]
         if not self._may_note(now):
             return self._unnoted(side, said)
-        if isinstance(said, Send):
-            return [self._record("message.malformed", side=side.value, fault="send", says=f"{said.action} is a call")]
+        assert isinstance(said, Call)  # noqa: S101 - what is gated and sent was misplaced already
         if side is Side.CSMS:
             return self._on_firmware(said, now)
         return self._on_boot(said) if said.action.lower() == BOOT else self._on_security_event(said)
@@ -220,7 +256,7 @@ class Session:
     def _read(self, side: Side, message: bytes) -> Message:
         """Read as far as the plan says; where it says nothing, or the head can be read in two ways, all of it."""
         head = HEAD.match(message)
-        if head is not None and self._need(side, head) is Need.HEAD:
+        if head is not None and self._need(side, head) is Need.HEAD and not self._observes(side):
             return envelope.glance(head)
         return envelope.parse(message)
 
@@ -234,16 +270,73 @@ class Session:
     def _asked(self, side: Side, call: Call, now: dt.datetime) -> bool:
         return self.calls[side].ask(call.id.encode(), small(call.action), now.timestamp())
 
-    def _answered(self, side: Side, said: Result | Error, now: dt.datetime) -> list[Order]:
-        if self.calls[OTHER[side]].answer(said.id.encode()) is not None:
-            return [Forward()]
+    def _answered(self, side: Side, said: Result | Error, size: int, now: dt.datetime) -> list[Order]:
+        calls = self.calls[OTHER[side]]
+        asked = (calls.answer if isinstance(said, Error) else calls.result)(said.id.encode())
+        if asked is not None:
+            return [Forward()] if isinstance(said, Error) else self._held(side, said, asked, size, now)
         if not self._may_note(now):
             return self._cut_off(side)
         return [self._record("message.unasked", side=side.value, message_id=said.id)]
 
+    def _misplaced(self, side: Side, said: ResultError | Send) -> str:
+        """Say why a message of a kind that only OCPP 2.1 has cannot be; empty when it can."""
+        if self._version not in SENDERS:
+            return "type 5 and 6 are of OCPP 2.1"
+        if isinstance(said, ResultError):
+            return "" if self.calls[side].object_to(said.id.encode()) else "it objects to a result that there was not"
+        if side not in self.senders:
+            return "nothing that a CSMS says goes unanswered"
+        calls = GATED[side] if self.inspection is None else GATED[side] | self.inspection.book.actions
+        return f"{said.action} is a call" if small(said.action) in calls else ""
+
+    def _drop(self, side: Side, said: ResultError | Send, says: str) -> list[Order]:
+        """Pass nothing on, and answer nothing: neither kind has an answer (OCPP-J 2.1, 4.1)."""
+        fault = "send" if isinstance(said, Send) else "result_error"
+        return [self._record("message.malformed", side=side.value, fault=fault, says=says, message_id=said.id)]
+
     def _refuse_reuse(self, side: Side, call: Call) -> list[Order]:
         note = self._record("message.id_reused", side=side.value, action=call.action, message_id=call.id)
         return [note, Say(side, envelope.error_bytes(call.id, self._malformed_code, "the id of a call that waits"))]
+
+    # -- the schemas ------------------------------------------------------------------------------------------------
+
+    def _observes(self, side: Side) -> bool:
+        return self.inspection is not None and side in self.inspection.sides
+
+    def _held(self, side: Side, said: Call | Send | Result, action: bytes, size: int, now: dt.datetime) -> list[Order]:
+        """Hold a message against its schema; one that does not fit is refused where the plan says so, else told."""
+        enforced = self._must_fit(side, said, action)
+        if self.inspection is None or not (enforced or self._observes(side)):
+            return self._go_on(side, said, now)
+        search = self.inspection.unfit(said, action)
+        if search is None:
+            return self._go_on(side, said, now)
+        if enforced:
+            return self._refuse_unfit(side, said, action, search(size)) if self._may_note(now) else self._cut_off(side)
+        faults = search(size) if self.inspection.may_look(now.timestamp()) else ()
+        news = self.inspection.news(side, action.decode(), faults)
+        notes = [self._record("message.schema", **evidence(side, said, action, fault)) for fault in news]
+        return [*notes, *self._go_on(side, said, now)]
+
+    def _must_fit(self, side: Side, said: Call | Send | Result, action: bytes) -> bool:
+        demands = Plan() if self.inspection is None else self.inspection.demands
+        plans = (demands, self.plan)
+        needs = [each.answers if isinstance(said, Result) else each.calls for each in plans]
+        return Need.SCHEMA in {each[side].of(action) for each in needs}
+
+    def _refuse_unfit(
+        self, side: Side, said: Call | Send | Result, action: bytes, faults: tuple[Fault, ...]
+    ) -> list[Order]:
+        """Answer with an error: the caller, or, where it is an answer that does not fit, whoever waits for it."""
+        note = self._record("message.schema_refused", **evidence(side, said, action, faults[0]))
+        if isinstance(said, Send):
+            return [note]
+        if isinstance(said, Call):
+            self.calls[side].answer(said.id.encode())
+        asker = side if isinstance(said, Call) else OTHER[side]
+        says = f"{faults[0].path}: {faults[0].says}"
+        return [note, Say(asker, envelope.error_bytes(said.id, code_of(faults[0], self._version), says))]
 
     # -- the policy ------------------------------------------------------------------------------------------------
 
@@ -314,11 +407,21 @@ class Session:
         except GateRefused as refused:
             note = Record(replace(refused.note, remote=self._admitted.remote))
             return [note, *self._answer_csms(call, refused.answer)]
+        unfit = self._unfit_update(call)
+        if unfit:
+            return self._refuse_unfit(Side.CSMS, call, small(call.action), unfit)
         if len(self._pending) >= PENDING_LIMIT:
             return self._refuse_firmware(call, "firmware.busy", Answer.REJECTED)
         ticket, self._next_ticket = self._next_ticket, self._next_ticket + 1
         self._pending[ticket] = (call, cleared)
         return [Ask(ticket, cleared.release.digest, call.id)]
+
+    def _unfit_update(self, call: Call) -> tuple[Fault, ...]:
+        """The faults of an update that must fit its schema; the gate has read what it needs of it alone."""
+        if self.inspection is None or not self._must_fit(Side.CSMS, call, small(call.action)):
+            return ()
+        search = self.inspection.unfit(call, b"")
+        return () if search is None else search(LARGE + 1)
 
     def _granted(self, ticket: int, url: str) -> list[Order]:
         if ticket not in self._pending:

@@ -25,6 +25,7 @@ from secproxy import head
 from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
 from secproxy.agreed import agree
 from secproxy.config import Unknown
+from secproxy.deflate import accept
 from secproxy.edge.claim_line import DeniedError
 from secproxy.edge.listener import host_of, network_of
 from secproxy.edge.passwords import BusyError
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from secproxy.config import Config
+    from secproxy.deflate import Compression
     from secproxy.edge.claim_line import ClaimLine
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
@@ -73,8 +75,8 @@ class Reception:
     claims: ClaimLine
     csms: Switchboard
     record: Callable[[Note], None]
-    connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg], None]
-    """Makes the live connection of an admitted station."""
+    connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg, int], None]
+    """Makes the live connection of an admitted station; last, the window's bits of one that may compress, else 0."""
     settle: Callable[[Admitted], None]
     """Tells that a station came with the password that was to follow."""
     room: WaitingRoom
@@ -107,7 +109,7 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> Non
         leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol))
         reception.room.seat(admitted, listener.config.pending_seconds, leg)
     else:
-        await _connect(reception, admitted, leg, upgrade)
+        await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
 
 
 async def _handshake(reception: Reception, leg: TlsLeg) -> None:
@@ -236,7 +238,13 @@ def _locked(identity: str, hello: Hello, network: str, wait: Wait) -> Turned:
     return Turned(note, head.write_refusal(429, retry_after=math.ceil(wait.seconds)))
 
 
-async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade) -> None:
+def _compression(listener: Listener, upgrade: head.Upgrade) -> Compression | None:
+    return accept(upgrade.extensions) if listener.config.compression else None
+
+
+async def _connect(
+    reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade, packed: Compression | None
+) -> None:
     number = await _claim(reception, admitted)
     try:
         upstream = await _dial(reception, admitted, leg, upgrade, number)
@@ -244,8 +252,8 @@ async def _connect(reception: Reception, admitted: Admitted, leg: TlsLeg, upgrad
         reception.claims.release(number)
         raise
     reception.record(admitted.opened(upstream.subprotocol))
-    leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol))
-    reception.connect(number, admitted, leg, upstream)
+    leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol, packed.answer if packed else ""))
+    reception.connect(number, admitted, leg, upstream, packed.bits if packed else 0)
 
 
 async def _claim(reception: Reception, admitted: Admitted) -> int:

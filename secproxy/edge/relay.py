@@ -24,6 +24,7 @@ from secproxy.envelope import HEAD
 from secproxy.events import Note
 from secproxy.frames import CLOSE, GOING_AWAY, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
 from secproxy.plan import OTHER, Side
+from secproxy.schemas import fits_at
 from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say, Session
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from secproxy.policy.rulebook import InForce
     from secproxy.session import Order
 
-_ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call; 5 and 6, of OCPP 2.1, close none
+_ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
 LEAVES_ALL: Final = frozenset({1001, 1011, 1012, 1013})  # close codes of a server that leaves, not of a quarrel
 FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
 
@@ -63,7 +64,8 @@ class _Way:
     """One direction of a link: who speaks, what becomes of frames, and what is remembered of this direction alone."""
 
     __slots__ = (
-        "_asks", "_call", "_calls", "_replies", "_reply", "_waiting", "controls", "side", "walker", "write",
+        "_asks", "_book", "_call", "_calls", "_replies", "_reply", "_sends", "_waiting", "controls", "side", "walker",
+        "write",
     )  # fmt: skip
 
     def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
@@ -73,6 +75,9 @@ class _Way:
         self.walker = Walker(masked=up, limit=size, fragments=limits.fragments)
         self.controls = Bucket(limits.controls_per_second, limits.controls_burst)
         self._asks, self._waiting = session.calls[side], session.calls[OTHER[side]]
+        self._sends = side in session.senders
+        inspection = session.inspection
+        self._book = inspection.book if inspection is not None and side in inspection.sides else None
         self.follow(session.plan)
 
     def follow(self, plan: Plan) -> None:
@@ -82,23 +87,36 @@ class _Way:
         self._replies, self._reply = replies.named, replies.rest
 
     def is_dull(self, message: bytes) -> bool:
-        """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order."""
+        """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order, and,
+        where this side is held against the schemas, it fits."""
         head = HEAD.match(message)
         if head is None:
             return False
         kind, _, message_id, action = head.groups()
-        if kind == b"2":
-            action = action.lower()
-            return not self._calls.get(action, self._call) and self._asks.ask(message_id, action, time.time())
+        book = self._book
         if kind in _ANSWERS:
             asked = self._waiting.asked(message_id)
-            dull = asked is not None and not self._replies.get(asked, self._reply)
-            return dull and self._waiting.answer(message_id) is not None
-        return action is None or not self._calls.get(action.lower(), self._call)
+            if asked is None or self._replies.get(asked, self._reply):
+                return False
+            if book is not None and (kind == b"4" or not fits_at(book.answers, asked, message, head.end())):
+                return False
+            return (self._waiting.result if kind == b"3" else self._waiting.answer)(message_id) is not None
+        if action is None or (kind == b"6" and not self._sends):
+            return False
+        small = action.lower()
+        if self._calls.get(small, self._call):
+            return False
+        calls = kind == b"2"
+        if book is not None and not fits_at(book.calls if calls else book.sends, action, message, head.end()):
+            return False
+        return not calls or self._asks.ask(message_id, small, time.time())
 
 
 class Link:
-    """One admitted station, from its 101 to its end."""
+    """One admitted station, from its 101 to its end.
+
+    ``deflate`` are the bits of the window with which it may compress, else 0.
+    """
 
     __slots__ = (
         "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_up", "_world",
@@ -115,6 +133,7 @@ class Link:
         limits: Limits,
         world: Surroundings,
         ended: Callable[[Link], None],
+        deflate: int = 0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self.leg, self.admitted, self.limits = leg, admitted, limits
@@ -123,6 +142,7 @@ class Link:
         self._session, self._world = session, world
         self._ended: Callable[[Link], None] | None = ended
         self._up = _Way(Side.STATION, session, limits, upstream.write)
+        self._up.walker.deflate = deflate
         self._down = _Way(Side.CSMS, session, limits, station.write)
         self._partial: asyncio.TimerHandle | None = None
         self._full: dict[Side, asyncio.TimerHandle] = {}
@@ -300,7 +320,7 @@ class Link:
         ended(self)
 
     def _refuse_frame(self, violation: FrameViolationError) -> None:
-        note = Note("frame.violation", self.identity, self.admitted.remote, {"says": violation.says})
+        note = Note(violation.cause, self.identity, self.admitted.remote, {"says": violation.says})
         self._world.record(note)
         self.close(violation.code, violation.says)
 

@@ -40,14 +40,17 @@ from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.policies import Policies, read_policies_in_force
 from secproxy.edge.relay import Link
+from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION
+from secproxy.inspection import inspect
 from secproxy.reachability import spread
 from secproxy.renewal import Certified, Certify
+from secproxy.schemas import Schemas
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
 if TYPE_CHECKING:
@@ -310,6 +313,7 @@ class Worker:
         self.staples = staples_by(surroundings.line)
         self.staples.present(self._credentials)
         self._passwords = PasswordDesk()
+        self._schemas = Schemas(SchemaFiles())
         self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
         self._csms = Switchboard(
             config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
@@ -464,10 +468,12 @@ class Worker:
     def _crowded(self, address: str) -> None:
         self._surroundings.record(Note("door.crowded", remote=address))
 
-    def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
+    def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
         policy = self._policies.of(admitted.station, upstream.subprotocol)
-        session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy)
-        link = Link(number, admitted, session, leg, upstream, self._config.limits, self._surroundings, self._ended)
+        inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
+        session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy, inspection)
+        surroundings, limits = self._surroundings, self._config.limits
+        link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
         self._links.add(link)
         self._surroundings.pin(admitted)
 

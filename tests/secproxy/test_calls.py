@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secproxy.calls import OPEN_LIMIT, RETRY_SECONDS, Calls
+from secproxy.calls import OPEN_LIMIT, RESULTS_KEPT, RETRY_SECONDS, Calls
 
 
 def test_an_answer_closes_the_call_of_its_id_once() -> None:
@@ -34,6 +34,19 @@ def test_what_waits_is_bounded_and_the_oldest_goes_first() -> None:
         assert calls.ask(b"%d" % number, b"Heartbeat", 0.0)
     assert calls.answer(b"0") is None
     assert calls.answer(b"1") == b"Heartbeat"
+
+
+def test_a_result_may_be_objected_to_once_and_soon() -> None:
+    """OCPP 2.1: to a result that came, not to an error; what is kept for it is bounded."""
+    calls = Calls()
+    for number in range(RESULTS_KEPT + 2):
+        calls.ask(b"%d" % number, b"heartbeat", 0.0)
+    assert calls.answer(b"0") == b"heartbeat"
+    assert [calls.result(b"%d" % number) for number in range(1, RESULTS_KEPT + 2)] == [b"heartbeat"] * (
+        RESULTS_KEPT + 1
+    )
+    assert calls.result(b"1") is None
+    assert [calls.object_to(each) for each in (b"0", b"1", b"2", b"2", b"3")] == [False, False, True, False, True]
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.booleans()), max_size=50))

@@ -19,6 +19,7 @@ from secproxy.config import (
     parse_config,
     unsafe_listeners,
 )
+from secproxy.message_settings import MessageSettings, Mode
 from secproxy.upstreams import UpstreamConfig, plain
 
 GOOD = """
@@ -223,3 +224,16 @@ def test_no_text_makes_the_reader_stumble(text: str) -> None:
     for value in (text, f'[csms]\nhost = "x"\nupstream = "ws://{text}"', f"listener = {text}"):
         with pytest.raises(InputError):
             parse_config(value)
+
+
+def test_how_strictly_each_side_is_held_to_the_schemas_is_a_setting() -> None:
+    """Without ``[messages]`` both are observed."""
+    assert parse_config(GOOD).messages == MessageSettings()
+    config = parse_config(GOOD + '[messages]\nschema_csms = "enforce"\n')
+    assert config.messages == MessageSettings(schema_csms=Mode.ENFORCE)
+
+
+def test_compression_is_a_setting_of_a_listener_and_off_without_a_word() -> None:
+    """Each door says for itself whether stations may compress."""
+    config = parse_config(GOOD.replace("profile = 2", "profile = 2\ncompression = true"))
+    assert [listener.compression for listener in config.listeners] == [False, True]

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secproxy.envelope import (
-    DEPTH_LIMIT,
     HEAD,
     Call,
     Error,
@@ -18,12 +17,14 @@ from secproxy.envelope import (
     ResultError,
     Send,
     call_bytes,
+    canonical,
     error_bytes,
     glance,
     parse,
     result_bytes,
 )
 from secproxy.errors import MessageRefused
+from secproxy.reader import DEPTH_LIMIT
 
 PAYLOADS = st.dictionaries(st.text(max_size=5), st.integers(-(2**63), 2**63 - 1) | st.text() | st.none(), max_size=4)
 NAMES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=36)
@@ -263,3 +264,13 @@ def _refused(message: bytes, fault: str, answered: str) -> None:
     with pytest.raises(MessageRefused) as refused:
         parse(message)
     assert (refused.value.fault, refused.value.message_id) == (fault, answered)
+
+
+def test_a_message_that_says_a_thing_twice_can_be_said_once() -> None:
+    """What is said anew has one reading, and is the message that was meant."""
+    anew = canonical(b'[2, "1", "Heartbeat", {"a": "\xc3\xa9", "b": 1.50, "a": "\\u00e9"}]')
+    assert anew == b'[2,"1","Heartbeat",{"a":"\xc3\xa9","b":1.5}]'
+    assert parse(anew) == Call("1", "Heartbeat", {"a": "é", "b": 1.5})
+    for message in (b'[2,"1","A",{"a":1,"a":2}]', b'[2,"1",{"a":1,"a":1}]', b'{"a":1,"a":1}', b"[2"):
+        with pytest.raises(MessageRefused):
+            canonical(message)

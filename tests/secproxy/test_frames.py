@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,3 +168,59 @@ def test_a_close_reason_is_cut_to_fit() -> None:
 def test_the_code_of_a_close_frame_is_its_first_two_bytes(payload: bytes, code: int) -> None:
     """RFC 6455 5.5.1; without them it is 1005, which nobody sends."""
     assert close_code(payload) == code
+
+
+def compressed(message: bytes) -> bytes:
+    """A message as a station compresses it (RFC 7692 7.2.1)."""
+    deflater = zlib.compressobj(wbits=-15)
+    return (deflater.compress(message) + deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
+
+
+def packer(limit: int = 65_536) -> Walker:
+    """A walker on a leg where compression was agreed on."""
+    return Walker(masked=True, limit=limit, fragments=64, deflate=15)
+
+
+@given(st.lists(st.tuples(st.text(max_size=300), st.booleans(), st.booleans()), min_size=1, max_size=5))
+def test_compressed_messages_go_on_uncompressed(texts: list[tuple[str, bool, bool]]) -> None:
+    """Among others, in one frame or in fragments; the CSMS gets a frame it has agreed to."""
+    stream = b""
+    for text, packs, cuts in texts:
+        payload = compressed(text.encode()) if packs else text.encode()
+        flag = 0x40 if packs else 0
+        half = len(payload) // 2
+        pieces = [(1 | flag, payload[:half]), (0x80, payload[half:])] if cuts else [(0x81 | flag, payload)]
+        stream += b"".join(raw(first, piece) for first, piece in pieces)
+
+    found = packer().feed(stream)
+
+    assert [frame.payload.decode() for frame in found] == [text for text, _, _ in texts]
+    assert [frame.raw for frame in found] == [encode(TEXT, text.encode(), MASK) for text, _, _ in texts]
+
+
+@pytest.mark.parametrize(
+    ("stream", "code", "cause"),
+    [
+        pytest.param(raw(0xC1, compressed(bytes(8 << 20))), TOO_BIG, "frame.bomb", id="test_attack_22 too big"),
+        pytest.param(raw(0xC1, compressed(b" " * 60_000)), POLICY_VIOLATION, "frame.bomb", id="test_attack_22 a ratio"),
+        pytest.param(raw(0xC1, b"\xff\xff"), INVALID_DATA, "frame.violation", id="no compressed message"),
+        pytest.param(raw(0xC1, compressed(b"\xff")), INVALID_DATA, "frame.violation", id="test_attack_23 inside"),
+        pytest.param(raw(0xC2, b"x"), UNSUPPORTED_DATA, "frame.violation", id="compressed bytes"),
+        pytest.param(raw(0xC9, b""), PROTOCOL_ERROR, "frame.violation", id="a compressed ping"),
+        pytest.param(raw(0x01, b"a") + raw(0xC0, b"a"), PROTOCOL_ERROR, "frame.violation", id="a compressed fragment"),
+        pytest.param(raw(0xA1, b"a"), PROTOCOL_ERROR, "frame.violation", id="another reserved bit"),
+        pytest.param(raw(0xE1, b"a"), PROTOCOL_ERROR, "frame.violation", id="two reserved bits"),
+    ],
+)
+def test_what_compression_does_not_allow_is_refused(stream: bytes, code: int, cause: str) -> None:
+    """RFC 7692 6 and 7.2; a bomb is an event of its own."""
+    with pytest.raises(FrameViolationError) as refused:
+        packer().feed(stream)
+    assert (refused.value.code, refused.value.cause) == (code, cause)
+
+
+def test_a_station_that_compresses_unasked_is_told_so() -> None:
+    """The field failure of a library that compresses whatever was agreed on: the event says what to look for."""
+    with pytest.raises(FrameViolationError, match="compression was not agreed on") as refused:
+        walker().feed(raw(0xC1, compressed(b"[2]")))
+    assert refused.value.code == PROTOCOL_ERROR

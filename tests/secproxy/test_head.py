@@ -186,3 +186,12 @@ def test_refusals_differ_in_nothing_but_status_and_challenge() -> None:
     assert write_refusal(403) == write_refusal(403)
     assert b'WWW-Authenticate: Basic realm="ocpp"' in write_refusal(401, challenge=True)
     assert b"Retry-After: 10" in write_refusal(503, retry_after=10)
+
+
+def test_extensions_are_put_together_and_answered_only_where_agreed() -> None:
+    """A list in several lines is one list (RFC 6455 9.1)."""
+    lines = b"Upgrade: websocket\r\nSec-WebSocket-Extensions: a; b\r\nSec-WebSocket-Extensions: c\r\n"
+    assert read_request(GOOD.replace(b"Upgrade: websocket\r\n", lines), 100).extensions == "a; b, c"
+    assert read_request(GOOD, 100).extensions == ""
+    assert b"Extensions" not in write_acceptance(KEY, "ocpp1.6")
+    assert b"\r\nSec-WebSocket-Extensions: a; b\r\n" in write_acceptance(KEY, "ocpp1.6", "a; b")

@@ -14,12 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.station import SecurityProfile
+from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import HEAD
 from secproxy.events import CAUSES, Note
+from secproxy.inspection import LOOKS_AT_ONCE, inspect
+from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.reading import parse_policy
 from secproxy.policy.rulebook import InForce, Rulebook
+from secproxy.schemas import Schemas
 from secproxy.session import (
     NOTED_AT_ONCE,
     PENDING_LIMIT,
@@ -49,6 +53,7 @@ STATION, CSMS = Side.STATION, Side.CSMS
 MAKER = make_maker()
 RELEASE = MAKER.release()
 URL = "https://csms.example.org:8440/f/0123456789abcdefABCDEF/0011223344556677.bin"
+BOOKS = Schemas(SchemaFiles())
 VERSIONS = pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 ACTIONS = {"ocpp1.6": "SignedUpdateFirmware", "ocpp2.0.1": "UpdateFirmware", "ocpp2.1": "UpdateFirmware"}
 
@@ -64,6 +69,14 @@ def session(version: str = "ocpp2.0.1", *, profile: int = 3, known: View | None 
     """A session of ``CP-001``, whose serial number is ``SN-CP-001``."""
     shown = certificate() if profile == 3 else None
     return Session(admitted(station(), profile=profile, shown=shown), version, known or world(), compile_plan())
+
+
+def held(version: str = "ocpp1.6", settings: MessageSettings | None = None, plan: Plan | None = None) -> Session:
+    """A session whose messages are held against the schemas, as the settings say."""
+    settings = settings or MessageSettings()
+    plan = compile_plan(plan or Plan())
+    shown = inspect(BOOKS.book(version), settings)
+    return Session(admitted(station(), shown=certificate()), version, world(), plan, None, shown)
 
 
 def message(*items: object) -> bytes:
@@ -103,8 +116,6 @@ def update(version: str, id: str = "m-1", **changes: object) -> bytes:  # noqa: 
     "said",
     [
         message(2, "1", "Heartbeat", {}),
-        message(5, "1", "InternalError", "", {}),
-        message(6, "1", "NotifyPeriodicEventStream", {}),
         b'[2,"\\u0031","Heart\\u0062eat",{}]',
     ],
 )
@@ -318,7 +329,8 @@ def test_an_update_inside_a_signed_message_does_not_slip_through(version: str, a
 def test_an_update_dressed_as_an_unanswered_message_does_not_slip_through() -> None:
     """OCPP 2.1's SEND asks for no answer; a careless station might act on it all the same."""
     asked = message(6, "m-1", "UpdateFirmware", {})
-    expected = note("message.malformed", side="csms", fault="send", says="UpdateFirmware is a call")
+    says = "nothing that a CSMS says goes unanswered"
+    expected = note("message.malformed", side="csms", fault="send", says=says, message_id="m-1")
     play(session("ocpp2.1"), (Heard(CSMS, asked), [expected]))
 
 
@@ -379,6 +391,13 @@ name = "no-resets"
 clause = "attack 36"
 from = "csms"
 actions = ["Reset", "SetVariables", "UpdateFirmware"]
+deny = true
+
+[[rule]]
+name = "no-streams"
+clause = "attack 37"
+from = "station"
+actions = ["NotifyPeriodicEventStream"]
 deny = true
 
 [[rule]]
@@ -453,8 +472,9 @@ def test_a_flood_of_what_is_forbidden_is_answered_and_not_written_down() -> None
 
 def test_what_nobody_answers_and_the_policy_forbids_goes_nowhere() -> None:
     """OCPP 2.1's SEND: there is an event, and nothing else."""
-    expected = by_policy("policy.refused", "no-resets", "attack 36", "csms", "Reset")
-    play(under_policy("ocpp2.1"), (Heard(CSMS, message(6, "m-1", "Reset", {})), [expected]))
+    expected = by_policy("policy.refused", "no-streams", "attack 37", "station", "NotifyPeriodicEventStream")
+    sent = message(6, "m-1", "NotifyPeriodicEventStream", {})
+    play(under_policy("ocpp2.1"), (Heard(STATION, sent), [expected]))
 
 
 # -- the end -----------------------------------------------------------------------------------------------------------
@@ -582,3 +602,221 @@ def test_attack_32_an_update_in_another_spelling_or_version_does_not_slip_throug
     assert isinstance(recorded, Record)
     assert isinstance(answered, Say)
     assert answered.side is CSMS
+
+
+# -- the schemas -------------------------------------------------------------------------------------------------------
+
+
+def unfit(cause: str, side: Side, kind: str, action: str, path: str, rule: str, says: str) -> Record:
+    """The event expected of a fault."""
+    return note(cause, side=side.value, kind=kind, action=action, path=path, rule=rule, says=says)
+
+
+def test_a_report_that_breaks_its_schema_goes_on_and_is_told_once() -> None:
+    """Stations in the field break schemas: each place is an event of its connection, and the message arrives."""
+    said = message(2, "1", "StatusNotification", {"connectorId": "1", "errorCode": "NoError", "status": "Available"})
+    again = said.replace(b'"1", "Status', b'"2", "Status')
+    told = unfit("message.schema", STATION, "call", "statusnotification", "$.connectorId", "type", "it is no integer")
+    told = note("message.schema", **{**told.note.evidence, "action": "StatusNotification"})
+    play(held(), (Heard(STATION, said), [told, Forward()]), (Heard(STATION, again), [Forward()]))
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "payload", "code", "says"),
+    [
+        (
+            "ocpp1.6",
+            "ChangeConfiguration",
+            {"key": "AuthorizationKey"},
+            "OccurenceConstraintViolation",
+            "missing: value",
+        ),
+        ("ocpp1.6", "ChangeConfiguration", {"key": "a", "value": "b", "c": 1}, "FormationViolation", "unknown: c"),
+        ("ocpp2.0.1", "SetVariables", {"setVariableData": "x"}, "TypeConstraintViolation", "it is no array"),
+        ("ocpp2.1", "SetVariables", {"setVariableData": []}, "OccurrenceConstraintViolation", "items, at least: 1"),
+        ("ocpp2.1", "GetInstalledCertificateIds", {"certificateType": ["y"]}, "PropertyConstraintViolation", "none of"),
+    ],
+)
+def test_a_call_about_security_that_breaks_its_schema_is_answered_by_the_proxy(
+    version: str, action: str, payload: dict[str, object], code: str, says: str
+) -> None:
+    """By default already: the CSMS hears its version's own code, the station nothing, and the id is free again."""
+    session = held(version)
+    first, answer = session.tell(Heard(CSMS, message(2, "m-1", action, payload)), NOON)
+    assert isinstance(first, Record)
+    assert isinstance(answer, Say)
+    assert (first.note.cause, answer.side) == ("message.schema_refused", CSMS)
+    kind, message_id, told, described, _ = json.loads(answer.message)
+    assert (kind, message_id, told) == (4, "m-1", code)
+    assert says in described
+    assert session.tell(Heard(STATION, message(3, "m-1", {})), NOON) == [note_unasked("m-1")]
+
+
+def note_unasked(message_id: str) -> Record:
+    """The event expected of an answer to nothing."""
+    return note("message.unasked", side="station", message_id=message_id)
+
+
+def test_an_answer_about_security_that_breaks_its_schema_becomes_an_error() -> None:
+    """Whoever asked is told in the answer's place, and need not wait for ever."""
+    session = held()
+    session.tell(Heard(STATION, message(2, "s-1", "SignCertificate", {"csr": "x"})), NOON)
+    says = "it is none of Accepted, Rejected"
+    told = unfit("message.schema_refused", CSMS, "result", "signcertificate", "$.status", "enum", says)
+    error = f'[4,"s-1","PropertyConstraintViolation","$.status: {says}",{{}}]'.encode()
+    play(session, (Heard(CSMS, message(3, "s-1", {"status": "Perhaps"})), [told, Say(STATION, error)]))
+
+
+def test_an_action_that_is_none_goes_on_unless_the_schema_is_enforced() -> None:
+    """A vendor's own word is told and passed on; where a side is held to the standard it is not implemented here."""
+    said = message(2, "1", "AcmeThing", {})
+    told = ("call", "AcmeThing", "$", "action", "no action of this version")
+    play(held(), (Heard(STATION, said), [unfit("message.schema", STATION, *told), Forward()]))
+    strict = held(settings=MessageSettings(schema_station=Mode.ENFORCE))
+    error = b'[4,"1","NotImplemented","$: no action of this version",{}]'
+    play(strict, (Heard(STATION, said), [unfit("message.schema_refused", STATION, *told), Say(STATION, error)]))
+
+
+def test_off_is_off_and_a_plan_may_still_hold_one_action_to_its_schema() -> None:
+    """What is switched off for a side is not looked at; who makes plans of his own has the last word."""
+    off = MessageSettings(Mode.OFF, Mode.OFF)
+    said = message(2, "1", "Reset", {"type": 9})
+    play(held(settings=off), (Heard(CSMS, said), [Forward()]))
+    plan = Plan({STATION: Needs(), CSMS: Needs({b"reset": Need.SCHEMA})})
+    orders = held(settings=off, plan=plan).tell(Heard(CSMS, said), NOON)
+    assert [type(order) for order in orders] == [Record, Say]
+
+
+def test_an_observed_station_is_never_cut_off_for_its_faults() -> None:
+    """However many it makes: they use up nothing of what its boot and its alarms need."""
+    session = held()
+    for number in range(NOTED_AT_ONCE * 3):
+        said = message(2, str(number), "MeterValues", {f"n{number}": 1})
+        orders = session.tell(Heard(STATION, said), NOON)
+        assert orders[-1] == Forward()
+        assert len(orders) <= 4
+        assert (len(orders) == 1) is (number > 0), "the place is the same, and no name of a key is a place"
+    boot = message(2, "b", "BootNotification", {"chargePointVendor": "v", "chargePointModel": "m"})
+    assert session.tell(Heard(STATION, boot), NOON)[-1] == Forward()
+    assert LOOKS_AT_ONCE < NOTED_AT_ONCE
+
+
+def test_attack_29_a_flood_of_calls_that_must_fit_ends_the_connection() -> None:
+    """What is refused is written down, so it is counted."""
+    session = held()
+    for number in range(NOTED_AT_ONCE):
+        session.tell(Heard(CSMS, message(2, str(number), "SetNetworkProfile", {})), NOON)
+        session.tell(Heard(CSMS, message(2, f"c{number}", "ChangeConfiguration", {})), NOON)
+    assert session.tell(Heard(CSMS, message(2, "z", "ChangeConfiguration", {})), NOON) == []
+
+
+def test_an_update_that_the_gate_cleared_must_fit_its_schema_too() -> None:
+    """The gate does not look into what vendors add, and it goes to the station."""
+    good, bad = update("ocpp2.0.1"), update("ocpp2.0.1", id="m-2", customData={"a": 1})
+    session = held("ocpp2.0.1")
+    assert [type(order) for order in session.tell(Heard(CSMS, good), NOON)] == [Ask]
+    note_, answer = session.tell(Heard(CSMS, bad), NOON)
+    assert isinstance(note_, Record)
+    assert note_.note.cause == "message.schema_refused"
+    assert isinstance(answer, Say)
+    assert b"OccurenceConstraintViolation" in answer.message
+
+
+def test_a_message_with_one_meaning_in_two_is_said_anew_where_that_is_asked_for() -> None:
+    """A key twice with one value; what is said then has been judged as it is said, schema and all. Told once."""
+    canonical = MessageSettings(ambiguous=Ambiguous.CANONICAL)
+    twice = b'[2,"1","Heartbeat",{"a":1,"a":1}]'
+    told = [
+        note("message.said_anew", side="station"),
+        unfit("message.schema", STATION, "call", "Heartbeat", "$", "additionalProperties", "unknown: a"),
+    ]
+    anew = [Say(CSMS, b'[2,"1","Heartbeat",{"a":1}]')]
+    play(
+        held(settings=canonical),
+        (Heard(STATION, twice), [*told, *anew]),
+        (Heard(STATION, twice.replace(b'"1"', b'"2"')), [Say(CSMS, b'[2,"2","Heartbeat",{"a":1}]')]),
+    )
+    choice = Heard(CSMS, b'[2,"1","ClearCache",{"a":1,"a":2}]')
+    for strict in (held(settings=canonical), held()):
+        assert [type(order) for order in strict.tell(choice, NOON)] == [Record, Say]
+    secret = Heard(CSMS, b'[2,"1","SetVariables",{"setVariableData":1,"setVariableData":1}]')
+    orders = held("ocpp2.0.1", canonical).tell(secret, NOON)
+    assert [order.note.cause for order in orders if isinstance(order, Record)] == [
+        "message.said_anew",
+        "message.schema_refused",
+    ]
+    assert [order.side for order in orders if isinstance(order, Say)] == [CSMS]
+
+
+# -- OCPP 2.1 ----------------------------------------------------------------------------------------------------------
+
+STREAM = {"id": 1, "pending": 0, "basetime": "2026-06-01T12:00:00Z", "data": [{"t": 1.5, "v": "1"}]}
+OBJECTION = message(5, "1", "InternalError", "", {})
+
+
+def misplaced(side: Side, fault: str, says: str) -> Record:
+    """The event expected of a message of a kind that cannot be."""
+    return note("message.malformed", side=side.value, fault=fault, says=says, message_id="1")
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+def test_attack_27_a_kind_of_message_that_a_version_does_not_have_is_dropped(version: str, side: Side) -> None:
+    """Types 5 and 6 are OCPP 2.1's; nobody knows what a reader of an older version makes of them."""
+    play(
+        session(version),
+        (Heard(side, OBJECTION), [misplaced(side, "result_error", "type 5 and 6 are of OCPP 2.1")]),
+        (
+            Heard(side, message(6, "1", "NotifyPeriodicEventStream", STREAM)),
+            [misplaced(side, "send", "type 5 and 6 are of OCPP 2.1")],
+        ),
+    )
+
+
+@pytest.mark.parametrize("asker", Side)
+def test_attack_28_an_objection_answers_a_result_once(asker: Side) -> None:
+    """The caller alone may find no sense in a result, after it came, and not again; nor in an error."""
+    nothing = [misplaced(asker, "result_error", "it objects to a result that there was not")]
+    play(
+        session("ocpp2.1"),
+        (Heard(asker, OBJECTION), nothing),
+        (Heard(asker, message(2, "1", "DataTransfer", {})), [Forward()]),
+        (Heard(asker, OBJECTION), nothing),
+        (Heard(OTHER[asker], message(3, "1", {})), [Forward()]),
+        (
+            Heard(OTHER[asker], OBJECTION),
+            [misplaced(OTHER[asker], "result_error", "it objects to a result that there was not")],
+        ),
+        (Heard(asker, OBJECTION), [Forward()]),
+        (Heard(asker, OBJECTION), nothing),
+        (Heard(asker, message(2, "1", "DataTransfer", {})), [Forward()]),
+        (Heard(OTHER[asker], message(4, "1", "InternalError", "", {})), [Forward()]),
+        (Heard(asker, OBJECTION), nothing),
+    )
+
+
+def test_what_nobody_answers_comes_from_the_station_and_is_no_call() -> None:
+    """A call sent as such would be done without an answer; the standard has one message that is sent."""
+    sent = message(6, "1", "NotifyPeriodicEventStream", STREAM)
+    play(
+        held("ocpp2.1"),
+        (Heard(STATION, sent), [Forward()]),
+        (Heard(CSMS, sent), [misplaced(CSMS, "send", "nothing that a CSMS says goes unanswered")]),
+        (
+            Heard(STATION, message(6, "1", "metervalues", {})),
+            [misplaced(STATION, "send", "metervalues is a call")],
+        ),
+        (
+            Heard(STATION, message(6, "1", "NotifyPeriodicEventStream", {**STREAM, "id": "1"})),
+            [
+                unfit(
+                    "message.schema", STATION, "send", "NotifyPeriodicEventStream", "$.id", "type", "it is no integer"
+                ),
+                Forward(),
+            ],
+        ),
+    )
+    strict = held("ocpp2.1", MessageSettings(schema_station=Mode.ENFORCE))
+    told = ("send", "AcmeStream", "$", "action", "no action of this version")
+    said = message(6, "1", "AcmeStream", {})
+    play(strict, (Heard(STATION, said), [unfit("message.schema_refused", STATION, *told)]))

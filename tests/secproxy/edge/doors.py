@@ -28,11 +28,14 @@ from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
+from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
 from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
+from secproxy.inspection import inspect
 from secproxy.plan import compile_plan
+from secproxy.schemas import Schemas
 from secproxy.session import Ask, Learn, Session
 from secproxy.station_view import Trust, View
 from secproxy.upstreams import Upstream, UpstreamConfig, plain
@@ -40,13 +43,16 @@ from tests.certs import Party
 from tests.secproxy.edge.homes import bare_home
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
+
+    from websockets.extensions import ClientExtensionFactory
 
     from pki.errors import BollardError
     from secproxy.admission import Admitted
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.message_settings import MessageSettings
     from secproxy.plan import Plan
     from secproxy.policy.rulebook import InForce
     from secproxy.renewal import Certify
@@ -139,6 +145,9 @@ class Around:
         return found
 
 
+BOOKS = Schemas(SchemaFiles())
+
+
 @dataclass(slots=True)
 class Door:
     """An open door: where to knock, and what happened behind it."""
@@ -182,12 +191,19 @@ async def door(
     unknown: Unknown = Unknown.REFUSE,
     late: bool = False,
     plan: Plan | None = None,
+    messages: MessageSettings | None = None,
+    compression: bool = False,
     policy: InForce | None = None,
 ) -> AsyncIterator[Door]:
-    """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port."""
+    """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port.
+
+    Nothing is held against the schemas, unless ``messages`` says so.
+    """
     home, around = bare_home(folder / "h"), Around()
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
-    listener_config = ListenerConfig("127.0.0.1", 0, SecurityProfile(profile), proxies, unknown=unknown)
+    listener_config = ListenerConfig(
+        "127.0.0.1", 0, SecurityProfile(profile), proxies, unknown=unknown, compression=compression
+    )
     web = WebConfig("127.0.0.1", 0, "https://localhost:1")
     config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)
     links = Links(view, config.limits, around.record)
@@ -198,10 +214,11 @@ async def door(
             links.remove(link)
             claims.release(link.leg)
 
-        def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg) -> None:
+        def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
             wanted = plan or (policy.plan if policy else compile_plan())
-            session = Session(admitted, upstream.subprotocol, view, wanted, policy)
-            link = Link(number, admitted, session, leg, upstream, config.limits, around, gone)
+            held = None if messages is None else inspect(BOOKS.book(upstream.subprotocol), messages)
+            session = Session(admitted, upstream.subprotocol, view, wanted, policy, held)
+            link = Link(number, admitted, session, leg, upstream, config.limits, around, gone, deflate)
             links.add(link)
 
         slots, passwords = Slots(config.limits.handshakes_at_once), PasswordDesk()
@@ -256,6 +273,7 @@ def station(
     headers: dict[str, str] | None = None,
     subprotocols: tuple[str, ...] = ("ocpp2.0.1", "ocpp1.6"),
     above: tuple[Party, ...] = (),
+    extensions: Sequence[ClientExtensionFactory] | None = None,
 ) -> connect:
     """A station of the websockets library, to be used as ``async with``."""
     return connect(
@@ -264,6 +282,7 @@ def station(
         subprotocols=[Subprotocol(name) for name in subprotocols],
         additional_headers=headers,
         compression=None,
+        extensions=extensions,
         ping_interval=None,
         proxy=None,
     )

@@ -14,6 +14,7 @@ from pki.settings import parse_settings
 from pki.station import SecurityProfile
 from secproxy.config import Config, ListenerConfig, Outage, Unknown, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
+from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.policy_settings import PolicySettings
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
@@ -89,6 +90,7 @@ listeners = st.lists(
         st.sampled_from([SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS]),
         networks,
         st.lists(st.sampled_from(["CP-001", "a*b", "=+|@."]), unique=True).map(tuple),
+        st.booleans(),
     ),
     min_size=1,
     max_size=4,
@@ -107,6 +109,7 @@ configs = st.builds(
     outage=st.sampled_from(Outage),
     worker_mib=st.just(0) | st.integers(128, 1_048_576),
     fenced=st.booleans(),
+    messages=st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode), st.sampled_from(Ambiguous)),
     policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
 )
 

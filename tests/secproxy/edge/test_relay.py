@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
+import tracemalloc
+import zlib
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 from pki.edge.policies import FOLDER
 from secproxy.config import Limits
@@ -19,12 +22,24 @@ from secproxy.edge import tls
 from secproxy.edge.policies import parse
 from secproxy.edge.relay import _Way
 from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
+from secproxy.message_settings import MessageSettings
 from secproxy.plan import Need, Needs, Plan, Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import InForce, Rulebook
 from secproxy.session import Forward, Granted, Heard, Session
 from tests.secproxy import scene
-from tests.secproxy.edge.doors import STATIONS, UPGRADE, Door, csms, door, known, raw_station, registered, station
+from tests.secproxy.edge.doors import (
+    STATIONS,
+    UPGRADE,
+    Door,
+    csms,
+    door,
+    known,
+    raw_station,
+    registered,
+    say,
+    station,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +56,7 @@ MASK = b"\x11\x22\x33\x44"
 ODD = [
     '[2,"1","Heartbeat",{}]',
     '[ 2 , "2" ,\t"MeterValues",\n{"unit":"\\u00b0C","value":"1e3","x":[1.50, -0.0]} ]',
-    '[6,"3","NotifyPeriodicEventStream",{"ключ":"значение", "a":1,  "a2":[]}]',
+    '[2,"3","DataTransfer",{"ключ":"значение", "a":1,  "a2":[]}]',
     '[2,"4","DataTransfer",{"data":"' + "x" * 60_000 + '"}]',
 ]
 
@@ -528,5 +543,207 @@ def test_a_csms_that_quarrels_with_one_station_is_heard_at_once(tmp_path: Path) 
             with pytest.raises(ConnectionClosed):
                 await client.recv()
             assert client.close_code == 1008
+
+    asyncio.run(story())
+
+
+READ_BY_NOBODY = [
+    pytest.param('[2,"x","Heartbeat",{}]garbage', id="test_attack_26 something behind the end"),
+    pytest.param('[2,"x","Heartbeat",{}][2,"y","Reset",{}]', id="test_attack_26 two messages"),
+    pytest.param('[2,"x","Heartbeat",{"a":1,"a":2}]', id="test_attack_26 a key twice"),
+    pytest.param('[2,"x","Heartbeat",{"a":1,"\\u0061":2}]', id="test_attack_26 in two spellings"),
+    pytest.param('[2,"x","Heartbeat",{"a":"\\ud800"}]', id="test_attack_23 half a character"),
+    pytest.param('[2,"x","Heartbeat",{"a":"\x01"}]', id="test_attack_23 a raw control character"),
+    pytest.param('[2,"x","Heartbeat",' + "[" * 40 + "]" * 40 + "]", id="test_attack_24 too deep"),
+    pytest.param('[2,"x","Heartbeat",{"a":1e999}]', id="test_attack_25 beyond a double"),
+    pytest.param('[2,"x","Heartbeat",{"a":9223372036854775808}]', id="test_attack_25 beyond int64"),
+    pytest.param('[2,"x","Heartbeat",{"a":NaN}]', id="test_attack_25 no number"),
+    pytest.param('[2,"x","Heartbeat",{},{}]', id="test_attack_27 an item too many"),
+    pytest.param('[2,"x","Heartbeat",[]]', id="test_attack_27 a payload that is no object"),
+    pytest.param('[3,"q","extra",{}]', id="test_attack_27 an answer with an item too many"),
+    pytest.param('[4,"q","InternalError","",{"a":1,"a":2}]', id="test_attack_26 in an error"),
+]
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("message", READ_BY_NOBODY)
+def test_attack_26_what_can_be_read_in_two_ways_stops_here_whoever_says_it(
+    tmp_path: Path, message: str, side: Side
+) -> None:
+    """Rows 23 to 27, of messages that no rule names: none of them arrives, and what comes next does."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, messages=MessageSettings()) as at,
+            station(tmp_path, at, PARTY, subprotocols=("ocpp1.6",)) as client,
+        ):
+            server = await backend.sockets.get()
+            if side is Side.STATION:
+                await server.send('[2,"q","ClearCache",{}]')
+                assert await client.recv() == '[2,"q","ClearCache",{}]'
+                await say(client, message, '[2,"z","Heartbeat",{}]')
+                assert await backend.heard.get() == '[2,"z","Heartbeat",{}]'
+            else:
+                await client.send('[2,"q","Heartbeat",{}]')
+                assert await backend.heard.get() == '[2,"q","Heartbeat",{}]'
+                await say(server, message, '[2,"z","ClearCache",{}]')
+                assert await client.recv() == '[2,"z","ClearCache",{}]'
+            assert await at.around.causes(1) == ["message.malformed"]
+
+    asyncio.run(story())
+
+
+def test_what_fits_its_schema_goes_on_byte_for_byte_and_untold(tmp_path: Path) -> None:
+    """Calls, answers and errors of both sides, however they are spaced; one that does not fit arrives as well."""
+    up = [
+        '[2,"1","Heartbeat",{}]',
+        '[2, "2", "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}]',
+        '[3,"a",{"status":"Accepted"}]',
+        '[4,"b","NotSupported","",{}]',
+        '[2,"3","StatusNotification",{"connectorId":1,"errorCode":"None","status":"Available"}]',
+    ]
+    down = ['[2,"a","Reset",{"type":"Soft"}]', '[2,"b","ClearCache",{}]', '[2,"c","ClearCache",{}]']
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, messages=MessageSettings()) as at,
+            station(tmp_path, at, PARTY, subprotocols=("ocpp1.6",)) as client,
+        ):
+            await say(await backend.sockets.get(), *down)
+            assert [await client.recv() for _ in down] == down
+            await say(client, *up)
+            assert [await backend.heard.get() for _ in up] == up
+            assert await at.around.causes(1) == ["message.schema"]
+
+    asyncio.run(story())
+
+
+STREAM = (
+    '[6,"s","NotifyPeriodicEventStream",'
+    '{"id":1,"pending":0,"basetime":"2026-06-01T12:00:00Z","data":[{"t":1,"v":"1"}]}]'
+)
+
+
+@pytest.mark.parametrize("messages", [None, MessageSettings()])
+def test_a_stream_and_an_objection_pass_in_ocpp_2_1_alone(tmp_path: Path, messages: MessageSettings | None) -> None:
+    """Type 6 from the station, type 5 after a result; in an older version neither arrives."""
+    objection = '[5,"q","InternalError","",{}]'
+
+    async def story(version: str) -> list[str]:
+        async with (
+            csms(version) as backend,
+            door(tmp_path / version, known(registered()), backend.port, messages=messages) as at,
+            station(tmp_path, at, PARTY, subprotocols=(version,)) as client,
+        ):
+            server = await backend.sockets.get()
+            await say(client, '[2,"q","Heartbeat",{}]')
+            assert await backend.heard.get() == '[2,"q","Heartbeat",{}]'
+            await say(server, '[3,"q",{"currentTime":"2026-06-01T12:00:00Z"}]')
+            await client.recv()
+            await say(client, STREAM, objection, '[2,"z","Heartbeat",{}]')
+            heard = [await backend.heard.get()]
+            while heard[-1] != '[2,"z","Heartbeat",{}]':
+                heard.append(await backend.heard.get())
+            await at.around.causes(0 if version == "ocpp2.1" else 2)
+            return heard[:-1]
+
+    assert asyncio.run(story("ocpp2.1")) == [STREAM, objection]
+    assert asyncio.run(story("ocpp2.0.1")) == []
+
+
+LONG = '[2,"1","DataTransfer",{"vendorId":"' + "0123456789" * 20 + '"}]'
+
+
+@pytest.mark.parametrize(
+    "offer",
+    [
+        ClientPerMessageDeflateFactory(),
+        ClientPerMessageDeflateFactory(client_max_window_bits=True),
+        ClientPerMessageDeflateFactory(client_max_window_bits=9, server_max_window_bits=9),
+        ClientPerMessageDeflateFactory(server_no_context_takeover=True, client_no_context_takeover=True),
+    ],
+)
+def test_a_station_that_may_compress_is_understood(tmp_path: Path, offer: ClientPerMessageDeflateFactory) -> None:
+    """The websockets library's own client, with each kind of offer; both it and the CSMS get plain frames."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, compression=True) as at,
+            station(tmp_path, at, PARTY, extensions=[offer]) as client,
+        ):
+            assert [extension.name for extension in client.protocol.extensions] == ["permessage-deflate"]
+            server = await backend.sockets.get()
+            said = [LONG, LONG.replace('"1"', '"2"'), '[2,"3","Heartbeat",{}]']
+            await say(client, *said)
+            assert [await backend.heard.get() for _ in said] == said
+            assert server.protocol.extensions == []
+            await say(server, LONG)
+            assert await client.recv() == LONG
+
+    asyncio.run(story())
+
+
+def test_compression_is_not_agreed_on_unless_the_listener_says_so(tmp_path: Path) -> None:
+    """A station that offers it is answered without, and speaks plainly."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port) as at,
+            station(tmp_path, at, PARTY, extensions=[ClientPerMessageDeflateFactory()]) as client,
+        ):
+            assert client.protocol.extensions == []
+            await say(client, LONG)
+            assert await backend.heard.get() == LONG
+
+    asyncio.run(story())
+
+
+def _bomb(size: int) -> bytes:
+    """A frame that becomes that many bytes."""
+    deflater = zlib.compressobj(9, wbits=-15)
+    payload = deflater.compress(bytes(size)) + deflater.flush(zlib.Z_SYNC_FLUSH)
+    return b"\xc1" + encode(TEXT, payload[:-4], MASK)[1:]
+
+
+@pytest.mark.parametrize(
+    ("agreed", "size", "code", "cause"),
+    [
+        (True, 32 << 20, 1009, "frame.bomb"),
+        (True, 50_000, 1008, "frame.bomb"),
+        (False, 50_000, 1002, "frame.violation"),
+    ],
+)
+def test_attack_22_a_bomb_ends_the_connection_and_takes_no_memory(
+    tmp_path: Path, agreed: bool, size: int, code: int, cause: str
+) -> None:
+    """Row 22: on the wire, with and without an agreement; of 32 MiB nothing is ever made but what a message may be."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, compression=agreed) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            offer = b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+            writer.write(UPGRADE.removesuffix(b"\r\n") + offer)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert (b"permessage-deflate" in answer) is agreed
+            bomb = _bomb(size)
+            tracemalloc.start()
+            try:
+                writer.write(bomb)
+                last = await reader.read()
+                _, most = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert last[:1] == b"\x88"
+            assert int.from_bytes(last[2:4]) == code
+            assert await backend.closed.get() == 1001
+            note = at.around.notes.get_nowait()
+            assert (note.cause, at.around.notes.empty()) == (cause, True)
+            assert agreed or "compression was not agreed on" in str(note.evidence["says"])
+            assert most < 2_000_000
+            writer.close()
 
     asyncio.run(story())

@@ -1,0 +1,116 @@
+"""What of a session's messages is held against the schemas, what was told of it already, and how OCPP calls a fault.
+
+Rules this file keeps:
+
+* A fault that is let go is told once for each place; what a session may tell, and may search for, is bounded.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from secproxy.buckets import Bucket
+from secproxy.envelope import Call, Result, Send
+from secproxy.message_settings import Ambiguous
+from secproxy.schemas import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from secproxy.events import Value
+    from secproxy.message_settings import MessageSettings
+    from secproxy.plan import Plan, Side
+    from secproxy.schemas import Book
+
+TOLD_MOST: Final = 32  # places of one session that are told; who breaks more has been noticed
+LOOKS_PER_SECOND: Final = 1.0  # searches for the faults of what is let go, on average; one takes up to 2 ms
+LOOKS_AT_ONCE: Final = 20
+
+TWICE: Final = Fault("$", "duplicate", "a key stands twice with one value", "$")
+UNKNOWN: Final = Fault("$", "action", "no action of this version", "$")
+
+_CODES: Final[Mapping[str, str]] = {
+    "type": "TypeConstraintViolation",
+    "required": "OccurrenceConstraintViolation",
+    "minItems": "OccurrenceConstraintViolation",
+    "maxItems": "OccurrenceConstraintViolation",
+    "additionalProperties": "FormatViolation",
+    "action": "NotImplemented",
+}
+_VALUE: Final = "PropertyConstraintViolation"
+_SPELLINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "ocpp1.6": {
+        "FormatViolation": "FormationViolation",
+        "OccurrenceConstraintViolation": "OccurenceConstraintViolation",
+    },
+    "ocpp2.0.1": {"OccurrenceConstraintViolation": "OccurenceConstraintViolation"},
+}
+"""Two slips of the pen which the standard keeps, since peers compare the words (OCPP-J 1.6 errata 5.1, 5.2)."""
+
+Unfit = Call | Send | Result
+
+
+def code_of(fault: Fault, version: str) -> str:
+    """Name a fault as the errors of a version do (OCPP-J 4.3)."""
+    code = _CODES.get(fault.rule, _VALUE)
+    return _SPELLINGS.get(version, {}).get(code, code)
+
+
+def evidence(side: Side, said: Unfit, action: bytes, fault: Fault) -> dict[str, Value]:
+    """What is told of a fault. An answer's action is the one that was asked for, in small letters."""
+    name = action.decode() if isinstance(said, Result) else said.action
+    told = {"side": side.value, "kind": type(said).__name__.lower(), "action": name}
+    return {**told, "path": fault.path, "rule": fault.rule, "says": fault.says}
+
+
+def inspect(book: Book, settings: MessageSettings) -> Inspection:
+    """Begin the inspection of a session, as ``bollard.toml`` says."""
+    canonical = settings.ambiguous is Ambiguous.CANONICAL
+    return Inspection(book, settings.observed, settings.demands(), canonical=canonical)
+
+
+class Inspection:
+    """The schemas of one session: ``book`` is its version's, ``sides`` are those whose every message is held to it.
+
+    ``demands`` name by ``Need.SCHEMA`` what must fit or goes nowhere. ``canonical`` when a message that is ambiguous in
+    form alone is said anew and not refused.
+    """
+
+    __slots__ = ("_looks", "_told", "book", "canonical", "demands", "sides")
+
+    def __init__(self, book: Book, sides: frozenset[Side], demands: Plan, *, canonical: bool = False) -> None:
+        self.book = book
+        self.sides = sides
+        self.demands = demands
+        self.canonical = canonical
+        self._told: set[tuple[Side, str, str, str]] = set()
+        self._looks = Bucket(LOOKS_PER_SECOND, LOOKS_AT_ONCE)
+
+    def unfit(self, said: Unfit, asked: bytes) -> Callable[[int], tuple[Fault, ...]] | None:
+        """None when a payload fits; else what searches for its faults, given the message's size in bytes.
+
+        ``asked`` is the action that a result answers, in small letters. One that is not known was told with its call.
+        """
+        try:
+            if isinstance(said, Result):
+                schema = self.book.answers[asked]
+            else:
+                schema = (self.book.calls if isinstance(said, Call) else self.book.sends)[said.action.encode()]
+        except KeyError:
+            return None if isinstance(said, Result) else lambda _: (UNKNOWN,)
+        return None if schema.fits(said.payload) else partial(schema.faults, said.payload)
+
+    def may_look(self, at: float) -> bool:
+        """Whether the faults of one more message that is let go may be searched for; time as ``Bucket`` has it."""
+        return self._looks.take(at)
+
+    def news(self, side: Side, action: str, faults: tuple[Fault, ...]) -> list[Fault]:
+        """Choose the faults that were not told yet, and take them for told."""
+        found = []
+        for fault in faults:
+            place = (side, action, fault.place, fault.rule)
+            if place not in self._told and len(self._told) < TOLD_MOST:
+                self._told.add(place)
+                found.append(fault)
+        return found

@@ -1,0 +1,54 @@
+"""What is said of messages in ``bollard.toml``, and what must fit because of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from pki.errors import InputError
+from secproxy.message_settings import SENSITIVE, Ambiguous, MessageSettings, Mode, read_message_settings
+from secproxy.plan import OTHER, Need, Side, small
+from secproxy.tables import Table
+
+SENSITIVE_CALLS = [(side, action) for side in Side for action in SENSITIVE[side]]
+
+
+def test_without_a_word_both_sides_are_observed() -> None:
+    """The default refuses nothing that stations in the field are known to get wrong."""
+    settings = read_message_settings(Table({}, "messages"))
+    assert settings == MessageSettings(Mode.OBSERVE, Mode.OBSERVE)
+    assert settings.observed == set(Side)
+
+
+@pytest.mark.parametrize(("side", "action"), SENSITIVE_CALLS)
+def test_what_touches_security_must_fit_and_so_must_its_answer(side: Side, action: str) -> None:
+    """Certificates, firmware, secrets: by default already, in both directions."""
+    demands = MessageSettings().demands()
+    assert demands.calls[side].of(small(action)) is Need.SCHEMA
+    assert demands.answers[OTHER[side]].of(small(action)) is Need.SCHEMA
+    assert demands.calls[side].of(b"metervalues") is Need.PASS
+
+
+@pytest.mark.parametrize("side", Side)
+def test_each_side_has_its_own_mode(side: Side) -> None:
+    """Enforcing is about all that a side says, ``off`` about nothing of it; the other side is none of its business."""
+    modes = {f"schema_{side.value}": Mode.ENFORCE, f"schema_{OTHER[side].value}": Mode.OFF}
+    settings = read_message_settings(Table(modes, "messages"))
+    demands = settings.demands()
+    assert settings.observed == {side}
+    assert demands.calls[side].of(b"heartbeat") is demands.answers[side].of(b"heartbeat") is Need.SCHEMA
+    for quiet in (demands.calls[OTHER[side]], demands.answers[OTHER[side]]):
+        assert all(quiet.of(small(action)) is Need.PASS for _, action in SENSITIVE_CALLS)
+
+
+def test_another_word_is_refused_by_name() -> None:
+    """A slip of the pen switches nothing off."""
+    with pytest.raises(InputError, match=r"messages\.schema_csms"):
+        read_message_settings(Table({"schema_csms": "of"}, "messages"))
+    with pytest.raises(InputError, match=r"messages\.ambiguous"):
+        read_message_settings(Table({"ambiguous": "last"}, "messages"))
+
+
+def test_what_is_ambiguous_is_refused_unless_it_is_asked_for_in_one_form() -> None:
+    """The default passes on nothing that could be read otherwise."""
+    assert read_message_settings(Table({}, "messages")).ambiguous is Ambiguous.REFUSE
+    assert read_message_settings(Table({"ambiguous": "canonical"}, "messages")).ambiguous is Ambiguous.CANONICAL
