@@ -108,6 +108,7 @@ configs = st.builds(
     worker_mib=st.just(0) | st.integers(128, 1_048_576),
     fenced=st.booleans(),
     policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
+    keeps_tls=st.booleans(),
 )
 
 
