@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 COLUMNS = ("identity", "serial", "profile", "status", "group", "site", "has_password", "last_seen")
 FIELDS = (
     *COLUMNS,
-    *("vendor", "model", "firmware_version", "password_form", "protocol"),
+    *("vendor", "model", "firmware_version", "password_form", "protocol", "tls"),
     *("seen_profile", "ratchet", "rotating", "expired_until"),
 )
 ALLOWANCES = frozenset({"allow_downgrade", "unsafe_no_tls"})  # what goes with a change and is none by itself
@@ -126,6 +126,7 @@ def show(asked: Asked, identity: StationIdentity) -> None:
 @click.option("--allow-downgrade", is_flag=True, help="Let the profile go from 3 to 2 (AllowSecurityProfileDowngrade).")
 @click.option("--unsafe-no-tls", is_flag=True, help="Let the profile go to 1, which has no TLS.")
 @click.option("--expired-until", type=TIME, help="Until when it may show an expired certificate, to renew it.")
+@click.option("--forget-tls", is_flag=True, help="Forget over which version of TLS it has booted; it may bring less.")
 @pass_asked
 def set_(
     asked: Asked, /, identity: StationIdentity, status: str | None, protocol: ProtocolVersion | None, **wanted: object
@@ -135,6 +136,8 @@ def set_(
     if wanted["ratchet"] is not None:
         given["ratchet"] = wanted["ratchet"]
     steps: list[calls.Call] = [calls.SetStationProtocol(str(identity), str(protocol))] if protocol else []
+    if given.pop("forget_tls", False):
+        steps.append(calls.ForgetStationTls(str(identity)))
     if given.keys() - ALLOWANCES:
         steps.append(_changed(identity, given))
     if status:

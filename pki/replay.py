@@ -113,7 +113,7 @@ def _registered(what: Mapping[str, object]) -> list[Order]:
 
 def _station(what: Mapping[str, object]) -> Put:
     said = _told(what, "serial", "profile", "group", "site", "password_form", "verifier_sha256")
-    blank = {"vendor": "", "model": "", "firmware_version": "", "protocol": "", "expired_until": ""}
+    blank = {"vendor": "", "model": "", "firmware_version": "", "protocol": "", "tls": "", "expired_until": ""}
     free: dict[str, Value] = {"status": "active", "seen_profile": 0, "ratchet": 1, **_NO_NEXT}
     return Put("station", _text(what, "station"), {**said, **blank, **free})
 
@@ -364,8 +364,9 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "station.changed": _station_edited,
     "station.profile_seen": _station_changed("seen_profile", "profile"),
     "station.removed": _station_removed,
-    "station.described": _station_changed("vendor", "model", "firmware_version", "protocol"),
+    "station.described": _station_changed("vendor", "model", "firmware_version", "protocol", "tls"),
     "station.protocol_set": _station_changed("protocol"),
+    "station.tls_forgotten": _station_changed("tls"),
     "certificate.intended": _intended,
     "certificate.issued": _issued,
     "certificate.abandoned": _abandoned,

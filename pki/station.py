@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -30,6 +30,15 @@ class StationStatus(StrEnum):
     DISABLED = "disabled"
     REMOVED = "removed"
     """Gone; only what was recorded of it is left."""
+
+
+TLS_VERSIONS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+"""By OpenSSL's names, the best last."""
+
+
+def best_tls(*versions: str) -> str:
+    """Return the best of some TLS versions; one that is empty or not known is worse than any."""
+    return max(versions, key=lambda version: TLS_VERSIONS.index(version) if version in TLS_VERSIONS else -1)
 
 
 class CertificateStatus(StrEnum):
@@ -94,3 +103,5 @@ class Station:
     """Whether what it was seen with becomes the lowest it may connect with."""
     expired_until: dt.datetime | None = None
     """Until when it may show an expired certificate, to renew it and for nothing else (A00.FR.429)."""
+    tls: str = ""
+    """The best version of TLS that it has booted over, as ``TLSv1.3``; empty before the first."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
 from pki.password import DUMMY_VERIFIER, is_slow
-from pki.station import PasswordForm, SecurityProfile, Station, StationStatus
+from pki.station import PasswordForm, SecurityProfile, Station, StationStatus, best_tls
 from secproxy.binding import (
     NO_OBJECTION,
     ClientCertificate,
@@ -78,6 +78,8 @@ class Hello:
     legacy: tuple[str, ...] = ()
     """Where it came to a listener of old TLS: the only stations that are let in there."""
     unknown: Unknown = Unknown.REFUSE
+    keeps_tls: bool = False
+    """Whether a station must not come with less TLS than it has booted over before."""
 
     def __repr__(self) -> str:
         return f"Hello({self.profile.name}, {self.remote!r}, {self.target[:TARGET_LENGTH]!r})"
@@ -222,9 +224,13 @@ def _note(cause: str, hello: Hello, where: Place, **evidence: Value) -> Note:
     return Note(cause, where.identity.text, hello.remote, facts)
 
 
-def _is_out_of_place(hello: Hello, where: Place) -> bool:
-    """Whether it came over old TLS and is none of the stations that can do no better."""
-    return bool(hello.legacy) and where.identity.text not in hello.legacy
+def _objection_to_tls(hello: Hello, station: Station) -> Objection:
+    """Old TLS is for the stations that can do no better; and, where that is wished, what a station could it can."""
+    if hello.legacy and station.identity.text not in hello.legacy:
+        return "tls.not_legacy", {}
+    if hello.keeps_tls and best_tls(hello.agreed.version, station.tls) != hello.agreed.version:
+        return "tls.downgrade", {"before": station.tls}
+    return NO_OBJECTION
 
 
 # -- by certificate (profile 3) ----------------------------------------------------------------------------------------
@@ -236,8 +242,8 @@ def _by_certificate(hello: Hello, where: Place, view: View, now: dt.datetime) ->
         raise AdmissionRefused(_note("cert.missing", hello, where), 403)
     station = view.stations.get(where.identity.text)
     cause, facts = objection(certificate, station, view, now)
-    if not cause and _is_out_of_place(hello, where):
-        cause = "tls.not_legacy"
+    if not cause and station is not None:
+        cause, facts = _objection_to_tls(hello, station)
     if cause or station is None:
         raise AdmissionRefused(_note(cause, hello, where, **facts), 403)
     return _admit(hello, where, station, bytes.fromhex(certificate.fingerprint))
@@ -266,8 +272,9 @@ def _refusal_besides(hello: Hello, where: Place, station: Station | None) -> Not
         return _note("profile.too_low", hello, where, station_profile=int(station.profile))
     if station.status is not StationStatus.ACTIVE:
         return _note("station.disabled", hello, where)
-    if _is_out_of_place(hello, where):
-        return _note("tls.not_legacy", hello, where)
+    cause, facts = _objection_to_tls(hello, station)
+    if cause:
+        return _note(cause, hello, where, **facts)
     return None if station.verifier else _note("auth.wrong_password", hello, where, says="the station has no password")
 
 

@@ -215,6 +215,13 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "A station came over TLS 1.0 or 1.1 and is not among those that may.",
         "Let it dial the listener for its security profile; find out who made it use old TLS.",
     ),
+    "tls.downgrade": Kind(
+        "bollard.TlsDowngrade",
+        _HIGH,
+        "A00.FR.313",
+        "The station came with less TLS than it has booted over before, and refuse_tls_downgrade is set.",
+        "Find out what stands between; if it went back on purpose: bollard station set IDENTITY --forget-tls.",
+    ),
     "tls.failed": Kind(
         "bollard.HandshakeFailed",
         _LOW,

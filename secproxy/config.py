@@ -45,7 +45,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
         | {"unknown", "pending_seconds", "unsafe_plain", "compression"}
     ),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
-    "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock"}),
+    "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock", "refuse_tls_downgrade"}),
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
     "server_certificate": frozenset({"certificate", "key", "host"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
@@ -202,6 +202,8 @@ class Config:
     fenced: bool = True
     messages: MessageSettings = field(default_factory=MessageSettings)
     policies: PolicySettings = field(default_factory=PolicySettings)
+    keeps_tls: bool = False
+    """Whether a station is refused that comes with less TLS than it has booted over before."""
 
 
 def parse_config(text: str) -> Config:
@@ -224,6 +226,7 @@ def parse_config(text: str) -> Config:
         fenced=not proxy.flag("unsafe_no_landlock", default=False),
         messages=read_message_settings(Table(raw.get("messages", {}), "messages")),
         policies=read_policy_settings(raw),
+        keeps_tls=proxy.flag("refuse_tls_downgrade", default=False),
     )
 
 

@@ -80,6 +80,7 @@ class StationRow(Row, frozen=True):
     next_verifier: str = ""
     next_form: str = ""
     expired_until: dt.datetime | None = None
+    tls: str = ""
 
 
 class StationAdded(Row, frozen=True):
@@ -157,6 +158,13 @@ class SetStationProtocol(Call, frozen=True):
     protocol: str
 
 
+class ForgetStationTls(Call, frozen=True):
+    """Forget over which version of TLS a station has booted: it may come with less, and begins anew."""
+
+    Answer = Done
+    identity: str
+
+
 class SetStationPassword(Call, frozen=True):
     """Give a station a new password: the one given, or a generated one that the answer shows once.
 
@@ -232,6 +240,8 @@ class ReportBoot(Call, frozen=True):
     protocol: str = ""
     certificate: str = ""
     """The serial (hex) of the certificate it came with; empty when it came with a password."""
+    tls: str = ""
+    """The version of TLS it came over, as ``TLSv1.3``."""
 
 
 # -- certificates ------------------------------------------------------------------------------------------------
@@ -1308,6 +1318,7 @@ Rehearsable: TypeAlias = (
     | ImportFirmware
     | ImportIssuer
     | IssueCertificate
+    | ForgetStationTls
     | MintToken
     | ReissueCertificate
     | ReleaseCertificate

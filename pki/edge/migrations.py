@@ -381,6 +381,12 @@ def ways_of_stations(database: Database) -> None:
     _replace_check(database, "'active', 'disabled'", "'active', 'disabled', 'removed'", "station")
 
 
+@LEDGER()
+def best_tls(database: Database) -> None:
+    """The best version of TLS that a station has booted over; empty: not known yet."""
+    database.execute("ALTER TABLE station ADD COLUMN tls TEXT NOT NULL DEFAULT ''")
+
+
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
 
 

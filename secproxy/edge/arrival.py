@@ -104,7 +104,7 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> Non
     finally:
         reception.slots.give()
     upgrade = await _read_upgrade(reception, leg)
-    admitted = await _admit(reception, _hello(listener, leg, upgrade))
+    admitted = await _admit(reception, _hello(reception, listener, leg, upgrade))
     if isinstance(admitted, Guest):
         leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol))
         reception.room.seat(admitted, listener.config.pending_seconds, leg)
@@ -144,7 +144,7 @@ def _bad_request(leg: TlsLeg, status: int, says: str) -> Turned:
     return Turned(note, head.write_refusal(status))
 
 
-def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
+def _hello(reception: Reception, listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
     return Hello(
         profile=listener.config.profile,
         remote=leg.remote,
@@ -155,6 +155,7 @@ def _hello(listener: Listener, leg: TlsLeg, upgrade: head.Upgrade) -> Hello:
         agreed=agree(leg.version, leg.cipher, leg.group),
         legacy=listener.config.legacy,
         unknown=listener.config.unknown,
+        keeps_tls=reception.config.keeps_tls,
     )
 
 

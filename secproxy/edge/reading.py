@@ -77,6 +77,7 @@ def station(row: calls.StationRow) -> Station:
         seen_profile=row.seen_profile,
         ratchet=row.ratchet,
         expired_until=row.expired_until,
+        tls=row.tls,
     )
 
 

@@ -278,7 +278,8 @@ class Surroundings:
     async def _learn(self, link: Link, learned: Learn) -> None:
         shown = link.admitted.certificate
         said = (learned.vendor, learned.model, learned.serial, learned.firmware_version, learned.protocol)
-        call = calls.ReportBoot(link.identity, *said, certificate=shown.serial.hex if shown else "")
+        certificate, tls = shown.serial.hex if shown else "", link.admitted.agreed.version
+        call = calls.ReportBoot(link.identity, *said, certificate=certificate, tls=tls)
         try:
             await self.line.ask(call, calls.Done)
         except BollardError as failure:

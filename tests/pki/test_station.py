@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from pki.station import CertificateStatus, PasswordForm, SecurityProfile, StationStatus
+from pki.station import CertificateStatus, PasswordForm, SecurityProfile, StationStatus, best_tls
 from tests.pki.papers import STATION
 
 
@@ -32,3 +32,18 @@ def test_a_new_station_may_connect_and_proves_nothing_by_password() -> None:
     """Active, without verifier, any form, no certificate."""
     assert (STATION.status, STATION.verifier) == (StationStatus.ACTIVE, "")
     assert (STATION.password_form, STATION.certificates) == (PasswordForm.ANY, ())
+
+
+@pytest.mark.parametrize(
+    ("versions", "best"),
+    [
+        (("TLSv1.2", "TLSv1.3"), "TLSv1.3"),
+        (("TLSv1.3", "TLSv1.1", "TLSv1"), "TLSv1.3"),
+        (("", "TLSv1"), "TLSv1"),
+        (("TLSv1", "SSLv3"), "TLSv1"),
+        (("", ""), ""),
+    ],
+)
+def test_of_some_versions_of_tls_the_best_is_found(versions: tuple[str, ...], best: str) -> None:
+    """By age, not by letters; what nobody knows is no improvement."""
+    assert best_tls(*versions) == best

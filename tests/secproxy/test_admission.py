@@ -15,6 +15,7 @@ from pki import password
 from pki.errors import RefusedError
 from pki.station import CertificateStatus, PasswordForm, SecurityProfile, Station, StationStatus
 from secproxy.admission import Admitted, Hello, PasswordQuestion, judge, name_verifier, still_allowed
+from secproxy.agreed import Agreed
 from secproxy.errors import AdmissionRefused
 from tests.play import NOON
 from tests.secproxy.scene import (
@@ -354,3 +355,46 @@ def test_being_named_for_old_tls_proves_nothing() -> None:
     """The list widens no other rule."""
     wrong = refusal(over_old_tls(hello(profile=2, authorization=basic("CP-001", "x" * 16)), "CP-001"), view(BASIC))
     assert (wrong.note.cause, wrong.status) == ("auth.wrong_password", 401)
+
+
+# -- less TLS than before ----------------------------------------------------------------------------------------------
+
+
+def comes(said: Hello, version: str, *, keeps: bool = True) -> Hello:
+    """The same request over another version of TLS, where the settings keep a station to what it could."""
+    return dataclasses.replace(said, agreed=Agreed(version, "", ""), keeps_tls=keeps)
+
+
+@pytest.mark.parametrize(
+    ("before", "version", "refused"),
+    [
+        ("TLSv1.3", "TLSv1.3", False),
+        ("TLSv1.3", "TLSv1.2", True),
+        ("TLSv1.2", "TLSv1.2", False),
+        ("TLSv1.2", "TLSv1.3", False),
+        ("TLSv1.2", "TLSv1.1", True),
+        ("", "TLSv1.2", False),
+        ("", "TLSv1", False),
+    ],
+)
+def test_a_station_that_comes_with_less_tls_than_it_has_used_is_refused_where_that_is_wished(
+    before: str, version: str, refused: bool
+) -> None:
+    """Row 8: somebody in between may be holding it back; by certificate or by password alike."""
+    by_certificate = view(dataclasses.replace(station(), tls=before))
+    by_password = view(dataclasses.replace(BASIC, tls=before))
+    password_said = hello(profile=2, authorization=basic("CP-001"))
+
+    if not refused:
+        assert ask(comes(hello(), version), by_certificate)
+        assert ask(comes(password_said, version), by_password)
+        return
+    found = refusal(comes(hello(), version), by_certificate)
+    assert (found.note.cause, found.status, found.note.evidence["before"]) == ("tls.downgrade", 403, before)
+    found = refusal(comes(password_said, version), by_password)
+    assert (found.note.cause, found.status, found.challenge) == ("tls.downgrade", 401, True)
+
+
+def test_less_tls_is_nobody_s_business_unless_the_settings_say_so() -> None:
+    """A fleet may mix firmware; the version is on record with every session all the same."""
+    assert ask(comes(hello(), "TLSv1.2", keeps=False), view(dataclasses.replace(station(), tls="TLSv1.3")))

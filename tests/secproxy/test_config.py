@@ -135,6 +135,7 @@ def test_old_tls_is_for_stations_that_are_named_one_by_one() -> None:
         ("workers = 2", "worker_mib = -1", "proxy.worker_mib"),
         ("workers = 2", 'worker_mib = "512"', "proxy.worker_mib"),
         ("workers = 2", "unsafe_no_landlock = 1", "proxy.unsafe_no_landlock"),
+        ("workers = 2", 'refuse_tls_downgrade = "1.3"', "proxy.refuse_tls_downgrade"),
         ("profile = 3", "profile = 0", "listener.profile"),
         ("profile = 3", "profile = 1", "listener.profile"),
         ("profile = 3", "profile = 4", "listener.profile"),

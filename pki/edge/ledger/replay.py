@@ -57,8 +57,8 @@ TABLES: Final[Mapping[str, str]] = {
         FROM anchor""",
     "station": """
         SELECT identity AS "key", serial, profile, status, station_group AS "group", site, vendor, model,
-            firmware_version, protocol, password_form, sha256(verifier) AS verifier_sha256, seen_profile, ratchet,
-            next_form, sha256(next_verifier) AS next_sha256, coalesce(expired_until, '') AS expired_until
+            firmware_version, protocol, tls, password_form, sha256(verifier) AS verifier_sha256, seen_profile,
+            ratchet, next_form, sha256(next_verifier) AS next_sha256, coalesce(expired_until, '') AS expired_until
         FROM station""",
     "firmware": """
         SELECT vendor || char(31) || model || char(31) || version AS "key", digest, size, algorithm,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _COLUMNS: Final = (
     'identity, serial, profile, status, verifier, password_form, station_group AS "group", site, vendor, model,'
-    " firmware_version, last_seen, verifier <> '' AS has_password, protocol, seen_profile, ratchet,"
+    " firmware_version, last_seen, verifier <> '' AS has_password, protocol, tls, seen_profile, ratchet,"
     " next_verifier <> '' AS rotating, next_verifier, next_form, expired_until"
 )
 _THERE: Final = "status <> 'removed'"
@@ -37,8 +37,8 @@ _SOME: Final = (
 _RETURN: Final = """
     UPDATE station SET serial = :serial, profile = :profile, status = :status, verifier = :verifier,
         password_form = :password_form, station_group = :group, site = :site, vendor = '', model = '',
-        firmware_version = '', last_seen = NULL, protocol = '', seen_profile = 0, ratchet = 1, next_verifier = '',
-        next_form = '', expired_until = NULL
+        firmware_version = '', last_seen = NULL, protocol = '', tls = '', seen_profile = 0, ratchet = 1,
+        next_verifier = '', next_form = '', expired_until = NULL
     WHERE identity = :identity AND status = 'removed'"""
 
 
@@ -224,8 +224,9 @@ def set_boot(database: Database, row: StationRow, seen: str) -> None:
         store.change(
             database,
             "UPDATE station SET vendor = :vendor, model = :model, firmware_version = :version, last_seen = :seen,"
-            " protocol = :protocol WHERE identity = :identity AND status <> 'removed'",
+            " protocol = :protocol, tls = :tls WHERE identity = :identity AND status <> 'removed'",
             {
+                "tls": row.tls,
                 "identity": row.identity,
                 "vendor": row.vendor,
                 "model": row.model,
@@ -245,6 +246,18 @@ def set_protocol(database: Database, identity: str, protocol: str) -> None:
             database,
             "UPDATE station SET protocol = :protocol WHERE identity = :identity AND status <> 'removed'",
             {"identity": identity, "protocol": protocol},
+        ),
+        identity,
+    )
+
+
+def forget_tls(database: Database, identity: str) -> None:
+    """Forget which versions of TLS a station has."""
+    _must_touch(
+        store.change(
+            database,
+            "UPDATE station SET tls = '' WHERE identity = :identity AND status <> 'removed'",
+            {"identity": identity},
         ),
         identity,
     )

@@ -161,6 +161,7 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.RemoveStation, changes.remove),
         _on(calls.ReportProfile, changes.report_profile),
         _on(calls.SettlePassword, changes.settle_password),
+        _on(calls.ForgetStationTls, registered.forget_tls),
         _on(calls.IssueCertificate, external.issue),
         _on(calls.ReissueCertificate, reissue.reissue),
         _on(calls.ListCertificates, issued.listed),

@@ -15,7 +15,7 @@ from pki.edge.ledger import stations, successions
 from pki.edge.office.desk import sha256
 from pki.errors import ConflictError, InputError
 from pki.names import CertificateSerial, ProtocolVersion, StationIdentity, StationSerial
-from pki.station import PasswordForm, SecurityProfile, StationStatus
+from pki.station import PasswordForm, SecurityProfile, StationStatus, best_tls
 
 if TYPE_CHECKING:
     from pki.audit import Json
@@ -126,7 +126,7 @@ def _offer_password(desk: Desk, identity: str, password: tuple[str, str, str], w
 
 async def report_boot(desk: Desk, call: calls.ReportBoot, who: str) -> calls.Done:
     """Keep what a station says of itself; it makes an audit entry only when it says something new."""
-    for text in (call.vendor, call.model, call.firmware_version):
+    for text in (call.vendor, call.model, call.firmware_version, call.tls):
         if len(text) > BOOT_LENGTH or not (text.isprintable() or not text):
             raise InputError(
                 "station.boot",
@@ -140,11 +140,12 @@ def _report_boot(desk: Desk, call: calls.ReportBoot, who: str, tx: Tx) -> calls.
     row = stations.plain(tx.database, call.identity)
     said = {"vendor": call.vendor, "model": call.model, "firmware_version": call.firmware_version}
     said["protocol"] = _sharper(row.protocol, call.protocol)
+    said["tls"] = best_tls(row.tls, call.tls)
     moment = clock.stamp(clock.now())
     stations.set_boot(tx.database, msgspec.structs.replace(row, **said), moment)
     if call.certificate:
         successions.note_use(tx.database, row.identity, CertificateSerial.parse(call.certificate).hex, moment)
-    if (row.vendor, row.model, row.firmware_version, row.protocol) == tuple(said.values()):
+    if (row.vendor, row.model, row.firmware_version, row.protocol, row.tls) == tuple(said.values()):
         return calls.Done(desk.newest_index(tx))
     desk.tell_of_station(tx, call.identity)
     return calls.Done(desk.record(tx, "station.described", who, {"station": call.identity, **said}))
@@ -159,6 +160,18 @@ async def set_protocol(desk: Desk, call: calls.SetStationProtocol, who: str) -> 
 def _set_protocol(desk: Desk, identity: str, protocol: str, who: str, tx: Tx) -> calls.Done:
     stations.set_protocol(tx.database, identity, protocol)
     index = desk.record(tx, "station.protocol_set", who, {"station": identity, "protocol": protocol})
+    desk.tell_of_station(tx, identity)
+    return calls.Done(index)
+
+
+async def forget_tls(desk: Desk, call: calls.ForgetStationTls, who: str) -> calls.Done:
+    """Forget what a station has booted over; for one whose controller or firmware went back on purpose."""
+    return await desk.ledger.write(partial(_forget_tls, desk, call.identity, who))
+
+
+def _forget_tls(desk: Desk, identity: str, who: str, tx: Tx) -> calls.Done:
+    stations.forget_tls(tx.database, identity)
+    index = desk.record(tx, "station.tls_forgotten", who, {"station": identity, "tls": ""})
     desk.tell_of_station(tx, identity)
     return calls.Done(index)
 

@@ -45,6 +45,7 @@ OWNED = """
 import os, sys
 from pathlib import Path
 from pki.edge import hardening
+os.setgroups([0, 27])
 hardening.become_owner(Path(sys.argv[1]))
 print(*os.getresuid(), *os.getresgid(), *sorted({*os.getgroups()} - {os.getgid()}))
 try:

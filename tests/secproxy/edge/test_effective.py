@@ -111,6 +111,7 @@ configs = st.builds(
     fenced=st.booleans(),
     messages=st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode), st.sampled_from(Ambiguous)),
     policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
+    keeps_tls=st.booleans(),
 )
 
 

@@ -70,7 +70,9 @@ def probed(folder: Path, *, fenced: bool = True) -> dict[str, object]:
     text = home.settings.read_text() + f"[proxy]\nunsafe_no_landlock = {str(not fenced).lower()}\n"
     (home.run / "config.toml").write_text(write_config(Organisation.parse(ORGANISATION), parse_config(text)))
     words = [sys.executable, "-c", PROBED, str(home.path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ)
+    path = os.pathsep.join([*filter(None, sys.path), str(folder)])  # a folder of modules that the home lies in as well
+    env = os.environ | {"PYTHONPATH": path}
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert isinstance(found, dict)

@@ -76,11 +76,21 @@ def test_a_station_is_read_field_by_field() -> None:
     """Nothing of the wire is left in it, and no certificate is dropped, whatever its status."""
     revoked = calls.CertificateRow("0a", "CN=S-CP-1", "CN=x", b"s", NOW, END, "revoked", "station", "CP-1")
     told = calls.StationRow(
-        "CP-1", "S-1", 2, "disabled", verifier="v", password_form="hex", certificates=(revoked,), model="M1", site="x"
+        "CP-1",
+        "S-1",
+        2,
+        "disabled",
+        verifier="v",
+        password_form="hex",
+        certificates=(revoked,),
+        model="M1",
+        site="x",
+        tls="TLSv1.2",
     )
     found = station(told)
 
     assert (found.identity.text, found.serial.text, found.model, found.site) == ("CP-1", "S-1", "M1", "x")
+    assert found.tls == "TLSv1.2"
     assert (found.profile, found.status) == (SecurityProfile.TLS_BASIC, StationStatus.DISABLED)
     assert (found.verifier, found.password_form) == ("v", PasswordForm.HEX)
     [fact] = found.certificates

@@ -37,7 +37,7 @@ from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
 from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     from pki.edge.client import Authority
@@ -495,3 +495,48 @@ def test_a_worker_with_too_much_memory_lets_its_stations_go_and_ends_by_itself(t
     written = [json.loads(line) for file in home.journal.glob("worker-0-*") for line in file.read_text().splitlines()]
     [event] = [each for each in written if each["cause"] == "worker.outgrown"]
     assert (event["evidence"]["stations"], event["evidence"]["worker_mib"]) == (1, 2048)
+
+
+BOOT = '[2,"1","BootNotification",{"chargePointVendor":"Volta","chargePointModel":"Wall"}]'
+
+
+def test_a_station_that_booted_over_tls_1_3_is_not_let_in_with_less_where_that_is_wished(tmp_path: Path) -> None:
+    """Row 8: the worker tells the authority, the authority all workers, and the next door with less is shut."""
+    home = make_home(tmp_path)
+    home.settings.write_text(home.settings.read_text().replace("[proxy]", "[proxy]\nrefuse_tls_downgrade = true"))
+
+    async def story() -> None:
+        async with csms() as backend, connected(home) as authority, working(home, backend) as (port, _, _ready):
+            context = await issue(authority, tmp_path)
+            async with dial(port, context) as socket:
+                await socket.send(BOOT)
+                assert await backend.heard.get() == BOOT
+                await until(lambda: has_tls(authority, "TLSv1.3"))
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            await until(lambda: answers(port, context, 403))
+            await authority.ask(calls.ForgetStationTls("CP-001"), calls.Done)
+            await until(lambda: answers(port, context, 101))
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    """Ask until it is so; what was told to one process reaches the others a moment later."""
+    async with asyncio.timeout(10):
+        while not await holds():
+            pass
+
+
+async def has_tls(authority: Authority, version: str) -> bool:
+    """Whether the station is known to have booted over this version."""
+    return (await authority.ask(calls.ListStations("CP-001"), calls.Stations)).stations[0].tls == version
+
+
+async def answers(port: int, context: ssl.SSLContext, status: int) -> bool:
+    """Whether the worker answers a station's upgrade so."""
+    try:
+        async with dial(port, context):
+            return status == 101
+    except InvalidStatus as refused:
+        return refused.response.status_code == status

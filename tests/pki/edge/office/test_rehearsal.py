@@ -74,6 +74,7 @@ async def log_size(desk: Desk) -> int:
         (calls.SetStationProtocol("CP-001", "ocpp1.6"), "station.protocol_set"),
         (calls.ChangeStation("CP-001", group="north"), "station.changed"),
         (calls.RemoveStation("CP-001", revoke=True), "certificate.revoked"),
+        (calls.ForgetStationTls("CP-001"), "station.tls_forgotten"),
         (calls.MintToken("CP-001", 1), "token.minted"),
         (calls.AddAnchor(ROOT.pem, "station"), "anchor.added"),
         (

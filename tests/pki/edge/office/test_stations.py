@@ -121,6 +121,7 @@ def test_many_stations_are_added_all_or_none(home: Home) -> None:
         (calls.ReportBoot("CP-1", "V" * 51, "M", "S", "1"), "station.boot"),
         (calls.ReportBoot("CP-1", "V", "M\x00", "S", "1"), "station.boot"),
         (calls.SetStationProtocol("CP-1", "ocpp2.0.1"), "station.unknown"),
+        (calls.ForgetStationTls("CP-1"), "station.unknown"),
         (calls.SetStationProtocol("CP-1", "http/1.1"), "name.protocol"),
     ],
 )
@@ -207,3 +208,26 @@ def test_the_version_a_station_speaks_is_learnt_and_sharpened(home: Home) -> Non
         return seen
 
     assert at_the_desk(home, story) == ["ocpp2.0.1", "ocpp2.0.1/3", "ocpp2.0.1/3", "ocpp2.0.1/3", "ocpp2.1"]
+
+
+def test_the_best_tls_a_station_has_booted_over_is_kept_until_it_is_told_to_be_forgotten(home: Home) -> None:
+    """Less later on takes nothing away, or whoever holds a station back once would do so for good."""
+
+    async def story(desk: Desk) -> list[str]:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        boot = calls.ReportBoot("CP-001", "V", "M", "S", "1")
+        seen = []
+        for act in (
+            msgspec.structs.replace(boot, tls="TLSv1.2"),
+            msgspec.structs.replace(boot, tls="TLSv1.3"),
+            msgspec.structs.replace(boot, tls="TLSv1.2"),
+            boot,
+            calls.ForgetStationTls("CP-001"),
+            msgspec.structs.replace(boot, tls="TLSv1.2"),
+        ):
+            await desk.ask(act, calls.Done)
+            seen.append((await desk.ask(calls.ListStations("CP-001"), calls.Stations)).stations[0].tls)
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        return seen
+
+    assert at_the_desk(home, story) == ["TLSv1.2", "TLSv1.3", "TLSv1.3", "TLSv1.3", "", "TLSv1.2"]
