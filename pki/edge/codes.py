@@ -14,9 +14,10 @@ CODES: Final[Mapping[str, str]] = {
     "home.failed": "The home could not be made; check the folder's permissions and the space on its disk.",
     "home.missing": "The folder holds no Bollard home; make one with 'bollard init', or name another with --home.",
     "home.not_empty": "The folder holds other things, which a new home would mix with; name an empty one.",
-    "policy.forbidden": "This user may not read a certificate profile; run the command as the one who may.",
+    "policy.forbidden": "This user may not read a certificate profile or policy; run the command as the one who may.",
     "settings.forbidden": "This user may not read bollard.toml; run the command as the one who may.",
-    "policy.unknown": "No certificate profile or firmware policy has this name; the error lists those there are.",
+    "policy.unknown": "No certificate profile or policy has this name; the error lists those there are.",
+    "policy.unreadable": "A certificate profile or policy is no file that can be read as text; check that it is one.",
     "settings.server_certificate": "The server certificate in bollard.toml cannot be used; the error says which part.",
     # Keys and their passphrase
     "key.damaged": "A key file holds no private key that could be read; restore it from a backup.",

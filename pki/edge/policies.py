@@ -45,7 +45,7 @@ class PolicyFile:
             raise self._wrong(f"cannot be read: {problem.strerror}") from None
 
     def _wrong(self, says: str) -> InputError:
-        return InputError("profile.wrong", f"{str(self.path)[-200:]!r} {says}", "Check that it is the right file.")
+        return InputError("policy.unreadable", f"{str(self.path)[-200:]!r} {says}", "Check that it is the right file.")
 
 
 @cache

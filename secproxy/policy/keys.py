@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SECURITY_PROFILE: Final = "securityprofile"
 DOWNGRADE: Final = "allowsecurityprofiledowngrade"  # A05.FR.08
+LOWEST_AFTER_DOWNGRADE: Final = 2  # A05.FR.08, .09: a downgrade that is let leads from 3 to 2, never to 1
 PROFILES: Final = frozenset({"0", "1", "2", "3"})
 
 _LISTS: Final[Mapping[bytes, str]] = {  # of 2.x: the list of component and variable
@@ -54,7 +55,7 @@ def lowered(action: bytes, payload: Payload, least: int) -> str:
         variable = name.rpartition(".")[2]
         if variable == SECURITY_PROFILE and (fault := _fault(value, least)):
             return fault
-        if variable == DOWNGRADE and _text(value).strip().lower() != "false":
+        if variable == DOWNGRADE and least > LOWEST_AFTER_DOWNGRADE and _text(value).strip().lower() != "false":
             return "it would let the station be taken to a lower security profile"
     connection = payload.get("connectionData")
     if action == b"setnetworkprofile" and isinstance(connection, dict) and "securityProfile" in connection:

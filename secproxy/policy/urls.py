@@ -30,6 +30,7 @@ HOST: Final = re.compile(
 
 _PLAIN: Final = re.compile(r"[!#-;=?-\[\]_a-z~@]+", re.IGNORECASE)  # printable ASCII without " < > \ ^ ` { | }
 _NUMBER: Final = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)", re.IGNORECASE)
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _INSIDE: Final = (".local", ".localdomain", ".internal", ".intranet", ".lan", ".home.arpa")
 
 
@@ -64,6 +65,8 @@ class Urls:
             return "it is no URL"
         if parts.scheme not in self.schemes:
             return f"{parts.scheme[:20]!r} is none of the schemes {', '.join(sorted(self.schemes))}"
+        if parts.netloc.count("@") > 1 or (not parts.path and "@" in parts.query + parts.fragment):
+            return "two readers could take it for two places"
         if parts.username is not None and not self.credentials:
             return "it holds a user name or password"
         if self.ports is not None and (port or PORTS[parts.scheme]) not in self.ports:
@@ -112,8 +115,14 @@ def _address(host: str) -> Address | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    return _inner(address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def _inner(address: ipaddress.IPv6Address) -> Address:
+    """The IPv4 address that an IPv6 address stands for, where it does (RFC 4291 2.5.5.2, 3056, 6052)."""
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _find(value: object, names: tuple[str, ...]) -> Iterator[object]:

@@ -203,6 +203,28 @@ def test_attack_36_resets_are_counted_over_all_stations(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_live_connection_goes_on_under_the_policy_that_is_in_force_now(tmp_path: Path) -> None:
+    """What passed unread is refused from then on, and passes again after; the connection is the same."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, policy=under("open", text=OPEN)) as at,
+            station(tmp_path, at, FIRST) as client,
+        ):
+            server = await backend.sockets.get()
+            [link] = at.links.all()
+            for number, text in enumerate([OPEN, "", OPEN]):
+                link.obey(Policies(PolicySettings("x"), {"x": parse("x", text)}, "localhost", 1).of)
+                await server.send(f'[2,"{number}","ClearCache",{{}}]')
+                if text:
+                    assert json.loads(await client.recv())[1] == str(number)
+                else:
+                    assert json.loads(await backend.heard.get())[1] == str(number)
+
+    asyncio.run(story())
+
+
 def test_what_is_only_observed_goes_on_byte_for_byte(tmp_path: Path) -> None:
     """With an event, and blanks where they were."""
 

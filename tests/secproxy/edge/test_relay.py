@@ -122,10 +122,18 @@ SAID = st.builds(
 )  # fmt: skip
 
 
+VERSIONS = ("ocpp1.6", "ocpp2.1")
+BOOKS = {
+    (path, version): Rulebook(parse(path.stem, path.read_text()), version, "csms.example.org")
+    for path in sorted((FOLDER / "proxy").glob("*.toml"))
+    for version in VERSIONS
+}
+
+
 @given(
     st.lists(st.tuples(st.sampled_from(Side), SAID, st.booleans()), max_size=30),
     st.sampled_from(sorted((FOLDER / "proxy").glob("*.toml"))),
-    st.sampled_from(["ocpp1.6", "ocpp2.1"]),
+    st.sampled_from(VERSIONS),
 )
 def test_plan_and_session_agree_about_every_message(
     said: list[tuple[Side, list[object], bool]], path: Path, version: str
@@ -141,7 +149,7 @@ def test_plan_and_session_agree_about_every_message(
 
 
 def _under(path: Path, version: str) -> Session:
-    rulebook = Rulebook(parse(path.stem, path.read_text()), version, "csms.example.org")
+    rulebook = BOOKS[path, version]
     policy = InForce(rulebook, Gauges(), compile_plan(rulebook.plan))
     shown = scene.certificate()
     return Session(scene.admitted(scene.station(), shown=shown), version, scene.view(), policy.plan, policy)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
     from secproxy.events import Note
 
+OPEN = '[allow]\nstation = "all"\ncsms = "all"\n'
 BEFORE, AFTER = "ws://127.0.0.1:1", "ws://127.0.0.1:2"
 
 
@@ -147,6 +148,42 @@ def test_a_file_is_read_once_it_has_rested(tmp_path: Path) -> None:
     assert [reloader.touched(), reloader.touched()] == [False, False]
     home.settings.unlink()
     assert [reloader.touched(), reloader.touched()] == [False, True]
+
+
+def lay(home: Home, text: str) -> None:
+    """Edit the policy that all stations are under."""
+    (home.policies / "proxy").mkdir(parents=True, exist_ok=True)
+    (home.policies / "proxy" / "baseline.toml").write_text(text)
+
+
+def test_a_changed_policy_is_put_in_force_like_a_changed_setting(tmp_path: Path) -> None:
+    """It is noticed without being told of, and named by the table that names it."""
+    home, world, reloader = settled(tmp_path)
+    lay(home, OPEN)
+    assert [reloader.touched(), reloader.touched()] == [False, True]
+    assert asyncio.run(reloader.reload()) == ReloadDone(("policy",))
+    assert (home.run / "policy-baseline.toml").read_text() == OPEN
+    assert (world.renewed, [note.evidence["changed"] for note in world.notes]) == ({Reader.WORKER}, ["policy"])
+    assert asyncio.run(reloader.reload()) == ReloadDone(())
+    lay(home, OPEN + "\n")
+    change(home, BEFORE, AFTER)
+    assert asyncio.run(reloader.reload()) == ReloadDone(("csms.upstream", "policy"))
+
+
+def test_a_policy_that_is_wrong_or_that_a_worker_cannot_take_changes_nothing(tmp_path: Path) -> None:
+    """The one before it stays in force, in the file as well, for a worker that is started again."""
+    home, world, reloader = settled(tmp_path)
+    lay(home, OPEN)
+    asyncio.run(reloader.reload())
+    lay(home, "[[rule]]\n")
+    done = asyncio.run(reloader.reload())
+    assert (done.code, len(world.told)) == ("policy.wrong", 1)
+    lay(home, "")
+    world.says = [Reloaded("up.address", "taken", "Choose another.")]
+    assert asyncio.run(reloader.reload()).code == "up.address"
+    assert (home.run / "policy-baseline.toml").read_text() == OPEN
+    change(home, "[proxy]", '[policy]\npreset = "nobodys"\n[proxy]')
+    assert asyncio.run(reloader.reload()).code == "policy.unknown"
 
 
 def test_a_command_hears_what_became_of_it(tmp_path: Path) -> None:

@@ -59,16 +59,6 @@ def test_a_list_of_what_may_be_named_allows_nothing_else() -> None:
         (b"changeconfiguration", {"key": "HeartbeatInterval", "value": "1"}, False),
         (b"setvariables", variables("setVariableData", ("SecurityCtrlr", "SecurityProfile", "1")), True),
         (b"setvariables", variables("setVariableData", ("X", "Y", "1"), ("A", "SecurityProfile", "0")), True),
-        (
-            b"setvariables",
-            variables("setVariableData", ("SecurityCtrlr", "AllowSecurityProfileDowngrade", "true")),
-            True,
-        ),
-        (
-            b"setvariables",
-            variables("setVariableData", ("SecurityCtrlr", "AllowSecurityProfileDowngrade", "False")),
-            False,
-        ),
         (b"setnetworkprofile", {"connectionData": {"securityProfile": 1}}, True),
         (b"setnetworkprofile", {"connectionData": {"securityProfile": 2}}, False),
         (b"setnetworkprofile", {"connectionData": {"securityProfile": True}}, True),
@@ -80,6 +70,17 @@ def test_attack_09_a_lower_profile_is_found_wherever_it_is_written(
 ) -> None:
     """For a station registered with profile 2; a value that is no profile counts as lower, since readers differ."""
     assert bool(lowered(action, payload, 2)) is refused
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "refused"), [("true", 3, True), ("x", 3, True), ("False", 3, False), ("true", 2, False)]
+)
+def test_attack_09_a_downgrade_is_switched_on_only_where_it_leads_to_what_is_registered(
+    value: str, least: int, refused: bool
+) -> None:
+    """A05.FR.08: it leads from profile 3 to 2; a station that is registered with 2 may go there."""
+    payload = variables("setVariableData", ("SecurityCtrlr", "AllowSecurityProfileDowngrade", value))
+    assert bool(lowered(b"setvariables", payload, least)) is refused
 
 
 def test_what_has_no_settings_names_none() -> None:
