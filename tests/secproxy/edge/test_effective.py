@@ -82,6 +82,7 @@ listeners = st.lists(
         st.just(()),
         st.sampled_from(Unknown),
         st.integers(10, 86_400),
+        st.booleans(),
     )
     | st.builds(
         ListenerConfig,
@@ -90,7 +91,7 @@ listeners = st.lists(
         st.sampled_from([SecurityProfile.TLS_BASIC, SecurityProfile.MUTUAL_TLS]),
         networks,
         st.lists(st.sampled_from(["CP-001", "a*b", "=+|@."]), unique=True).map(tuple),
-        st.booleans(),
+        compression=st.booleans(),
     ),
     min_size=1,
     max_size=4,
