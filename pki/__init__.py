@@ -8,7 +8,8 @@ sign the bytes of certificates (``body``), ``listing`` (lists of the revoked) an
 certificate); ``witness proof export`` carry the log's proof to others, ``replay`` tells what the log makes of the
 ledger's rows, ``manifest`` what a backup may hold, ``health`` what will stop working; ``request`` (what a station asks
 for), ``plan`` (the exact certificate intended) and the rules of ``lint_rules lint_names lint_form lint_v2g lint_below``
-and ``chain_rules`` feed ``lint`` (which alone approves), ``issue`` (which signs only what was approved) and ``chain``
+and ``chain_rules`` feed ``lint`` (which alone approves; ``frame`` tells it what it has seen before), ``issue`` (which
+signs only what was approved) and ``chain``
 (which judges the certificates of others). ``enrolment`` judges who may ask by showing a certificate, ``est`` puts in
 order what travels. ``lint_request likely_purpose lint_file`` hold the papers of anybody against the same rules;
 ``ratchet`` which way a security profile may go; ``hierarchy`` says which authorities there can be; ``rotation`` what

@@ -8,7 +8,9 @@ reader would not see left out (RFC 4518 2), so that no other spelling slips thro
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from pki.der import (
@@ -30,7 +32,12 @@ Attribute: TypeAlias = tuple[bytes, str, bytes | str]
 DistinguishedName: TypeAlias = tuple[tuple[Attribute, ...], ...]
 """A name in the form that is compared: its parts from the widest to the narrowest."""
 
+Plain: TypeAlias = tuple[tuple[bytes, str], ...]
+"""The attributes of a plain name in order: type, as ``COMMON_NAME``, and text."""
+
 COMMON_NAME: Final = bytes.fromhex("550403")
+ORGANISATION: Final = bytes.fromhex("55040a")
+PLAIN_MOST: Final = 256  # names remembered; a plain one has less than 130 bytes
 DIRECTORY_STRINGS: Final = {
     UTF8_STRING: "utf-8",
     PRINTABLE_STRING: "ascii",
@@ -42,6 +49,13 @@ DIRECTORY_STRINGS: Final = {
 
 _DOMAIN_COMPONENT: Final = bytes.fromhex("0992268993f22c640119")
 _UNIQUE_IDENTIFIER: Final = bytes.fromhex("55042d")  # the one attribute here that is no text but bits, X.520 6.2.10
+_PLAIN: Final = b"\x31%c\x30%c\x06\x03\x55\x04%b\x0c%c"
+"""How a part of a plain name begins: a set, an attribute in it, its type, a UTF8String."""
+_TYPE, _LENGTH, _TEXT = 8, 10, 11  # where in it the type's last byte stands, the text's length, the text
+_PLAIN_KINDS: Final = {kind[-1:]: kind for kind in (COMMON_NAME, ORGANISATION)}
+_PLAIN_LENGTH: Final = 64  # characters; ub-common-name and ub-organization-name, RFC 5280 A.1
+_PRINTABLE: Final = re.compile(rb"[ -~]+").fullmatch
+_LONG: Final = 0x80  # a length from here on is written in more than one byte
 _LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _TEXTS: Final = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii"}
 _ALL_TEXTS: Final = DIRECTORY_STRINGS | {IA5_STRING: "ascii", NUMERIC_STRING: "ascii"}
@@ -54,6 +68,28 @@ def compared(name: bytes, *, broadly: bool = False) -> DistinguishedName:
     """Return a name, given in DER, in the form that is compared. Raises ``ValueError``."""
     parts = read_box(name).held(SEQUENCE).boxes()
     return tuple(tuple(sorted(_attributes(part, broadly=broadly), key=repr)) for part in parts)
+
+
+@lru_cache(PLAIN_MOST)  # a station's name stands in its request and in its certificate, an authority's in thousands
+def read_plain(name: bytes) -> Plain | None:
+    """Return the attributes of a name, in DER, where it is as plain as almost all are; ``None`` for any other.
+
+    Plain is: one attribute a part, organisations and common names alone, each 1 to 64 printable ASCII characters in a
+    UTF8String. There is one way to read that, and nothing about it can be wrong. Never raises.
+    """
+    found, at, end = [], 2, len(name)
+    if not at < end < _LONG or name[:at] != bytes((SEQUENCE, end - at)):
+        return None
+    while at < end:
+        kind, count = name[at + _TYPE : at + _TYPE + 1], ord(name[at + _LENGTH : at + _LENGTH + 1] or b"\0")
+        text, at_text = name[at + _TEXT : at + _TEXT + count], at + _TEXT
+        if kind not in _PLAIN_KINDS or count > _PLAIN_LENGTH or len(text) != count or not _PRINTABLE(text):
+            return None
+        if name[at:at_text] != _PLAIN % (count + 9, count + 7, kind, count):
+            return None
+        found.append((_PLAIN_KINDS[kind], text.decode("ascii")))
+        at = at_text + count
+    return tuple(found)
 
 
 def is_within(name: DistinguishedName, above: DistinguishedName) -> bool:

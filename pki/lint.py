@@ -8,18 +8,20 @@ judge certificates of others through ``lint_certificate``.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pki.certificate import pem_length
+from pki.certificate import is_self_issued, pem_length, spki
 from pki.errors import ConflictError
 from pki.findings import Finding, error, refuse_errors
-from pki.lint_below import BELOW
-from pki.lint_rules import PEM_LENGTH_MOST, RULES
+from pki.frame import cut, is_well_cut
+from pki.lint_below import BELOW, OWN_BELOW
+from pki.lint_rules import OF_ITS_OWN, PEM_LENGTH_MOST, RULES
+from pki.profile import CertificatePurpose
 from pki.raw_form import read_form
 from pki.strength import signing_hash
-from pki.unreadable import UNREADABLE, touch
+from pki.unreadable import UNREADABLE, touch, touch_name
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -27,11 +29,17 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
+    from pki.frame import Frame
     from pki.plan import Plan
-    from pki.profile import CertificatePurpose
     from pki.strength import SigningKey
 
+CLEAN_MOST: Final = 1_024  # frames remembered as clean: 32 for each issuer and kind of key, at 500 bytes each
+
 _OneTwin: TypeAlias = "list[Linted]"
+_Shape: TypeAlias = "tuple[bytes, Frame]"
+
+_CLEAN: Final[set[_Shape]] = set()
+"""What nothing was found in. It stays true, for it says everything that the verdict follows from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +84,15 @@ def approve(plan: Plan, twin_key: SigningKey, now: dt.datetime | None = None) ->
     is given, a certificate that does not hold yet is refused (A02.FR.08).
     """
     twin = _twin(plan, twin_key)
-    found = [*plan.findings, *lint_certificate(twin, plan.profile.purpose, now), *_lint_sizes(twin, plan)]
+    found = [*plan.findings, *_lint_twin(twin, plan), *_lint_moment(twin, now), *_lint_sizes(twin, plan)]
     findings = refuse_errors(
-        list(dict.fromkeys([*found, *_lint_below(twin, plan)])),  # what planning noticed as well is said once
+        list(dict.fromkeys(found)),  # what planning noticed as well is said once
         "lint.refused",
         f"the certificate planned for {plan.subject.common_name!r}",
         "Nothing was signed. Correct what is named here and issue again.",
     )
     approved = object.__new__(Approved)
-    approved.plan, approved.tbs, approved.findings = plan, twin.tbs_certificate_bytes, findings
+    approved.plan, approved.tbs, approved.findings = plan, read_form(twin).body, findings
     approved._unspent = [Linted(approved.tbs, read_form(twin).outer_algorithm)]
     return approved
 
@@ -96,16 +104,65 @@ def lint_certificate(
     try:
         touch(certificate)
     except UNREADABLE as problem:
-        says = f"it cannot be read: {str(problem)[:120]!r}"
-        return (error("lint.extensions", "RFC 5280 4.2", says),)
+        return (_unreadable(problem),)
     found = [finding for rule in RULES for finding in rule(certificate, purpose)]
+    return (*found, *_lint_moment(certificate, now))
+
+
+def _lint_moment(certificate: x509.Certificate, now: dt.datetime | None) -> Iterator[Finding]:
     if now is not None and certificate.not_valid_before_utc > now:
         says = f"it does not hold before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
-        found.append(error("lint.future", "A02.FR.08", says))
+        yield error("lint.future", "A02.FR.08", says)
     if now is not None and certificate.not_valid_after_utc < now:
         says = f"it expired {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-        found.append(error("lint.expired", "RFC 5280 6.1.3", says))
-    return tuple(found)
+        yield error("lint.expired", "RFC 5280 6.1.3", says)
+
+
+def _lint_twin(twin: x509.Certificate, plan: Plan) -> tuple[Finding, ...]:
+    """Hold a twin against every rule; where its frame is known to be clean, against those that look beyond the frame.
+
+    A frame is known as clean once no rule, of those that need the issuer either, found anything at all in a certificate
+    that has it. Whatever else comes is judged whole. One that names itself as its issuer need not name its issuer's
+    key, so what is true of it is not true of others.
+    """
+    shape = _shape(twin, plan)
+    if shape is not None and shape in _CLEAN:
+        return tuple(_lint_own(twin, plan))
+    found = (*lint_certificate(twin, plan.profile.purpose), *_lint_below(twin, plan))
+    if shape is not None and not found and is_well_cut(shape[-1]) and not is_self_issued(twin):
+        if len(_CLEAN) >= CLEAN_MOST:
+            _CLEAN.clear()
+        _CLEAN.add(shape)
+    return found
+
+
+def _shape(twin: x509.Certificate, plan: Plan) -> _Shape | None:
+    """Return all that the rules see of a twin but what is its own; ``None`` for one that must be judged whole.
+
+    Its key is the planned one, which was read when it came, so it need not be read from the twin to be known as sound.
+    """
+    if plan.issuer is None or plan.profile.purpose is not CertificatePurpose.STATION:
+        return None  # of these alone there are many
+    form = read_form(twin)
+    frame = cut(form) if form.key == spki(plan.public_key) else None
+    return None if frame is None else (plan.issuer.written, frame)
+
+
+def _lint_own(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
+    try:
+        touch_name(twin.subject)
+    except UNREADABLE as problem:
+        yield _unreadable(problem)
+        return
+    for rule in OF_ITS_OWN:
+        yield from rule(twin, plan.profile.purpose)
+    if plan.issuer is not None:
+        for below in OWN_BELOW:
+            yield from below(twin, plan.issuer.certificate)
+
+
+def _unreadable(problem: Exception) -> Finding:
+    return error("lint.extensions", "RFC 5280 4.2", f"it cannot be read: {str(problem)[:120]!r}")
 
 
 def _twin(plan: Plan, key: SigningKey) -> x509.Certificate:
@@ -127,6 +184,7 @@ def _lint_sizes(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
     if profile.pem_length < pem <= PEM_LENGTH_MOST:
         says = f"it takes {pem} characters of PEM; its certificate profile allows {profile.pem_length}"
         yield error("lint.profile_length", "A00.FR.507", says)
+    yield from _lint_chain(twin, plan)
 
 
 def _lint_below(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
@@ -135,6 +193,11 @@ def _lint_below(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
         return
     for rule in BELOW:
         yield from rule(twin, plan.issuer.certificate)
+
+
+def _lint_chain(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
+    if plan.issuer is None:
+        return
     length = pem_length(read_form(twin).length + _growth(twin, plan)) + plan.issuer.chain_length
     if length > plan.profile.chain_length:
         says = f"its chain takes {length} characters of PEM; stations take {plan.profile.chain_length}"

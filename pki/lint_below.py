@@ -63,3 +63,6 @@ BELOW: Final[Mapping[BelowRule, tuple[str, ...]]] = {
     _path_below: ("RFC 5280 4.2.1.9",),
 }
 """Every rule that needs the issuer, with the clauses it speaks for."""
+
+OWN_BELOW: Final[tuple[BelowRule, ...]] = (_within_issuer,)
+"""Those that look at what differs between the certificates of one frame (``pki.frame``) below one issuer."""

@@ -67,3 +67,6 @@ FORM_RULES: Final[Mapping[FormRule, tuple[str, ...]]] = {
     _critical_form: tuple(sorted(_NEVER_CRITICAL.values())),
 }
 """Every rule for the form, with the clauses it speaks for."""
+
+OWN_FORM: Final[tuple[FormRule, ...]] = (_time_form, _string_form)
+"""Those that look at what differs between the certificates of one frame (``pki.frame``)."""

@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID, SignatureAl
 from pki.certificate import common_names, extension, hash_of_signature, is_self_issued, pem_length
 from pki.errors import InputError
 from pki.findings import Finding, error, info, warning
-from pki.lint_form import FORM_RULES
+from pki.lint_form import FORM_RULES, OWN_FORM
 from pki.lint_names import NAME_RULES
 from pki.lint_v2g import V2G_RULES
 from pki.names import CERTIFICATE_SERIAL_BITS
@@ -213,3 +213,9 @@ RULES: Final[Mapping[Rule, tuple[str, ...]]] = {
     **V2G_RULES,
 }
 """Every rule, with the clauses it speaks for."""
+
+OF_ITS_OWN: Final[tuple[Rule, ...]] = (_serial, *_NAMES, _validity, _length, *OWN_FORM)
+"""The rules that look at what differs between certificates of one frame (``pki.frame``): serial, names, times, size.
+
+All others find the same in each of a station's certificates that has the frame, and a test holds them to it.
+"""

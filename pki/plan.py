@@ -65,10 +65,13 @@ class Issuer:
     """The name of its key, as ``pki.certificate.key_id`` makes it."""
     chain_length: int = field(init=False, repr=False, compare=False)
     """Characters of PEM that are handed out behind what it signs: its certificate and those above, without the root."""
+    written: bytes = field(init=False, repr=False, compare=False)
+    """Its certificate in DER."""
     repeated: body.Above = field(init=False, repr=False, compare=False)
     """What every certificate below it repeats."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "written", self.certificate.public_bytes(Encoding.DER))
         object.__setattr__(self, "repeated", body.read_above(self.certificate))
         object.__setattr__(self, "subject", self.certificate.subject.rfc4514_string())
         object.__setattr__(self, "key_id", key_id(self.certificate))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.der import Box, read_box
+from pki.der import Box, read_box, read_boxes
 from pki.recall import of_the_last
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ _VERSION: Final = 0xA0  # the explicit tag of a version, which stands first wher
 class RawForm:
     """How a certificate is written."""
 
+    body: bytes
+    """All that is signed."""
+    version: bytes
+    """The version, whole; nothing where it is left out."""
     inner_algorithm: bytes
     """The signature's algorithm as it stands in what is signed ..."""
     outer_algorithm: bytes
@@ -34,10 +38,17 @@ class RawForm:
     """The issuer's name, whole ..."""
     subject: bytes
     """... and the subject's."""
-    names: tuple[Box, ...]
-    """The value of every attribute of both."""
+    key: bytes
+    """The certified key, whole."""
+    behind: tuple[Box, ...]
+    """What stands behind the key: the extensions, where there are any."""
     length: int
     """How many bytes the whole of it takes in DER."""
+
+    @property
+    def names(self) -> tuple[Box, ...]:
+        """The value of every attribute of both names."""
+        return *_attributes(self.issuer), *_attributes(self.subject)
 
 
 @of_the_last  # the rules for the form ask of one certificate in a row
@@ -46,17 +57,19 @@ def read_form(certificate: x509.Certificate) -> RawForm:
     der = certificate.public_bytes(Encoding.DER)
     body, outer, _ = read_box(der).boxes()
     parts = body.boxes()
-    if parts[0].tag == _VERSION:
-        parts = parts[1:]
-    _, inner, issuer, validity, subject, *_ = parts
+    version = parts.pop(0).raw if parts[0].tag == _VERSION else b""
+    _, inner, issuer, (_, times, _), subject, key, *behind = parts
     return RawForm(
-        inner_algorithm=inner.raw,
-        outer_algorithm=outer.raw,
-        times=tuple(time.tag for time in validity.boxes()),
-        issuer=issuer.raw,
-        subject=subject.raw,
-        names=(*_attributes(issuer.raw), *_attributes(subject.raw)),
-        length=len(der),
+        body.raw,
+        version,
+        inner.raw,
+        outer.raw,
+        tuple(time.tag for time in read_boxes(times)),
+        issuer.raw,
+        subject.raw,
+        key.raw,
+        tuple(behind),
+        len(der),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from pki.dn import compared
+from pki.dn import compared, read_plain
 
 UNREADABLE: Final = (
     ValueError,
@@ -44,7 +44,7 @@ def touch(paper: x509.Certificate | x509.CertificateSigningRequest) -> None:
 def touch_name(name: x509.Name) -> None:
     """Read a name, and hold it against the form that names have (``pki.dn``). Raises one of ``UNREADABLE``."""
     written = name.public_bytes()
-    if written in _READ:
+    if written in _READ or read_plain(written):
         return
     name.rfc4514_string()
     compared(written)

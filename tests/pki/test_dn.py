@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from cryptography import x509
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pki.dn import COMMON_NAME, compared, forms_of, is_within
+from pki.dn import COMMON_NAME, compared, forms_of, is_within, read_plain
 from tests.chains import CN, DC, IA5, MAIL, ORG, PRINTABLE, T61, UTF8, attribute, box, dn
+from tests.fuzz.seeds import build_request
 
 
 @pytest.mark.parametrize(
@@ -95,3 +99,68 @@ def test_what_is_no_name_is_refused(der: bytes) -> None:
     """``ValueError``, so that whoever reads it leaves it out."""
     with pytest.raises(ValueError, match=r"."):
         compared(der)
+
+
+PIECES = st.tuples(
+    st.sampled_from([CN, ORG, "550406", DC]),
+    st.sampled_from([UTF8, UTF8, UTF8, PRINTABLE, IA5, T61, 0x04]),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=70).map(str.encode) | st.binary(max_size=6),
+)
+"""Type, form and contents of an attribute: most of them plain."""
+
+
+def by_the_library(name: bytes) -> tuple[tuple[str, str], ...]:
+    """The attributes of a name as the library reads them, in a request."""
+    request = x509.load_der_x509_csr(build_request(name, b"\xa0\x00"))
+    return tuple((attribute.oid.dotted_string, str(attribute.value)) for attribute in request.subject)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(PIECES, min_size=1, max_size=2), max_size=3), st.integers(0, 200), st.integers(1, 255))
+def test_a_plain_name_is_read_as_the_library_reads_it(
+    parts: list[list[tuple[str, int, bytes]]], place: int, flip: int
+) -> None:
+    """Whatever is read as plain at all, of broken names too, the library reads alike, and it can be compared."""
+    sets = [box(0x31, *(box(0x30, box(0x06, bytes.fromhex(k)), box(t, v)) for k, t, v in part)) for part in parts]
+    name = box(0x30, *sets)
+    bent = name[:place] + bytes([name[place] ^ flip]) + name[place + 1 :] if place < len(name) else b""
+
+    for each in (name, bent, name[:place]):
+        plain = read_plain(each)
+
+        if plain is not None:
+            assert by_the_library(each) == tuple((f"2.5.4.{kind[-1]}", text) for kind, text in plain)
+            assert len(compared(each)) == len(plain)
+
+
+@pytest.mark.parametrize("place", range(2, 40))
+def test_no_byte_of_a_plain_name_is_overlooked(place: int) -> None:
+    """Each made another one: it is not plain any more, or the library reads the very same other name."""
+    name = dn((ORG, "Example Charging"), (CN, "SN-001"))
+    assert read_plain(name) is not None
+
+    for flip in range(1, 256):
+        bent = name[:place] + bytes([name[place] ^ flip]) + name[place + 1 :]
+        plain = read_plain(bent)
+
+        assert plain is None or by_the_library(bent) == tuple((f"2.5.4.{kind[-1]}", text) for kind, text in plain)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        dn(),
+        dn((CN, "")),
+        dn((CN, "x" * 65)),
+        dn((CN, "Übung")),
+        dn((CN, "a\tb")),
+        dn((CN, "SN-001"), tag=PRINTABLE),
+        dn(("550406", "DE"), (CN, "SN-001")),
+        dn((ORG, "x" * 60), (CN, "y" * 60)),
+        b"",
+        b"\x30",
+    ],
+)
+def test_all_other_names_are_left_to_those_who_read_any(name: bytes) -> None:
+    """Whatever makes them other than plain."""
+    assert read_plain(name) is None

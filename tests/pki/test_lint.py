@@ -9,16 +9,20 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pki import lint
 from pki.certificate import pem_length, to_pem
 from pki.errors import ConflictError, RefusedError
 from pki.findings import Finding, Severity
 from pki.issue import sign
 from pki.lint import Approved, approve, lint_certificate
-from pki.names import Organisation
+from pki.names import CertificateSerial, Organisation
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
-from pki.profile import CertificateProfile, CertificatePurpose
+from pki.profile import CertificateProfile, CertificatePurpose, SanRule
 from pki.profile_keys import CHAIN_LENGTH_MOST
+from pki.unreadable import UNREADABLE
 from tests.pki.papers import (
     NOW,
     ORGANISATION,
@@ -283,3 +287,97 @@ def test_a_certificate_whose_extensions_cannot_be_read_has_one_finding() -> None
     certificate = handmade("X", key("p256", "x"), "X", key("p256", "x"), (broken, True))
 
     assert codes(lint_certificate(certificate, CertificatePurpose.STATION)) == {"lint.extensions"}
+
+
+def judged(twin: x509.Certificate, made: Plan, *, anew: bool) -> tuple[Finding, ...] | str:
+    """What the lint finds in a twin, or how it fails; ``anew`` with nothing remembered, else with the sound frame."""
+    lint._CLEAN.clear()
+    if not anew:
+        approve(leaf_plan(), TWIN)
+        assert lint._CLEAN
+    try:
+        return lint._lint_twin(twin, made)
+    except UNREADABLE as problem:  # a name that cannot be read, where it is held against the issuer's
+        return repr(problem)
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.parametrize("flip", [0x01, 0x02, 0x20, 0x80, 0xFF])
+def test_a_frame_that_is_known_changes_no_verdict_on_any_byte(flip: int) -> None:
+    """Each byte of the body in turn is made another: what the rules find is the same, remembered or not."""
+    tbs, judgements = leaf_plan().tbs, set()
+    for place in range(len(tbs)):
+        made = dataclasses.replace(leaf_plan(), tbs=tbs[:place] + bytes([tbs[place] ^ flip]) + tbs[place + 1 :])
+        try:
+            twin = made.build_with(TWIN)
+        except UNREADABLE:
+            continue  # the library reads no certificate in it, so there is nothing to judge
+
+        assert judged(twin, made, anew=False) == judged(twin, made, anew=True), place
+        judgements.add(judged(twin, made, anew=True))
+
+    assert len(judgements) > 1
+
+
+NAMES = st.sampled_from(["SN-1", "SN-0002"]) | st.text(
+    st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64
+)
+PROFILES = st.builds(
+    dataclasses.replace,
+    st.sampled_from([profile("station"), profile("csms"), profile("issuing")]),
+    purpose=st.just(CertificatePurpose.STATION),
+    key_usage=st.sampled_from([profile(name).key_usage for name in ("station", "issuing", "csms")]),
+    eku=st.sampled_from([profile(name).eku for name in ("station", "ocsp", "csms")]),
+    path_length=st.none(),
+    organisation=st.booleans(),
+    domain_component=st.sampled_from(["", "CPO"]),
+    san=st.sampled_from(list(SanRule)),
+    pem_length=st.sampled_from([600, 5_500]),
+)
+
+WORDS = st.tuples(
+    NAMES,
+    st.sampled_from([2**158, 2**150]) | st.integers(1, 2**159 - 1),
+    st.sampled_from([0, 1, 300]),
+    st.sampled_from("ab"),
+)
+"""Common name, serial, days, and which key."""
+
+
+def planned(wanted: CertificateProfile, kind: str, name: str, number: int, days: int, which: str) -> Plan:
+    """A plan of these words; where the profile gives no such time, for as long as it gives."""
+    public, bounded = key(kind, f"leaf {which}").public_key(), days if days <= wanted.longest_days else 0
+    return plan(wanted, Subject(name, ORGANISATION), public, issuing(), CertificateSerial(number), NOW, bounded)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    profiles=st.lists(PROFILES, min_size=1, max_size=2),
+    words=st.lists(WORDS, min_size=2, max_size=6),
+    kinds=st.lists(st.sampled_from(["p256", "p384", "p521", "rsa2048", "ed25519"]), min_size=1, max_size=2),
+)
+def test_what_is_remembered_of_others_changes_no_verdict(
+    profiles: list[CertificateProfile], words: list[tuple[str, int, int, str]], kinds: list[str]
+) -> None:
+    """Sound and broken certificates of some profiles come in a row: each is judged as if it had come alone."""
+    lint._CLEAN.clear()
+    row = [planned(each, kind, *told) for each in profiles for kind in kinds for told in words]
+    twins = [made.build_with(TWIN) for made in row]
+
+    in_a_row = [lint._lint_twin(twin, made) for twin, made in zip(twins, row, strict=True)]
+    alone = []
+    for twin, made in zip(twins, row, strict=True):
+        lint._CLEAN.clear()
+        alone.append(lint._lint_twin(twin, made))
+
+    assert in_a_row == alone
+
+
+def test_frames_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past the bound all are forgotten, and come back one by one."""
+    monkeypatch.setattr(lint, "CLEAN_MOST", 1)
+    lint._CLEAN.clear()
+    for kind in ("p256", "p384"):
+        approve(leaf_plan(kind=kind), TWIN)
+
+    assert len(lint._CLEAN) == 1
