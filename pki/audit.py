@@ -14,6 +14,7 @@ import hmac
 import json
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -46,6 +47,7 @@ __all__ = [
 
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _QUICK: Final = msgspec.json.Encoder(order="sorted")  # writes the same, but for characters outside printable ASCII
+MOMENTS_MOST: Final = 64  # remembered as they are written
 _DELETE: Final = b"\x7f"
 
 Json: TypeAlias = "bool | int | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -59,11 +61,15 @@ def entry(
 
     ``checkpoints`` is how many were signed before it, so that none can be taken away once an entry followed.
     """
-    when = at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
-    fields = {"index": index, "at": when, "act": act, "who": who, "what": what}
+    fields = {"index": index, "at": _written(at), "act": act, "who": who, "what": what}
     counted = fields if checkpoints is None else {**fields, "checkpoints": checkpoints}
     quick = _QUICK.encode(counted)
     return quick if quick.isascii() and _DELETE not in quick else _CANONICAL.encode(counted).encode("ascii")
+
+
+@lru_cache(MOMENTS_MOST)  # acts come many to a second, and are told of to the second
+def _written(at: dt.datetime) -> str:
+    return at.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def leaf_hash(entry: bytes) -> bytes:

@@ -5,6 +5,7 @@ A handful of functions that return bytes; ``pki.der`` reads.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from pki.der import (
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 CONTEXT: Final = 0x80  # the class of tags that mean something in their structure alone
 CONSTRUCTED: Final = 0x20
+TIMES_MOST: Final = 256  # moments remembered as they are written
 _LONG: Final = 0x80  # a length from here on is written in more than one byte (X.690 8.1.3.5)
 
 UTC_YEARS: Final = range(1950, 2050)  # RFC 5280 4.1.2.5: dates in these years are UTCTime, all others GeneralizedTime
@@ -80,6 +82,7 @@ def generalized_time(moment: dt.datetime) -> bytes:
     return write(GENERALIZED_TIME, f"{moment:%Y%m%d%H%M%S}Z".rjust(15, "0").encode("ascii"))
 
 
+@lru_cache(TIMES_MOST)  # certificates of one second begin and end alike
 def time(moment: dt.datetime) -> bytes:
     """Write a moment, in UTC and whole seconds, as certificates and CRLs do (RFC 5280 5.1.2.4)."""
     if moment.year not in UTC_YEARS:

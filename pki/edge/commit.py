@@ -69,8 +69,6 @@ class GroupCommit:
         """
         if self._closed:
             raise BollardError("ledger.closed", "the authority is stopping", "Start it again, then repeat this.")
-        if store.identify(self._path) != self._file:  # what is written to a file without a name is gone with us
-            raise store.missing("ledger.db is another file than the one that was opened")
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.append(_Pending(act, future, long=long))
         if self._flushing is None or self._flushing.done():
@@ -128,7 +126,7 @@ class GroupCommit:
     async def _flush(self) -> None:
         """Commit what waits, batch by batch, until nothing does: what comes while the disk is busy shares the next."""
         while self._waiting:
-            problem = await self._on_disk("BEGIN IMMEDIATE")
+            problem = await self._begin()
             batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             problem = problem or await self._run(batch) or await self._on_disk("COMMIT")
             if problem is not None:
@@ -137,8 +135,20 @@ class GroupCommit:
                 )  # should that fail as well, the next one begins with it
             for act in batch:
                 if problem is not None:
-                    act.lost(store.translate(problem, self._path))
+                    act.lost(self._told(problem))
                 act.settle()
+
+    async def _begin(self) -> Exception | None:
+        """Begin a transaction; return what went wrong. What is written to a file without a name is gone with us."""
+        try:
+            if store.identify(self._path) != self._file:
+                return store.missing("ledger.db is another file than the one that was opened")
+        except (BollardError, OSError) as problem:
+            return problem
+        return await self._on_disk("BEGIN IMMEDIATE")
+
+    def _told(self, problem: Exception) -> Exception:
+        return store.translate(problem, self._path) if isinstance(problem, sqlite3.Error) else problem
 
     async def _on_disk(self, statement: str) -> sqlite3.Error | None:
         """Run a statement that waits for a lock or for the disk; return what went wrong."""
@@ -167,7 +177,7 @@ class GroupCommit:
                 raise
             connection.execute("ROLLBACK TO act")
             log.go_back(before)
-            act.lost(store.translate(problem, self._path) if isinstance(problem, sqlite3.Error) else problem)
+            act.lost(self._told(problem))
         connection.execute("RELEASE act")
 
 
