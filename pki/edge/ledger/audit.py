@@ -69,10 +69,8 @@ class Log:
             self._signed = _signed_ever(self._database)
         entry = audit.entry(frontier.size, at, act, who, what, self._signed)
         leaf = audit.leaf_hash(entry)
-        store.change(
-            self._database,
-            'INSERT INTO audit ("index", entry, leaf) VALUES (:index, :entry, :leaf)',
-            {"index": frontier.size, "entry": entry.decode(), "leaf": leaf},
+        self._database.conn.execute(
+            'INSERT INTO audit ("index", entry, leaf) VALUES (?, ?, ?)', (frontier.size, entry.decode(), leaf)
         )
         self.known = frontier.append(leaf)
         return frontier.size

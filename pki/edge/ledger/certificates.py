@@ -44,6 +44,10 @@ _OF_STATION: Final = (
     f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
     " WHERE station = :station AND not_after > :live_after ORDER BY id"
 )
+_OF_STATIONS: Final = (
+    f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
+    " WHERE station IN (SELECT value FROM json_each(:stations)) AND not_after > :live_after ORDER BY id"
+)
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -90,20 +94,19 @@ def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
     try:
         cursor = database.conn.execute(
             "INSERT INTO certificate (issuer_key_id, serial, purpose, station, subject, issuer, not_before, not_after,"
-            " status, tbs, certified_key) VALUES (:issuer_key_id, :serial, :purpose, :station, :subject, :issuer,"
-            " :not_before, :not_after, 'intended', :tbs, :key)",
-            {
-                "issuer_key_id": row.issuer_key_id,
-                "serial": row.serial,
-                "purpose": row.purpose,
-                "station": row.station or None,
-                "subject": row.subject,
-                "issuer": row.issuer,
-                "not_before": stamp(row.not_before),
-                "not_after": stamp(row.not_after),
-                "tbs": tbs,
-                "key": key_of_row(tbs),
-            },
+            " status, tbs, certified_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'intended', ?, ?)",
+            (
+                row.issuer_key_id,
+                row.serial,
+                row.purpose,
+                row.station or None,
+                row.subject,
+                row.issuer,
+                stamp(row.not_before),
+                stamp(row.not_after),
+                tbs,
+                key_of_row(tbs),
+            ),
         )
     except sqlite3.IntegrityError:
         raise ConflictError(
@@ -211,8 +214,7 @@ def signed(database: Database, serial: str) -> Signed:
 def is_compromised(database: Database, key: bytes) -> bool:
     """Tell whether a certificate of the key of this id was revoked for a compromise of the key."""
     found = database.conn.execute(
-        "SELECT 1 FROM certificate WHERE certified_key = :key AND reason = :reason LIMIT 1",
-        {"key": key, "reason": Reason.KEY_COMPROMISE.value},
+        "SELECT 1 FROM certificate WHERE certified_key = ? AND reason = ? LIMIT 1", (key, Reason.KEY_COMPROMISE.value)
     )
     return found.fetchone() is not None
 
@@ -225,7 +227,7 @@ def other_holder(
     A station asks under its identity, whatever the certificate is to be for; anybody else under purpose and subject.
     Keys of ours are never anybody else's, whatever became of their certificates.
     """
-    found = database.execute(
+    found = database.conn.execute(
         "SELECT purpose, coalesce(station, ''), subject, id IN (SELECT certificate FROM own_key) AS ours"
         " FROM certificate WHERE certified_key = :key AND (ours OR (status IN ('intended', 'valid', 'held')"
         " AND not_after > :now AND NOT (coalesce(station, '') = :station"
@@ -254,7 +256,7 @@ def secc_id_holder(database: Database, secc_id: str, station: str, now: str) -> 
 
 def refuse_fallen(database: Database, name: str) -> None:
     """Raise ``ConflictError("issuer.fallen")`` when the certificate of this key of ours is revoked or on hold."""
-    found = database.execute(
+    found = database.conn.execute(
         "SELECT status FROM own_key JOIN certificate ON certificate = certificate.id WHERE name = :name"
         " AND status IN ('revoked', 'held')",
         {"name": name},
@@ -318,6 +320,11 @@ def of_station(database: Database, station: str, live_after: str) -> list[Certif
         _OF_STATION,
         {"station": station, "live_after": live_after},
     )
+
+
+def of_some_stations(database: Database, stations: str, live_after: str) -> list[CertificateRow]:
+    """Return the same of several stations, whose identities are given as a JSON array."""
+    return store.rows(database, CertificateRow, _OF_STATIONS, {"stations": stations, "live_after": live_after})
 
 
 def of_stations(database: Database, live_after: str) -> list[CertificateRow]:

@@ -19,6 +19,8 @@ from pki.edge.ledger import certificates
 from pki.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlite_utils import Database
 
 _COLUMNS: Final = (
@@ -34,6 +36,10 @@ _RETURN: Final = """
         firmware_version = '', last_seen = NULL, protocol = '', seen_profile = 0, ratchet = 1, next_verifier = '',
         next_form = '', expired_until = NULL
     WHERE identity = :identity AND status = 'removed'"""
+_SOME: Final = (
+    f"SELECT {_COLUMNS} FROM station"  # noqa: S608 - both are ours
+    f" WHERE identity IN (SELECT value FROM json_each(:identities)) AND {_THERE} ORDER BY identity"
+)
 
 
 def add(database: Database, row: StationRow) -> bool:
@@ -111,8 +117,19 @@ def every(database: Database, live_after: str = "") -> list[StationRow]:
     """Return all stations by identity, with those of their certificates that end after ``live_after``."""
     sql = f"SELECT {_COLUMNS} FROM station WHERE {_THERE} ORDER BY identity"  # noqa: S608 - both are ours
     found = store.rows(database, StationRow, sql)
+    return _with_certificates(found, certificates.of_stations(database, live_after))
+
+
+def some(database: Database, identities: Sequence[str], live_after: str = "") -> list[StationRow]:
+    """Return the stations of these identities that there are, by identity, as ``every`` returns all of them."""
+    asked = msgspec.json.encode(identities).decode()
+    found = store.rows(database, StationRow, _SOME, {"identities": asked})
+    return _with_certificates(found, certificates.of_some_stations(database, asked, live_after))
+
+
+def _with_certificates(found: list[StationRow], listed: list[CertificateRow]) -> list[StationRow]:
     held: defaultdict[str, list[CertificateRow]] = defaultdict(list)
-    for certificate in certificates.of_stations(database, live_after):
+    for certificate in listed:
         held[certificate.station].append(certificate)
     return [msgspec.structs.replace(row, certificates=tuple(held[row.identity])) for row in found]
 

@@ -242,6 +242,34 @@ class Desk:
         gone = msgspec.structs.replace(row, status=StationStatus.REMOVED, verifier="", next_verifier="")
         tx.after.append(partial(self.board.publish, calls.StationChanged(gone)))
 
+    def tell_soon_of_station(self, tx: Tx, identity: str) -> None:
+        """Tell watchers how a station stands once this transaction is on the disk, before the act is answered.
+
+        All of a transaction are told of together, from what is on the disk, and read for nobody where nobody watches:
+        who begins to watch later is shown it in the snapshot.
+        """
+        tx.after.append(partial(self._note, identity))
+
+    def _note(self, identity: str) -> None:
+        if self.board.is_watched:
+            if not self.memory.changed:  # what is called soon comes before any answer that is given from here on
+                asyncio.get_running_loop().call_soon(self.tell_noted)
+            self.memory.changed.add(identity)
+
+    def tell_noted(self) -> None:
+        """Tell now what would be told soon, to those who watch by now."""
+        noted = sorted(self.memory.changed)
+        self.memory.changed.clear()
+        if not noted:
+            return
+        try:
+            rows = self.ledger.glance(partial(stations.some, identities=noted, live_after=clock.stamp(clock.now())))
+        except BollardError:  # whoever watches begins again, with a snapshot, when the ledger can be read
+            self.board.close()
+            return
+        for row in rows:
+            self.board.publish(calls.StationChanged(row))
+
     def newest_index(self, tx: Tx) -> int:
         """Return the index of the newest audit entry, for acts that needed none of their own."""
         return tx.log.edge().size - 1

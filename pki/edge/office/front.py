@@ -246,4 +246,4 @@ def _join(desk: Desk, watcher: Watcher, tx: Tx) -> None:
         releases=tuple(images.every(tx.database)),
         own_keys=anchors.own_keys(desk),
     )
-    tx.after.append(partial(desk.board.join, watcher, snapshot))
+    tx.after += [desk.tell_noted, partial(desk.board.join, watcher, snapshot)]  # what the snapshot shows is not news

@@ -158,7 +158,8 @@ def _seal(
     index = desk.record(tx, "certificate.issued", who, what)
     reach("issue.sealing")
     if order.station:
-        desk.tell_of_station(tx, order.station)
+        stations.status(tx.database, order.station)  # one that was removed meanwhile is refused, and nothing is sealed
+        desk.tell_soon_of_station(tx, order.station)
     return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, order.findings)
 
 

@@ -41,6 +41,7 @@ class Memory:
     """``shards`` by an issuer's key name; ``cursors``: the certificate up to which answers were signed beforehand.
 
     ``lost`` records what came to nothing while the ledger could not be written (``settling``).
+    ``changed`` are the stations that watchers are about to be told of.
     ``asserting`` is the key that workers were told to sign assertions with, and since when.
     ``issuers``, ``chains`` (in PEM) and ``fallen`` (the key whose certificate was revoked, or nothing) by key name are
     good until one of our own certificates changes. ``troubles`` is what parts of duties fail with at present.
@@ -52,6 +53,7 @@ class Memory:
     chains: dict[str, str] = field(default_factory=dict)
     fallen: dict[str, str] = field(default_factory=dict)
     troubles: dict[str, BollardError] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
     live: Budget = field(default_factory=Budget)
     lost: list[Callable[[Tx], None]] = field(default_factory=list)
     asserting: tuple[str, dt.datetime] | None = None

@@ -51,6 +51,11 @@ class Board:
     def __init__(self) -> None:
         self._watchers: set[Watcher] = set()
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether there is anybody to tell."""
+        return bool(self._watchers)
+
     def join(self, watcher: Watcher, snapshot: News) -> None:
         """Begin to tell a watcher, with the snapshot first."""
         watcher.offer(snapshot)

@@ -47,7 +47,8 @@ def test_certificates_that_ended_are_left_out_when_asked(tmp_path: Path) -> None
         certificates.intend(ledger, certificate("1", "CP-1", end=THEN + dt.timedelta(days=1)), b"")
         certificates.intend(ledger, certificate("2", "CP-1", end=LATER), b"")
         for live_after, serials in (("", ["1", "2"]), ("2026-06-01T00:00:00Z", ["2"])):
-            for row in (stations.named(ledger, "CP-1", live_after), *stations.every(ledger, live_after)):
+            some = stations.some(ledger, ["CP-1", "CP-2"], live_after)
+            for row in (stations.named(ledger, "CP-1", live_after), *stations.every(ledger, live_after), *some):
                 assert [one.serial for one in row.certificates] == serials
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, NoReturn, get_args
 
 import pytest
 
 from pki.edge import calls, store
+from pki.edge.ledger import stations
 from pki.edge.office.front import Office
-from pki.errors import BollardError, ForbiddenError, InputError
+from pki.errors import BollardError, ForbiddenError, InputError, UnreachableError
 from tests.worlds import WHO, Paper, at_the_desk, make_home
 
 if TYPE_CHECKING:
@@ -178,6 +179,59 @@ def test_a_watch_misses_nothing_and_repeats_nothing_however_busy_the_desk_is(hom
         await office.close()
 
     asyncio.run(story())
+
+
+def test_certificates_issued_together_are_told_of_each_and_once(home: Home) -> None:
+    """With the certificate in it, to whoever watched; who begins to watch meanwhile is shown it or told of it."""
+
+    async def story() -> None:
+        office, papers = await Office.open(home), [Paper.of(number) for number in range(20)]
+        for paper in papers:
+            await office.handle(paper.add, WHO)
+        first, told = await office.watch(), dict[str, int]()
+        await first.next()
+        asking = [asyncio.create_task(office.handle(paper.issue, WHO)) for paper in papers]
+        await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+        answered = sum(each.done() for each in asking)
+        second = await office.watch()
+        await asyncio.gather(*asking)
+        for _ in papers:
+            news = await first.next()
+            assert isinstance(news, calls.StationChanged)
+            told[news.station.identity] = len(news.station.certificates)
+        snapshot = await second.next()
+        assert isinstance(snapshot, calls.Snapshot)
+        shown = [station.identity for station in snapshot.stations if station.certificates]
+        later = [await second.next() for _ in range(len(papers) - len(shown))]
+
+        assert told == {f"CP-{number:03}": 1 for number in range(20)}
+        assert answered <= len(shown)
+        assert {news.station.identity for news in later if isinstance(news, calls.StationChanged)} == {*told} - {*shown}
+        await office.close()
+
+    asyncio.run(story())
+
+
+def test_whoever_cannot_be_told_begins_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the ledger cannot be read after the commit, the certificate is issued and watchers are cut off."""
+
+    async def story() -> None:
+        office, paper = await Office.open(home), Paper.of(1)
+        await office.handle(paper.add, WHO)
+        watcher = await office.watch()
+        await watcher.next()
+        monkeypatch.setattr(stations, "some", broken)
+        assert isinstance(await office.handle(paper.issue, WHO), calls.CertificateIssued)
+        with pytest.raises(UnreachableError):
+            await watcher.next()
+        await office.close()
+
+    asyncio.run(story())
+
+
+def broken(*_: object, **__: object) -> NoReturn:
+    """A disk that cannot be read."""
+    raise sqlite3.OperationalError("disk I/O error")
 
 
 def test_the_snapshot_holds_all_that_admission_needs(home: Home) -> None:
