@@ -55,6 +55,8 @@ _TYPE, _LENGTH, _TEXT = 8, 10, 11  # where in it the type's last byte stands, th
 _PLAIN_KINDS: Final = {kind[-1:]: kind for kind in (COMMON_NAME, ORGANISATION)}
 _PLAIN_LENGTH: Final = 64  # characters; ub-common-name and ub-organization-name, RFC 5280 A.1
 _PRINTABLE: Final = re.compile(rb"[ -~]+").fullmatch
+_SHORT: Final = {COMMON_NAME: "CN", ORGANISATION: "O"}
+_UNESCAPED: Final = re.compile("[A-Za-z0-9._-]+(?: [A-Za-z0-9._-]+)*").fullmatch
 _LONG: Final = 0x80  # a length from here on is written in more than one byte
 _LOWER: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _TEXTS: Final = {UTF8_STRING: "utf-8", PRINTABLE_STRING: "ascii"}
@@ -90,6 +92,28 @@ def read_plain(name: bytes) -> Plain | None:
         found.append((_PLAIN_KINDS[kind], text.decode("ascii")))
         at = at_text + count
     return tuple(found)
+
+
+def write_plain(attributes: Plain) -> bytes | None:
+    """Write a plain name; ``None`` where these attributes make none."""
+    parts = [SEQUENCE, 0]
+    for kind, text in attributes:
+        count = len(text)
+        if count > _PLAIN_LENGTH or not text.isascii():
+            return None
+        parts += _PLAIN % (count + 9, count + 7, kind[-1:], count) + text.encode("ascii")
+    if len(parts) >= _LONG:
+        return None
+    parts[1] = len(parts) - 2
+    written = bytes(parts)
+    return written if read_plain(written) == attributes else None
+
+
+def plain_text(attributes: Plain) -> str | None:
+    """Return a plain name as RFC 4514 writes it; ``None`` where a character of it may have to be escaped."""
+    if not all(_UNESCAPED(text) for _, text in attributes):
+        return None
+    return ",".join(f"{_SHORT[kind]}={text}" for kind, text in reversed(attributes))
 
 
 def is_within(name: DistinguishedName, above: DistinguishedName) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki.certificate import is_self_issued, pem_length, spki
+from pki.dn import read_plain
 from pki.errors import ConflictError
 from pki.findings import Finding, error, refuse_errors
 from pki.frame import cut, is_well_cut
@@ -150,7 +151,8 @@ def _shape(twin: x509.Certificate, plan: Plan) -> _Shape | None:
 
 def _lint_own(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
     try:
-        touch_name(twin.subject)
+        if read_plain(read_form(twin).subject) is None:
+            touch_name(twin.subject)
     except UNREADABLE as problem:
         yield _unreadable(problem)
         return

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from pki import body, encode, signature
+from pki import body, dn, encode, signature
 from pki.certificate import extension, is_self_issued, key_id, pem_length, spki
 from pki.findings import Finding, Severity, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CountryRule
@@ -94,12 +94,17 @@ class Plan:
     not_after: dt.datetime
     findings: tuple[Finding, ...]
     padding: Padding
-    subject_name: x509.Name = field(repr=False, compare=False)
-    """The subject, to the byte."""
+    subject_text: str = field(repr=False, compare=False)
+    """The subject, as RFC 4514 writes it."""
     tbs: bytes = field(repr=False, compare=False)
     """All of it but the signature, in DER."""
     algorithm: bytes = field(repr=False, compare=False)
     """How its signature is named, in DER."""
+
+    @property
+    def subject_name(self) -> x509.Name:
+        """The subject."""
+        return _name(self.subject, self.profile)
 
     @property
     def issuer_public_key(self) -> CertificatePublicKeyTypes:
@@ -177,12 +182,12 @@ def _plan(
     padding: Padding,
     services: Services | None = None,
 ) -> Plan:
-    name, above = _name(subject, profile), issuer.repeated if issuer else None
-    own, key = name.public_bytes(), spki(public_key)
+    above, key = issuer.repeated if issuer else None, spki(public_key)
+    own, text = _write_name(subject, profile)
     algorithm = signature.algorithm(issuer.certificate.public_key() if issuer else public_key, padding)
     extensions = body.write_extensions(profile, subject.common_name, public_key, above, services, serial)
     tbs = body.write_body(serial, algorithm, above.name if above else own, validity, own, key, extensions)
-    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, name, tbs, algorithm)
+    return Plan(profile, subject, public_key, issuer, serial, *validity, findings, padding, text, tbs, algorithm)
 
 
 def _wanted(profile: CertificateProfile, now: dt.datetime, days: float) -> tuple[dt.datetime, dt.datetime]:
@@ -273,6 +278,18 @@ def _advise(found: list[Finding]) -> str:
 
 def _no_root(profile: CertificateProfile) -> Finding:
     return error("plan.purpose", "RFC 5280 3.2", f"the profile {profile.name!r} is not one for roots")
+
+
+def _write_name(subject: Subject, profile: CertificateProfile) -> tuple[bytes, str]:
+    """Write the subject, in DER and as text: at once where it is as plain as almost all are, else by the library."""
+    if not profile.domain_component and profile.country is CountryRule.NONE:
+        whose = ((dn.ORGANISATION, subject.organisation.text),) if profile.organisation else ()
+        attributes = (*whose, (dn.COMMON_NAME, subject.common_name))
+        written, text = dn.write_plain(attributes), dn.plain_text(attributes)
+        if written and text:
+            return written, text
+    name = _name(subject, profile)
+    return name.public_bytes(), name.rfc4514_string()
 
 
 def _name(subject: Subject, profile: CertificateProfile) -> x509.Name:

@@ -14,13 +14,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
 from pki.certificate import common_names, organisations
+from pki.der import header
+from pki.dn import COMMON_NAME, ORGANISATION, read_plain
 from pki.errors import InputError
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.names import HolderName
 from pki.pem import read_base64, read_blocks
 from pki.signature import verify_ecdsa
 from pki.strength import check_key, check_signature_hash, is_ec
-from pki.unreadable import UNREADABLE, touch
+from pki.unreadable import UNREADABLE, touch_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,9 +46,10 @@ class SigningRequest:
 
     csr: x509.CertificateSigningRequest
     public_key: CertificatePublicKeyTypes
-    subject: x509.Name
     common_names: tuple[str, ...]
     organisations: tuple[str, ...]
+    names_more: bool = False
+    """Whether its subject holds anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +85,32 @@ def read_request_der(body: bytes) -> SigningRequest:
 def _read(der: bytes, form: str) -> SigningRequest:
     try:
         csr = x509.load_der_x509_csr(der)
-        touch(csr)
-        subject = csr.subject  # made anew at each touch
-        found = SigningRequest(csr, csr.public_key(), subject, common_names(subject), organisations(subject))
+        found = SigningRequest(csr, csr.public_key(), *_read_names(csr, _written_subject(der)))
+        _ = csr.attributes  # of what is asked for nothing is taken over, so it need not be understood
     except UNREADABLE:
         raise _unreadable(f"it is {form}, but no PKCS#10 request with a known kind of key inside") from None
     if not der.endswith(b"\0" + csr.signature):
         raise _unreadable("its signature is not made of whole bytes, the one form it has (X.690 11.2)")
     return found
+
+
+def _written_subject(der: bytes) -> bytes:
+    """Return the subject as it is written, which stands second in the request's body (RFC 2986 4.1)."""
+    body, _ = header(der, 0)
+    version, _ = header(der, body)
+    _, begin = header(der, version)
+    return der[begin : header(der, begin)[1]]
+
+
+def _read_names(csr: x509.CertificateSigningRequest, written: bytes) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
+    """Return common names, organisations, and whether there is anything else."""
+    plain = read_plain(written)
+    if plain is not None:
+        common = tuple(text for kind, text in plain if kind == COMMON_NAME)
+        return common, tuple(text for kind, text in plain if kind == ORGANISATION), False
+    subject = csr.subject  # made anew at each touch
+    touch_name(subject)
+    return common_names(subject), organisations(subject), any(each.oid not in _NAMES for each in subject)
 
 
 def examine(
@@ -113,7 +134,7 @@ def examine(
             *examine_holder(holder),
             *_examine_common_name(request.common_names, station),
             *_examine_organisation(request.organisations, organisation),
-            *_examine_other_names(request.subject),
+            *_examine_other_names(request),
             *_examine_extensions(request.csr),
         ],
         "csr.refused",
@@ -137,7 +158,7 @@ def examine_named(
             *examine_key(request, compromised=compromised),
             *_examine_holder(request.common_names, name, clause),
             *_examine_organisation(request.organisations, organisation),
-            *_examine_other_names(request.csr.subject),
+            *_examine_other_names(request),
             *_examine_extensions(request.csr),
         ],
         "csr.refused",
@@ -235,9 +256,9 @@ def _examine_organisation(names: tuple[str, ...], organisation: Organisation) ->
     return []
 
 
-def _examine_other_names(subject: x509.Name) -> list[Finding]:
+def _examine_other_names(request: SigningRequest) -> list[Finding]:
     """Mail addresses, units, countries: the register knows none of them, so none goes into the certificate."""
-    if all(attribute.oid in _NAMES for attribute in subject):
+    if not request.names_more:
         return []
     return [warning("csr.names", "A02.FR.04", "it names more than an organisation and a common name; that is left out")]
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki.dn import COMMON_NAME, compared, forms_of, is_within, read_plain
+from pki.dn import COMMON_NAME, ORGANISATION, compared, forms_of, is_within, plain_text, read_plain, write_plain
 from tests.chains import CN, DC, IA5, MAIL, ORG, PRINTABLE, T61, UTF8, attribute, box, dn
 from tests.fuzz.seeds import build_request
 
@@ -131,6 +132,39 @@ def test_a_plain_name_is_read_as_the_library_reads_it(
         if plain is not None:
             assert by_the_library(each) == tuple((f"2.5.4.{kind[-1]}", text) for kind, text in plain)
             assert len(compared(each)) == len(plain)
+
+
+TEXTS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=64)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([COMMON_NAME, ORGANISATION]), TEXTS), max_size=3))
+def test_a_plain_name_is_written_as_the_library_writes_it(pairs: list[tuple[bytes, str]]) -> None:
+    """In DER, and as RFC 4514 has it where nothing need be escaped."""
+    kinds = {COMMON_NAME: NameOID.COMMON_NAME, ORGANISATION: NameOID.ORGANIZATION_NAME}
+    name = x509.Name([x509.NameAttribute(kinds[kind], text) for kind, text in pairs])
+
+    assert write_plain(tuple(pairs)) in {name.public_bytes(), None}
+    assert plain_text(tuple(pairs)) in {name.rfc4514_string(), None}
+
+
+@pytest.mark.parametrize("text", ["SN-001", "Example Charging", "csms.example.org", "A"])
+def test_an_everyday_name_is_plain(text: str) -> None:
+    """What a station's register holds is written without the library."""
+    assert write_plain(((ORGANISATION, "Example Charging"), (COMMON_NAME, text))) is not None
+    assert plain_text(((ORGANISATION, "Example Charging"), (COMMON_NAME, text))) == f"CN={text},O=Example Charging"
+
+
+@pytest.mark.parametrize("text", ["", "x" * 65, "Übung", "a\tb", "y" * 64])
+def test_a_name_that_is_not_plain_is_not_written(text: str) -> None:
+    """It is too long, or has letters that need more thought."""
+    assert write_plain(((ORGANISATION, "x" * 60), (COMMON_NAME, text))) is None
+
+
+@pytest.mark.parametrize("text", ["a,b", "a+b", "#a", " a", "a ", 'a"b', "a  b", "a\\b", "a<b", "a;b"])
+def test_what_may_have_to_be_escaped_is_left_to_the_library(text: str) -> None:
+    """RFC 4514 2.4 knows more than one way; there is one writer of it."""
+    assert plain_text(((COMMON_NAME, text),)) is None
 
 
 @pytest.mark.parametrize("place", range(2, 40))

@@ -164,7 +164,7 @@ def _seal(
 
 
 def _row(order: Order) -> calls.CertificateRow:
-    plan, subject = order.plan, order.plan.subject_name.rfc4514_string()
+    plan, subject = order.plan, order.plan.subject_text
     issuer = plan.issuer
     return calls.CertificateRow(
         serial=plan.serial.hex,
@@ -229,7 +229,7 @@ def _codes(findings: tuple[Finding, ...]) -> list[str]:
 def refuse_taken(database: Database, order: Order) -> None:
     """A00.FR.427: refuse a key, or a SECCID, that is another's; asked before planning ends and when it is recorded."""
     plan, now = order.plan, clock.stamp(clock.now())
-    subject, purpose = plan.subject_name.rfc4514_string(), plan.profile.purpose
+    subject, purpose = plan.subject_text, plan.profile.purpose
     whose = {"station": order.station, "purpose": purpose.value, "subject": subject}
     found = examine_holder(certificates.other_holder(database, key_id(plan.public_key), now, **whose))
     if purpose.is_secc:
