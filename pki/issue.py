@@ -46,17 +46,17 @@ def sign(approved: Approved, issuer_key: SigningKey) -> Issued:
     certificate = x509.load_der_x509_certificate(der)
     if not hmac.compare_digest(certificate.tbs_certificate_bytes, approved.tbs):
         raise RefusedError("issue.bytes", "what was signed is not what was approved", _ADVICE)
-    _verify(certificate, plan)
+    _verify(certificate, plan, approved.tbs)
     return Issued(der, certificate, plan.serial)
 
 
-def _verify(certificate: x509.Certificate, plan: Plan) -> None:
+def _verify(certificate: x509.Certificate, plan: Plan, tbs: bytes) -> None:
     """A fault in the machine or the token can spoil a signature, and a spoilt one can give the key away."""
     issuer = certificate if plan.issuer is None else plan.issuer.certificate
     key = plan.issuer_public_key
     try:
         if is_ec(key):
-            signature.verify_ecdsa(key, certificate, certificate.tbs_certificate_bytes)
+            signature.verify_ecdsa(key, certificate, tbs)
         else:
             certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):

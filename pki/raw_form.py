@@ -5,9 +5,8 @@ Nothing is judged here. A certificate that the library could read has this shape
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 _VERSION: Final = 0xA0  # the explicit tag of a version, which stands first where it stands at all
 
 
-@dataclass(frozen=True, slots=True)
-class RawForm:
+class RawForm(NamedTuple):
     """How a certificate is written."""
 
     body: bytes

@@ -91,7 +91,7 @@ def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
     """Make the raw signature of these bytes. Whoever asks has to verify it before anybody else sees it."""
     match key:
         case ec.EllipticCurvePrivateKey():
-            return key.sign(tbs, ec.ECDSA(curve_hash(key.curve)))
+            return key.sign(tbs, _ecdsa(key.curve.name))
         case rsa.RSAPrivateKey():
             return key.sign(tbs, signing_padding(key.public_key(), padding) or PKCS1v15(), RSA_HASH())
         case (
@@ -104,6 +104,11 @@ def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
             return key.sign(tbs)
         case _:
             raise ValueError("nothing is signed with a key of this kind")
+
+
+@cache
+def _ecdsa(curve: str) -> ec.ECDSA:
+    return ec.ECDSA(curve_hash(curve))
 
 
 def verify_ecdsa(key: ec.EllipticCurvePublicKey, paper: Signed, body: bytes) -> None:

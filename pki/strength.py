@@ -175,7 +175,7 @@ def signing_padding(key: CertificatePublicKeyTypes, chosen: Padding) -> padding.
 def signing_hash(key: CertificatePublicKeyTypes) -> SigningHash | None:
     """Return the hash our signatures use under this key: by curve, SHA-256 for RSA, ``None`` where it is built in."""
     if is_ec(key):
-        return curve_hash(key.curve)
+        return curve_hash(key.curve.name)
     match key:
         case rsa.RSAPublicKey():
             return RSA_HASH()
@@ -187,11 +187,11 @@ def signing_hash(key: CertificatePublicKeyTypes) -> SigningHash | None:
             raise ValueError("no certificate is signed with a key of this kind")
 
 
-def curve_hash(curve: ec.EllipticCurve) -> SigningHash:
-    """Return the hash our signatures use under keys on this curve."""
-    if curve.name not in _CURVE_HASHES:
+def curve_hash(curve: str) -> SigningHash:
+    """Return the hash our signatures use under keys on the curve of this name."""
+    if curve not in _CURVE_HASHES:
         raise ValueError("no certificate is signed with a key of this kind")
-    return _CURVE_HASHES[curve.name]()
+    return _CURVE_HASHES[curve]()
 
 
 def _judge_ml_dsa(*, unsafe_experimental: bool) -> Finding:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -116,7 +115,7 @@ def test_a_digest_that_is_cut_short_makes_no_frame() -> None:
     row = extensions(leaf_plan())
     short = read_box(box(0xA3, box(0x30, row[: row.index(SUBJECT_KEY) + 30])))
 
-    assert cut(dataclasses.replace(read_form(leaf_plan().build_with(TWIN)), behind=(short,))) is None
+    assert cut(read_form(leaf_plan().build_with(TWIN))._replace(behind=(short,))) is None
 
 
 def test_a_root_has_a_frame_too() -> None:

@@ -8,7 +8,7 @@ what is still only intended at the next start is abandoned, which counts as revo
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -102,9 +102,7 @@ async def issue(desk: Desk, order: Order, who: str) -> Sealed:
         issued = signing.sign(approved, order.key)
         reach("issue.signed")
         noticed = tuple(dict.fromkeys((*order.findings, *approved.findings)))
-        sealed = await desk.ledger.write(
-            partial(_seal, desk, replace(order, findings=noticed), row, number, issued, who)
-        )
+        sealed = await desk.ledger.write(partial(_seal, desk, order, noticed, row, number, issued, who))
     except Exception as problem:  # noqa: BLE001 - whatever it is, the intention is given up, and it is raised
         lost = certificates.Identified(number, row.serial, "", "", row.issuer_key_id)
         await give_up(desk, partial(abandon, desk, lost, who))
@@ -146,21 +144,28 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
 
 
 def _seal(
-    desk: Desk, order: Order, row: calls.CertificateRow, number: int, issued: signing.Issued, who: str, tx: Tx
+    desk: Desk,
+    order: Order,
+    findings: tuple[Finding, ...],
+    row: calls.CertificateRow,
+    number: int,
+    issued: signing.Issued,
+    who: str,
+    tx: Tx,
 ) -> Sealed:
     certificates.seal(tx.database, number, issued.der)
     held: dict[str, audit.Json] = {}
     if order.holds:
         held = held_of(order.holds, certificates.hold(tx.database, order.holds, number))
         tx.after.append(partial(desk.adopt, OwnCertificate(order.holds, issued.certificate)))
-    noticed: dict[str, audit.Json] = {"noticed": [*codes]} if (codes := _codes(order.findings)) else {}
+    noticed: dict[str, audit.Json] = {"noticed": [*codes]} if (codes := _codes(findings)) else {}
     what = {**what_of(row), **held, "der_sha256": sha256(issued.der), **noticed}
     index = desk.record(tx, "certificate.issued", who, what)
     reach("issue.sealing")
     if order.station:
         stations.status(tx.database, order.station)  # one that was removed meanwhile is refused, and nothing is sealed
         desk.tell_soon_of_station(tx, order.station)
-    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, order.findings)
+    return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, findings)
 
 
 def _row(order: Order) -> calls.CertificateRow:
