@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtensionOID, ObjectIdentifier
 
 from pki import encode
 from pki.certificate import extension, spki
-from pki.der import read_box
+from pki.der import header
 from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule
 from pki.services import Services, pointers, shard_of
 from pki.strength import is_ec
@@ -131,8 +131,10 @@ def _places(services: Services, shard: int, crl: bool, ocsp: bool, roomy: bool) 
 
 def _subject_key(key: bytes) -> bytes:
     """RFC 5280 4.2.1.2 (1): SHA-1 over the bits of the key, which nobody relies on to be hard to forge."""
-    bits = read_box(key).boxes()[1].content[1:]
-    digest = hashlib.sha1(bits, usedforsecurity=False).digest()
+    algorithm, _ = header(key, 0)
+    _, bits = header(key, algorithm)
+    begin, end = header(key, bits)
+    digest = hashlib.sha1(key[begin + 1 : end], usedforsecurity=False).digest()  # behind the count of unused bits
     return encode.sequence(_SUBJECT_KEY, encode.octets(encode.octets(digest)))
 
 

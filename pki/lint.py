@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from pki.certificate import is_self_issued, pem_length, spki
 from pki.dn import read_plain
 from pki.errors import ConflictError
@@ -21,7 +19,7 @@ from pki.lint_below import BELOW, OWN_BELOW
 from pki.lint_rules import OF_ITS_OWN, PEM_LENGTH_MOST, RULES
 from pki.profile import CertificatePurpose
 from pki.raw_form import read_form
-from pki.strength import signing_hash
+from pki.strength import is_ec, signing_hash
 from pki.unreadable import UNREADABLE, touch, touch_name
 
 if TYPE_CHECKING:
@@ -209,7 +207,7 @@ def _lint_chain(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
 def _growth(twin: x509.Certificate, plan: Plan) -> int:
     """How many bytes longer the real certificate may be: ECDSA signatures differ by a few, as their numbers fall."""
     key = plan.issuer_public_key
-    if not isinstance(key, ec.EllipticCurvePublicKey):
+    if not is_ec(key):
         return 0
     numbers = 2 * (2 + key.key_size // 8 + 1)  # two INTEGERs, each with tag, length, and room for its sign
     return numbers + (2 if numbers < 0x80 else 3) - len(twin.signature)

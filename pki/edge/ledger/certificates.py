@@ -22,7 +22,7 @@ from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlite_utils import Database
 
@@ -47,6 +47,17 @@ _OF_STATION: Final = (
 _OF_STATIONS: Final = (
     f"SELECT {_COLUMNS} FROM certificate"  # noqa: S608 - the columns are ours
     " WHERE station IN (SELECT value FROM json_each(:stations)) AND not_after > :live_after ORDER BY id"
+)
+_OTHER_HOLDER: Final = (
+    "SELECT purpose, coalesce(station, ''), subject, id IN (SELECT certificate FROM own_key) AS ours"
+    " FROM certificate WHERE certified_key = ?1 AND (ours OR (status IN ('intended', 'valid', 'held')"
+    " AND not_after > ?2 AND NOT (coalesce(station, '') = ?3 AND (?3 <> '' OR (purpose = ?4 AND subject = ?5)))))"
+    " LIMIT 1"
+)
+_HISTORY: Final = (
+    "SELECT asked.given_up, holder.* FROM (SELECT EXISTS (SELECT 1 FROM certificate"  # noqa: S608 - all of it is ours
+    f" WHERE certified_key = ?1 AND reason = '{Reason.KEY_COMPROMISE.value}') AS given_up) AS asked"
+    f" LEFT JOIN ({_OTHER_HOLDER}) AS holder"
 )
 
 
@@ -219,6 +230,12 @@ def is_compromised(database: Database, key: bytes) -> bool:
     return found.fetchone() is not None
 
 
+def history(database: Database, key: bytes, now: str, station: str) -> tuple[bool, str]:
+    """Say of the key of this id what ``is_compromised`` and ``other_holder`` say for a station, in one look."""
+    compromised, *found = database.conn.execute(_HISTORY, (key, now, station, "", "")).fetchone()
+    return bool(compromised), _holder(found)
+
+
 def other_holder(
     database: Database, key: bytes, now: str, *, station: str = "", purpose: str = "", subject: str = ""
 ) -> str:
@@ -227,18 +244,16 @@ def other_holder(
     A station asks under its identity, whatever the certificate is to be for; anybody else under purpose and subject.
     Keys of ours are never anybody else's, whatever became of their certificates.
     """
-    found = database.conn.execute(
-        "SELECT purpose, coalesce(station, ''), subject, id IN (SELECT certificate FROM own_key) AS ours"
-        " FROM certificate WHERE certified_key = :key AND (ours OR (status IN ('intended', 'valid', 'held')"
-        " AND not_after > :now AND NOT (coalesce(station, '') = :station"
-        " AND (:station <> '' OR (purpose = :purpose AND subject = :subject))))) LIMIT 1",
-        {"key": key, "now": now, "station": station, "purpose": purpose, "subject": subject},
-    ).fetchone()
-    if found is None:
+    return _holder(database.conn.execute(_OTHER_HOLDER, (key, now, station, purpose, subject)).fetchone())
+
+
+def _holder(found: Sequence[str | int | None] | None) -> str:
+    if found is None or found[0] is None:
         return ""
-    if found[3]:
+    purpose, station, subject, ours = found
+    if ours:
         return "this home itself"
-    return f"the station {found[1]}" if found[1] else f"the {found[0]} {found[2]!r}"
+    return f"the station {station}" if station else f"the {purpose} {subject!r}"
 
 
 def secc_id_holder(database: Database, secc_id: str, station: str, now: str) -> str:

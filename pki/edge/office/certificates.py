@@ -125,11 +125,10 @@ async def fetch(desk: Desk, call: calls.FetchCertificate, who: str) -> calls.Cer
 
 def _examine(desk: Desk, asked: Asked) -> requests.Admissible:
     row, key = asked.station, key_id(asked.request.public_key)
-    compromised = desk.ledger.peek(partial(certificates.is_compromised, key=key))
-    taken = partial(certificates.other_holder, key=key, now=clock.stamp(clock.now()), station=row.identity)
+    known = partial(certificates.history, key=key, now=clock.stamp(clock.now()), station=row.identity)
+    compromised, holder = desk.ledger.peek(known)
     station = Station(StationIdentity(row.identity), StationSerial(row.serial), SecurityProfile(row.profile))
     ours = desk.settings.organisation
-    holder = desk.ledger.peek(taken)
     return requests.examine(asked.request, station, ours, compromised=compromised, holder=holder, also=asked.findings)
 
 

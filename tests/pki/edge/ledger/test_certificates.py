@@ -214,6 +214,22 @@ def test_who_is_no_station_is_known_by_purpose_and_subject(
         assert found == ("" if same else "the operator 'CN=x'")
 
 
+@pytest.mark.parametrize("reason", [Reason.SUPERSEDED, Reason.KEY_COMPROMISE, None])
+@pytest.mark.parametrize("asker", ["CP-1", "CP-2"])
+def test_the_history_of_a_key_is_what_two_questions_would_say(
+    tmp_path: Path, reason: Reason | None, asker: str
+) -> None:
+    """Whether it was given up, and who else has it; of a key never seen, neither."""
+    with empty_ledger(tmp_path) as ledger:
+        stations.add(ledger, station())
+        record(ledger)
+        if reason:
+            certificates.revoke(ledger, certificates.by_serial(ledger, "1a"), reason, NOW)
+        for key in (KEY, bytes(32)):
+            apart = certificates.is_compromised(ledger, key), certificates.other_holder(ledger, key, NOW, station=asker)
+            assert certificates.history(ledger, key, NOW, asker) == apart
+
+
 def test_a_secc_id_is_found_whole_and_with_other_stations_alone(tmp_path: Path) -> None:
     """One that another begins with is not the same; purposes that no car sees do not count."""
     with empty_ledger(tmp_path) as ledger:
@@ -232,7 +248,9 @@ def test_keys_and_secc_ids_are_looked_up_by_an_index(tmp_path: Path) -> None:
         ledger.conn.set_trace_callback(plans.append)
         certificates.is_compromised(ledger, KEY)
         certificates.other_holder(ledger, KEY, NOW)
+        certificates.history(ledger, KEY, NOW, "CP-1")
         certificates.secc_id_holder(ledger, "DEABCS1", "CP-1", NOW)
         ledger.conn.set_trace_callback(None)
         told = [" ".join(row[3] for row in ledger.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()) for sql in plans]
-    assert ["certificate_key" in told[0], "certificate_key" in told[1], "certificate_secc" in told[2]] == [True] * 3
+    assert [plan.count("certificate_key") for plan in told] == [1, 1, 2, 0]
+    assert "certificate_secc" in told[3]
