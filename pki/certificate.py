@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import NameOID
 
-from pki.der import SEQUENCE, read_box
+from pki.der import SEQUENCE, header, read_box
 from pki.errors import InputError
 from pki.pem import PEM_LENGTH, read_blocks
 from pki.recall import of_the_last
@@ -28,7 +28,7 @@ _LABELS: Final = frozenset({"CERTIFICATE"})
 _PEM_BEGIN: Final = "-----BEGIN CERTIFICATE-----\n"
 _PEM_END: Final = "-----END CERTIFICATE-----\n"
 _PEM_LINE: Final = 64  # characters of base64 in a line, RFC 7468 2
-_VERSION: Final = 0xA0  # the explicit tag of the version, which stands first (RFC 5280 4.1)
+_VERSION: Final = b"\xa0"  # the explicit tag of the version, which stands first (RFC 5280 4.1)
 _KEY_AT: Final = 6  # after the version: serial, algorithm, issuer, validity, subject, and then the key
 _CURVES: Final = frozenset(
     bytes.fromhex(each)
@@ -76,10 +76,12 @@ def key_in(tbs: bytes) -> bytes:
 
     Keys are written in one way, as ``key_id`` has it, whatever way stands in the certificate.
     """
-    version, *parts = read_box(tbs).held(SEQUENCE).boxes()
-    if len(parts) < _KEY_AT or version.tag != _VERSION:
+    begin, end = header(tbs, 0)
+    if (tbs[0], tbs[begin : begin + 1], end) != (SEQUENCE, _VERSION, len(tbs)):
         raise ValueError("no certificate of version 3 will come of these bytes")
-    raw = parts[_KEY_AT - 1].raw
+    for _ in range(_KEY_AT):
+        _, begin = header(tbs, begin)
+    raw = tbs[begin : header(tbs, begin)[1]]
     algorithm, bits = read_box(raw).held(SEQUENCE).boxes()
     if algorithm.raw in _PLAIN and (algorithm.raw not in _CURVES or bits.content[1:2] == _UNCOMPRESSED):
         return hashlib.sha256(raw).digest()

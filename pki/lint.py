@@ -2,7 +2,8 @@
 
 ``approve`` signs a twin of the plan with a throw-away key, which nobody trusts, and lints the twin: every rule sees the
 real bytes, not a description of them. Only the ``Approved`` that comes out can be signed, and only once. The same rules
-judge certificates of others through ``lint_certificate``.
+judge certificates of others through ``lint_certificate``. What a twin has in common with one that was found clean is
+known, and not judged again (``pki.frame``).
 """
 
 from __future__ import annotations
