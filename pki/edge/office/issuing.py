@@ -125,7 +125,7 @@ def abandon(desk: Desk, lost: certificates.Identified, who: str, tx: Tx) -> None
     crls.changed(tx.database, lost.issuer_key_id, lost.serial)
     desk.record(tx, "certificate.abandoned", who, {"serial": lost.serial})
     if lost.station:
-        desk.tell_of_station(tx, lost.station)
+        desk.tell_soon_of_station(tx, lost.station)  # who was removed meanwhile is told of no more
 
 
 def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who: str, tx: Tx) -> int:
@@ -163,6 +163,7 @@ def _seal(
     index = desk.record(tx, "certificate.issued", who, what)
     reach("issue.sealing")
     if order.station:
+        stations.status(tx.database, order.station)  # one that was removed meanwhile is refused, and nothing is sealed
         desk.tell_soon_of_station(tx, order.station)
     return Sealed(msgspec.structs.replace(row, status=CertificateStatus.VALID.value), issued, index, findings)
 

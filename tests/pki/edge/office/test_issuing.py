@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography import x509
 
+from pki import issue as signing
 from pki.edge import calls, keys
 from pki.edge.keys import KeyKind
-from pki.errors import BollardError, RefusedError
+from pki.edge.ledger import stations
+from pki.errors import BollardError, NotFoundError, RefusedError
 from tests.worlds import Paper, at_the_desk, make_home
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pki.edge.home import Home
+    from pki.lint import Approved
+    from pki.strength import SigningKey
     from tests.worlds import Desk
 
 
@@ -61,6 +65,26 @@ def test_a_signature_that_fails_leaves_an_abandoned_row_at_once(home: Home) -> N
         return (await desk.ask(calls.ListAudit(limit=1), calls.AuditRows)).rows[0].entry
 
     assert '"act":"certificate.abandoned"' in at_the_desk(home, story)
+    [(status, _, der)] = rows(home)
+    assert (status, der) == ("abandoned", None)
+
+
+def test_a_station_that_was_removed_meanwhile_gets_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the record and its signature: what was intended is abandoned, and the authority opens again."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+
+        def sign(approved: Approved, key: SigningKey) -> signing.Issued:
+            stations.remove(desk.office._desk.ledger._writer, "CP-001", "SN-001 (removed)")
+            return real(approved, key)
+
+        real = signing.sign
+        monkeypatch.setattr(signing, "sign", sign)
+        with pytest.raises(NotFoundError, match=r"station\.unknown"):
+            await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+
+    at_the_desk(home, story)
     [(status, _, der)] = rows(home)
     assert (status, der) == ("abandoned", None)
 
