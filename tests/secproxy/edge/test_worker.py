@@ -292,7 +292,7 @@ def test_a_station_that_comes_late_renews_over_ocpp_and_comes_back(tmp_path: Pat
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
         causes = [event["cause"] for event in EventStore(home).list()]
-        assert causes == ["cert.expired", "cert.expired_pending", "cert.renewed"]
+        assert causes == ["cert.expired", "cert.expired_pending", "cert.renewed", "session.opened"]
 
     with running_authority(home):
         asyncio.run(story())
