@@ -40,10 +40,6 @@ _RETURN: Final = """
         firmware_version = '', last_seen = NULL, protocol = '', tls = '', seen_profile = 0, ratchet = 1,
         next_verifier = '', next_form = '', expired_until = NULL
     WHERE identity = :identity AND status = 'removed'"""
-_SOME: Final = (
-    f"SELECT {_COLUMNS} FROM station"  # noqa: S608 - both are ours
-    f" WHERE identity IN (SELECT value FROM json_each(:identities)) AND {_THERE} ORDER BY identity"
-)
 
 
 def add(database: Database, row: StationRow) -> bool:
