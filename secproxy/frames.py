@@ -5,6 +5,8 @@ Rules this file keeps:
 * Original bytes go on as they came. A message in one frame keeps its bytes, mask included; only a fragmented one is
   written anew, as one frame.
 * A size is refused on the frame's head, before its payload is waited for.
+* How the stream was cut changes nothing: what was whole before a violation has been said, and is handed on.
+* After a close frame nothing more is heard (RFC 6455 1.4).
 * The one extension is compression by a station, where it was agreed on; any other reserved bit is a violation (5.2).
 
 Nothing here knows OCPP; text is handed on as bytes that are known to be UTF-8.
@@ -42,16 +44,21 @@ _FINAL_TEXT: Final = 0x80 | TEXT
 _DATA: Final = (TEXT, BINARY)  # the first frame of a message, which alone says whether it is compressed (RFC 7692 6)
 _COMPRESSED: Final = 0x40  # RSV1
 _KNOWN: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
+_CLOSE_CODES: Final = frozenset(
+    {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
+)  # RFC 6455 7.4, and IANA's
 
 
 class FrameViolationError(Exception):
-    """The peer broke the framing rules: close with ``code`` (RFC 6455 7.4.1), write down ``says`` and ``cause``."""
+    """The peer broke the framing rules: close with ``code`` (RFC 6455 7.4.1), write down ``says`` and ``cause``.
+    ``before`` are the frames that were whole before it in the same bytes."""
 
     def __init__(self, code: int, says: str, cause: str = "frame.violation") -> None:
         super().__init__(code, says)
         self.code = code
         self.says = says
         self.cause = cause
+        self.before: list[Frame] = []
 
 
 class Frame(NamedTuple):
@@ -81,6 +88,7 @@ class Walker:
     _parts: list[bytes] | None = None
     _size: int = 0
     _packed: bool = False
+    _closed: bool = False
 
     @property
     def partial(self) -> bool:
@@ -92,7 +100,7 @@ class Walker:
 
         Returns its payload; None, with nothing done, for every other chunk, which is for ``feed``.
         """
-        if self._rest or self._parts is not None or len(data) < 8 or data[0] != _FINAL_TEXT:
+        if self._rest or self._parts is not None or len(data) < 8 or data[0] != _FINAL_TEXT or self._closed:
             return None
         length, at = data[1] & 127, 2
         if length >= 126:
@@ -114,8 +122,20 @@ class Walker:
         if self._rest:
             data = self._rest + data
         found: list[Frame] = []
+        try:
+            done = self._walk(data, found)
+        except FrameViolationError as violation:
+            violation.before = found
+            raise
+        self._rest = data[done:] if done else data
+        return found
+
+    def _walk(self, data: bytes, found: list[Frame]) -> int:
+        """Find the whole frames; return how many bytes they are."""
         start, end = 0, len(data)
         while start < end:
+            if self._closed:
+                return end
             stop, payload_at = self._measure(data, start, end)
             if stop > end:
                 break
@@ -124,8 +144,7 @@ class Walker:
             if frame is not None:
                 found.append(frame)
             start = stop
-        self._rest = data[start:] if start else data if start < end else b""
-        return found
+        return start
 
     def _measure(self, data: bytes, start: int, end: int) -> tuple[int, int]:
         """Where the frame at ``start`` stops and its payload begins; a stop beyond ``end`` means: not all is here."""
@@ -140,7 +159,7 @@ class Walker:
                 return end + 1, 0
             length = int.from_bytes(data[at : at + width])
             at += width
-        if length + self._size > self.limit:
+        if length + self._size > self.limit and not first & 8:  # a control frame is short, and no part of a message
             raise FrameViolationError(TOO_BIG, f"a message of more than {self.limit} bytes")
         at += 4 if self.masked else 0
         return at + length, at
@@ -161,12 +180,21 @@ class Walker:
         payload = raw[payload_at:]
         if self.masked and payload:
             payload = apply_mask(payload, raw[payload_at - 4 : payload_at])
+        if opcode == CLOSE:
+            self._end(payload)
         if opcode & 8:
             return Frame(opcode, payload, raw)
         if raw[0] == _FINAL_TEXT and self._parts is None:
             self.messages += 1
             return Frame(TEXT, _utf8(payload), raw)
         return self._gather(opcode, payload, raw, payload_at)
+
+    def _end(self, payload: bytes) -> None:
+        """Check the peer's goodbye, and listen no longer (RFC 6455 5.5.1)."""
+        _utf8(payload[2:])
+        if payload and close_code(payload) not in _CLOSE_CODES:
+            raise FrameViolationError(PROTOCOL_ERROR, "a close frame with a code that nobody may send")
+        self._parts, self._size, self._closed = None, 0, True
 
     def _gather(self, opcode: int, payload: bytes, raw: bytes, payload_at: int) -> Frame | None:
         """Collect the fragments of a message; return it as one frame once the last has come (RFC 6455 5.4)."""

@@ -28,7 +28,16 @@ _REQUEST: Final = re.compile(rb"GET ([\x21-\x7e]+) HTTP/1\.1\r\n" + _FIELDS)
 _RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n" + _FIELDS)
 _FIELD: Final = re.compile(rb"([^:]+):[\t ]*([^\r]*?)[\t ]*\r\n")
 _NAME: Final = re.compile(_TOKEN.decode())
-_SINGLE: Final = ("host", "upgrade", "sec-websocket-key", "sec-websocket-version", "authorization", "content-length")
+_BLANK: Final = " \t"  # RFC 9110 5.6.3; Python's own idea of blanks has more, some of them in Latin-1
+_SINGLE: Final = (
+    "host",
+    "upgrade",
+    "sec-websocket-key",
+    "sec-websocket-version",
+    "authorization",
+    "content-length",
+    "origin",
+)
 
 Fields = dict[str, list[str]]
 """Values by lower-case name, in order, Latin-1."""
@@ -164,7 +173,7 @@ def _refuse_repeats(fields: Mapping[str, Sequence[str]]) -> None:
 
 
 def _require_websocket(fields: Mapping[str, Sequence[str]]) -> None:
-    connection = {option.strip().lower() for value in fields.get("connection", ()) for option in value.split(",")}
+    connection = {name.lower() for value in fields.get("connection", ()) for name in _options(value)}
     upgrade = [value.lower() for value in fields.get("upgrade", ())]
     if "host" not in fields or "upgrade" not in connection or upgrade != ["websocket"]:
         raise HeadError(426, "no WebSocket upgrade")
@@ -178,8 +187,16 @@ def _require_websocket(fields: Mapping[str, Sequence[str]]) -> None:
         raise HeadError(400, "the handshake key is not 16 bytes in base64")
 
 
+def _options(value: str) -> list[str]:
+    """What a Connection header names; empty items are passed over (RFC 9110 5.6.1.2, 7.6.1)."""
+    names = [name for item in value.split(",") if (name := item.strip(_BLANK))]
+    if not names or not all(map(_NAME.fullmatch, names)):
+        raise HeadError(400, "a malformed Connection header")
+    return names
+
+
 def _subprotocols(fields: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    names = [name.strip() for value in fields.get("sec-websocket-protocol", ()) for name in value.split(",")]
-    if not all(_NAME.fullmatch(name) for name in names):
+    names = [name.strip(_BLANK) for value in fields.get("sec-websocket-protocol", ()) for name in value.split(",")]
+    if not all(map(_NAME.fullmatch, names)):
         raise HeadError(400, "a malformed subprotocol list")
     return tuple(names)

@@ -192,8 +192,9 @@ class Link:
             if (way.is_dull(message) or self.tell(Heard(way.side, message))) and self._ended is not None:
                 way.write(data)
             return
+        found, violation = _walk(way.walker, data)
         run: list[bytes] = []
-        for frame in way.walker.feed(data):
+        for frame in found:
             if frame.opcode == TEXT and way.is_dull(frame.payload):
                 run.append(frame.raw)
                 continue
@@ -206,6 +207,8 @@ class Link:
                 return
         if run:
             way.write(run[0] if len(run) == 1 else b"".join(run))
+        if violation is not None:
+            raise violation
 
     def _think(self, way: _Way, frame: frames.Frame) -> bool:
         """Whether a frame that is not dull goes on as it is; what must be said or done instead is done here."""
@@ -371,3 +374,11 @@ class Link:
         evidence = {"reader": reader.value, "seconds": self.limits.slow_reader_seconds}
         self._world.record(Note("session.slow_reader", self.identity, self.admitted.remote, evidence))
         self.close(POLICY_VIOLATION if reader is Side.STATION else GOING_AWAY, "what waited was not read in time")
+
+
+def _walk(walker: Walker, data: bytes) -> tuple[list[frames.Frame], FrameViolationError | None]:
+    """The frames in the next bytes, and what is wrong with what follows them."""
+    try:
+        return walker.feed(data), None
+    except FrameViolationError as violation:
+        return violation.before, violation

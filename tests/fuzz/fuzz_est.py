@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import sys
-from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,6 +18,7 @@ from pki.errors import RefusedError
 from pki.est import Wanted, arrange, wrap
 from pki.profile import CertificatePurpose
 from tests.fuzz import seeds
+from tests.fuzz.running import fuzz
 from tests.pki.papers import NOW, leaf, root
 
 LEAF, ROOT = leaf().certificate, root().certificate
@@ -54,15 +53,5 @@ def headed(value: bytes) -> Request:
     return Request({"type": "http", "headers": [(b"authorization", value)]})
 
 
-def main() -> None:
-    """Fuzz until told to stop."""
-    import atheris
-
-    atheris.instrument_all()
-    seeds.write(Path(sys.argv[1]), seeds.bags())
-    atheris.Setup(sys.argv, try_one)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(try_one, seeds.bags())

@@ -9,13 +9,12 @@ so that the rules behind the proof of possession are reached as well.
 from __future__ import annotations
 
 import contextlib
-import sys
-from pathlib import Path
 
 from pki.errors import BollardError
 from pki.findings import Severity
 from pki.request import SigningRequest, examine, read_request, read_request_der
 from tests.fuzz import seeds
+from tests.fuzz.running import fuzz
 from tests.pki.papers import ORGANISATION, STATION
 
 
@@ -44,15 +43,5 @@ def judge(request: SigningRequest) -> None:
     assert admissible.public_key == request.public_key
 
 
-def main() -> None:
-    """Fuzz until told to stop."""
-    import atheris
-
-    atheris.instrument_all()
-    seeds.write(Path(sys.argv[1]), (*seeds.requests(), *seeds.parts()))
-    atheris.Setup(sys.argv, try_one)
-    atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(try_one, (*seeds.requests(), *seeds.parts()))

@@ -11,14 +11,20 @@ from pathlib import Path
 import pytest
 
 from pki.errors import RefusedError
-from tests.fuzz import fuzz_est, fuzz_request, seeds
+from tests.fuzz import fuzz_envelope, fuzz_est, fuzz_frames, fuzz_head, fuzz_request, fuzz_target, seeds, wire_seeds
 
 ROOT = Path(__file__).resolve().parents[2]
+WIRE = {
+    "fuzz_frames": (fuzz_frames.try_one, wire_seeds.streams),
+    "fuzz_head": (fuzz_head.try_one, wire_seeds.heads),
+    "fuzz_envelope": (fuzz_envelope.try_one, wire_seeds.messages),
+    "fuzz_target": (fuzz_target.try_one, wire_seeds.targets),
+}
 SECONDS = os.environ.get("FUZZ_SECONDS", "120")
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("name", ["fuzz_request", "fuzz_est"])
+@pytest.mark.parametrize("name", ["fuzz_request", "fuzz_est", *WIRE])
 def test_no_bytes_are_found_that_break_a_promise(name: str, tmp_path: Path) -> None:
     """From the seeds on, as far as the time allows."""
     pytest.importorskip("atheris", reason="pip install -e '.[fuzz]'")
@@ -42,3 +48,11 @@ def test_the_seeds_themselves_keep_every_promise(tmp_path: Path) -> None:
             good += 1
 
     assert good >= 3
+
+
+@pytest.mark.parametrize("name", WIRE)
+def test_what_the_fuzzers_of_the_wire_begin_with_keeps_every_promise(name: str) -> None:
+    """The seeds, and what earlier runs found worth keeping: each is held against the second reading once."""
+    try_one, first = WIRE[name]
+    for seed in (*first(), *wire_seeds.kept(name)):
+        try_one(seed)

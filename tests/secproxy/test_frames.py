@@ -27,18 +27,12 @@ from secproxy.frames import (
     encode,
     encode_close,
 )
-
-MASK = b"\x01\x02\x03\x04"
+from tests.fuzz.wire_seeds import MASK, raw
 
 
 def walker(*, masked: bool = True, limit: int = 65_536, fragments: int = 64) -> Walker:
     """A walker with the bounds a station meets."""
     return Walker(masked=masked, limit=limit, fragments=fragments)
-
-
-def raw(first: int, payload: bytes, mask: bytes = MASK) -> bytes:
-    """A frame with any first byte, final or not, known or not."""
-    return bytes([first]) + encode(TEXT, payload, mask)[1:]
 
 
 @given(st.lists(st.text(max_size=300), min_size=1, max_size=6), st.booleans(), st.integers(1, 40))
@@ -138,6 +132,43 @@ def test_what_breaks_the_rules_is_refused_with_the_code_of_rfc_6455(stream: byte
         walker().feed(stream)
 
     assert code == refused.value.code
+
+
+def test_what_was_whole_before_a_violation_has_been_said() -> None:
+    """Whether both came in one read is the network's affair; so the refusal brings what came before it."""
+    with pytest.raises(FrameViolationError) as refused:
+        walker().feed(raw(0x80 | TEXT, b"[2]") + raw(0x80 | PING, b"?") + raw(0x80 | BINARY, b"x"))
+
+    assert [frame[:2] for frame in refused.value.before] == [(TEXT, b"[2]"), (PING, b"?")]
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        pytest.param(b"\x03", PROTOCOL_ERROR, id="half a code"),
+        pytest.param(b"\x03\xed", PROTOCOL_ERROR, id="1005, which says that there was none"),
+        pytest.param(b"\x03\xe7", PROTOCOL_ERROR, id="below 1000"),
+        pytest.param(b"\x13\x88", PROTOCOL_ERROR, id="5000"),
+        pytest.param(b"\x03\xe8\xff", INVALID_DATA, id="a reason that is no text"),
+    ],
+)
+def test_a_goodbye_that_nobody_may_say_is_refused(payload: bytes, code: int) -> None:
+    """RFC 6455 5.5.1, 7.4: no CSMS has to find out what its library makes of such a close frame."""
+    with pytest.raises(FrameViolationError) as refused:
+        walker().feed(raw(0x80 | CLOSE, payload))
+
+    assert code == refused.value.code
+
+
+def test_nothing_is_heard_after_a_goodbye() -> None:
+    """RFC 6455 1.4: also what would be a violation, and also by the short way."""
+    walk, message = walker(), encode(TEXT, b'[2,"1","A",{}]', MASK)
+    (frame,) = walk.feed(raw(0x80 | CLOSE, b"\x03\xe8") + message)
+
+    assert frame.opcode == CLOSE
+    assert walk.whole(message) is None
+    assert walk.feed(message + b"\xff\xff") == []
+    assert not walk.partial
 
 
 def test_a_masked_frame_from_a_server_is_refused() -> None:

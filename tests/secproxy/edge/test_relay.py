@@ -21,7 +21,7 @@ from secproxy.config import Limits
 from secproxy.edge import tls
 from secproxy.edge.policies import parse
 from secproxy.edge.relay import _Way
-from secproxy.frames import BINARY, CONTINUATION, PING, PONG, TEXT, encode
+from secproxy.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode
 from secproxy.message_settings import MessageSettings
 from secproxy.plan import Need, Needs, Plan, Side, compile_plan
 from secproxy.policy.gauges import Gauges
@@ -176,6 +176,31 @@ def test_pings_are_answered_at_the_proxy_on_both_sides(tmp_path: Path) -> None:
             await (await client.ping("from the station"))
             await (await server.ping("from the CSMS"))
             assert backend.heard.empty()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("after", "code"),
+    [(encode(BINARY, b"x", MASK), 1003), (encode(CLOSE, b"\x03\xe8", MASK) + encode(TEXT, b"[3]", MASK), 1000)],
+    ids=["a violation", "a goodbye, and more"],
+)
+def test_what_was_said_before_the_end_is_passed_on_and_nothing_after_it(
+    tmp_path: Path, after: bytes, code: int
+) -> None:
+    """A StopTransaction is not lost because what follows in the same read is wrong; after a close nothing is said."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(UPGRADE)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(encode(TEXT, b'[2,"1","StopTransaction",{}]', MASK) + after)
+            assert await backend.heard.get() == '[2,"1","StopTransaction",{}]'
+            assert await backend.closed.get() == (1001 if code == 1003 else code)
+            assert backend.heard.empty()
+            assert code.to_bytes(2) in (await reader.read())[:4]
+            writer.close()
 
     asyncio.run(story())
 
