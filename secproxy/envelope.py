@@ -186,7 +186,7 @@ def _of_kind(kind: int, message_id: str, rest: list[object]) -> Message:
         return (Error if kind == ERROR else ResultError)(message_id, code, description, payload)
     action = _text(rest[0])
     if not _ACTION_TEXT.fullmatch(action):
-        raise _FaultError("action", f"{action[:ECHO_LENGTH]!r} cannot be an action")
+        raise _FaultError("action", f"{action[:ECHO_LENGTH]!r:.{ECHO_LENGTH}} cannot be an action")
     return (Call if kind == CALL else Send)(message_id, action, payload)
 
 

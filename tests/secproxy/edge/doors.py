@@ -160,6 +160,9 @@ class Door:
     claims: ClaimLine
     switchboard: Switchboard
     room: WaitingRoom
+    desk: ClaimDesk
+    slots: Slots
+    doorway: Doorway
 
 
 def known(*stations: Station, ours: bool = False) -> View:
@@ -194,6 +197,7 @@ async def door(
     messages: MessageSettings | None = None,
     compression: bool = False,
     policy: InForce | None = None,
+    seconds: float = 20,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port.
 
@@ -207,7 +211,8 @@ async def door(
     web = WebConfig("127.0.0.1", 0, "https://localhost:1")
     config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)
     links = Links(view, config.limits, around.record)
-    async with asyncio.timeout(20), ClaimDesk(10, lambda _: None).open(home.claims_socket):
+    desk = ClaimDesk(10, lambda _: None)
+    async with asyncio.timeout(seconds), desk.open(home.claims_socket):
         claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
 
         def gone(link: Link) -> None:
@@ -239,7 +244,8 @@ async def door(
         arrive = lambda *arrival: receive(reception, *arrival)  # noqa: E731 - it is handed on once
         listener = Listener(config.listeners[0], context, slots, doorway, arrive, around.record, limits)
         try:
-            yield Door(listener.port, view, links, around, passwords, claims, switchboard, room)
+            behind = claims, switchboard, room, desk, slots, doorway
+            yield Door(listener.port, view, links, around, passwords, *behind)
         finally:
             listener.close()
             switchboard.close()
