@@ -131,6 +131,11 @@ class Books:
     tasks: int
     descriptors: int
 
+    @property
+    def nobody(self) -> bool:
+        """Whether nobody is connected, or on the way."""
+        return not any((self.crowds, self.queued, self.links, self.claims_of_worker, self.claims_of_desk, self.probes))
+
     @classmethod
     def of(cls, at: Door) -> Self:
         """As they stand now."""
@@ -165,8 +170,9 @@ async def at_rest(at: Door) -> Books:
 
 @contextlib.asynccontextmanager
 async def balanced(at: Door) -> AsyncIterator[Books]:
-    """Whatever happens in the block, afterwards the books are as they were before."""
+    """Nobody is there before the block; whatever happens in it, afterwards the books are as they were."""
     before = await at_rest(at)
+    assert before.nobody, f"somebody is left already: {before}"
     yield before
     try:
         await sees(lambda: Books.of(at) == before)
