@@ -429,6 +429,28 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "The CSMS gives one kind of command faster, over all stations, than the policy expects.",
         "Ask who is behind it: an operator's campaign, or somebody who wants to move load. The evidence has the rule.",
     ),
+    "transaction.foreign": Kind(
+        _MESSAGES,
+        _CRITICAL,
+        "OCPP-J 4.3",
+        "A station spoke of a transaction that another station began; where ids are said to be unique it was refused.",
+        "Find out who holds the station's key. When the CSMS numbers transactions for each station alone, leave"
+        " csms.transaction_ids as it is by default.",
+    ),
+    "transaction.repeated": Kind(
+        _MESSAGES,
+        _MEDIUM,
+        "OCPP-J 4.1.4",
+        "A message about a transaction came again in a new session though the CSMS had answered it; it was passed on.",
+        "Once is a lost answer; often, or changed, means a fault or a recording: look at what the CSMS booked.",
+    ),
+    "transaction.shared_id": Kind(
+        "bollard.TransactionIds",
+        _LOW,
+        "OCPP 1.6 6.46",
+        "The CSMS gave one transaction id to two stations; whose is whose can no longer be told by it.",
+        "Take csms.transaction_ids out of bollard.toml; nothing else is wrong.",
+    ),
     "station.event": Kind(
         "bollard.StationEvent",
         _MEDIUM,

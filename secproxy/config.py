@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "organisation": frozenset({"name"}),
     "csms": frozenset(
-        {"host", "upstream", "outage", "certificate_hours"}
+        {"host", "upstream", "outage", "transaction_ids", "certificate_hours"}
     ),  # the last is the authority's (pki.settings)
     "upstream": UPSTREAM_KEYS,
     "listener": frozenset(
@@ -171,6 +171,14 @@ class Outage(StrEnum):
     HOLD = "hold"
 
 
+class TransactionIds(StrEnum):
+    """How the CSMS numbers transactions in OCPP 1.6: nobody knows, or never the same for two stations. With the latter
+    a station that speaks of another's transaction is refused, not only told of."""
+
+    ANY = "any"
+    UNIQUE = "unique"
+
+
 @dataclass(frozen=True, slots=True)
 class WebConfig:
     """Where firmware downloads are served, and the URL under which stations reach that place. ``status`` is where
@@ -198,6 +206,7 @@ class Config:
     workers: int = 0
     limits: Limits = Limits()
     outage: Outage = Outage.REFUSE
+    transaction_ids: TransactionIds = TransactionIds.ANY
     worker_mib: int = WORKER_MIB
     fenced: bool = True
     messages: MessageSettings = field(default_factory=MessageSettings)
@@ -222,6 +231,7 @@ def parse_config(text: str) -> Config:
         web=_web(Table(raw.get("web", {}), "web")),
         workers=proxy.number("workers", 0, WORKERS_LIMIT),
         outage=_outage(csms.text("outage", Outage.REFUSE)),
+        transaction_ids=_transaction_ids(csms.text("transaction_ids", TransactionIds.ANY)),
         worker_mib=_worker_mib(proxy),
         fenced=not proxy.flag("unsafe_no_landlock", default=False),
         messages=read_message_settings(Table(raw.get("messages", {}), "messages")),
@@ -322,6 +332,13 @@ def _outage(text: str) -> Outage:
         return Outage(text)
     except ValueError:
         raise wrong("csms.outage", f"it is one of {', '.join(Outage)}") from None
+
+
+def _transaction_ids(text: str) -> TransactionIds:
+    try:
+        return TransactionIds(text)
+    except ValueError:
+        raise wrong("csms.transaction_ids", f"it is one of {', '.join(TransactionIds)}") from None
 
 
 def _web(table: Table) -> WebConfig:

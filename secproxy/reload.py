@@ -41,6 +41,7 @@ READERS: Final[Mapping[str, frozenset[Reader]]] = {
     "csms": _FIXED,  # the name that certificates bear; the keys below are not founded on
     "csms.upstream": _WORKER,
     "csms.outage": _WORKER,
+    "csms.transaction_ids": _WORKER,
     "csms.certificate_hours": _AUTHORITY,
     "upstream": _WORKER,
     "listener": _WORKER,

@@ -33,6 +33,7 @@ from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
+from secproxy.transactions import WATCHED
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from secproxy.policy.rulebook import InForce
     from secproxy.schemas import Fault
     from secproxy.station_view import View
+    from secproxy.transactions import Watch
 
 PENDING_LIMIT: Final = (
     8  # firmware updates of one station that wait for their URL; OCPP-J 4.1.1 allows one call at a time
@@ -157,12 +159,12 @@ class Session:
     """One admitted station and its CSMS, from the 101 to the end. ``version`` is the subprotocol both agreed on.
 
     ``calls`` are each side's calls that wait. Whoever passes a dull message on without telling it keeps them too.
-    ``plan`` includes what the ``policy`` needs, where there is one.
+    ``plan`` includes what the ``policy`` needs, where there is one, and what the ``watch`` over transactions does.
     """
 
     __slots__ = (
         "_admitted", "_budget", "_ended", "_gauges", "_left_out", "_next_ticket", "_pending", "_policy", "_version",
-        "_view", "calls", "inspection", "plan", "senders",
+        "_view", "_watch", "calls", "inspection", "plan", "senders",
     )  # fmt: skip
 
     def __init__(
@@ -173,8 +175,10 @@ class Session:
         plan: Plan,
         policy: InForce | None = None,
         inspection: Inspection | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.plan = plan
+        self._watch = watch
         self.inspection = inspection
         self.senders = SENDERS.get(version, frozenset())
         self._policy, self._gauges = policy, Gauges()
@@ -244,6 +248,8 @@ class Session:
 
     def _go_on(self, side: Side, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
         """What becomes of a message that may be."""
+        if side is Side.STATION and isinstance(said, Call) and small(said.action) in WATCHED:
+            return self._on_transaction(said, now)
         if isinstance(said, Result) or small(said.action) not in GATED[side]:
             return [Forward()]
         if not self._may_note(now):
@@ -274,10 +280,14 @@ class Session:
         calls = self.calls[OTHER[side]]
         asked = (calls.answer if isinstance(said, Error) else calls.result)(said.id.encode())
         if asked is not None:
-            return [Forward()] if isinstance(said, Error) else self._held(side, said, asked, size, now)
+            return [Forward()] if isinstance(said, Error) else self._answers(side, said, asked, size, now)
         if not self._may_note(now):
             return self._cut_off(side)
         return [self._record("message.unasked", side=side.value, message_id=said.id)]
+
+    def _answers(self, side: Side, said: Result, asked: bytes, size: int, now: dt.datetime) -> list[Order]:
+        learned = self._settled(asked, said, now) if side is Side.CSMS else []
+        return [*learned, *self._held(side, said, asked, size, now)]
 
     def _misplaced(self, side: Side, said: ResultError | Send) -> str:
         """Say why a message of a kind that only OCPP 2.1 has cannot be; empty when it can."""
@@ -395,6 +405,31 @@ class Session:
             return [self._record("station.event", type=name, tech_info=info), Forward()]
         record = self._record("station.event", type=name, tech_info=info, critical=known.critical)
         return [Record(replace(record.note, reported=known.kind)), Forward()]
+
+    def _on_transaction(self, call: Call, now: dt.datetime) -> list[Order]:
+        """Tell of what is another station's, or was told before; refuse the former where ids are known to be unique."""
+        said = self._watch.hear(call.id, small(call.action), call.payload) if self._watch else None
+        if self._watch is None or said is None or not (said.owner or said.repeats):
+            return [Forward()]
+        refused = bool(said.owner) and self._watch.refuses
+        if not self._may_note(now):
+            self._left_out += not refused
+            return self._cut_off(Side.STATION) if refused else [Forward()]
+        about: dict[str, Value] = {"action": call.action, "transaction": said.transaction}
+        if not said.owner:
+            return [self._record("transaction.repeated", **about, changed=said.changed), Forward()]
+        note = self._record("transaction.foreign", **about, owner=said.owner, refused=refused)
+        if not refused:
+            return [note, Forward()]
+        self.calls[Side.STATION].answer(call.id.encode())
+        return [note, Say(Side.STATION, envelope.error_bytes(call.id, "SecurityError", "another's transaction"))]
+
+    def _settled(self, asked: bytes, said: Result, now: dt.datetime) -> list[Order]:
+        """Learn from the CSMS's answer whose transaction is whose."""
+        if self._watch is None or asked not in WATCHED:
+            return []
+        other = self._watch.answered(said.id, asked, said.payload)
+        return [self._record("transaction.shared_id", other=other)] if other and self._may_note(now) else []
 
     # -- from the CSMS ---------------------------------------------------------------------------------------------
 

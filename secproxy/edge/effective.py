@@ -68,7 +68,8 @@ def write_config(organisation: Organisation, config: Config) -> str:
         (
             "# What 'bollard up' runs with. Written anew at each start; to change it, edit bollard.toml.",
             f"[organisation]\nname = {_text(organisation.text)}\n",
-            f"[csms]\nhost = {_text(config.csms_host.text)}\noutage = {_text(config.outage)}\n",
+            f"[csms]\nhost = {_text(config.csms_host.text)}\noutage = {_text(config.outage)}",
+            f"transaction_ids = {_text(config.transaction_ids)}\n",
             *map(_upstream, config.upstreams),
             *map(_listener, config.listeners),
             f"[web]\naddress = {_text(write_address(config.web.host, config.web.port))}",

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from pki.edge.policies import PROXY, find_policy
-from secproxy.plan import compile_plan
+from secproxy import transactions
+from secproxy.config import TransactionIds
+from secproxy.plan import Plan, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.reading import parse_policy
 from secproxy.policy.rulebook import InForce, Rulebook
@@ -51,10 +53,17 @@ def policy_file(name: str) -> str:
 
 
 class Policies:
-    """The policies of one worker. ``shares`` is how many workers there are."""
+    """The policies of one worker. ``shares`` is how many workers there are, ``wish`` what must be heard besides."""
 
-    def __init__(self, settings: PolicySettings, policies: Mapping[str, Policy], csms_host: str, shares: int) -> None:
-        self._settings, self._policies, self._csms_host = settings, policies, csms_host
+    def __init__(
+        self,
+        settings: PolicySettings,
+        policies: Mapping[str, Policy],
+        csms_host: str,
+        shares: int,
+        wish: Plan = Plan(),  # noqa: B008 - frozen
+    ) -> None:
+        self._settings, self._policies, self._csms_host, self._wish = settings, policies, csms_host, wish
         self._fleet = Gauges(shares)
         self._found: dict[tuple[str, str], InForce] = {}
 
@@ -63,14 +72,15 @@ class Policies:
         key = self._settings.of(station.identity.text, station.group), version
         if key not in self._found:
             rulebook = Rulebook(self._policies[key[0]], version, self._csms_host)
-            self._found[key] = InForce(rulebook, self._fleet, compile_plan(rulebook.plan))
+            self._found[key] = InForce(rulebook, self._fleet, compile_plan(rulebook.plan, self._wish))
         return self._found[key]
 
 
 def read_policies_in_force(home: Home, config: Config) -> Policies:
     """Read what the supervisor laid down; where it laid nothing down, what lies in the home."""
     policies = {name: parse(name, _text_in_force(home, name)) for name in config.policies.names}
-    return Policies(config.policies, policies, config.csms_host.text, max(1, config.workers))
+    wish = transactions.wish(unique=config.transaction_ids is TransactionIds.UNIQUE)
+    return Policies(config.policies, policies, config.csms_host.text, max(1, config.workers), wish)
 
 
 def _text_in_force(home: Home, name: str) -> str:

@@ -26,8 +26,9 @@ from cryptography import x509
 from pki.edge import calls, hardening
 from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableError
 from pki.station import SecurityProfile
+from secproxy import transactions
 from secproxy.assertion import Signer
-from secproxy.config import Unknown, parse_config, unsafe_listeners, write_address
+from secproxy.config import TransactionIds, Unknown, parse_config, unsafe_listeners, write_address
 from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
@@ -50,6 +51,7 @@ from secproxy.frames import POLICY_VIOLATION
 from secproxy.inspection import inspect
 from secproxy.reachability import spread
 from secproxy.renewal import Certified, Certify
+from secproxy.routing import RoutingError, choose
 from secproxy.schemas import Schemas
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 
@@ -313,6 +315,7 @@ class Worker:
         self._claims, guard = lines
         self.staples = staples_by(surroundings.line)
         self.staples.present(self._credentials)
+        self._transactions: dict[str, transactions.Transactions] = {}
         self._passwords = PasswordDesk()
         self._schemas = Schemas(SchemaFiles())
         self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
@@ -472,11 +475,22 @@ class Worker:
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
         policy = self._policies.of(admitted.station, upstream.subprotocol)
         inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
-        session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy, inspection)
+        watch = self._watch(admitted)
+        session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy, inspection, watch)
         surroundings, limits = self._surroundings, self._config.limits
         link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
         self._links.add(link)
         self._surroundings.pin(admitted)
+
+    def _watch(self, admitted: Admitted) -> transactions.Watch:
+        """Each CSMS numbers transactions for itself."""
+        try:
+            place = choose(self._config.upstreams, admitted).upstream.name
+        except RoutingError:  # it was taken out of the settings while the station came in
+            place = ""
+        known = self._transactions.setdefault(place, transactions.Transactions())
+        unique = self._config.transaction_ids is TransactionIds.UNIQUE
+        return transactions.Watch(known, admitted.station.identity.text, refuses=unique)
 
     def _ended(self, link: Link) -> None:
         self._links.remove(link)

@@ -13,6 +13,7 @@ from secproxy.config import (
     Limits,
     ListenerConfig,
     Outage,
+    TransactionIds,
     Unknown,
     WebConfig,
     parse_address,
@@ -99,6 +100,9 @@ def test_what_happens_while_the_csms_is_away_is_chosen() -> None:
     host = 'host = "CSMS.example.org"\n'
     assert parse_config(GOOD).outage is Outage.REFUSE
     assert parse_config(GOOD.replace(host, f'{host}outage = "hold"\n')).outage is Outage.HOLD
+    assert parse_config(GOOD).transaction_ids is TransactionIds.ANY
+    unique = parse_config(GOOD.replace(host, f'{host}transaction_ids = "unique"\n'))
+    assert unique.transaction_ids is TransactionIds.UNIQUE
 
 
 def test_load_balancers_are_named_by_their_networks() -> None:
@@ -153,6 +157,7 @@ def test_old_tls_is_for_stations_that_are_named_one_by_one() -> None:
         ('"ws://127.0.0.1:9000/ocpp/"', '"http://127.0.0.1:9000"', "csms.upstream"),
         ('host = "CSMS.example.org"', "", "csms.host"),
         ("[csms]", '[csms]\noutage = "guess"', "csms.outage"),
+        ("[csms]", '[csms]\ntransaction_ids = "guess"', "csms.transaction_ids"),
         ("profile = 3", 'profile = 3\nproxy_protocol = "10.0.0.0/8"', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["10.0.0.1/8"]', "listener.proxy_protocol"),
         ("profile = 3", 'profile = 3\nproxy_protocol = ["lb"]', "listener.proxy_protocol"),

@@ -41,6 +41,7 @@ from secproxy.session import (
     Session,
 )
 from secproxy.standard_events import STANDARD
+from secproxy.transactions import Transactions, Watch, wish
 from tests.pki.firmware.makers import CLAIM, make_maker
 from tests.play import NOON, play
 from tests.secproxy.scene import REMOTE, admitted, certificate, station, view
@@ -820,3 +821,76 @@ def test_what_nobody_answers_comes_from_the_station_and_is_no_call() -> None:
     told = ("send", "AcmeStream", "$", "action", "no action of this version")
     said = message(6, "1", "AcmeStream", {})
     play(strict, (Heard(STATION, said), [unfit("message.schema_refused", STATION, *told)]))
+
+
+# -- transactions ------------------------------------------------------------------------------------------------------
+
+
+def watched(known: Transactions, name: str = "CP-001", *, unique: bool = True) -> Session:
+    """A session whose transactions are watched, beside others of the same CSMS."""
+    watch = Watch(known, name, refuses=unique)
+    plan = compile_plan(wish(unique=unique))
+    return Session(admitted(station(), shown=certificate()), "ocpp1.6", world(), plan, watch=watch)
+
+
+def taken(number: int) -> Transactions:
+    """Another station, ``CP-002``, has this transaction."""
+    known = Transactions()
+    known.given("CP-002", {"transactionId": number})
+    return known
+
+
+@pytest.mark.parametrize("action", ["StopTransaction", "MeterValues"])
+@pytest.mark.parametrize("unique", [True, False])
+def test_attack_31_another_s_transaction_is_told_and_refused_where_ids_are_unique(action: str, unique: bool) -> None:
+    """By default it is told alone: a CSMS may number the transactions of each station for itself."""
+    said = message(2, "1", action, {"transactionId": 7})
+    told = note("transaction.foreign", action=action, transaction="7", owner="CP-002", refused=unique)
+    refusal = Say(STATION, b'[4,"1","SecurityError","another\'s transaction",{}]')
+    talk = watched(taken(7), unique=unique)
+
+    play(talk, (Heard(STATION, said), [told, refusal] if unique else [told, Forward()]))
+    assert talk.calls[STATION].asked(b"1") == (None if unique else action.lower().encode())
+
+
+def test_attack_30_a_start_that_was_answered_and_comes_again_is_told_and_passed_on() -> None:
+    """Row 30: another session, the same words; the CSMS decides what to make of them."""
+    known, said = Transactions(), message(2, "1", "StartTransaction", {"connectorId": 1, "timestamp": "then"})
+    answer = message(3, "1", {"transactionId": 7, "idTagInfo": {"status": "Accepted"}})
+    told = note("transaction.repeated", action="StartTransaction", transaction="", changed=False)
+
+    play(watched(known), (Heard(STATION, said), [Forward()]), (Heard(CSMS, answer), [Forward()]))
+    play(watched(known), (Heard(STATION, said), [told, Forward()]))
+    play(watched(known), (Heard(STATION, message(2, "2", "StopTransaction", {"transactionId": 7})), [Forward()]))
+
+
+def test_an_id_given_to_two_stations_is_told_once_and_hinders_nobody() -> None:
+    """The CSMS numbers for each station; its second station stops its own transaction."""
+    talk, answer = watched(taken(1)), message(3, "1", {"transactionId": 1})
+    play(
+        talk,
+        (Heard(STATION, message(2, "1", "StartTransaction", {})), [Forward()]),
+        (Heard(CSMS, answer), [note("transaction.shared_id", other="CP-002"), Forward()]),
+        (Heard(STATION, message(2, "2", "StopTransaction", {"transactionId": 1})), [Forward()]),
+    )
+
+
+def test_an_error_is_no_answer_that_makes_a_repetition_strange() -> None:
+    """A station may try again what the CSMS could not do."""
+    known, said = Transactions(), message(2, "1", "StartTransaction", {"connectorId": 1})
+    failed = message(4, "1", "InternalError", "", {})
+
+    play(watched(known), (Heard(STATION, said), [Forward()]), (Heard(CSMS, failed), [Forward()]))
+    play(watched(known), (Heard(STATION, said), [Forward()]))
+
+
+def test_a_flood_of_another_s_transactions_ends_the_session_and_one_of_alarms_does_not() -> None:
+    """What is refused must be told; what is only told may go untold, and the next that is told says how many were."""
+    said = message(2, "1", "StopTransaction", {"transactionId": 7})
+    for unique in (True, False):
+        talk = watched(taken(7), unique=unique)
+        for turn in range(NOTED_AT_ONCE):
+            talk.tell(Heard(STATION, said.replace(b'"1"', b'"%d"' % turn)), NOON)
+        orders = talk.tell(Heard(STATION, said.replace(b'"1"', b'"last"')), NOON)
+        assert (orders == [Forward()]) is not unique
+        assert any(isinstance(order, HangUp) for order in orders) is unique

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
 from pki.station import SecurityProfile
-from secproxy.config import Config, ListenerConfig, Outage, Unknown, WebConfig, parse_config
+from secproxy.config import Config, ListenerConfig, Outage, TransactionIds, Unknown, WebConfig, parse_config
 from secproxy.edge.effective import in_force, write_config
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.policy_settings import PolicySettings
@@ -108,6 +108,7 @@ configs = st.builds(
     ),
     st.integers(0, 256),
     outage=st.sampled_from(Outage),
+    transaction_ids=st.sampled_from(TransactionIds),
     worker_mib=st.just(0) | st.integers(128, 1_048_576),
     fenced=st.booleans(),
     messages=st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode), st.sampled_from(Ambiguous)),
