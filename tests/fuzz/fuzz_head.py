@@ -33,7 +33,7 @@ def try_one(data: bytes) -> None:
 def judge(head: bytes) -> None:
     """What comes out of a head can be written into another one without becoming two lines."""
     upgrade = read_request(head, HEADERS)
-    words = (upgrade.target, upgrade.key, upgrade.authorization or "", *upgrade.subprotocols)
+    words = (upgrade.target, upgrade.key, upgrade.authorization or "", upgrade.extensions, *upgrade.subprotocols)
     assert not any(mark in word for word in words for mark in "\r\n\0")
     assert " " not in upgrade.target
     again = write_request("csms", upgrade.target, upgrade.key, upgrade.subprotocols or ["ocpp1.6"], [])

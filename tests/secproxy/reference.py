@@ -252,7 +252,13 @@ def read_as_library(head: bytes) -> Upgrade | None:
     offered = request.headers.get_all("Sec-WebSocket-Protocol")
     names = tuple(name for value in offered for name in parse_subprotocol(value))
     credentials = request.headers.get_all("Authorization")
-    return Upgrade(request.path, request.headers["Sec-WebSocket-Key"], names, credentials[0] if credentials else None)
+    return Upgrade(
+        target=request.path,
+        key=request.headers["Sec-WebSocket-Key"],
+        subprotocols=names,
+        authorization=credentials[0] if credentials else None,
+        extensions=", ".join(request.headers.get_all("Sec-WebSocket-Extensions")),
+    )
 
 
 STRICTER: Final = {
