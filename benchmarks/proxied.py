@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -46,6 +47,11 @@ class Actors:
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps({"do": act, **how}) + "\n")
         self.process.stdin.flush()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has done what it was told."""
+        return bool(select.select([self.process.stdout], [], [], 0)[0])
 
     def result(self) -> dict[str, Any]:
         """Wait until it has done it."""

@@ -2,7 +2,8 @@
 
 A whole installation; some stations talk, all the others are cut off at one moment and come back at once, each again
 until it is in. Printed and checked: none of the live ones is dropped, none of their calls is unanswered, all come back,
-and the 99th percentile of the live ones' answers is at most four times what it was when it was quiet.
+and the 99th percentile of the live ones' answers is at most four times what it was when it was quiet, in every part of
+the storm (of ``--seconds`` each).
 
     python benchmarks/storm.py [--stations 10000] [--live 500] [--rate 500] [--workers 2]
 """
@@ -32,22 +33,23 @@ def main() -> None:
         storm.does("reset")
         before = here.cpu()
         storm.begin("connect", at_once=given.stations)
-        loud = live.does("talk", rate=given.rate, seconds=given.seconds)
+        loud = [live.does("talk", rate=given.rate, seconds=given.seconds)]
+        while not storm.done:
+            loud.append(live.does("talk", rate=given.rate, seconds=given.seconds))
         back = storm.result()
         spent = here.cpu() - before
         left = live.does("count")
     print(f"quiet: p50 {quiet['p50']:.2f} ms, p99 {quiet['p99']:.2f} ms of {quiet['count']} calls")
-    print(
-        f"storm: p50 {loud['p50']:.2f} ms, p99 {loud['p99']:.2f} ms of {loud['count']} calls ({loud['skipped']} late)"
-    )
+    for number, part in enumerate(loud, 1):
+        print(f"storm, part {number}: p50 {part['p50']:.2f} ms, p99 {part['p99']:.2f} ms of {part['count']} calls")
     print(
         f"{back['open']} came back in {back['seconds']:.1f} s ({back['refused']} refusals), {spent:.1f} s of CPU time"
     )
     verdict(
         no_live_station_is_dropped=left["lost"] == 0 and left["connected"] == given.live,
-        every_call_is_answered=loud["unanswered"] == 0,
+        every_call_is_answered=not any(part["unanswered"] for part in loud),
         all_come_back=back["open"] == given.stations,
-        p99_is_at_most_four_times_the_quiet_one=loud["p99"] <= 4 * quiet["p99"],
+        p99_of_each_part_is_at_most_four_times_the_quiet_one=max(part["p99"] for part in loud) <= 4 * quiet["p99"],
     )
 
 
