@@ -14,7 +14,7 @@ from cli.render import Output, Plain, note, row_of, write
 from cli.seeds import read_seeds
 from cli.words import IDENTITY, PROFILE, PROTOCOL, SERIAL, TIME
 from pki.edge import calls
-from pki.errors import InputError
+from pki.errors import ConflictError, InputError, NotFoundError
 from pki.station import PasswordForm, StationStatus
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ FIELDS = (
     *("vendor", "model", "firmware_version", "password_form", "protocol", "tls"),
     *("seen_profile", "ratchet", "rotating", "expired_until"),
 )
+MINUTES = 10  # of a recording for which nothing was said
+MINUTES_MOST = 1440  # of a recording: a day
 ALLOWANCES = frozenset({"allow_downgrade", "unsafe_no_tls"})  # what goes with a change and is none by itself
 SETTABLE = [StationStatus.ACTIVE.value, StationStatus.DISABLED.value]
 GUEST_COLUMNS = ("time", "identity", "serial", "vendor", "model", "remote", "admit")
@@ -185,6 +187,31 @@ def password(
     chosen = read_given_password(password_file)
     call = calls.SetStationPassword(str(identity), chosen, password_form, rotate)
     _tell_added(asked, asked.change(call, calls.StationAdded))
+
+
+@station.command("record")
+@click.argument("identity", type=IDENTITY)
+@click.option("--minutes", type=click.IntRange(1, MINUTES_MOST), help="How long; 10 unless told.")
+@click.option("--stop", is_flag=True, help="End the recording that runs.")
+@click.option("--plain-tokens", is_flag=True, help="Keep the tokens of drivers, which are hashed else.")
+@pass_asked
+def record_(asked: Asked, identity: StationIdentity, minutes: int | None, stop: bool, plain_tokens: bool) -> None:
+    """Write down what a connected station and its CSMS say, without secrets, in HOME/recordings."""
+    import asyncio
+
+    from secproxy.edge.reloading import ask_record
+
+    if stop and (minutes or plain_tokens):
+        raise InputError("usage", "--stop begins no recording", "Give it alone.")
+    span = 0 if stop else minutes or MINUTES
+    if asked.dry_run:
+        asked.would({"call": "record", "station": str(identity), "minutes": span})
+    done = asyncio.run(ask_record(asked.home(), str(identity), span, plain=plain_tokens))
+    if done.code:
+        kind = NotFoundError if done.code in {"recording.absent", "recording.none"} else ConflictError
+        raise kind(done.code, done.cause, done.advice)
+    path = asked.home().recordings / done.file
+    asked.record({"station": str(identity), "file": str(path), "minutes": span, "recording": not stop})
 
 
 @station.command()

@@ -331,6 +331,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "The station came back while its old connection was dead; the old one was dropped.",
         "When this happens often, check the station's network.",
     ),
+    "recording.started": Kind(
+        "bollard.RecordingStarted",
+        _LOW,
+        "",
+        "What this station and its CSMS say is written to a file on request, without secrets, for a while.",
+        "Nothing, if you asked for it; else find out who may run commands in this home.",
+    ),
+    "recording.ended": Kind(
+        "bollard.RecordingEnded",
+        _INFO,
+        "",
+        "A recording is complete; the evidence names its file, counts its messages and says why it ended.",
+        "Delete the file once it has served: it says when and where people charged.",
+    ),
     "session.flapping": Kind(
         "bollard.SessionFlapping",
         _HIGH,

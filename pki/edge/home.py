@@ -64,6 +64,11 @@ class Home:
         return self.path / "journal"
 
     @property
+    def recordings(self) -> Path:
+        """What stations and CSMSs said while that was asked for, one file each time; need not be there."""
+        return self.path / "recordings"
+
+    @property
     def vault(self) -> Path:
         """Verified firmware images."""
         return self.path / "vault"

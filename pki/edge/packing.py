@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pki.edge.asking import Ask
     from pki.edge.home import Home
 
-NOT_KEPT: Final = frozenset({"run", "quarantine", "journal", "ledger.db", "events.db"})
+NOT_KEPT: Final = frozenset({"run", "quarantine", "journal", "recordings", "ledger.db", "events.db"})
 """What the home has and a backup does not take from it: what must not outlive a restart, and what is copied apart."""
 BESIDE: Final = ("-wal", "-shm", "-journal")  # ends of the names of files that SQLite keeps beside a database
 PASSPHRASE: Final = f"keys/{PASSPHRASE_FILE}"

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,000 orders
 
-ERRANDS_MOST: Final = 8  # commands that wait for a reload at a time; more are not answered
+ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
+RECORD_SECONDS: Final = 5.0  # for every worker to say whether it records; it opens a file, no more
 
 _SILENT: Final = wire.Reloaded("reload.silent", "a worker did not say in time whether it took the new settings", "")
 _decoder = msgspec.json.Decoder(wire.FromWorker)
@@ -58,6 +59,8 @@ class ClaimDesk:
         self._ready = ready
         self._reload = reload
         self._reloading: dict[int, asyncio.Future[wire.Reloaded]] = {}  # by connection: who was told and has not said
+        self._recording: dict[tuple[int, int], asyncio.Future[wire.Recorded]] = {}  # by ticket and connection
+        self._tickets = count(1)
         self._errands: set[asyncio.Task[None]] = set()
         self._claims = claims.Claims()
         self._lines: dict[int, wire.Wire | wire.Direct[wire.FromDesk]] = {}
@@ -127,7 +130,14 @@ class ClaimDesk:
             case wire.Reloaded():
                 self._reloaded(connection, word)
             case wire.AskReload():
-                self._asked_to_reload(connection)
+                if self._reload is not None:
+                    self._run(connection, self._reload)
+            case wire.AskRecord():
+                self._run(connection, lambda: self._record(word))
+            case wire.Recorded(ticket):
+                said = self._recording.pop((ticket, connection), None)
+                if said is not None:
+                    said.set_result(word)
             case _:
                 assert_never(word)
 
@@ -149,14 +159,33 @@ class ClaimDesk:
         if said is not None and not said.done():
             said.set_result(word)
 
-    def _asked_to_reload(self, connection: int) -> None:
-        if self._reload is not None and len(self._errands) < ERRANDS_MOST:
-            errand = asyncio.ensure_future(self._answer_reload(connection, self._reload()))
+    def _run(self, connection: int, work: Callable[[], Awaitable[wire.ReloadDone | wire.RecordDone]]) -> None:
+        """Do what a command asks, and answer it."""
+        if len(self._errands) < ERRANDS_MOST:
+            errand = asyncio.ensure_future(self._answer_command(connection, work()))
             self._errands.add(errand)
             errand.add_done_callback(self._errands.discard)
 
-    async def _answer_reload(self, connection: int, done: Awaitable[wire.ReloadDone]) -> None:
+    async def _answer_command(self, connection: int, done: Awaitable[wire.ReloadDone | wire.RecordDone]) -> None:
         self._say(connection, await done)
+
+    async def _record(self, word: wire.AskRecord) -> wire.RecordDone:
+        """Have whoever holds a station record it. A worker that is alone does not tell who it holds: all are asked."""
+        loop, ticket = asyncio.get_running_loop(), next(self._tickets)
+        told = {each: loop.create_future() for each in self._numbers}
+        self._recording |= {(ticket, each): said for each, said in told.items()}
+        for connection in told:
+            self._say(connection, wire.Record(ticket, word.identity, word.minutes, word.plain))
+        if told:
+            await asyncio.wait(told.values(), timeout=RECORD_SECONDS)
+        for connection in told:
+            self._recording.pop((ticket, connection), None)
+        heard = [said.result() for said in told.values() if said.done()]
+        holder = next((said for said in heard if said.file or said.code), None)
+        if holder is not None:
+            return wire.RecordDone(holder.file, holder.code, holder.cause, holder.advice)
+        says = f"{word.identity} is not connected here"
+        return wire.RecordDone("", "recording.absent", says, "Look at 'bollard station list', and try again.")
 
     def _attempt(self, word: wire.Attempt) -> wire.Tried:
         wait = self._lockouts.attempt(word.identity, word.network, self._clock())

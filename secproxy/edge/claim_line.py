@@ -59,6 +59,8 @@ class ClaimLine:
         self._held: set[int] = set()
         self._released: list[wire.Release] = []
         self._probes: set[asyncio.Task[None]] = set()
+        self.record: Callable[[wire.Record], wire.Recorded] = lambda word: wire.Recorded(word.ticket)
+        """Begins or ends a recording. Set before ``ready``."""
         self.reload: Callable[[], None] = _nothing
         """Takes the settings in force; may raise a ``BollardError``. Set before ``ready``."""
 
@@ -164,7 +166,9 @@ class ClaimLine:
                 self._drop(leg)
             case wire.Reload():
                 self._take_settings()
-            case wire.ReloadDone():
+            case wire.Record():
+                self._wire.say(self.record(word))
+            case wire.ReloadDone() | wire.RecordDone():
                 pass  # said to commands alone
             case _:
                 assert_never(word)

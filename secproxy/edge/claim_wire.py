@@ -142,8 +142,46 @@ class ReloadDone(Word, frozen=True):
     advice: str = ""
 
 
-FromWorker = Hello | Ready | Want | Probed | Release | Attempt | Failed | Proved | Reloaded | AskReload
-FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone
+class AskRecord(Word, frozen=True):
+    """A command asks that what a station and its CSMS say be recorded for some minutes, or, with 0, no longer."""
+
+    identity: str
+    minutes: int
+    plain: bool = False
+
+
+class Record(Word, frozen=True):
+    """Whoever holds the station is to do so."""
+
+    ticket: int
+    identity: str
+    minutes: int
+    plain: bool
+
+
+class Recorded(Word, frozen=True):
+    """A worker did, and into which file; or, with an error's words, it did not; it says neither of a station that it
+    does not hold."""
+
+    ticket: int
+    file: str = ""
+    code: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+class RecordDone(Word, frozen=True):
+    """What became of it: the file's name, or an error's words."""
+
+    file: str = ""
+    code: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+FromCommand = AskReload | AskRecord
+FromWorker = Hello | Ready | Want | Probed | Release | Attempt | Failed | Proved | Reloaded | Recorded | FromCommand
+FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone | Record | RecordDone
 
 W = TypeVar("W")
 

@@ -1,4 +1,5 @@
-"""What a proxy worker may touch: read what it runs from and what its CSMSs need, write the journal, and no more.
+"""What a proxy worker may touch: read what it runs from and what its CSMSs need, write the journal and
+recordings, and no more.
 
 Rules this file keeps:
 
@@ -36,11 +37,13 @@ RESOLVED: Final = "/run/systemd/resolve"  # where /etc/resolv.conf leads to on m
 
 def fence_in(home: Home, config: Config) -> int:
     """Fence this process in. Return Landlock's version, 0 where the kernel has none; ``OSError`` when it refuses."""
+    home.recordings.mkdir(mode=0o700, exist_ok=True)  # what is not there now cannot be allowed
     return landlock.restrict(tuple(_paths(home, config)))
 
 
 def _paths(home: Home, config: Config) -> Iterator[tuple[Path, landlock.Files]]:
     yield home.journal, landlock.APPEND
+    yield home.recordings, landlock.APPEND
     yield home.run, landlock.READ
     trusted = ssl.get_default_verify_paths()
     runtime = (*SYSTEM, RESOLVED, sys.prefix, sys.base_prefix, *sys.path, trusted.cafile, trusted.capath)

@@ -65,6 +65,10 @@ class Links:
         """Every live connection."""
         return list(self._by_leg.values())
 
+    def of(self, identity: str) -> Link | None:
+        """The live connection of a station, where it has one here."""
+        return self._by_identity.get(identity)
+
     def remove(self, link: Link) -> None:
         """Forget a connection that has ended."""
         self._by_leg.pop(link.leg, None)

@@ -112,6 +112,35 @@ class _Way:
         return not calls or self._asks.ask(message_id, small, time.time())
 
 
+class Tap(Protocol):
+    """Whoever writes down what is said on a link."""
+
+    def take(self, speaker: str, message: bytes) -> None:
+        """Hear a message that the station, the CSMS or the proxy said."""
+
+    def end(self, because: str) -> None:
+        """Hear that the link is over."""
+
+
+class _Tapped(_Way):
+    """A way that somebody listens to. It stands in the plain way's place, which pays nothing for it meanwhile."""
+
+    __slots__ = ("_tap", "way")
+
+    def __init__(self, way: _Way, tap: Tap) -> None:
+        self.way, self._tap = way, tap
+        self.side, self.write, self.walker, self.controls = way.side, way.write, way.walker, way.controls
+
+    def follow(self, plan: Plan) -> None:
+        """Go by this plan from now on."""
+        self.way.follow(plan)
+
+    def is_dull(self, message: bytes) -> bool:
+        """Tell the listener; decide as ever."""
+        self._tap.take(self.side.value, message)
+        return self.way.is_dull(message)
+
+
 class Link:
     """One admitted station, from its 101 to its end.
 
@@ -119,8 +148,8 @@ class Link:
     """
 
     __slots__ = (
-        "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_up", "_world",
-        "admitted", "identity", "leg", "limits", "station", "upstream",
+        "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_tap", "_up",
+        "_world", "admitted", "identity", "leg", "limits", "station", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -141,9 +170,10 @@ class Link:
         self.station, self.upstream = station, upstream
         self._session, self._world = session, world
         self._ended: Callable[[Link], None] | None = ended
-        self._up = _Way(Side.STATION, session, limits, upstream.write)
+        self._up: _Way = _Way(Side.STATION, session, limits, upstream.write)
         self._up.walker.deflate = deflate
-        self._down = _Way(Side.CSMS, session, limits, station.write)
+        self._down: _Way = _Way(Side.CSMS, session, limits, station.write)
+        self._tap: Tap | None = None
         self._partial: asyncio.TimerHandle | None = None
         self._full: dict[Side, asyncio.TimerHandle] = {}
         self._orphaned = False
@@ -155,6 +185,12 @@ class Link:
         self._session.obey(find)
         for way in (self._up, self._down):
             way.follow(self._session.plan)
+
+    def tap(self, tap: Tap | None) -> None:
+        """Have all that is said from now on heard by a listener, or by nobody any more. One at a time."""
+        self._tap = tap
+        up, down = (way.way if isinstance(way, _Tapped) else way for way in (self._up, self._down))
+        self._up, self._down = (up, down) if tap is None else (_Tapped(up, tap), _Tapped(down, tap))
 
     def open(self) -> None:
         """Let the bytes flow."""
@@ -229,6 +265,8 @@ class Link:
         return False
 
     def _say(self, side: Side, opcode: int, payload: bytes) -> None:
+        if self._tap is not None and opcode == TEXT:
+            self._tap.take("proxy", payload)
         if side is Side.STATION:
             self.station.write(frames.encode(opcode, payload))
         else:
@@ -317,6 +355,8 @@ class Link:
                 timer.cancel()
         if self._alive is not None and not self._alive.done():
             self._alive.set_result(False)
+        if self._tap is not None:
+            self._tap.end("the connection is over")
         self._session.tell(HungUp(Side.STATION), now())
         self.station.close()
         self.upstream.close()

@@ -19,7 +19,7 @@ from pki.edge.home import read_settings
 from pki.edge.policies import PROXY
 from pki.edge.wire import short_path
 from pki.errors import BollardError, ConflictError, UnreachableError
-from secproxy.edge.claim_wire import AskReload, ReloadDone, Reloaded, Wire
+from secproxy.edge.claim_wire import AskRecord, AskReload, RecordDone, ReloadDone, Reloaded, Wire
 from secproxy.edge.effective import put_in_force
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
@@ -38,7 +38,7 @@ Stamp = tuple[int, int, int]
 ANSWER_SECONDS: Final = 30.0  # seconds a command waits for a reload, which may wait for another and for every worker
 NO_FILE: Final[Stamp] = (0, 0, 0)
 
-_decoder: Final = msgspec.json.Decoder(ReloadDone)
+_decoder: Final = msgspec.json.Decoder(ReloadDone | RecordDone)
 
 
 async def ask_reload(home: Home) -> ReloadDone:
@@ -46,17 +46,34 @@ async def ask_reload(home: Home) -> ReloadDone:
 
     Raises ``UnreachableError`` when nothing is up there.
     """
+    answer = await _ask(home, AskReload(), "reload.unreachable")
+    assert isinstance(answer, ReloadDone)  # noqa: S101 (what was asked for is what is answered)
+    return answer
+
+
+async def ask_record(home: Home, identity: str, minutes: int, *, plain: bool) -> RecordDone:
+    """Have a station recorded for some minutes, or, with 0, no longer; hear what became of it.
+
+    Raises ``UnreachableError`` when nothing is up there.
+    """
+    answer = await _ask(home, AskRecord(identity, minutes, plain), "recording.unreachable")
+    assert isinstance(answer, RecordDone)  # noqa: S101 (as above)
+    return answer
+
+
+async def _ask(home: Home, word: AskReload | AskRecord, code: str) -> ReloadDone | RecordDone:
     loop = asyncio.get_running_loop()
     heard: asyncio.Future[bytes] = loop.create_future()
     line = Wire(lambda said: None if heard.done() else heard.set_result(said), lambda: _over(heard))
     try:
         with short_path(home.claims_socket) as path:
             await loop.create_unix_connection(lambda: line, path)
-        line.say(AskReload())
+        line.say(word)
         async with asyncio.timeout(ANSWER_SECONDS):
-            return _decoder.decode(await heard)
+            answer: ReloadDone | RecordDone = _decoder.decode(await heard)
+            return answer
     except (OSError, asyncio.CancelledError):  # the line ended, or never began; a timeout is an OSError as well
-        raise UnreachableError("reload.unreachable", "nothing is up here that answers", "Start 'bollard up'.") from None
+        raise UnreachableError(code, "nothing is up here that answers", "Start 'bollard up'.") from None
     finally:
         line.abort()
 

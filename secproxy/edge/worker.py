@@ -34,12 +34,14 @@ from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
+from secproxy.edge.claim_wire import Record, Recorded
 from secproxy.edge.fence import fence_in
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.listener import Doorway, Listener, Slots
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.policies import Policies, read_policies_in_force
+from secproxy.edge.recordings import Recordings
 from secproxy.edge.relay import Link
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.staples import staples_by
@@ -154,6 +156,8 @@ async def _work_on(
     lines = _claims(config, links, supervisor), supervisor
     worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings, policies)
     supervisor.reload = lambda: _reload(home, worker)
+    recordings = Recordings(home.recordings, surroundings.record)
+    supervisor.record = lambda word: _record(links, recordings, word)
     if number == 0:
         surroundings.tell_unsafe(config)
     supervisor.ready()
@@ -173,6 +177,18 @@ async def _work_on(
 def _reload(home: Home, worker: Worker) -> None:
     config = _in_force(home)
     worker.reload(config, read_policies_in_force(home, config))
+
+
+def _record(links: Links, recordings: Recordings, word: Record) -> Recorded:
+    link = links.of(word.identity)
+    if link is None:
+        return Recorded(word.ticket)
+    try:
+        if word.minutes:
+            return Recorded(word.ticket, recordings.begin(link, word.minutes * 60.0, plain=word.plain))
+        return Recorded(word.ticket, recordings.stop(word.identity))
+    except BollardError as problem:
+        return Recorded(word.ticket, "", problem.code, problem.cause, problem.advice)
 
 
 def _claims(config: Config, links: Links, supervisor: ClaimLine) -> ClaimLine:

@@ -200,3 +200,11 @@ def test_a_password_follows_another_until_it_is_seen_or_given_up(bollard: Bollar
     assert bollard("station", "password", "CP-1", "--keep-old").code == 0
     assert bollard("-o", "json", "station", "show", "CP-1").json()["rotating"] is False
     assert bollard("station", "password", "CP-1", "--keep-old").code == 7
+
+
+def test_a_recording_needs_a_proxy_that_is_up(bollard: Bollard) -> None:
+    """Nothing is up here; and what does not go together is a mistake of writing."""
+    assert bollard("station", "record", "CP-001").code == 6
+    assert bollard("station", "record", "CP-001", "--stop", "--minutes", "5").code == 2
+    assert bollard("station", "record", "CP-001", "--minutes", "0").code == 2
+    assert '"minutes": 0' in bollard("-o", "json", "--dry-run", "station", "record", "CP-001", "--stop").out

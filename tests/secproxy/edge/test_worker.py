@@ -31,6 +31,7 @@ from secproxy.edge.event_store import EventStore
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.policies import Policies
+from secproxy.edge.reloading import ask_record
 from secproxy.edge.worker import Surroundings, Worker
 from tests.certs import DAY, NOW, Party, key_pem, request
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
@@ -540,3 +541,42 @@ async def answers(port: int, context: ssl.SSLContext, status: int) -> bool:
             return status == 101
     except InvalidStatus as refused:
         return refused.response.status_code == status
+
+
+def test_what_a_station_and_its_csms_say_is_recorded_on_request_without_secrets(tmp_path: Path) -> None:
+    """From the command's asking until its stop, by the worker that holds the station, fenced in as it is."""
+    home = make_home(tmp_path)
+    secret = '[2,"2","ChangeConfiguration",{"key":"AuthorizationKey","value":"Zq7mArKeR"}]'
+
+    async def story() -> list[dict[str, Any]]:
+        async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            assert (await ask_record(home, "CP-001", 1, plain=False)).code == "recording.absent"
+            async with dial(port, context) as socket:
+                await socket.send(HEARTBEAT)
+                assert await backend.heard.get() == HEARTBEAT
+                begun = await ask_record(home, "CP-001", 1, plain=False)
+                assert (await ask_record(home, "CP-001", 1, plain=False)).code == "recording.running"
+                await socket.send('[2,"7","Authorize",{"idTag":"TAG-7"}]')
+                assert '"7"' in await backend.heard.get()
+                await (await backend.sockets.get()).send(secret)
+                assert "Rejected" in await backend.heard.get()  # the policy's answer, in the station's place
+                assert (await ask_record(home, "CP-001", 0, plain=False)).file == begun.file
+                assert (await ask_record(home, "CP-001", 0, plain=False)).code == "recording.none"
+                await socket.send('[2,"8","Heartbeat",{}]')
+                assert '"8"' in await backend.heard.get()
+            path = home.recordings / begun.file
+            assert path.stat().st_mode & 0o777 == 0o600
+            return [json.loads(line) for line in path.read_text().splitlines()]
+
+    with running_authority(home):
+        head, said, changed, refused = asyncio.run(story())
+    assert (head["station"], head["profile"], head["version"]) == ("CP-001", 3, "ocpp1.6")
+    assert (said["from"], said["message"][:3], said["version"]) == ("station", [2, "7", "Authorize"], "ocpp1.6")
+    assert said["message"][3]["idTag"].startswith("id-")
+    assert changed["from"] == "csms"
+    assert changed["message"] == [2, "2", "ChangeConfiguration", {"key": "AuthorizationKey", "value": "***"}]
+    assert (refused["from"], refused["message"][:2]) == ("proxy", [3, "2"])
+    journal = "".join(path.read_text() for path in home.journal.iterdir())
+    assert "recording.started" in journal
+    assert "recording.ended" in journal

@@ -1,0 +1,118 @@
+"""A recording: what a station, its CSMS and the proxy said to each other, one JSON object a line, without its secrets.
+
+The first line says whose it is and under what; every other is a message. What could not be read is told and not kept,
+since nobody knows where its secrets are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt  # noqa: TC003 - msgspec reads annotations at run time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pki.errors import InputError
+from secproxy.envelope import HEAD
+from secproxy.reader import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from secproxy.redaction import Redaction
+
+FORM: Final = 1
+SPEAKERS: Final = frozenset({"station", "csms", "proxy"})
+LINE_BYTES: Final = 4 * 1024 * 1024  # of one line; a message has 262,144 bytes at most, and escapes make six of one
+CALLS_KEPT: Final = 64  # actions remembered of calls that wait for an answer; a side has one or two
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The first line: whose recording it is, what the policy knows of the station, and since when."""
+
+    recording: int
+    station: str
+    group: str
+    profile: int
+    version: str
+    began: dt.datetime
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"speaker": "from"}, omit_defaults=True):
+    """A message; in the place of one that could not be read, what is wrong with it and its size in bytes."""
+
+    time: dt.datetime
+    version: str
+    speaker: str
+    message: object = None
+    unreadable: str = ""
+    bytes: int = 0
+
+
+_encoder: Final = msgspec.json.Encoder()
+_head: Final = msgspec.json.Decoder(Head)
+_line: Final = msgspec.json.Decoder(Line)
+
+
+class Recorder:
+    """Writes the lines of one recording; it remembers which action an answer answers."""
+
+    def __init__(self, head: Head, redaction: Redaction) -> None:
+        self._version, self._redaction = head.version, redaction
+        self._asked: dict[bytes, str] = {}
+        self.first = _encoder.encode(head) + b"\n"
+
+    def line(self, speaker: str, message: bytes, at: dt.datetime) -> bytes:
+        """Write a message that ``speaker`` said."""
+        try:
+            said = Line(at, self._version, speaker, self._redaction.redact(message, self._action(message)))
+        except UnreadableError as fault:
+            said = Line(at, self._version, speaker, unreadable=fault.name, bytes=len(message))
+        return _encoder.encode(said) + b"\n"
+
+    def _action(self, message: bytes) -> str:
+        """Remember a call's action; find the one that an answer answers."""
+        head = HEAD.match(message)
+        if head is None:
+            return ""
+        if head["action"] is None:
+            return self._asked.get(head["id"], "")
+        self._asked[head["id"]] = head["action"].decode()
+        if len(self._asked) > CALLS_KEPT:
+            del self._asked[next(iter(self._asked))]
+        return ""
+
+
+def read_head(line: bytes) -> Head:
+    """Read the first line. ``InputError("recording.wrong")``."""
+    try:
+        head = _head.decode(line)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as wrong:
+        raise _wrong(1, str(wrong)) from None
+    if head.recording != FORM:
+        raise _wrong(1, f"a recording of form {head.recording}, {FORM} is known")
+    return head
+
+
+def read_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
+    """Read what follows the first line, with the numbers of the lines. ``InputError("recording.wrong")``.
+
+    The last line may be cut: whoever wrote it may have been killed.
+    """
+    for number, text in enumerate(lines, 2):
+        if len(text) > LINE_BYTES:
+            raise _wrong(number, f"it has more than {LINE_BYTES} bytes")
+        if not text.endswith(b"\n"):
+            return
+        try:
+            line = _line.decode(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as wrong:
+            raise _wrong(number, str(wrong)) from None
+        if line.speaker not in SPEAKERS or line.time.tzinfo is None:
+            raise _wrong(number, "nobody of that name speaks here, or its time has no zone")
+        yield number, line
+
+
+def _wrong(number: int, says: str) -> InputError:
+    return InputError(
+        "recording.wrong", f"line {number}: {says[:200]}", "Give a file that 'bollard station record' wrote."
+    )

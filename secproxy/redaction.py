@@ -1,0 +1,235 @@
+"""Takes the secrets out of a message before it is written down: what may hold one is masked, everything else is kept.
+
+Rules this file keeps:
+
+* A message is judged as it reads, not as it is written: an escape, a text inside a text or another case hides nothing.
+* Where the standard has a place for a secret it is masked by that place; anywhere else by the name it goes under.
+* Doubt masks: a name that only sounds like a secret's is one, but for names of the standard's that are not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from secproxy import reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MASK: Final = "***"
+MASKED_NUMBER: Final = 0
+DATA_KEPT: Final = 32  # characters kept of what a vendor's own message carries; what it means nobody here knows
+NESTING: Final = 4  # JSON texts inside each other that are looked into; deeper ones are masked
+
+_SECRET: Final = re.compile(r"pass|pwd|secret|token|credential|psk|key(?!board|pad)|(?:^|[^a-z])pin|pin(?:$|[^a-z])")
+_HARMLESS: Final = frozenset({
+    "configurationkey", "unknownkey", "issuerkeyhash", "idtokeninfo", "getconfigurationmaxkeys", "masterpassgroupid",
+})  # fmt: skip
+_IDS: Final = frozenset({"idtag", "parentidtag", "idtoken", "groupidtoken", "additionalidtoken"})
+_VALUES: Final = frozenset({"value", "attributevalue", "actualvalue", "valueslist", "data"})
+_AROUND_VALUES: Final = frozenset({"variableattribute", "variablecharacteristics"})
+_CARRIERS: Final = frozenset({"datatransfer", "notifycustomerinformation"})
+_PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
+_URL: Final = re.compile(r"([a-z][a-z0-9+.-]{0,20}:[/\\]{2,})([^\s\"'<>]*)", re.IGNORECASE)
+_QUERY_VALUE: Final = re.compile(r"([?&;#][^=&;#?]*=)[^&;#]*")
+_OURS: Final = re.compile(r"(/f/)[^/?#]+")  # a download of ours: the ticket stands behind this
+_NAMED: Final = re.compile(
+    r"((?:pass|pwd|secret|token|credential|psk|key|\bpin)[\w.-]{0,40}[\"']?\s{0,4}[=:]\s{0,4})"
+    r"(\"[^\"]*\"?|'[^']*'?|[^\s,;&]+)",
+    re.IGNORECASE,
+)
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_AUTHORIZATION: Final = re.compile(r"\b(basic|bearer)(\s+)[\w.~+/=-]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """How messages are redacted. ``salt`` is 16 bytes or more, new for each recording: drivers' tokens are hashed
+    under it, so that one is still known from another; ``None`` keeps them."""
+
+    salt: bytes | None
+
+    def redact(self, message: bytes, asked: str = "") -> object:
+        """Return a message without its secrets, as JSON values; ``asked`` is the action that an answer answers.
+
+        Raises ``reader.UnreadableError`` for what is no JSON that everybody reads alike.
+        """
+        value = reader.read(message)
+        if not isinstance(value, list):
+            return self._value(value, "", 0)
+        action = (str(value[2]) if len(value) > 2 and value[0] in {2, 6} else asked).lower()
+        if action in _CARRIERS:
+            return [self._carried(each) for each in value]
+        if action == "getconfiguration":
+            return [self._asking(each) for each in value]
+        return [self._value(each, "", 0) for each in value]
+
+    def _asking(self, value: object) -> object:
+        """A payload whose ``key`` lists the names of settings."""
+        if not isinstance(value, dict) or not isinstance(value.get("key"), list):
+            return self._value(value, "", 0)
+        rest = {name: each for name, each in value.items() if name != "key"}
+        return {"key": self._value(value["key"], "", 0), **self._object(rest, 0)}
+
+    def _carried(self, value: object) -> object:
+        """A payload of which nobody knows what its ``data`` mean."""
+        if not isinstance(value, dict):
+            return self._value(value, "", 0)
+        kept = {name: each for name, each in value.items() if _plain(name) != "data"}
+        cut = {
+            self._text(name, 0): self._cut(self._value(each, "", 0)) for name, each in value.items() if name not in kept
+        }
+        return {**self._object(kept, 0), **cut}
+
+    def _cut(self, data: object) -> object:
+        """The beginning of a vendor's data; what follows is masked letter by letter, since policies know its length."""
+        if isinstance(data, str):
+            return data[:DATA_KEPT] + "*" * (len(data) - DATA_KEPT)
+        if isinstance(data, dict):
+            return {name: self._cut(each) for name, each in data.items()}
+        return [self._cut(each) for each in data] if isinstance(data, list) else data
+
+    def _value(self, value: object, name: str, depth: int) -> object:
+        """Redact what stands under a name."""
+        if isinstance(value, dict):
+            return self._object(value, depth)
+        if isinstance(value, list):
+            return [self._value(each, name, depth) for each in value]
+        plain = _plain(name)
+        if plain in _IDS:
+            return self._id(value)
+        if is_secret(name):
+            return _masked(value)
+        return self._text(value, depth) if isinstance(value, str) else value
+
+    def _object(self, fields: dict[str, object], depth: int) -> dict[str, object]:
+        named = any(is_secret(text) for text in _names(fields))
+        names_setting = not {_plain(name) for name in fields}.isdisjoint({"value", "readonly"})
+        found: dict[str, object] = {}
+        for name, value in fields.items():
+            plain = _plain(name)
+            if plain == "key" and names_setting:
+                redacted = self._value(value, "", depth)
+            elif (named and plain in _VALUES) or (is_secret(name) and plain not in _IDS):
+                redacted = self._masked(value, depth)
+            elif named and plain in _AROUND_VALUES:
+                redacted = self._around(value, depth)
+            else:
+                redacted = self._value(value, name, depth)
+            found[self._text(name, depth)] = redacted
+        return found
+
+    def _around(self, value: object, depth: int) -> object:
+        """Objects that hold a secret as their value, and facts about it besides."""
+        if isinstance(value, list):
+            return [self._around(each, depth) for each in value]
+        if not isinstance(value, dict):
+            return _masked(value)
+        hidden = {name: _masked(each) if _plain(name) in _VALUES else each for name, each in value.items()}
+        return self._object(hidden, depth)
+
+    def _masked(self, value: object, depth: int) -> object:
+        """Mask all there is below a secret's name."""
+        if isinstance(value, dict):
+            return {self._text(name, depth): self._masked(each, depth) for name, each in value.items()}
+        return [self._masked(each, depth) for each in value] if isinstance(value, list) else _masked(value)
+
+    def _id(self, value: object) -> object:
+        if not isinstance(value, str) or not value or self.salt is None:
+            return value
+        return "id-" + hmac.new(self.salt, value.encode(), hashlib.sha256).hexdigest()[:16]
+
+    def _text(self, text: str, depth: int) -> str:
+        """Redact a text: JSON in it by its names, and what is a secret under no name at all."""
+        try:
+            inner = _inner(text)
+        except _TwiceError:
+            return MASK
+        if inner is None:
+            return _loose(text)
+        if depth >= NESTING:
+            return MASK
+        redacted = self._value(inner, "", depth + 1)
+        return text if redacted == inner else json.dumps(redacted, ensure_ascii=False, separators=(",", ":"))
+
+
+def is_secret(name: str) -> bool:
+    """Whether what goes under this name is a secret, as far as the name says."""
+    plain = _plain(name)
+    if plain in _HARMLESS:
+        return False
+    return _SECRET.search(plain) is not None or _SECRET.search(_plain(_CAMEL.sub("_", name))) is not None
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def _names(fields: dict[str, object]) -> Iterator[str]:
+    """The names that an object gives to the value beside them: a key's, or a variable's and its instance's."""
+    for name, value in fields.items():
+        plain = _plain(name)
+        if plain in {"key", "name"} and isinstance(value, str):
+            yield value
+        if plain == "variable" and isinstance(value, dict):
+            yield from (each for each in value.values() if isinstance(each, str))
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, bool) or value is None or value == "":
+        return value
+    return MASK if isinstance(value, str) else MASKED_NUMBER
+
+
+class _TwiceError(Exception):
+    """A text is an object in which a key stands twice: nobody knows which one its reader takes."""
+
+
+def _inner(text: str) -> object | None:
+    """The object, array or text that a text is in JSON, if it is one."""
+    if text.lstrip()[:1] not in {"{", "[", '"'}:
+        return None
+    try:
+        found: object = json.loads(text, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise _TwiceError
+    return fields
+
+
+def _loose(text: str) -> str:
+    """Mask what is a secret in a text that is no JSON: keys in PEM, URLs, and what looks like a name and its value."""
+    text = _PEM.sub(MASK, text)
+    found, end = [], 0
+    for url in _URL.finditer(text):
+        found += [_between(text[end : url.start()]), _url(url[1], url[2])]
+        end = url.end()
+    return "".join([*found, _between(text[end:])])
+
+
+def _between(text: str) -> str:
+    return _NAMED.sub(rf"\1{MASK}", _AUTHORIZATION.sub(rf"\1\2{MASK}", text))
+
+
+def _url(start: str, rest: str) -> str:
+    """Mask who a URL says we are, every value of its query, and the ticket of a download of ours."""
+    end = next((place for place, letter in enumerate(rest) if letter in "/\\?#"), len(rest))
+    authority, tail = rest[:end], rest[end:]
+    _, colon, port = authority.rpartition(":")
+    if "@" not in authority and colon and not authority.endswith("]") and not port.isdigit() and "@" in tail:
+        authority, tail = rest, ""  # a password with a slash in it, which some clients take
+    who, at, host = authority.rpartition("@")
+    masked = (f"{MASK}:{MASK}" if ":" in who else MASK) if who else ""
+    return start + masked + at + host + _OURS.sub(rf"\1{MASK}", _QUERY_VALUE.sub(rf"\1{MASK}", tail))
