@@ -10,6 +10,7 @@ who holds a station's one connection; ``routing`` and ``reachability`` say which
 ``handover`` and ``assertion`` what that one is told of it; ``envelope`` reads messages, ``plan`` names those that must
 be thought about, ``policy/`` says what the operator lets pass, ``gates/`` judge what is let, ``answers`` is what a
 caller hears of a no, ``inspection`` has what a session holds against the schemas, ``session`` is the conversation that
-ties them together, ``quarantine`` and ``renewal`` are those without a CSMS. ``edge/`` is the only place that touches
-the world.
+ties them together, ``quarantine`` and ``renewal`` are those without a CSMS. ``metrics`` names what is counted,
+``tally`` adds it up, ``readiness`` judges whether stations can be served, ``lines`` explains what processes say.
+``edge/`` is the only place that touches the world.
 """

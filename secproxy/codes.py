@@ -18,6 +18,8 @@ CODES: Final[Mapping[str, str]] = {
     "config.fixed": "This part of bollard.toml is taken in by a new start alone; stop 'bollard up' and start it again.",
     "reload.silent": "A worker did not take new settings in time; those before stay in force. Look at the host's load.",
     "reload.unreachable": "Nothing is running that could take new settings; 'bollard up' reads them when it starts.",
+    "supervisor.silent": "The supervisor is there and does not answer; restart 'bollard up' if it hangs.",
+    "supervisor.unreachable": "No supervisor runs for this home; start 'bollard up'.",
     "up.address": "An address to listen on is in use or not one of this host; stop what uses it, or choose another.",
     "up.running": "This home is up already; stop the other 'bollard up' first.",
     "up.upstream": "Nobody said where the CSMS is; give --upstream, or set upstream in bollard.toml.",
