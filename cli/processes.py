@@ -65,6 +65,7 @@ def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> N
     """Run everything on this machine until interrupted."""
     from secproxy.edge.supervisor import run_up
 
+    _begin(asked, "supervisor", given.get("log_format"))
     _dry(asked, "up", configured(asked, given))
     context.exit(run_up(asked.home(), lambda: configured(asked, given)))
 
@@ -77,6 +78,7 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     """Run the proxy alone, beside an authority that runs already."""
     from secproxy.edge.supervisor import run_up
 
+    _begin(asked, "supervisor", given.get("log_format"))
     _dry(asked, "proxy", configured(asked, given))
     context.exit(run_up(asked.home(), lambda: configured(asked, given), authority=False, web=False))
 
