@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from secproxy.metrics import METRICS, PREFIX, Shape, Source
-from tests.secproxy.edge.test_supervisor import BOLLARD, PASSPHRASE, SECONDS, Up, make_home
+from tests.secproxy.edge.test_supervisor import BOLLARD, PASSPHRASE, SECONDS, Up, bollard, make_home
 from tests.worlds import free_port
 
 if TYPE_CHECKING:
@@ -190,6 +190,23 @@ def test_a_supervisor_that_hangs_is_not_healthy(watched: Watched) -> None:
         assert watched.checks("/healthz") == (503, {"web": True, "supervisor": False})
         assert watched.checks("/readyz")[0] == 503
     assert watched.checks("/healthz")[0] == 200
+
+
+def test_status_tells_the_same_on_one_screen(watched: Watched) -> None:
+    """Exit 0 while all of it runs, for programs with every process; 1 while a worker is away, which it names."""
+    home = watched.up.home
+    all_well = bollard(home, "-o", "json", "status")
+    told = json.loads(all_well.stdout)
+    assert (all_well.returncode, told["down"], told["stations_connected"]) == (0, [], 0)
+    assert {row["name"] for row in told["running"]} == {"supervisor", "authority", "worker 0", "worker 1", "web"}
+    assert set(told["events_last_hour"]) == {"critical", "high", "medium", "low", "info"}
+    assert list(told["csms"]) == ["csms"]
+    with stopped(watched.up.process.pid):
+        hangs = bollard(home, "status")
+    assert (hangs.returncode, "supervisor.silent" in hangs.stderr) == (6, True)
+    screen = bollard(home, "status").stdout
+    assert "worker 1" in screen
+    assert len(screen.splitlines()) <= 24
 
 
 @contextlib.contextmanager
