@@ -43,15 +43,18 @@ def _event(code: str) -> dict[str, Plain]:
 
 
 def _error(code: str) -> str:
-    """What a code means on an error or a finding; empty when none has it."""
+    """What a code means on an error, a finding or a line of a process; empty when none has it."""
     import cli.codes
     import pki.codes
     import pki.edge.codes
+    import pki.edge.log
     import pki.firmware.codes
     import secproxy.codes
+    import secproxy.lines
 
     rooms = (pki.codes, pki.firmware.codes, pki.edge.codes, secproxy.codes, cli.codes)
-    return next((room.CODES[code] for room in rooms if code in room.CODES), "")
+    tables = (*(room.CODES for room in rooms), pki.edge.log.LINES, secproxy.lines.LINES)
+    return next((table[code] for table in tables if code in table), "")
 
 
 def _clause(code: str) -> dict[str, Plain]:

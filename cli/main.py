@@ -18,6 +18,7 @@ import click
 from bollard import __version__
 from cli.asked import Asked, default_home
 from cli.render import Output, tell_error
+from pki.edge import log
 from pki.errors import (
     BollardError,
     ConflictError,
@@ -140,7 +141,10 @@ def tree(context: click.Context, home: Path | None, output: str, *, yes: bool, d
 def _fail(error: Exception, output: Output) -> int:
     known = as_ours(error)
     code = next(EXIT_CODES[kind] for kind in type(known).__mro__ if kind in EXIT_CODES)
-    tell_error(known, output, code)
+    if log.form() is log.Form.JSON:  # of a process whose lines programs read
+        log.complain(known, who="bollard", level=log.Level.ERROR)
+    else:
+        tell_error(known, output, code)
     if os.environ.get("BOLLARD_DEBUG") == "1":
         click.echo("".join(traceback.format_exception(error)), err=True)
     return code

@@ -35,25 +35,37 @@ class Overrides(TypedDict, total=False):
     workers: Required[int | None]
     web: str | None
     status: str | None
+    metrics: str | None
+    log_format: str | None
+
+
+def log_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the option that says how it writes what it has to say."""
+    choice = click.Choice(["text", "json"])
+    return click.option("--log-format", type=choice, help="How lines on stderr are written: for people or programs.")(
+        command
+    )
 
 
 def proxy_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that override the proxy's settings."""
     for option in reversed(_PROXY_OPTIONS):
         command = option(command)
-    return command
+    return log_option(command)
 
 
 @click.command()
 @proxy_options
 @click.option("--web", help="ADDRESS:PORT that firmware downloads are served at.")
 @click.option("--status", help="ADDRESS:PORT that the status of certificates is served at.")
+@click.option("--metrics", help="ADDRESS:PORT that /metrics, /healthz and /readyz are served at.")
 @click.pass_context
 @pass_asked
 def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> None:
     """Run everything on this machine until interrupted."""
     from secproxy.edge.supervisor import run_up
 
+    _begin(asked, "supervisor", given.get("log_format"))
     _dry(asked, "up", configured(asked, given))
     context.exit(run_up(asked.home(), lambda: configured(asked, given)))
 
@@ -66,6 +78,7 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     """Run the proxy alone, beside an authority that runs already."""
     from secproxy.edge.supervisor import run_up
 
+    _begin(asked, "supervisor", given.get("log_format"))
     _dry(asked, "proxy", configured(asked, given))
     context.exit(run_up(asked.home(), lambda: configured(asked, given), authority=False, web=False))
 
@@ -90,32 +103,38 @@ def reload(asked: Asked) -> None:
 
 
 @click.command()
+@log_option
 @pass_asked
-def authority(asked: Asked) -> None:
+def authority(asked: Asked, log_format: str | None) -> None:
     """Run the authority alone: the one process that holds the CA keys."""
     from pki.edge.service import run_authority
 
+    _begin(asked, "authority", log_format)
     _dry(asked, "authority")
     run_authority(asked.home())
 
 
 @click.command()
+@log_option
 @pass_asked
-def web(asked: Asked) -> None:
+def web(asked: Asked, log_format: str | None) -> None:
     """Run the web process alone: firmware downloads, lists of revoked certificates, OCSP."""
     from secproxy.edge.web import run_web
 
+    _begin(asked, "web", log_format)
     _dry(asked, "web")
     run_web(asked.home(), version=asked.version)
 
 
 @click.command(hidden=True)
 @click.option("--number", type=click.IntRange(0), required=True, help="Which of the workers this is.")
+@log_option
 @pass_asked
-def worker(asked: Asked, number: int) -> None:
+def worker(asked: Asked, number: int, log_format: str | None) -> None:
     """Run one proxy worker; the supervisor starts these."""
     from secproxy.edge.worker import run_worker
 
+    _begin(asked, f"worker-{number}", log_format or "text")
     run_worker(asked.home(), number)
 
 
@@ -127,7 +146,7 @@ def configured(asked: Asked, given: Overrides) -> Config:
 
     config = parse_config(read_settings(asked.home()))
     upstream, workers, web = given["upstream"], given["workers"], given.get("web")
-    asked_status = given.get("status")
+    asked_status, metrics = given.get("status"), given.get("metrics")
     doors = [(*parse_address(address, "--listen"), SecurityProfile(profile)) for address, profile in given["listen"]]
     host, port = parse_address(web, "--web") if web else (config.web.host, config.web.port)
     status = parse_address(asked_status, "--status") if asked_status else config.web.status
@@ -139,7 +158,18 @@ def configured(asked: Asked, given: Overrides) -> Config:
         listeners=tuple(ListenerConfig(*door) for door in doors) or config.listeners,
         workers=config.workers if workers is None else workers,
         web=replace(config.web, host=host, port=port, status=status),
+        metrics=parse_address(metrics, "--metrics") if metrics else config.metrics,
     )
+
+
+def _begin(asked: Asked, process: str, asked_format: str | None) -> None:
+    """Write lines from now on as the command line says, else as the settings do."""
+    from pki.edge import log
+    from pki.edge.home import read_settings
+    from pki.settings import parse_settings
+
+    form = asked_format or parse_settings(read_settings(asked.home())).log_format
+    log.begin(process, log.Form(form))
 
 
 def _dry(asked: Asked, name: str, config: Config | None = None) -> None:

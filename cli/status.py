@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import socket
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import click
 
+from cli import house
 from cli.asked import Asked, pass_asked
 from cli.render import Output, note, row_of, to_plain
 from cli.rotate import DUE_FIELDS, due_next
@@ -20,14 +22,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.render import Plain
+    from secproxy.edge.claim_wire import Seen
 
 PROCESSES = {"authority": "authority_socket", "proxy": "claims_socket"}
 
 
-@click.command()
+@click.command(epilog="Exit codes: 0 what was brought up runs, or nothing was; 1 something of it is down; 6 it hangs.")
+@click.pass_context
 @pass_asked
-def status(asked: Asked) -> None:
+def status(asked: Asked, context: click.Context) -> None:
     """Show what runs, what there is, and when our own certificates end."""
+    standing = house.seen(asked)
+    _show(asked, standing)
+    context.exit(int(bool(standing and house.down(standing))))
+
+
+def _show(asked: Asked, standing: Seen | None) -> None:
     home = asked.home()
     processes: dict[str, Plain] = {name: _answers(getattr(home, path)) for name, path in PROCESSES.items()}
     certificates = asked.ask(calls.ListCertificates(), calls.Certificates).certificates
@@ -39,10 +49,13 @@ def status(asked: Asked) -> None:
     rotation = asked.ask(calls.ShowRotation(), calls.Rotation)
     due: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotation.due]
     sinks, unsafe = _sinks(asked), _unsafe(asked)
+    events, waiting = house.events(asked)
     if asked.output is not Output.TABLE:
         machine: dict[str, Plain] = {"processes": processes, "counts": counts, "issuers": issuers, "due": due}
         machine["event_sinks"] = sinks
         machine["unsafe_listeners"] = unsafe
+        machine |= {"events_last_hour": events, "journal_waiting_bytes": waiting}
+        machine |= _running(standing) if standing else {}
         return asked.record({"home": str(home.path), **machine})
     note(f"home {home.path}")
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
@@ -50,7 +63,18 @@ def status(asked: Asked) -> None:
     ends |= {"server ends": _server_ends(certificates), "revocation lists end": _lists_end(asked)}
     late: dict[str, Plain] = {f"event sink {each['name']}": _word(each) for each in sinks if isinstance(each, dict)}
     late |= {f"unsafe listener {each['address']}": _old_tls(each) for each in unsafe if isinstance(each, dict)}
-    return asked.record({**shown, **counts, **ends, "due next": due_next(rotation), **late})
+    happened = ", ".join(f"{count} {name}" for name, count in events.items() if count)
+    late |= {"events in the last hour": happened or "none"}
+    late |= {"journal waits": f"{waiting} bytes"} if waiting else {}
+    up = house.lines(standing, time.time())
+    return asked.record({**shown, **up, **counts, **ends, "due next": due_next(rotation), **late})
+
+
+def _running(standing: Seen) -> dict[str, Plain]:
+    """What is told to programs of a home that is up."""
+    down: list[Plain] = [*house.down(standing)]
+    stations, csms = house.connected(standing), house.csms(standing)
+    return {"running": house.rows(standing), "down": down, "stations_connected": stations, "csms": csms}
 
 
 def _sinks(asked: Asked) -> list[Plain]:

@@ -36,6 +36,7 @@ CODES: Final[Mapping[str, str]] = {
     "revocation.reason": "This is no reason for revoking; 'hold' is one that 'bollard cert release' can lift again.",
     "settings.approval": "What [issuing] approval names is no way to ask; the error lists those there are.",
     "settings.external_issuer": "An external authority in bollard.toml cannot be used as it is described there.",
+    "settings.log": "What [log] format names is no way to write lines: text is for people, json for programs.",
     "settings.missing": "bollard.toml lacks a value that has to be there; the error names its table and key.",
     "settings.number": "A value in bollard.toml is no whole number within its bounds; the error names it and them.",
     "settings.public_url": "The address in [web] public_url is no plain https address that stations could fetch from.",

@@ -31,6 +31,7 @@ HOURS_LEAST: Final = 4  # hours; backdated by one, half of it gone when renewal 
 HOURS_MOST: Final = 398 * 24  # hours; as many as the certificate profile allows at most
 KEEP_OLD_DAYS_MOST: Final = 1096  # days; no station certificate lives longer
 
+LOG_FORMATS: Final = ("text", "json")
 _ADVICE: Final = "Correct bollard.toml in the home folder."
 _STATUS_URL: Final = re.compile(r"http://(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?")
 
@@ -60,6 +61,8 @@ class Settings:
     approval: frozenset[Way] = frozenset()
     """The ways of asking that wait for a person's yes."""
     external_issuers: tuple[ExternalIssuer, ...] = ()
+    log_format: str = "text"
+    """How processes write what they say on stderr: ``text`` for people, ``json`` for programs."""
     """Authorities of others that issue for us, each one certificate profile."""
 
 
@@ -114,7 +117,14 @@ def parse_settings(text: str) -> Settings:
         est=_flag(tables, "est", "enabled"),
         approval=parse_approval(_words(tables, "issuing", "approval")),
         external_issuers=_external_issuers(_array(tables, "external_issuer")),
+        log_format=_log_format(_text(tables, "log", "format", "text")),
     )
+
+
+def _log_format(text: str) -> str:
+    if text not in LOG_FORMATS:
+        raise InputError("settings.log", f"[log] format is none of {', '.join(LOG_FORMATS)}", _ADVICE)
+    return text
 
 
 def _external_issuers(tables: list[object]) -> tuple[ExternalIssuer, ...]:

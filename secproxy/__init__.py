@@ -11,6 +11,7 @@ which CSMS it goes to and by which URL, ``handover`` and ``assertion`` what that
 messages, ``plan`` names those that must be thought about, ``policy/`` says what the operator lets pass, ``gates/``
 judge what is let, ``answers`` is what a caller hears of a no, ``inspection`` has what a session holds against the
 schemas, ``session`` is the conversation that ties them together, ``quarantine`` and ``renewal`` are those without a
-CSMS; ``recording`` is what is written down of it when that is asked for, ``redaction`` takes the secrets out. ``edge/``
-is the only place that touches the world.
+CSMS; ``recording`` is what is written down of it when that is asked for, ``redaction`` takes the secrets out.
+``metrics`` names what is counted, ``tally`` adds it up, ``readiness`` judges whether stations can be served, ``lines``
+explains what processes say. ``edge/`` is the only place that touches the world.
 """

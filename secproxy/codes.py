@@ -26,6 +26,8 @@ CODES: Final[Mapping[str, str]] = {
     "recording.running": "The station is recorded already; stop that recording, or wait for its end.",
     "recording.unreachable": "Nothing is running that could record; start 'bollard up'.",
     "recording.wrong": "The file is no recording, or a line of it was changed; the error names the line.",
+    "supervisor.silent": "The supervisor is there and does not answer; restart 'bollard up' if it hangs.",
+    "supervisor.unreachable": "No supervisor runs for this home; start 'bollard up'.",
     "up.address": "An address to listen on is in use or not one of this host; stop what uses it, or choose another.",
     "up.running": "This home is up already; stop the other 'bollard up' first.",
     "up.upstream": "Nobody said where the CSMS is; give --upstream, or set upstream in bollard.toml.",

@@ -46,6 +46,8 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     ),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock", "refuse_tls_downgrade"}),
+    "metrics": frozenset({"address"}),
+    "log": frozenset({"format"}),  # every process reads this (pki.settings)
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
     "server_certificate": frozenset({"certificate", "key", "host"}),  # the authority reads these (pki.settings)
     "hsm": frozenset({"module", "token", "slot"}),  # and these
@@ -213,6 +215,8 @@ class Config:
     policies: PolicySettings = field(default_factory=PolicySettings)
     keeps_tls: bool = False
     """Whether a station is refused that comes with less TLS than it has booted over before."""
+    metrics: tuple[str, int] | None = None
+    """Where figures and health are told over plain HTTP; nowhere until an address is named."""
 
 
 def parse_config(text: str) -> Config:
@@ -237,6 +241,7 @@ def parse_config(text: str) -> Config:
         messages=read_message_settings(Table(raw.get("messages", {}), "messages")),
         policies=read_policy_settings(raw),
         keeps_tls=proxy.flag("refuse_tls_downgrade", default=False),
+        metrics=_metrics(Table(raw.get("metrics", {}), "metrics")),
     )
 
 
@@ -339,6 +344,11 @@ def _transaction_ids(text: str) -> TransactionIds:
         return TransactionIds(text)
     except ValueError:
         raise wrong("csms.transaction_ids", f"it is one of {', '.join(TransactionIds)}") from None
+
+
+def _metrics(table: Table) -> tuple[str, int] | None:
+    place = table.text("address", "")
+    return parse_address(place, "metrics.address") if place else None
 
 
 def _web(table: Table) -> WebConfig:

@@ -48,6 +48,8 @@ READERS: Final[Mapping[str, frozenset[Reader]]] = {
     "messages": _WORKER,
     "proxy": _FIXED,
     "web": _WEB | _AUTHORITY,
+    "metrics": _WEB,
+    "log": _FIXED,
     "est": _WEB | _AUTHORITY,
     "issuing": _AUTHORITY,
     "server_certificate": _AUTHORITY,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pki.edge import log
 from secproxy.events import CAUSES
+from secproxy.lines import LINES
+from secproxy.metrics import METRICS, PREFIX
 from secproxy.standard_events import STANDARD
 from tests.codes import TABLES
 
@@ -78,10 +81,43 @@ def codes() -> str:
     for folder, table in TABLES.items():
         rows = [f"| `{code}` | {says} |" for code, says in sorted(table.items())]
         parts += [f"## {CODES_OF[folder]}\n", "| Code | What it means |\n|---|---|", *rows, ""]
-    return "\n".join(parts)
+    rows = [f"| `{kind}` | {says} |" for kind, says in sorted({**log.LINES, **LINES}.items())]
+    return "\n".join([*parts, LINES_HEAD, *rows, ""])
 
 
-PAGES = {"events.md": events, "codes.md": codes}
+LINES_HEAD = """## Lines of processes
+
+Where lines of processes are written as JSON (`[log] format = "json"`) each has the name of its kind in `id`: an error's
+code, or one of these.
+
+| Kind | What it means |
+|---|---|"""
+
+
+METRICS_HEAD = """# Figures
+
+`[metrics] address = "127.0.0.1:9108"` in `bollard.toml`, or `bollard up --metrics 127.0.0.1:9108`, serves these at
+`/metrics` in Prometheus' text format, or as OpenMetrics to whoever asks for that. No label holds an identity, an
+address or anything that a stranger chose. What workers count is summed up by the supervisor, so that no counter falls
+when a worker is replaced; those of `authority` begin anew with that process, and `events_total` never does. This page
+is written from the table in the code: `python -m tests.documents`.
+
+| Name | Kind | Labels | Told by | Meaning |
+|---|---|---|---|---|
+"""
+
+
+def metrics() -> str:
+    """The page of figures."""
+    rows = [
+        f"| `{PREFIX}{each.name}` | {each.shape.value} | {', '.join(f'`{label}`' for label in each.labels)} "
+        f"| {each.source.value} | {each.says} |"
+        for each in METRICS.values()
+    ]
+    return METRICS_HEAD + "\n".join(rows) + "\n"
+
+
+PAGES = {"metrics.md": metrics, "events.md": events, "codes.md": codes}
 
 if __name__ == "__main__":
     for name, write in PAGES.items():

@@ -1194,6 +1194,22 @@ class Examine(Call, frozen=True):
     ending_within: int
 
 
+class Measured(Row, frozen=True):
+    """What the authority counts and knows at once. ``acts`` by their name in the audit log, since it was started;
+    ``troubles`` are duties that fail at present."""
+
+    expiring: tuple[ExpiringRow, ...]
+    acts: dict[str, int]
+    audit_size: int
+    troubles: int
+
+
+class Measure(Call, frozen=True):
+    """Tell what ends, and what was counted, without examining anything."""
+
+    Answer = Measured
+
+
 # -- the offline root --------------------------------------------------------------------------------------------
 
 

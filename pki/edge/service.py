@@ -16,14 +16,13 @@ import gc
 import os
 import secrets
 import signal
-import sys
 import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 
-from pki.edge import calls, hardening, lock, wire
+from pki.edge import calls, hardening, lock, log, wire
 from pki.edge.office.duties import ROUND_SECONDS
 from pki.edge.office.front import Office
 from pki.edge.vault import Vault, clear_quarantine
@@ -55,13 +54,13 @@ async def _run(home: Home) -> None:
         Vault(home.vault).clear()
         clear_quarantine(home.quarantine)
         for warning in office.warnings():
-            _say(f"WARNING: {warning}")
+            log.say("process.weak", f"WARNING: {warning}", level=log.Level.WARNING)
         service = Service(office)
         await service.open(home)
         gc.freeze()  # what is there by now stays, and need not be looked at again
         gc.set_threshold(*COLLECT)
         tending = asyncio.create_task(_tend(office))
-        _say("authority ready")
+        log.say("process.ready", "authority ready")
         await stop.wait()
         tending.cancel()
         await asyncio.wait({tending})
@@ -192,14 +191,10 @@ def _unexpected(problem: Exception, call: calls.Call) -> BollardError:
     """Keep the trace for us, with no values in it that might be secret, and give the asker its number."""
     number = secrets.token_hex(4)
     frames = "".join(traceback.format_tb(problem.__traceback__))
-    _say(f"unexpected error {number}: {type(problem).__name__} in {type(call).__name__}\n{frames}")
+    says = f"unexpected error {number}: {type(problem).__name__} in {type(call).__name__}"
+    log.say("process.fault", says, level=log.Level.ERROR, detail=frames)
     return BollardError(
         "authority.internal",
         f"the authority met an error it did not expect (number {number})",
         "Its log has the details under that number; please report it.",
     )
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()

@@ -14,5 +14,7 @@ both, ``export/`` sends them on. Processes: ``supervisor`` with ``children``, ``
 and enrolment through ``web_door``, where ``doorkeeper`` counts who is refused, and the status of certificates through
 ``status_listener``, all with ``patience`` for strangers; what the libraries below log of them is a line of
 ``log_lines`` at most. ``fence`` has ``landlock`` keep a worker from all it does not need, ``memory`` sees when it has
-too much. ``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
+too much. Figures: a worker's ``reporter`` tells the supervisor what was counted, ``overview`` asks for it,
+``gathering`` brings together what everybody knows, ``exposition`` writes it, ``metrics_listener`` serves it, with
+``knocking`` at a CSMS. ``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
 """

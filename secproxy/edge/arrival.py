@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -34,7 +34,9 @@ from secproxy.edge.tls import TlsLeg
 from secproxy.edge.tls_failure import HandshakeError
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
+from secproxy.metrics import ADMITTED, GONE
 from secproxy.strangers import Guest, judge_stranger
+from secproxy.tally import Tally
 
 if TYPE_CHECKING:
     import socket
@@ -82,14 +84,18 @@ class Reception:
     room: WaitingRoom
     guard: ClaimLine
     """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
+    tally: Tally = field(default_factory=Tally)
 
 
 async def receive(reception: Reception, listener: Listener, sock: socket.socket, remote: str) -> None:
     """Take one accepted socket to a live connection, or turn it away. Never raises, save when cancelled."""
     leg = TlsLeg(asyncio.get_running_loop(), sock, listener.context, remote)
+    profile = f"{listener.config.profile:d}"
     try:
         await _receive(reception, listener, leg)
+        reception.tally.count("arrivals_total", profile, ADMITTED)
     except Turned as turned:
+        reception.tally.count("arrivals_total", profile, turned.note.cause if turned.note else GONE)
         if turned.note is not None:
             reception.record(turned.note)
         await leg.farewell(turned.answer)
@@ -117,6 +123,7 @@ async def _handshake(reception: Reception, leg: TlsLeg) -> None:
     try:
         async with asyncio.timeout(seconds):
             await leg.handshake()
+        reception.tally.count("handshakes_total", leg.version)
     except TimeoutError:
         raise Turned(Note("tls.failed", "", leg.remote, {"says": f"no handshake within {seconds} s"}), b"") from None
     except HandshakeError as failure:

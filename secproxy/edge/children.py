@@ -14,15 +14,17 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from pki.edge import log
 from secproxy.edge.lifeline import die_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+WHO: Final = "bollard"  # what the supervisor calls itself to people
 FIRST_PAUSE: Final = 0.1  # seconds before a child that died is started again
 LONGEST_PAUSE: Final = 5.0  # seconds; doubled up to here while it dies again and again
 STEADY_SECONDS: Final = 10.0  # seconds of life after which a death counts as the first again
@@ -30,7 +32,10 @@ GRACE_SECONDS: Final = 5.0  # seconds from SIGTERM to SIGKILL, for a process tha
 
 
 class Child:
-    """One child. ``ended`` is called with its exit code (minus the signal's number) each time it dies unasked."""
+    """One child. ``ended`` is called with its exit code (minus the signal's number) each time it dies unasked.
+
+    ``since`` is when it was last started, in seconds since 1970, and ``starts`` how often it was.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class Child:
         self._argv = tuple(argv)
         self._env = dict(env)
         self._ended = ended
+        self.since, self.starts = 0.0, 0
         self._process: subprocess.Popen[bytes] | None = None
         self._keeping: asyncio.Task[None] | None = None
 
@@ -73,7 +79,7 @@ class Child:
                 async with asyncio.timeout(self._grace):
                     await _end_of(self._process)
             except TimeoutError:
-                say(f"{self.name} does not end by itself and is killed")
+                _say("process.stuck", f"{self.name} does not end by itself and is killed")
                 self._process.kill()
                 await _end_of(self._process)
 
@@ -85,10 +91,10 @@ class Child:
             try:
                 code = await self._run()
             except OSError as problem:  # no process or no memory to be had at the moment
-                say(f"{self.name} cannot be started: {problem.strerror}")
+                _say("process.unstartable", f"{self.name} cannot be started: {problem.strerror}")
                 code = os.EX_OSERR
             pause = next_pause(pause, clock() - began)
-            say(f"{self.name} ended ({_reason(code)}) and is started again in {pause:.1f} s")
+            _say("process.ended", f"{self.name} ended ({_reason(code)}) and is started again in {pause:.1f} s")
             self._ended(code)
             await asyncio.sleep(pause)
 
@@ -102,6 +108,7 @@ class Child:
             start_new_session=True,
             preexec_fn=bound,  # noqa: PLW1509 (as above)
         )
+        self.since, self.starts = time.time(), self.starts + 1
         return await _end_of(self._process)
 
 
@@ -110,9 +117,8 @@ def next_pause(pause: float, lived: float) -> float:
     return FIRST_PAUSE if lived >= STEADY_SECONDS else min(LONGEST_PAUSE, pause * 2)
 
 
-def say(line: str) -> None:
-    """Tell the person at the terminal, or the service manager's log."""
-    print(f"bollard: {line}", file=sys.stderr, flush=True)
+def _say(kind: str, text: str) -> None:
+    log.say(kind, text, who=WHO, level=log.Level.WARNING)
 
 
 async def _end_of(process: subprocess.Popen[bytes]) -> int:

@@ -8,6 +8,7 @@ Rules this file keeps:
 * Each connection is a worker of its own, numbered by the desk: a worker that was started again is not mistaken for the
   one that died.
 * A probe that is not answered in time counts as dead; an answer that comes later, or unasked, counts for nothing.
+* What workers report is kept as a sum that outlives each of them, and told to whoever looks.
 * Only processes of our own user, or root's, may talk to it. A line that cannot be read ends the connection, and so does
   a worker that does not read what it is told.
 """
@@ -28,6 +29,7 @@ from pki.errors import ForbiddenError
 from secproxy import claims
 from secproxy.edge import claim_wire as wire
 from secproxy.lockout import Lockouts
+from secproxy.tally import Totals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -44,7 +46,7 @@ _decoder = msgspec.json.Decoder(wire.FromWorker)
 
 class ClaimDesk:
     """The desk of one supervisor. ``ready`` is called with a worker's number when its listeners are open, ``reload``
-    when a command asks that the settings be read again."""
+    when a command asks that the settings be read again; ``processes`` names those that the supervisor keeps."""
 
     def __init__(
         self,
@@ -52,6 +54,7 @@ class ClaimDesk:
         ready: Callable[[int], None],
         reload: Callable[[], Awaitable[wire.ReloadDone]] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        processes: Callable[[], list[wire.Process]] = list,
     ) -> None:
         self._clock = clock
         self._lockouts = Lockouts()
@@ -62,6 +65,9 @@ class ClaimDesk:
         self._recording: dict[tuple[int, int], asyncio.Future[wire.Recorded]] = {}  # by ticket and connection
         self._tickets = count(1)
         self._errands: set[asyncio.Task[None]] = set()
+        self._processes = processes
+        self._totals = Totals()
+        self._open: dict[int, int] = {}  # by connection: the workers whose listeners are open
         self._claims = claims.Claims()
         self._lines: dict[int, wire.Wire | wire.Direct[wire.FromDesk]] = {}
         self._connections = count(1)
@@ -104,6 +110,8 @@ class ClaimDesk:
     def _gone(self, connection: int) -> None:
         self._reloaded(connection, wire.Reloaded())  # whoever is started in its place reads the new ones
         self._numbers.pop(connection, None)
+        self._open.pop(connection, None)
+        self._totals.gone(connection)
         if self._lines.pop(connection, None) is not None:
             self._tell(claims.WorkerGone(connection))
 
@@ -113,7 +121,10 @@ class ClaimDesk:
             case wire.Hello(number):
                 self._numbers[connection] = number
             case wire.Ready():
-                self._ready(self._numbers.get(connection, -1))
+                self._open[connection] = number = self._numbers.get(connection, -1)
+                self._ready(number)
+            case wire.Shut():
+                self._open.pop(connection, None)
             case wire.Want(ticket, identity, credential):
                 self._tell(claims.Wanted(connection, ticket, identity, credential))
             case wire.Probed(leg, alive):
@@ -127,6 +138,10 @@ class ClaimDesk:
                 self._lockouts.failed(network, self._clock())
             case wire.Proved(identity, network):
                 self._lockouts.proved(identity, network)
+            case wire.Report(counters, gauges):
+                self._totals.take(connection, counters, gauges)
+            case wire.Look():
+                self._say(connection, self.seen())
             case wire.Reloaded():
                 self._reloaded(connection, word)
             case wire.AskReload():
@@ -140,6 +155,11 @@ class ClaimDesk:
                     said.set_result(word)
             case _:
                 assert_never(word)
+
+    def seen(self) -> wire.Seen:
+        """Tell how the house stands."""
+        ready = sorted(set(self._open.values()))
+        return wire.Seen(self._processes(), ready, self._totals.counters(), self._totals.gauges())
 
     async def reload_workers(self, seconds: float) -> list[wire.Reloaded]:
         """Tell every worker to take the settings in force; return what each says, or that it said nothing in time."""

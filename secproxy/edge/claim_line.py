@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pki.edge.home import Home
     from secproxy.edge.claim_desk import ClaimDesk
+    from secproxy.tally import Tally
 
 RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to travel with; each line wakes the supervisor
 
@@ -133,9 +134,22 @@ class ClaimLine:
         """Whether a granted leg is still ours: neither released nor dropped."""
         return leg in self._held
 
+    @property
+    def held(self) -> int:
+        """How many granted legs are ours."""
+        return len(self._held)
+
     def ready(self) -> None:
         """Tell that this worker's listeners are open."""
         self._wire.say(wire.Ready())
+
+    def shut(self) -> None:
+        """Tell that this worker's listeners are open no more."""
+        self._wire.say(wire.Shut())
+
+    def report(self, tally: Tally) -> None:
+        """Tell what this worker has counted, and how things stand."""
+        self._wire.say(wire.Report(tally.counters, tally.gauges))
 
     async def closed(self) -> None:
         """Wait until the supervisor is gone."""
@@ -170,6 +184,8 @@ class ClaimLine:
                 self._wire.say(self.record(word))
             case wire.ReloadDone() | wire.RecordDone():
                 pass  # said to commands alone
+            case wire.Seen():
+                pass  # a worker looks at nothing but itself
             case _:
                 assert_never(word)
 

@@ -3,6 +3,9 @@ offer a password, and over what they say it.
 
 One JSON object a line over the Unix socket ``run/claims.sock``; ``says`` names the record. Bytes are base64 there. The
 rules stand in ``secproxy.claims`` and ``secproxy.lockout``; these are the words on the wire.
+
+Workers report what they have counted over the same line (``Report``), and whoever wants to see how the house stands
+connects, says ``Look`` and is told ``Seen``.
 """
 
 from __future__ import annotations
@@ -16,9 +19,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-LINE_BYTES: Final = (
-    4096  # bytes of one line; the longest holds an identity of 48 characters and a credential of 32 bytes
-)
+LINE_BYTES: Final = 512 * 1024  # bytes of one line; a report about the most URLs there can be has a quarter of it
 
 
 class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="says", tag=str.lower):
@@ -33,6 +34,10 @@ class Hello(Word, frozen=True):
 
 class Ready(Word, frozen=True):
     """The worker's listeners are open."""
+
+
+class Shut(Word, frozen=True):
+    """They are open no more: the worker ends, perhaps once its stations have gone one after the other."""
 
 
 class Want(Word, frozen=True):
@@ -75,6 +80,36 @@ class Proved(Word, frozen=True):
 
     identity: str
     network: str
+
+
+class Report(Word, frozen=True):
+    """What this worker has counted since it began, and how things stand: series as ``secproxy.tally`` names them."""
+
+    counters: dict[str, float]
+    gauges: dict[str, float]
+
+
+class Look(Word, frozen=True):
+    """No worker's word: how does the house stand? Answered with ``Seen``."""
+
+
+class Process(msgspec.Struct, frozen=True):
+    """One process that the supervisor keeps. ``pid`` is 0 while it does not run, ``since`` seconds since 1970."""
+
+    name: str
+    pid: int
+    since: float
+    restarts: int
+
+
+class Seen(Word, frozen=True):
+    """How the house stands: its processes, the numbers of the workers whose listeners are open, and what all workers
+    have counted."""
+
+    processes: list[Process]
+    open: list[int]
+    counters: dict[str, float]
+    gauges: dict[str, float]
 
 
 class Granted(Word, frozen=True):
@@ -179,9 +214,23 @@ class RecordDone(Word, frozen=True):
     advice: str = ""
 
 
-FromCommand = AskReload | AskRecord
-FromWorker = Hello | Ready | Want | Probed | Release | Attempt | Failed | Proved | Reloaded | Recorded | FromCommand
-FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone | Record | RecordDone
+FromCommand = AskReload | AskRecord | Look
+FromWorker = (
+    Hello
+    | Ready
+    | Shut
+    | Want
+    | Probed
+    | Release
+    | Attempt
+    | Failed
+    | Proved
+    | Reloaded
+    | Recorded
+    | Report
+    | FromCommand
+)
+FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone | Record | RecordDone | Seen
 
 W = TypeVar("W")
 

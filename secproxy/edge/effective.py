@@ -85,6 +85,7 @@ def write_config(organisation: Organisation, config: Config) -> str:
             f"[policy]\npreset = {_text(config.policies.preset)}\n",
             *(_override("group", *each) for each in config.policies.groups.items()),
             *(_override("station", *each) for each in config.policies.stations.items()),
+            f"[metrics]\naddress = {_text(write_address(*config.metrics) if config.metrics else '')}\n",
         )
     )
 

@@ -81,6 +81,21 @@ def m002_order_of_recording_and_sinks(db: Database) -> None:
     )
 
 
+@_migrations()
+def m003_tallies(db: Database) -> None:
+    """Count events for good, by cause and severity: in the transaction that records them, so each counts once."""
+    db.execute(
+        "CREATE TABLE tallies (cause TEXT, severity TEXT, total INTEGER NOT NULL, PRIMARY KEY (cause, severity)) "
+        "STRICT, WITHOUT ROWID"
+    )
+    db.execute("INSERT INTO tallies SELECT cause, severity, count(*) FROM events GROUP BY cause, severity")
+    db.execute(
+        "CREATE TRIGGER tally AFTER INSERT ON events BEGIN "
+        "INSERT OR IGNORE INTO tallies VALUES (NEW.cause, NEW.severity, 0); "
+        "UPDATE tallies SET total = total + 1 WHERE cause = NEW.cause AND severity = NEW.severity; END"
+    )
+
+
 class Line(msgspec.Struct, frozen=True):
     """What the tables need of an event's JSON line; the line itself is kept whole."""
 
@@ -236,6 +251,23 @@ class EventStore:
         if not self._query("SELECT 1 FROM sqlite_master WHERE name = 'sinks'", {}):
             return []
         return [SinkState(*row) for row in self._query(sql, {})]  # type: ignore[arg-type]  # the table is STRICT
+
+    def tallies(self) -> dict[tuple[str, str], int]:
+        """Count all events that were ever recorded, by cause and severity; those that were deleted since count on."""
+        if not self._query("SELECT 1 FROM sqlite_master WHERE name = 'tallies'", {}):
+            return {}
+        rows = self._query("SELECT cause, severity, total FROM tallies", {})
+        return {(str(cause), str(severity)): int(total) for cause, severity, total in rows}
+
+    def severities(self, since: dt.datetime) -> dict[str, int]:
+        """Count the events since a moment, by severity; what waits in the journal is told by ``waiting`` alone."""
+        sql = "SELECT severity, count(*) FROM events WHERE id >= :first GROUP BY severity"
+        return {str(name): int(count) for name, count in self._query(sql, {"first": earliest_id(since)})}
+
+    def waiting(self) -> int:
+        """How many bytes of the journal are not in the database yet."""
+        offsets = self._offsets()
+        return sum(max(0, each.size - offsets.get(each.name, 0)) for each in list_segments(self._journal))
 
     def _pages(self, wanted: Filter) -> Iterator[tuple[str, bytes]]:
         condition, given = wanted.where()

@@ -14,22 +14,18 @@ from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
-from pki.health import SOON, Csms, Expiring, Facts, Failed, Known, Missing, Receiver, Unsafe
+from pki.health import SOON, Expiring, Facts, Failed, Known, Missing, Receiver, Unsafe
 from pki.settings import parse_settings
-from secproxy.config import Config, Limits, unsafe_listeners, write_address
+from secproxy.config import Config, unsafe_listeners, write_address
 from secproxy.edge import landlock
-from secproxy.edge.csms_tls import CsmsTls
-from secproxy.edge.effective import config_in_force, url_of
+from secproxy.edge.effective import config_in_force
 from secproxy.edge.event_store import EventStore
-from secproxy.edge.switchboard import knock
-from secproxy.edge.upstream import Way
-from secproxy.proxy_protocol import LOCAL
+from secproxy.edge.knocking import try_csms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pki.edge.home import Home
-    from secproxy.upstreams import Upstream
 
 
 WEAKENS: Final = {
@@ -60,26 +56,6 @@ def examine(home: Home) -> Facts:
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
-
-
-async def try_csms(upstreams: Sequence[Upstream]) -> tuple[Csms, ...]:
-    """Connect to every URL of every CSMS as the proxy would, TLS included, and hang up."""
-    found: list[Csms] = []
-    for upstream in upstreams:
-        missed = await _knock_at_all(upstream)
-        spared = not all(missed)
-        found += (Csms(url_of(url), says, spared) for url, says in zip(upstream.urls, missed, strict=True))
-    return tuple(found)
-
-
-async def _knock_at_all(upstream: Upstream) -> list[str]:
-    try:
-        secure = CsmsTls(upstream).current()
-    except BollardError as problem:
-        return [problem.cause] * len(upstream.urls)
-    preamble = LOCAL if upstream.proxy_protocol else b""
-    ways = (Way(url, secure if url.secure else None, preamble) for url in upstream.urls)
-    return await asyncio.gather(*(knock(way, Limits()) for way in ways))
 
 
 def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Path]]:

@@ -45,7 +45,8 @@ _MINOR: Final = frozenset({Severity.INFO, Severity.LOW})
 
 
 class Journal:
-    """One process' hand in the journal: ``write`` appends an event and returns its id."""
+    """One process' hand in the journal: ``write`` appends an event and returns its id; ``lost`` counts those it could
+    not write."""
 
     def __init__(self, folder: Path, writer: str) -> None:
         self._folder = folder
@@ -54,6 +55,7 @@ class Journal:
         self._size = 0
         self._last_id = 0
         self._lost = 0
+        self.lost = 0
         self._waiting = 0
         self._looked = 0.0
         self._complained = -COMPLAIN_SECONDS
@@ -138,6 +140,7 @@ class Journal:
 
     def _lose(self, problem: OSError) -> None:
         self._lost += 1
+        self.lost += 1
         if time.monotonic() - self._complained >= COMPLAIN_SECONDS:
             self._complained = time.monotonic()
             raise BollardError(

@@ -61,6 +61,11 @@ class Links:
         """How many there are."""
         return len(self._by_leg)
 
+    def messages(self) -> tuple[int, int]:
+        """Whole messages that the stations, and that their CSMSs, have sent over the connections there are."""
+        counts = [link.messages for link in self._by_leg.values()]
+        return sum(up for up, _ in counts), sum(down for _, down in counts)
+
     def all(self) -> list[Link]:
         """Every live connection."""
         return list(self._by_leg.values())

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from pki.edge import log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,7 @@ class LogLines(logging.Handler):
         self._told[kind] = now
         more = self._counted.pop(kind, 0)
         also = f" ({more} more like it before)" if more else ""
-        print(f"{self._process}: unexpected: {kind}{also}", file=sys.stderr, flush=True)
+        log.say("process.unexpected", f"unexpected: {kind}{also}", who=self._process, level=log.Level.WARNING)
 
 
 def _kind(record: logging.LogRecord) -> str:

@@ -37,6 +37,11 @@ class PasswordDesk:
         self._threads = ThreadPoolExecutor(SLOW_AT_ONCE, thread_name_prefix="password")
         self._waiting = 0
 
+    @property
+    def waiting(self) -> int:
+        """Stations that wait for a slow check."""
+        return self._waiting
+
     async def check(self, question: PasswordQuestion) -> bool:
         """Whether the offered password is right. Raises ``BusyError``."""
         name = hmac.digest(self._key, question.verifier.encode() + b"\0" + question.offered, "sha256")

@@ -19,11 +19,11 @@ import asyncio
 import datetime as dt
 import os
 import sqlite3
-import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+from pki.edge import log
 from pki.edge.lock import exclusive
 from secproxy.edge.event_store import open_for_writing, parse_line, row_of
 from secproxy.edge.journal import earliest_id, event_id, event_line
@@ -67,7 +67,8 @@ class Recorder:
                     if mine:
                         await self._record_for_ever()
             except (sqlite3.Error, OSError) as problem:
-                print(f"event recorder: {problem}; trying again in {RETRY_SECONDS:.0f} s", file=sys.stderr, flush=True)
+                says = f"{problem}; trying again in {RETRY_SECONDS:.0f} s"
+                log.say("recorder.failing", says, who="event recorder", level=log.Level.ERROR)
                 await asyncio.sleep(RETRY_SECONDS)
             await asyncio.sleep(POLL_SECONDS)
 

@@ -149,7 +149,7 @@ class Link:
 
     __slots__ = (
         "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_tap", "_up",
-        "_world", "admitted", "identity", "leg", "limits", "station", "upstream",
+        "_world", "admitted", "by", "identity", "leg", "limits", "station", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -179,6 +179,12 @@ class Link:
         self._orphaned = False
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
+        self.by = ""  # who began its end: station, csms or proxy
+
+    @property
+    def messages(self) -> tuple[int, int]:
+        """Whole messages of the station and of the CSMS so far."""
+        return self._up.walker.messages, self._down.walker.messages
 
     def obey(self, find: Callable[[Station, str], InForce]) -> None:
         """Go on under the policy that is in force now."""
@@ -259,7 +265,7 @@ class Link:
                 self.upstream.write(frames.encode(CLOSE, frame.payload, mask()))
                 self._orphan(frame.raw)
                 return False
-            self._goodbye = True
+            self._goodbye, self.by = True, self.by or way.side.value
             self._loop.call_later(FAREWELL_SECONDS, self._lost)
             return True
         return False
@@ -301,6 +307,7 @@ class Link:
 
     def close(self, code: int, reason: str) -> None:
         """End both legs, with a close frame each."""
+        self.by = self.by or "proxy"
         self.station.write(frames.encode_close(code, reason))
         self.upstream.write(frames.encode_close(GOING_AWAY, reason, mask()))
         self._lost()
@@ -320,6 +327,7 @@ class Link:
             self._alive = None
 
     def _station_gone(self) -> None:
+        self.by = self.by or Side.STATION.value
         if not self._goodbye:
             self.upstream.write(frames.encode_close(GOING_AWAY, "the station hung up", mask()))
         self._lost()
@@ -336,7 +344,7 @@ class Link:
         Until then the station is not read. What it sends meanwhile it knows to be unanswered, and will send again.
         """
         if not self._orphaned and self._ended is not None:
-            self._orphaned = True
+            self._orphaned, self.by = True, self.by or Side.CSMS.value
             self._watch_full(Side.CSMS, full=False)
             self._rest()
             self._loop.call_later(self._world.grace(), self._let_go, farewell)

@@ -139,6 +139,8 @@ class Reloader:
         concerned = frozenset[Reader]().union(*map(readers, tables))
         if Reader.WORKER in concerned:
             await self._put_in_force(config, policies)
+        else:
+            put_in_force(self._home, config, policies)  # for those that are started again
         self._text, self._config, self._policies = text, config, policies
         self._world.renew(concerned)
         return tables

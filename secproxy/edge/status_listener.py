@@ -6,13 +6,12 @@ What was signed before is served from memory; the news of the authority say when
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
-from pki.edge import calls
+from pki.edge import calls, log
 from pki.edge.http.keeping import Keeping
 from pki.edge.http.status import Status
 from secproxy.config import write_address
@@ -47,7 +46,7 @@ class QuietServer(uvicorn.Server):
         await super().startup(sockets)
         for sock in sockets or ():
             host, port = sock.getsockname()[:2]
-            print(f"{self._name} ready on {write_address(host, port)}", file=sys.stderr, flush=True)
+            log.say("process.ready", f"{self._name} ready on {write_address(host, port)}")
 
 
 def status_application(line: AuthorityLine, alarm: Callable[[BollardError], None]) -> Status:

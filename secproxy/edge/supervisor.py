@@ -20,18 +20,20 @@ import resource
 import signal
 import socket
 import sys
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 
-from pki.edge import hardening
+from pki.edge import hardening, log
 from pki.edge.client import Authority
 from pki.edge.lock import exclusive
 from pki.edge.policies import FOLDER
 from pki.errors import BollardError, ConflictError, InputError, UnreachableError
-from secproxy.edge.children import GRACE_SECONDS, Child, say
+from secproxy.edge.children import GRACE_SECONDS, WHO, Child
 from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_wire import Process
 from secproxy.edge.effective import in_force
 from secproxy.edge.journal import Journal
 from secproxy.edge.reloading import Reloader
@@ -100,6 +102,7 @@ class Supervisor:
         self._authority = [self._child("authority")] if authority else []
         self._web = [self._child("web")] if web else []
         self._workers = [self._child("worker", "--number", str(number)) for number in numbers]
+        self._since = time.time()
         self._closed = set(numbers)  # workers whose listeners were not open yet
         self._open = asyncio.Event()  # all of them are now
         self._gave_up: asyncio.Future[int] | None = None  # the exit code of a process that ended during the start
@@ -109,12 +112,13 @@ class Supervisor:
         asked = _signalled()
         self._gave_up = gave_up = asyncio.get_running_loop().create_future()
         reloader = Reloader(self._home, self._config, self._read, self)
-        self._desk = ClaimDesk(self._config.limits.probe_seconds, self._worker_ready, reloader.reload)
+        seconds = self._config.limits.probe_seconds
+        self._desk = ClaimDesk(seconds, self._worker_ready, reloader.reload, processes=self._processes)
         async with self._desk.open(self._home.claims_socket):
             try:
                 if await _comes_first(self._start(), asked, gave_up):
                     self._gave_up = None
-                    print("bollard ready", file=sys.stderr, flush=True)
+                    log.say("process.ready", "bollard ready")
                     await _comes_first(_follow(reloader), asked)
             finally:
                 await self._stop()
@@ -137,7 +141,7 @@ class Supervisor:
         try:
             self._journal.write(note)
         except BollardError as lost:
-            say(str(lost))
+            log.complain(lost, who=WHO)
 
     def refuse_taken(self, listeners: tuple[ListenerConfig, ...]) -> None:
         """Raise ``ConflictError("up.address")`` when one of these addresses cannot be listened on."""
@@ -157,8 +161,14 @@ class Supervisor:
         for children in (self._workers, self._web, self._authority):
             await asyncio.gather(*(child.stop() for child in children))
 
+    def _processes(self) -> list[Process]:
+        children = (*self._authority, *self._workers, *self._web)
+        kept = (Process(each.name, each.pid, each.since, max(0, each.starts - 1)) for each in children)
+        return [Process("supervisor", os.getpid(), self._since, 0), *kept]
+
     def _child(self, *noun: str) -> Child:
-        argv = (sys.executable, "-P", "-m", "bollard", "--home", str(self._home.path.absolute()), *noun)
+        written = ("--log-format", log.form().value) if log.form() is log.Form.JSON else ()
+        argv = (sys.executable, "-P", "-m", "bollard", "--home", str(self._home.path.absolute()), *noun, *written)
         if noun[0] == "authority":
             return Child(noun[0], argv, os.environ, self._ended)
         environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
@@ -188,11 +198,10 @@ async def _follow(reloader: Reloader) -> None:
         if hung_up.is_set() or reloader.touched():
             hung_up.clear()
             done = await reloader.reload()
-            say(
-                f"{done.cause} {done.advice}"
-                if done.code
-                else f"settings reloaded: {', '.join(done.changed) or 'no change'}"
-            )
+            if done.code:
+                log.complain(BollardError(done.code, done.cause, done.advice), who=WHO)
+            else:
+                log.say("settings.reloaded", f"settings reloaded: {', '.join(done.changed) or 'no change'}", who=WHO)
 
 
 async def _comes_first(work: Coroutine[object, object, None], *others: asyncio.Future[int]) -> bool:
@@ -260,12 +269,13 @@ def _tell_of_descriptors(most: int) -> None:
     if most < DESCRIPTORS_WANTED:
         stations = max(0, most - DESCRIPTORS_SPARE) // 2
         advice = "allow more with LimitNOFILE= of systemd or ulimit -Hn"
-        say(f"each worker may open {most} files, enough for {stations} stations; {advice}")
+        says = f"each worker may open {most} files, enough for {stations} stations; {advice}"
+        log.say("process.files", says, who=WHO, level=log.Level.WARNING)
 
 
 def _addresses(config: Config, *, web: bool) -> list[tuple[str, int]]:
     doors = [(door.host, door.port) for door in config.listeners]
-    pages = [(config.web.host, config.web.port), *([config.web.status] if config.web.status else [])]
+    pages = [(config.web.host, config.web.port), *(place for place in (config.web.status, config.metrics) if place)]
     return [*doors, *(pages if web else [])]
 
 

@@ -27,6 +27,7 @@ from secproxy.edge.upstream import UnreachedError, UpstreamError, Way, Wish, ask
 from secproxy.events import Note
 from secproxy.reachability import Fact, Standing, State, after, order, share, spread
 from secproxy.routing import Route, RoutingError, choose, path_there
+from secproxy.tally import Tally
 
 if TYPE_CHECKING:
     import ssl
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from secproxy.proxy_protocol import Address
     from secproxy.upstreams import Upstream, UpstreamConfig
 
+UNKNOWN: Final = "unknown"  # how a URL stands that nobody has tried
 KNOCK_SECONDS: Final = 3.0  # how long a look at a URL that is down may take
 
 _draw = random.SystemRandom().random  # jitter alone; this one needs no seed and is shared by nobody
@@ -72,6 +74,7 @@ class _Line:
     upstream: Upstream
     tls: CsmsTls
     standings: list[Standing]
+    tried: set[int] = field(default_factory=set)
     held: int = 0
     back: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, and replaced, whenever a URL can be reached again."""
@@ -82,7 +85,8 @@ def _line(upstream: Upstream) -> _Line:
 
 
 class Switchboard:
-    """The CSMSs of one worker. ``signer`` is the key for assertions, set before the first station comes.
+    """The CSMSs of one worker. ``signer`` is the key for assertions, set before the first station comes; ``tally`` is
+    counted into.
 
     ``InputError("upstream.file")`` when a file that a CSMS is reached with cannot be used; ``record`` writes an event,
     ``alarm`` hears of files that went bad later.
@@ -94,6 +98,7 @@ class Switchboard:
         self._lines = {each.name: _line(each) for each in config.upstreams}
         self._looks: set[asyncio.Task[None]] = set()
         self.signer: assertion.Signer | None = None
+        self.tally = Tally()
 
     def reload(self, config: Config) -> None:
         """Go on by other settings. What is known of a CSMS that stays as it was stays; connections are not touched.
@@ -110,18 +115,29 @@ class Switchboard:
         for look in self._looks:
             look.cancel()
 
+    def standings(self) -> list[tuple[str, int, str]]:
+        """Tell of each URL, by its CSMS and its place: up, down, or unknown while nobody has tried it."""
+        return [
+            (name, number, standing.state.value if number in line.tried else UNKNOWN)
+            for name, line in self._lines.items()
+            for number, standing in enumerate(line.standings)
+        ]
+
     async def connect(self, visit: Visit) -> UpstreamLeg:
         """Open a WebSocket to the CSMS of a station. Raises ``NoCsmsError``."""
-        admitted = visit.admitted
+        admitted, clock = visit.admitted, asyncio.get_running_loop().time
+        began = clock()
         try:
             route = choose(self._config.upstreams, admitted)
         except RoutingError as nowhere:
             raise _nowhere("upstream.none", admitted, {"says": nowhere.says}) from None
         try:
-            return await self._reach(route, visit)
+            reached = await self._reach(route, visit)
         except UpstreamError as away:
             evidence = {"says": away.says, "upstream": route.upstream.name, "because": route.because}
             raise _nowhere("upstream.unreachable", admitted, evidence) from None
+        self.tally.observe("upstream_dial_seconds", clock() - began, route.upstream.name)
+        return reached
 
     async def _reach(self, route: Route, visit: Visit) -> UpstreamLeg:
         """Try once, or, where outages are held, as often as the CSMS comes back while the station waits."""
@@ -208,6 +224,7 @@ class Switchboard:
     # -- what is known of each URL ---------------------------------------------------------------------------------
 
     def _learn(self, line: _Line, number: int, fact: Fact, says: str = "") -> None:
+        line.tried.add(number)
         former, moment = line.standings[number], asyncio.get_running_loop().time()
         standing = line.standings[number] = after(former, fact, moment, _draw(), self._limits)
         if not standing.changed:

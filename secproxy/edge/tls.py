@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,8 @@ FAREWELL_SECONDS: Final = 1.0  # how long a peer that was refused may take to ha
 FAREWELL_BYTES: Final = 128 * 1024  # read away meanwhile
 READ_AWAY: Final = 64 * 1024  # bytes read away at once, undeciphered
 SEE_OFF_SECONDS: Final = 2.0  # how long one that was answered while it sent may go on; the web's own end takes three
+TCP_INFO_ACKED: Final = 120  # where struct tcp_info of Linux has the bytes acknowledged, and behind them the received
+TCP_INFO_BYTES: Final = 136  # of it, up to there
 SEE_OFF_BYTES: Final = 64 * 1024**2  # read away meanwhile: most clients send all of it before they look for an answer
 LINGER_SECONDS: Final = 5.0  # how long what is kept may take to leave after ``close``; a slow reader loses the rest
 
@@ -38,8 +41,8 @@ class TlsLeg:
     """
 
     __slots__ = (
-        "_closing", "_conn", "_ended", "_loop", "_out", "_paused", "_reading", "_sock", "_waiter", "_writing",
-        "on_data", "on_drain", "on_end", "remote", "waiting",
+        "_carried", "_closing", "_conn", "_ended", "_loop", "_out", "_paused", "_reading", "_sock", "_waiter",
+        "_writing", "on_data", "on_drain", "on_end", "remote", "waiting",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +57,7 @@ class TlsLeg:
         self._waiter: asyncio.Future[None] | None = None
         self.waiting = 0
         self.remote = remote
+        self._carried = (0, 0)
         self.on_data: Callable[[bytes], None] = _ignore
         self.on_end: Callable[[], None] = _ignore_end
         self.on_drain: Callable[[], None] = _ignore_end
@@ -119,6 +123,15 @@ class TlsLeg:
     def group(self) -> str:
         """The key exchange's group by OpenSSL's name; empty for static RSA."""
         return self._conn.get_group_name() or ""
+
+    @property
+    def carried(self) -> tuple[int, int]:
+        """Bytes that came and that went and were acknowledged, TLS included, as the kernel counts them (tcp(7))."""
+        if not self._ended:
+            told = self._sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_BYTES)
+            sent, came = struct.unpack_from("=QQ", told, TCP_INFO_ACKED) if len(told) == TCP_INFO_BYTES else (0, 0)
+            self._carried = came, sent
+        return self._carried
 
     async def farewell(self, answer: bytes, seconds: float = FAREWELL_SECONDS, most: int = FAREWELL_BYTES) -> None:
         """Send a last answer and close so that it arrives: half-close, read the rest away for a moment, close.
@@ -263,6 +276,8 @@ class TlsLeg:
     def _finish(self) -> None:
         if self._ended:
             return
+        with contextlib.suppress(OSError):  # a socket that is gone already has told what it had to
+            self.carried  # noqa: B018 - the last moment to ask for it
         self._ended = True
         descriptor = self._sock.fileno()
         self._loop.remove_reader(descriptor)

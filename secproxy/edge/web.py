@@ -2,6 +2,7 @@
 
 * Keys come from the authority over its socket and live in memory.
 * While the authority is away every download answers 503; when it is back, its certificates are fetched anew.
+* The page for those who watch over the home opens at once, the others when there are certificates to present.
 * Who asks for a certificate is told to the authority as it came; nothing is judged here.
 """
 
@@ -11,8 +12,8 @@ import asyncio
 import logging
 import signal
 import socket
-import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
@@ -22,7 +23,7 @@ import uvloop
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from pki.edge import calls, hardening
+from pki.edge import calls, hardening, log
 from pki.edge.home import read_settings
 from pki.edge.http.downloads import downloads
 from pki.edge.http.est import est
@@ -35,8 +36,10 @@ from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.doorkeeper import Doorkeeper
 from secproxy.edge.export.exporters import export, marks_of
+from secproxy.edge.gathering import Gathering
 from secproxy.edge.journal import Journal
 from secproxy.edge.log_lines import LogLines
+from secproxy.edge.metrics_listener import Watching, metrics_server
 from secproxy.edge.patience import HEAD_SECONDS, Patience
 from secproxy.edge.pulse import beating
 from secproxy.edge.recorder import Recorder
@@ -56,7 +59,7 @@ if TYPE_CHECKING:
 
     from pki.edge.home import Home
     from pki.edge.http.status import Status
-    from secproxy.config import WebConfig
+    from secproxy.config import Config
     from secproxy.edge.web_door import Application
     from secproxy.events import Note
 
@@ -72,19 +75,23 @@ def run_web(home: Home, address: str = "", version: str = "") -> None:
     """
     hardening.begin(home.path)
     logging.getLogger().addHandler(LogLines("web"))
-    web = _config(home)
-    host, port = parse_address(address) if address else (web.host, web.port)
-    uvloop.run(_run(home, (host, port), web.status, Origin.of(socket.gethostname(), version)))
+    config = _config(home)
+    if address:
+        host, port = parse_address(address)
+        config = replace(config, web=replace(config.web, host=host, port=port))
+    uvloop.run(_run(home, config, Origin.of(socket.gethostname(), version)))
 
 
-def _config(home: Home) -> WebConfig:
+def _config(home: Home) -> Config:
     effective = home.run / "config.toml"  # what the supervisor runs with; alone, the settings hold
-    return parse_config((effective if effective.is_file() else home.settings).read_text(encoding="utf-8")).web
+    return parse_config((effective if effective.is_file() else home.settings).read_text(encoding="utf-8"))
 
 
-async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, int] | None, origin: Origin) -> None:
+async def _run(home: Home, config: Config, origin: Origin) -> None:
+    address = config.web.host, config.web.port
     _bind(address, "web.address").close()  # the door shares its port, so it would not notice who has it already
-    socks = [_bind(status_address, "web.status_address")] if status_address else []
+    places = ((config.web.status, "web.status_address"), (config.metrics, "metrics.address"))
+    socks = [_bind(place, key) if place else None for place, key in places]
     line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
     status, events = status_application(line, _alarm), parse_event_settings(read_settings(home))
     staples = staples_by(line)
@@ -92,7 +99,12 @@ async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, 
         write = partial(_write, stack.enter_context(Journal(home.journal, "web")))
         await stack.enter_async_context(beating(home.web_socket))
         door = _door(_application(home, line, write, status, asks=asks), address)
-        servers: list[QuietServer] = [door, *(status_server(status) for _ in socks)]
+        watching = Watching(home, Gathering(home, line.ask, origin.version))
+        at_once = asyncio.Event()  # who watches over us wants to know most while something is missing
+        at_once.set()
+        pages = (status_server(status), door.ready), (metrics_server(watching), at_once)
+        opening = [(page, [sock], ready) for (page, ready), sock in zip(pages, socks, strict=True) if sock]
+        servers: list[QuietServer] = [door, *(page for page, _, _ in opening)]
         tasks = [
             asyncio.ensure_future(_follow(line, door, status, staples, asks=asks)),
             asyncio.ensure_future(staples.keep()),
@@ -100,14 +112,13 @@ async def _run(home: Home, address: tuple[str, int], status_address: tuple[str, 
             asyncio.ensure_future(export(home, events, origin, write)),
             asyncio.ensure_future(_asked_to_stop()),
         ]
-        given = [None, *([sock] for sock in socks)]
-        serving = [asyncio.ensure_future(_serve(*each, door.ready)) for each in zip(servers, given, strict=True)]
+        serving = [asyncio.ensure_future(_serve(*each)) for each in ((door, None, door.ready), *opening)]
         done, _ = await asyncio.wait([*tasks, *serving], return_when=asyncio.FIRST_COMPLETED)
         await _stop(servers, serving)
         for task in [*tasks, *serving]:
             task.cancel()
         await asyncio.gather(*tasks, *serving, return_exceptions=True)
-    for sock in socks:
+    for _, [sock], _ in opening:
         sock.close()
     for task in done:
         task.result()
@@ -182,7 +193,7 @@ def _keys_of(status: Status) -> Callable[[Request], Awaitable[Response]]:
 
 
 def _alarm(problem: BollardError) -> None:
-    print(f"web: {problem} {problem.advice}", file=sys.stderr, flush=True)
+    log.complain(problem, who="web")
 
 
 class _Protocol(H11Protocol):
@@ -242,7 +253,7 @@ class _Door(QuietServer):
         self._door = WebDoor(*self._address, self._context, self._protocol)
         self.servers = [cast("asyncio.Server", self._door)]  # uvicorn closes it and waits, no more
         self.started = True
-        print(f"web ready on {write_address(self._address[0], self._door.port)}", file=sys.stderr, flush=True)
+        log.say("process.ready", f"web ready on {write_address(self._address[0], self._door.port)}")
 
     def _protocol(self) -> asyncio.Protocol:
         return _Protocol(self.config, self.server_state, self.lifespan.state)

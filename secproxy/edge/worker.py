@@ -16,14 +16,14 @@ import contextlib
 import gc
 import random
 import signal
-import sys
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvloop
 from cryptography import x509
 
-from pki.edge import calls, hardening
+from pki.edge import calls, hardening, log
 from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import transactions
@@ -43,6 +43,7 @@ from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.policies import Policies, read_policies_in_force
 from secproxy.edge.recordings import Recordings
 from secproxy.edge.relay import Link
+from secproxy.edge.reporter import Reporter
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
@@ -56,6 +57,7 @@ from secproxy.renewal import Certified, Certify
 from secproxy.routing import RoutingError, choose
 from secproxy.schemas import Schemas
 from secproxy.session import Ask, Declined, Granted, Learn, Session
+from secproxy.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sized
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
 
 
 COLLECT: Final = (20_000, 50, 50)  # objects between collections: connections make few cycles and many objects
+WHO: Final = "bollard"  # what a worker calls itself to people
 FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of ours
 
 
@@ -100,7 +103,8 @@ def _fence_in(home: Home, config: Config, number: int) -> None:
             "Allow the landlock_ calls where it runs, or set unsafe_no_landlock = true in [proxy].",
         ) from None
     if not version and number == 0:
-        _tell_operator("this kernel has no Landlock: a worker that is taken over could read what its user can")
+        says = "this kernel has no Landlock: a worker that is taken over could read what its user can"
+        _tell_operator("worker.unfenced", says)
 
 
 async def _run(home: Home, config: Config, number: int) -> None:
@@ -154,7 +158,8 @@ async def _work_on(
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     policies = read_policies_in_force(home, config)
     lines = _claims(config, links, supervisor), supervisor
-    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings, policies)
+    reporter = Reporter(number, Tally(), surroundings.journal, supervisor)
+    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings, policies, reporter)
     supervisor.reload = lambda: _reload(home, worker)
     recordings = Recordings(home.recordings, surroundings.record)
     supervisor.record = lambda word: _record(links, recordings, word)
@@ -168,6 +173,7 @@ async def _work_on(
             supervisor.closed(),
             worker.staples.keep(),
             worker.end_when_outgrown(),
+            worker.report(),
             end.by_and_by(worker),
         )
     finally:
@@ -216,27 +222,29 @@ class Surroundings:
     def __init__(self, line: AuthorityLine, journal: Journal, limits: Limits) -> None:
         self.line = line
         self._limits = limits
-        self._journal = journal
+        self.journal = journal
         self.links: Sized = ()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def record(self, note: Note) -> None:
         """Write a security event; a journal that cannot be written is told to the operator, and stops nothing."""
         try:
-            self._journal.write(note)
+            self.journal.write(note)
         except BollardError as lost:
-            _tell_operator(str(lost))
+            log.complain(lost, who=WHO, level=log.Level.ERROR)
 
     def tell_unsafe(self, config: Config) -> None:
         """Say which listeners take old TLS, and for whom: on record at every start, by one worker for all."""
         for problem in unsafe_listeners(config):
             self.record(Note("listener.unsafe", evidence=problem))
-            _tell_operator(f"{problem['setting']}: {problem['listener']} weakens security for whoever comes to it")
+            says = f"{problem['setting']}: {problem['listener']} weakens security for whoever comes to it"
+            _tell_operator("listener.unsafe", says)
         for door in config.listeners:
             if door.legacy:
                 address, stations = write_address(door.host, door.port), ", ".join(door.legacy)
                 self.record(Note("tls.legacy", evidence={"listener": address, "stations": stations}))
-                _tell_operator(f"unsafe_legacy_tls: {address} takes TLS 1.0 and 1.1, which are broken, from {stations}")
+                says = f"unsafe_legacy_tls: {address} takes TLS 1.0 and 1.1, which are broken, from {stations}"
+                _tell_operator("tls.unsafe", says)
 
     def grace(self) -> float:
         """Draw when a station is let go whose CSMS has died, out of a time that grows with the stations there are."""
@@ -276,7 +284,7 @@ class Surroundings:
         try:
             await self.line.ask(call, calls.Done)
         except BollardError as failure:
-            _tell_operator(f"{call.identity}: what it showed was not recorded: {failure}")
+            _tell_operator("station.unrecorded", f"{call.identity}: what it showed was not recorded: {failure}")
 
     def certify(self, waiting: Waiting, asked: Certify) -> None:
         """Have the authority certify what a station with an expired certificate asks for (A00.FR.429)."""
@@ -301,7 +309,7 @@ class Surroundings:
         try:
             await self.line.ask(call, calls.Done)
         except BollardError as failure:
-            _tell_operator(f"{link.identity}: boot not recorded: {failure}")
+            _tell_operator("boot.unrecorded", f"{link.identity}: boot not recorded: {failure}")
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -324,6 +332,7 @@ class Worker:
         lines: tuple[ClaimLine, ClaimLine],
         surroundings: Surroundings,
         policies: Policies,
+        reporter: Reporter,
     ) -> None:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
@@ -335,10 +344,9 @@ class Worker:
         self._passwords = PasswordDesk()
         self._schemas = Schemas(SchemaFiles())
         self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
-        self._csms = Switchboard(
-            config, surroundings.record, lambda problem: _tell_operator(f"{problem} {problem.advice}")
-        )
-        self._csms.signer = _signer(trust[0])
+        self._reporter = reporter
+        self._csms = Switchboard(config, surroundings.record, partial(log.complain, who=WHO))
+        self._csms.signer, self._csms.tally = _signer(trust[0]), reporter.tally
         self._policies = policies
         self._slots = Slots(config.limits.handshakes_at_once)
         self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
@@ -358,6 +366,7 @@ class Worker:
             self._surroundings.settle,
             self._room,
             guard,
+            self._reporter.tally,
         )
 
     def _open(self, address: ListenerConfig) -> Listener:
@@ -446,7 +455,7 @@ class Worker:
         except UnreachableError:
             pass  # gone again: its return is the next Snapshot
         except BollardError as problem:
-            _tell_operator(f"{problem} {problem.advice}")
+            log.complain(problem, who=WHO)
 
     async def end_when_outgrown(self) -> None:
         """Once it has too much memory, let the stations go; the supervisor starts another."""
@@ -460,11 +469,16 @@ class Worker:
         self._shut()
         await self._links.drain(self._surroundings.grace)
 
+    async def report(self) -> None:
+        """Tell the supervisor for ever what was counted, and how things stand."""
+        await self._reporter.run(self._links, self._csms, self._passwords, self._claims)
+
     def leave(self) -> None:
         """Accept no more and end what is open."""
         self._shut()
         self._links.leave()
         self._room.leave()
+        self._reporter.report(self._links, self._csms, self._passwords, self._claims)
         self._csms.close()
         self._passwords.close()
 
@@ -472,6 +486,7 @@ class Worker:
         listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener.close()
+        self._reporter.supervisor.shut()
 
     def _context(self, listener: ListenerConfig) -> SSL.Context | None:
         if listener.profile is SecurityProfile.BASIC:
@@ -495,6 +510,7 @@ class Worker:
         session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy, inspection, watch)
         surroundings, limits = self._surroundings, self._config.limits
         link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
+        self._reporter.opened(link)  # it may end while it is added
         self._links.add(link)
         self._surroundings.pin(admitted)
 
@@ -510,6 +526,7 @@ class Worker:
 
     def _ended(self, link: Link) -> None:
         self._links.remove(link)
+        self._reporter.ended(link)
         self._claims.release(link.leg)
 
 
@@ -527,8 +544,9 @@ def _station_anchors(told: calls.Snapshot | calls.TrustChanged) -> list[x509.Cer
 
 def _tell_fault(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
     """A fault of ours that nobody foresaw costs the one connection it happened in, and is told in one line."""
-    _tell_operator(f"a fault in this program: {context.get('message')}: {context.get('exception')!r}"[:FAULT_LENGTH])
+    says = f"a fault in this program: {context.get('message')}: {context.get('exception')!r}"[:FAULT_LENGTH]
+    log.say("process.fault", says, who=WHO, level=log.Level.ERROR)
 
 
-def _tell_operator(line: str) -> None:
-    print(f"bollard: {line}", file=sys.stderr)
+def _tell_operator(kind: str, says: str) -> None:
+    log.say(kind, says, who=WHO, level=log.Level.WARNING)

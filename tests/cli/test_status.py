@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+import time
 from typing import TYPE_CHECKING
 
 from pki.edge.home import Home
+from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_wire import Process
 from secproxy.edge.export.outbox import Outbox
 from secproxy.edge.recorder import Recorder
 
@@ -64,3 +70,18 @@ def test_a_listener_of_old_tls_is_on_the_screen(bollard: Bollard, home: Path) ->
     assert "TLS 1.0 and 1.1 for 1 stations" in bollard("status").out
     told = bollard("-o", "json", "status").json()["unsafe_listeners"]
     assert told == [{"address": "127.0.0.1:8441", "stations": ["CP-9"]}]
+
+
+def test_it_ends_with_1_while_something_of_what_was_brought_up_is_down(home: Path) -> None:
+    """A supervisor that keeps a web process which does not run just now; the screen names it."""
+    kept = [Process("supervisor", os.getpid(), time.time(), 0), Process("web", 0, 0.0, 4)]
+    command = [sys.executable, "-m", "bollard", "--home", str(home), "status"]
+
+    async def story() -> tuple[int | None, str]:
+        async with ClaimDesk(1, lambda _: None, processes=lambda: kept).open(Home.at(home).claims_socket):
+            asked = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+            out, _ = await asked.communicate()
+            return asked.returncode, out.decode()
+
+    code, screen = asyncio.run(asyncio.wait_for(story(), 120))
+    assert (code, "web (down)" in screen) == (1, True)

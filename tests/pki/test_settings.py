@@ -220,3 +220,12 @@ def test_a_switch_that_is_none_is_refused(more: str, code: str) -> None:
     with pytest.raises(InputError) as refused:
         parse_settings(GOOD + more)
     assert refused.value.code == code
+
+
+def test_lines_are_for_people_unless_the_settings_say_otherwise() -> None:
+    """Two words are known; a third is a slip of the pen."""
+    assert parse_settings(GOOD).log_format == "text"
+    assert parse_settings(GOOD + '[log]\nformat = "json"\n').log_format == "json"
+    with pytest.raises(InputError) as wrong:
+        parse_settings(GOOD + '[log]\nformat = "xml"\n')
+    assert wrong.value.code == "settings.log"

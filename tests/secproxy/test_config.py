@@ -243,3 +243,11 @@ def test_compression_is_a_setting_of_a_listener_and_off_without_a_word() -> None
     """Each door says for itself whether stations may compress."""
     config = parse_config(GOOD.replace("profile = 2", "profile = 2\ncompression = true"))
     assert [listener.compression for listener in config.listeners] == [False, True]
+
+
+def test_figures_are_served_nowhere_until_an_address_is_named() -> None:
+    """Nobody proves who he is at that page, so it is asked for by name."""
+    assert parse_config(GOOD).metrics is None
+    assert parse_config(GOOD + '[metrics]\naddress = "127.0.0.1:9108"\n').metrics == ("127.0.0.1", 9108)
+    with pytest.raises(InputError, match=r"metrics\.address"):
+        parse_config(GOOD + '[metrics]\naddress = "localhost:9108"\n')

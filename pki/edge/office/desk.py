@@ -215,6 +215,7 @@ class Desk:
     def record(self, tx: Tx, act: str, who: str, what: Mapping[str, Json]) -> int:
         """Write the act's audit entry in the act's own transaction; return its index."""
         index = tx.log.append(clock.now(), act, who, what)
+        tx.after.append(partial(self.memory.count, act))
         if (index + 1) % CHECKPOINT_EVERY == 0:
             self.checkpoint(tx)
         return index

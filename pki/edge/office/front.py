@@ -208,6 +208,7 @@ _ACTS: Final[dict[type[calls.Call], Act]] = dict(
         _on(calls.ProveGrowth, evidence.prove_growth),
         _on(calls.CopyLedger, backups.copy),
         _on(calls.Examine, health.examine),
+        _on(calls.Measure, health.measure),
         _on(calls.AskRoot, root_requests.ask),
         _on(calls.ImportCeremony, ceremonies.take),
     )

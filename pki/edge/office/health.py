@@ -52,6 +52,19 @@ async def examine(desk: Desk, call: calls.Examine, who: str) -> calls.Examined: 
     return await desk.ledger.read_apart(partial(_examine, desk, dt.timedelta(days=call.ending_within)))
 
 
+async def measure(desk: Desk, call: calls.Measure, who: str) -> calls.Measured:  # noqa: ARG001 - as above
+    """Tell what ends and what was counted; what cannot be read is left out here and told by ``examine``."""
+    expiring, size = await desk.ledger.read(partial(_measure, desk))
+    return calls.Measured(expiring, dict(desk.memory.acts), size, len(desk.memory.troubles))
+
+
+def _measure(desk: Desk, database: Database) -> tuple[tuple[calls.ExpiringRow, ...], int]:
+    expiring: list[calls.ExpiringRow] = []
+    for name, source in SOURCES.items():
+        _attempt([], name, partial(_gather, expiring, source, desk, database))
+    return tuple(expiring), log.edge(database).size
+
+
 def _examine(desk: Desk, within: dt.timedelta, database: Database) -> calls.Examined:
     failed: list[calls.FailedRow] = []
     _attempt(failed, "ledger", partial(check_file, database.conn, "quick_check"))

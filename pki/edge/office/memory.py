@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,7 @@ class Memory:
     ``asserting`` is the key that workers were told to sign assertions with, and since when.
     ``issuers``, ``chains`` (in PEM) and ``fallen`` (the key whose certificate was revoked, or nothing) by key name are
     good until one of our own certificates changes. ``troubles`` is what parts of duties fail with at present.
+    ``acts`` counts what was done since this process began, by its name in the audit log.
     """
 
     shards: dict[str, int] = field(default_factory=dict)
@@ -54,9 +56,14 @@ class Memory:
     fallen: dict[str, str] = field(default_factory=dict)
     troubles: dict[str, BollardError] = field(default_factory=dict)
     changed: set[str] = field(default_factory=set)
+    acts: Counter[str] = field(default_factory=Counter)
     live: Budget = field(default_factory=Budget)
     lost: list[Callable[[Tx], None]] = field(default_factory=list)
     asserting: tuple[str, dt.datetime] | None = None
+
+    def count(self, act: str) -> None:
+        """Count an act that is on the disk."""
+        self.acts[act] += 1
 
     def forget_own(self) -> None:
         """Forget what follows from our own certificates: one of them changed."""

@@ -5,11 +5,10 @@ An issuer whose token is away, or whose signer the lint refuses, must not keep t
 
 from __future__ import annotations
 
-import sys
 import traceback
 from typing import TYPE_CHECKING, TypeVar
 
-from pki.edge import calls
+from pki.edge import calls, log
 from pki.errors import BollardError
 
 if TYPE_CHECKING:
@@ -40,12 +39,10 @@ def listed(desk: Desk) -> list[calls.FailedRow]:
 def tell(problem: Exception, what: str = "a duty") -> None:
     """Say on stderr what went wrong; of a fault of ours nothing but its kind and its place."""
     if isinstance(problem, BollardError):
-        text = f"{problem} {problem.advice}"
-    else:
-        frames = "".join(traceback.format_tb(problem.__traceback__))  # no values, which might be secret
-        text = f"unexpected {type(problem).__name__} in {what}; please report it\n{frames}"
-    sys.stderr.write(f"authority: {text}\n")
-    sys.stderr.flush()
+        return log.complain(problem, who="authority")
+    frames = "".join(traceback.format_tb(problem.__traceback__))  # no values, which might be secret
+    says = f"unexpected {type(problem).__name__} in {what}; please report it"
+    return log.say("process.fault", says, who="authority", level=log.Level.ERROR, detail=frames)
 
 
 def _remember(desk: Desk, what: str, problem: Exception) -> None:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from typing import TYPE_CHECKING, Final, Protocol
 
+from pki.edge import log
 from secproxy.events import Note, written_out
 from secproxy.export.event import read_event
 
@@ -89,19 +89,19 @@ class Exporter:
             try:
                 yield read_event(line)
             except ValueError:
-                self._say(f"an event cannot be read and was left out: {line[:80]!r}")
+                self._say("sink.unreadable", f"an event cannot be read and was left out: {line[:80]!r}")
 
     async def _tell(self, problem: Exception) -> None:
         says = written_out(str(problem) or type(problem).__name__, TROUBLE_LENGTH)
         if self._failures == 1:
-            self._say(f"{says}; it is tried again until it works")
+            self._say("sink.failing", f"{says}; it is tried again until it works")
         try:
             await asyncio.to_thread(self._outbox.failed, says)
         except Exception as worse:  # noqa: BLE001 - as in _turn; the database itself may be what is wrong
-            self._say(written_out(str(worse), TROUBLE_LENGTH))
+            self._say("sink.failing", written_out(str(worse), TROUBLE_LENGTH))
 
-    def _say(self, says: str) -> None:
-        print(f"event sink {self._name}: {says}", file=sys.stderr, flush=True)
+    def _say(self, kind: str, says: str) -> None:
+        log.say(kind, says, who=f"event sink {self._name}", level=log.Level.WARNING)
 
     async def _tell_missed(self) -> None:
         if missed := await asyncio.to_thread(self._outbox.missed):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ def test_a_child_that_is_killed_is_started_again(tmp_path: Path) -> None:
         kept.start()
         for life in (1, 2, 3):
             await until_lives(tmp_path / "mark", life)
+            assert (kept.starts, time.time() - kept.since < 60) == (life, True)
             if life < 3:
                 os.kill(kept.pid, signal.SIGKILL)
         await kept.stop()

@@ -53,7 +53,7 @@ def upstreams(draw: st.DrawFn) -> tuple[Upstream, ...]:
         weights = draw(st.just(()) | st.tuples(*[st.integers(1, 1000)] * len(places)))
         files = all(url.secure for url in places) and draw(st.booleans())
         pair = (draw(texts), draw(texts)) if files and draw(st.booleans()) else ("", "")
-        whose = ((f"G{number}", draw(texts) + str(number)), draw(st.sampled_from(["", f"/p{number}"])))
+        whose = ((f"G{number}", f"{draw(texts)}-{number}"), draw(st.sampled_from(["", f"/p{number}"])))
         preset = draw(st.sampled_from(Preset))
         found.append(
             Upstream(
@@ -114,6 +114,7 @@ configs = st.builds(
     messages=st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode), st.sampled_from(Ambiguous)),
     policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
     keeps_tls=st.booleans(),
+    metrics=st.sampled_from([None, ("127.0.0.1", 9108), ("::1", 0)]),
 )
 
 

@@ -204,3 +204,57 @@ def test_a_database_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None
     home.events.write_bytes(b"spoilt" * 1_000)
     with pytest.raises(UnreachableError, match=r"events\.unreadable"):
         EventStore(home).list()
+
+
+def test_events_are_counted_for_good_and_each_once(tmp_path: Path) -> None:
+    """A batch that is repeated after a crash counts once; what was deleted counts on."""
+    home = bare_home(tmp_path / "home")
+    with Journal(home.journal, "worker-0") as journal:
+        for note in NOTES:
+            journal.write(note)
+        store = EventStore(home)
+        assert store.waiting() == sum(path.stat().st_size for path in home.journal.iterdir())
+        Recorder(home).catch_up()
+        with sqlite3.connect(home.events) as db:
+            db.execute("DELETE FROM segments")
+            db.execute("DELETE FROM events WHERE cause = 'tls.failed'")
+            db.execute("INSERT INTO events SELECT * FROM events LIMIT 0")
+        db.close()
+        again = {note.cause: (note.cause, note.kind.severity.value) for note in NOTES}
+        Recorder(home).catch_up()
+
+    found = store.tallies()
+    assert found[again["cert.expired"]] == 2
+    assert found[again["cert.revoked"]] == 1
+    assert found[again["tls.failed"]] == 2  # deleted and found again in the journal, it is a new row
+    assert store.waiting() == 0
+
+
+def test_events_of_an_older_database_are_counted_when_it_is_opened(tmp_path: Path) -> None:
+    """What was recorded before counting began is part of the sum."""
+    home = bare_home(tmp_path / "home")
+    with Journal(home.journal, "worker-0") as journal:
+        journal.write(NOTES[0])
+    Recorder(home).catch_up()
+    with sqlite3.connect(home.events) as db:
+        db.executescript(
+            "DROP TRIGGER tally; DROP TABLE tallies; DELETE FROM _sqlite_migrations WHERE name = 'm003_tallies'"
+        )
+    db.close()
+    assert EventStore(home).tallies() == {}
+    open_for_writing(home.events).close()
+
+    assert list(EventStore(home).tallies().values()) == [1]
+
+
+def test_severities_are_counted_since_a_moment(tmp_path: Path) -> None:
+    """Those of the last hour, say; older ones are left out."""
+    home = bare_home(tmp_path / "home")
+    with Journal(home.journal, "worker-0") as journal:
+        for minute, note in enumerate(NOTES):
+            journal.write(note, at(minute))
+    Recorder(home).catch_up()
+    found = EventStore(home).severities(at(1))
+
+    assert sum(found.values()) == len(NOTES) - 1
+    assert found[CAUSES["cert.revoked"].severity.value] == 1

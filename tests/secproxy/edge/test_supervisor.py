@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -259,3 +260,43 @@ def test_too_few_descriptors_are_told_in_stations(
     told = capsys.readouterr().err
 
     assert [word for word in ["1998 stations"] if word in told] == says
+
+
+def test_every_line_of_every_process_is_an_object_where_programs_read_them(home: Path) -> None:
+    """From the first line to the last, a death in between; the kind of each is one that is explained."""
+    doors = [free_port(), free_port(), free_port()]
+    command = [*BOLLARD, "--home", str(home), *up_words(*doors), "--log-format=json"]
+    env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE}
+    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        try:
+            found = Up(home, process, doors)
+            found.wait_for('"bollard ready"')
+            words = {name.split(" --")[0]: pid for name, pid in found.children().items()}
+            os.kill(words["worker 0"], signal.SIGKILL)
+            found.wait_for('"process.ended"')
+            process.terminate()
+            _, rest = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
+    lines = [json.loads(line) for line in [*found.said, *rest.splitlines()]]
+
+    assert {line["process"] for line in lines} == {"supervisor", "authority", "web"}
+    assert {"process.ready", "process.ended"} <= {line["id"] for line in lines}
+    assert all({"time", "level", "process", "id", "text"} <= set(line) for line in lines)
+
+
+def test_an_end_with_an_error_is_an_object_too_where_the_settings_say_so(home: Path) -> None:
+    """What a process that gave up said is what programs look for first."""
+    settings = home / "bollard.toml"
+    before = settings.read_text()
+    settings.write_text(f'{before}\n[log]\nformat = "json"\n')
+    try:
+        ended = bollard(home, *up_words(free_port(), free_port(), free_port()), passphrase="wrong")
+    finally:
+        settings.write_text(before)
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+
+    assert ended.returncode > 0
+    assert ("authority", "passphrase.wrong", "error") in {
+        (line["process"], line["id"], line["level"]) for line in lines
+    }

@@ -32,7 +32,9 @@ from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.policies import Policies
 from secproxy.edge.reloading import ask_record
+from secproxy.edge.reporter import Reporter
 from secproxy.edge.worker import Surroundings, Worker
+from secproxy.tally import Tally
 from tests.certs import DAY, NOW, Party, key_pem, request
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
 from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
@@ -400,8 +402,8 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
                 links = Links(view, config.limits, around.record)
                 claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
                 policies = Policies(config.policies, {}, "localhost", 1)
-                lines = claims, claims
-                worker = Worker(config, view, (CREDENTIALS, snapshot), links, lines, around, policies)
+                lines, reporter = (claims, claims), Reporter(0, Tally(), journal, claims)
+                worker = Worker(config, view, (CREDENTIALS, snapshot), links, lines, around, policies, reporter)
                 await worker.follow(told())
                 worker.leave()
                 await claims.close()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pki.edge import calls
 from pki.edge.office.health import SOURCES
+from pki.errors import BollardError
 from tests.pki.edge.office.test_records import tamper
 from tests.worlds import Manufacturer, Paper, at_the_desk, make_home
 
@@ -95,3 +98,18 @@ def test_certificates_given_in_the_settings_are_looked_at_in_our_own_ones_place(
     told = at_the_desk(home, examine)
     assert [(row.what, row.code) for row in told.failed] == [("server certificates", "settings.server_certificate")]
     assert told.failed[0].what in SOURCES
+
+
+def test_what_is_counted_is_what_reached_the_disk(tmp_path: Path) -> None:
+    """An act that was refused is none; what ends is told as it is when everything is examined."""
+
+    async def story(desk: Desk) -> tuple[calls.Measured, calls.Examined]:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        with pytest.raises(BollardError):
+            await desk.ask(Paper.of(1).add, calls.StationAdded)
+        await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+        return await desk.ask(calls.Measure(), calls.Measured), await examine(desk)
+
+    told, examined = at_the_desk(make_home(tmp_path), story)
+    assert (told.acts["station.added"], told.acts["certificate.issued"]) == (1, 1)
+    assert (told.expiring, told.audit_size, told.troubles) == (examined.expiring, examined.audit_size, 0)

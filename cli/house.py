@@ -1,0 +1,99 @@
+"""How the house stands, for ``bollard status``: its processes, its stations, its CSMSs, its events."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from cli.render import note, to_plain
+from pki.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from cli.asked import Asked
+    from cli.render import Plain
+    from secproxy.edge.claim_wire import Process, Seen
+
+SPAN: Final = dt.timedelta(hours=1)  # that events are counted over
+SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
+
+
+def seen(asked: Asked) -> Seen | None:
+    """Ask the supervisor; None where none runs. ``UnreachableError`` when one is there and silent."""
+    from secproxy.edge.overview import look
+
+    try:
+        return asyncio.run(look(asked.home()))
+    except UnreachableError as problem:
+        if problem.code == "supervisor.unreachable":
+            return None
+        raise
+
+
+def rows(house: Seen) -> list[Plain]:
+    """Write its processes as rows; ``open`` is told of workers."""
+    found: list[Plain] = []
+    for each in house.processes:
+        since = to_plain(dt.datetime.fromtimestamp(each.since, dt.UTC)) if each.pid else None
+        worker = each.name.startswith("worker ")
+        is_open = int(each.name.removeprefix("worker ")) in house.open if worker else None
+        found.append({"name": each.name, "pid": each.pid, "since": since, "restarts": each.restarts, "open": is_open})
+    return found
+
+
+def down(house: Seen) -> list[str]:
+    """Name what should run and does not, and workers whose listeners are closed."""
+    open_now = {f"worker {number}" for number in house.open}
+    closed = (each.name for each in house.processes if each.name.startswith("worker ") and each.name not in open_now)
+    return list(dict.fromkeys([*(each.name for each in house.processes if not each.pid), *closed]))
+
+
+def connected(house: Seen) -> int:
+    """Count the stations that are connected."""
+    return int(sum(count for key, count in house.gauges.items() if key.startswith("connections ")))
+
+
+def csms(house: Seen) -> dict[str, Plain]:
+    """Say of each CSMS what workers found of its URLs, by their place: ``0 up``; where they differ, both."""
+    found: dict[str, list[str]] = {}
+    for key in sorted(house.gauges):
+        name, *labels = key.split(" ")
+        if name == "upstream_workers" and len(labels) == 3:
+            found.setdefault(labels[0], []).append(f"{labels[1]} {labels[2]}")
+    return {name: ", ".join(states) for name, states in found.items()}
+
+
+def events(asked: Asked) -> tuple[dict[str, Plain], int]:
+    """Count the events of the last hour by severity, and the bytes that wait in the journal."""
+    from secproxy.edge.event_store import EventStore
+
+    store = EventStore(asked.home())
+    try:
+        counts = Counter(store.severities(dt.datetime.now(dt.UTC) - SPAN))
+        return {severity: counts[severity] for severity in SEVERITIES}, store.waiting()
+    except UnreachableError as problem:  # the rest of the screen is not about events
+        note(str(problem))
+        return {}, 0
+
+
+def lines(house: Seen | None, now: float) -> dict[str, Plain]:
+    """Write it for people, in a few lines; ``now`` is seconds since 1970."""
+    if house is None:
+        return {}
+    shown = ", ".join(_process(each, now) for each in house.processes)
+    missing = down(house)
+    told: dict[str, Plain] = {"processes": shown, "down": ", ".join(missing)} if missing else {"processes": shown}
+    return {**told, "stations connected": connected(house), **{f"csms {name}": of for name, of in csms(house).items()}}
+
+
+def _process(each: Process, now: float) -> str:
+    again = f", {each.restarts} restarts" if each.restarts else ""
+    return f"{each.name} ({each.pid}, {_age(now - each.since)}{again})" if each.pid else f"{each.name} (down)"
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"

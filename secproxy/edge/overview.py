@@ -1,0 +1,44 @@
+"""How the house stands, by the supervisor's own word: its processes, and what all workers have counted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pki.edge.wire import short_path
+from pki.errors import UnreachableError
+from secproxy.edge import claim_wire as wire
+
+if TYPE_CHECKING:
+    from pki.edge.home import Home
+
+PATIENCE: Final = 2.0  # seconds for the supervisor to answer; it does nothing that takes longer than a millisecond
+
+_decoder = msgspec.json.Decoder(wire.Seen)
+
+
+async def look(home: Home) -> wire.Seen:
+    """Ask the supervisor of this home. ``UnreachableError``: none is there, or it is silent."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _ask(home)
+    except TimeoutError:
+        says = f"the supervisor does not answer within {PATIENCE:.0f} seconds"
+        advice = "See what keeps it; restart 'bollard up' if it hangs."
+        raise UnreachableError("supervisor.silent", says, advice) from None
+    except (OSError, msgspec.MsgspecError):
+        raise UnreachableError(
+            "supervisor.unreachable", "no supervisor runs for this home", "Start one with 'bollard up'."
+        ) from None
+
+
+async def _ask(home: Home) -> wire.Seen:
+    with short_path(home.claims_socket) as path:
+        reader, writer = await asyncio.open_unix_connection(path, limit=wire.LINE_BYTES)
+    try:
+        writer.write(wire.line(wire.Look()))
+        return _decoder.decode(await reader.readline())
+    finally:
+        writer.close()

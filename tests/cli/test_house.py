@@ -1,0 +1,49 @@
+"""How the house stands is told in few words, and what is down is named."""
+
+from __future__ import annotations
+
+from cli import house
+from secproxy.edge.claim_wire import Process, Seen
+
+NOW = 1_800_000_000.0
+PROCESSES = [
+    Process("supervisor", 10, NOW - 3 * 86_400, 0),
+    Process("worker 0", 11, NOW - 7_200, 2),
+    Process("worker 1", 12, NOW - 180, 0),
+    Process("web", 0, NOW, 1),
+]
+GAUGES: dict[str, float] = {
+    "connections 3 ocpp1.6": 4,
+    "connections 2 ocpp2.1": 3,
+    "upstream_workers csms 0 down": 1,
+    "upstream_workers csms 0 up": 1,
+    "upstream_workers north 1 unknown": 2,
+    "claims": 7,
+}
+SEEN = Seen(PROCESSES, [0], {}, GAUGES)
+
+
+def test_what_is_down_is_a_process_that_does_not_run_or_a_worker_that_is_closed() -> None:
+    """Each is named once."""
+    assert house.down(SEEN) == ["web", "worker 1"]
+    assert house.down(Seen(PROCESSES[:2], [0], {}, {})) == []
+
+
+def test_people_read_ages_and_restarts_in_one_line() -> None:
+    """And the stations, and what workers found of each CSMS."""
+    told = house.lines(SEEN, NOW)
+
+    assert told["processes"] == (
+        "supervisor (10, 3 d), worker 0 (11, 2 h, 2 restarts), worker 1 (12, 3 min), web (down)"
+    )
+    assert (told["down"], told["stations connected"]) == ("web, worker 1", 7)
+    assert (told["csms csms"], told["csms north"]) == ("0 down, 0 up", "1 unknown")
+    assert house.lines(None, NOW) == {}
+
+
+def test_programs_read_rows() -> None:
+    """A process that is down has no beginning; only workers have listeners."""
+    rows = {row["name"]: row for row in house.rows(SEEN) if isinstance(row, dict)}
+
+    assert (rows["web"]["pid"], rows["web"]["since"], rows["web"]["open"]) == (0, None, None)
+    assert (rows["worker 0"]["open"], rows["worker 1"]["open"], rows["worker 0"]["restarts"]) == (True, False, 2)
