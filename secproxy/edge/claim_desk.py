@@ -40,7 +40,9 @@ UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,
 ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
 RECORD_SECONDS: Final = 5.0  # for every worker to say whether it records; it opens a file, no more
 
-_SILENT: Final = wire.Reloaded("reload.silent", "a worker did not say in time whether it took the new settings", "")
+_SILENT: Final = wire.Reloaded(
+    code="reload.silent", cause="a worker did not say in time whether it took the new settings"
+)
 _decoder = msgspec.json.Decoder(wire.FromWorker)
 
 
