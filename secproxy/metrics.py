@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PREFIX: Final = "bollard_"
 GONE: Final = "gone"  # the outcome of an arrival that hung up by itself, which is no event
 ADMITTED: Final = "admitted"
+GUEST: Final = "guest"  # of one that nobody registered, and that waits without a CSMS
 BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; bounds of a histogram's buckets, up to the ten that a station's CSMS may take in all."""
 
@@ -66,9 +67,15 @@ _ALL: Final = (
         Source.WORKERS,
         "arrivals_total",
         "profile outcome",
-        "Connections that were admitted, or the cause of their refusal; gone: they hung up by themselves.",
+        "Connections that were admitted, or the cause of their refusal; guest: kept in quarantine, for nobody "
+        "registered them; gone: they hung up by themselves.",
     ),
-    _counter(Source.WORKERS, "handshakes_total", "version", "TLS handshakes that succeeded, by version."),
+    _counter(
+        Source.WORKERS,
+        "handshakes_total",
+        "version",
+        "Handshakes by TLS version; none: listeners without TLS.",
+    ),
     _counter(Source.WORKERS, "messages_total", "from", "Whole messages read, by who sent them: station or csms."),
     _counter(
         Source.WORKERS,

@@ -34,7 +34,7 @@ from secproxy.edge.tls import TlsLeg
 from secproxy.edge.tls_failure import HandshakeError
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
-from secproxy.metrics import ADMITTED, GONE
+from secproxy.metrics import ADMITTED, GONE, GUEST
 from secproxy.strangers import Guest, judge_stranger
 from secproxy.tally import Tally
 
@@ -92,8 +92,7 @@ async def receive(reception: Reception, listener: Listener, sock: socket.socket,
     leg = TlsLeg(asyncio.get_running_loop(), sock, listener.context, remote)
     profile = f"{listener.config.profile:d}"
     try:
-        await _receive(reception, listener, leg)
-        reception.tally.count("arrivals_total", profile, ADMITTED)
+        reception.tally.count("arrivals_total", profile, await _receive(reception, listener, leg))
     except Turned as turned:
         reception.tally.count("arrivals_total", profile, turned.note.cause if turned.note else GONE)
         if turned.note is not None:
@@ -104,7 +103,8 @@ async def receive(reception: Reception, listener: Listener, sock: socket.socket,
         raise
 
 
-async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> None:
+async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> str:
+    """Return what became of it, if it was not turned away."""
     try:
         await _handshake(reception, leg)
     finally:
@@ -114,8 +114,9 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> Non
     if isinstance(admitted, Guest):
         leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol))
         reception.room.seat(admitted, listener.config.pending_seconds, leg)
-    else:
-        await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
+        return GUEST
+    await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
+    return ADMITTED
 
 
 async def _handshake(reception: Reception, leg: TlsLeg) -> None:

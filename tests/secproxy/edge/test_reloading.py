@@ -200,3 +200,14 @@ def test_a_command_hears_what_became_of_it(tmp_path: Path) -> None:
             assert await ask_reload(home) == ReloadDone(("listener",))
 
     asyncio.run(story())
+
+
+def test_what_only_the_web_process_reads_is_in_force_before_it_is_started_again(tmp_path: Path) -> None:
+    """It reads the settings in force, not the file: without them it would come back as it was."""
+    home, world, reloader = settled(tmp_path)
+    home.settings.write_text(home.settings.read_text() + '\n[metrics]\naddress = "127.0.0.1:9108"\n')
+    done = asyncio.run(reloader.reload())
+
+    assert (done.code, done.changed, world.renewed) == ("", ("metrics",), {Reader.WEB})
+    assert parse_config((home.run / "config.toml").read_text()).metrics == ("127.0.0.1", 9108)
+    assert world.told == []

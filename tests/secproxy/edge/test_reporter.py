@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import TYPE_CHECKING
 
 from websockets.exceptions import InvalidStatus
+from websockets.headers import build_authorization_basic
 
 from pki.edge import calls
 from secproxy.edge.overview import look
@@ -100,6 +102,24 @@ def test_the_last_report_is_told_when_a_worker_is_asked_to_end(tmp_path: Path) -
                 seen = await until(home, lambda seen: "loop_lag_seconds worker-0" not in seen.gauges)
             assert seen.counters["messages_total station"] == 1
             assert seen.counters["sessions_closed_total proxy"] == 1
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_a_guest_is_no_live_station(tmp_path: Path) -> None:
+    """Who is kept in quarantine was let in, and is neither admitted nor connected with a CSMS."""
+    home = make_home(tmp_path)
+    swap = ("profile = 3", 'profile = 2\nunknown = "quarantine"')
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend, swaps=(swap,)) as (port, _, _ready):
+            context = ssl.create_default_context(cadata=(home.ca / "root.pem").read_text())
+            headers = {"Authorization": build_authorization_basic("CP-404", "a password of 20")}
+            async with dial(port, context, "CP-404", headers):
+                seen = await until(home, lambda seen: seen.counters.get("arrivals_total 2 guest") == 1)
+                assert "arrivals_total 2 admitted" not in seen.counters
+                assert "connections 2 ocpp1.6" not in seen.gauges
 
     with running_authority(home):
         asyncio.run(story())
