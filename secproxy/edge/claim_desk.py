@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 import msgspec
 
 from pki.edge.wire import admit_peer, bind, read_peer
-from pki.errors import ForbiddenError
+from pki.errors import ConflictError, ForbiddenError, NotFoundError
 from secproxy import claims
 from secproxy.edge import claim_wire as wire
 from secproxy.lockout import Lockouts
@@ -40,9 +40,7 @@ UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,
 ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
 RECORD_SECONDS: Final = 5.0  # for every worker to say whether it records; it opens a file, no more
 
-_SILENT: Final = wire.Reloaded(
-    code="reload.silent", cause="a worker did not say in time whether it took the new settings"
-)
+_SILENT: Final = ConflictError("reload.silent", "a worker did not say in time whether it took the new settings")
 _decoder = msgspec.json.Decoder(wire.FromWorker)
 
 
@@ -173,7 +171,7 @@ class ClaimDesk:
         if told:
             await asyncio.wait(told.values(), timeout=seconds)
         for connection in told:
-            self._reloaded(connection, _SILENT)
+            self._reloaded(connection, wire.Reloaded(_SILENT.code, _SILENT.cause))
         return [each.result() for each in told.values()]
 
     def _reloaded(self, connection: int, word: wire.Reloaded) -> None:
@@ -207,7 +205,8 @@ class ClaimDesk:
         if holder is not None:
             return wire.RecordDone(holder.file, holder.code, holder.cause, holder.advice)
         says = f"{word.identity} is not connected here"
-        return wire.RecordDone("", "recording.absent", says, "Look at 'bollard station list', and try again.")
+        absent = NotFoundError("recording.absent", says, "Look at 'bollard station list', and try again.")
+        return wire.RecordDone("", absent.code, absent.cause, absent.advice)
 
     def _attempt(self, word: wire.Attempt) -> wire.Tried:
         wait = self._lockouts.attempt(word.identity, word.network, self._clock())
