@@ -47,6 +47,7 @@ def _example(kind: type[calls.Call]) -> calls.Call:
     }
     examples["dict[str, bytes]"] = {"name": b"content"}
     examples["tuple[str, ...]"] = ("CP-1", "CP-2")
+    examples["tuple[bytes, ...]"] = (b"\x30\x00",)
     examples["Rehearsable"] = calls.AddStation("CP-1", "SN-1", 3)
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
