@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, small
@@ -68,16 +69,21 @@ class MessageSettings:
         return frozenset(side for side in Side if self.mode(side) is not Mode.OFF)
 
     def demands(self) -> Plan:
-        """What must fit its schema, or goes nowhere."""
-        calls = {side: self._needs(side, SENSITIVE[side]) for side in Side}
-        return Plan(calls, {side: self._needs(side, SENSITIVE[OTHER[side]]) for side in Side})
+        """What must fit its schema, or goes nowhere; one for all sessions under the same settings."""
+        return _demands(self)
 
-    def _needs(self, side: Side, sensitive: Iterable[str]) -> Needs:
-        mode = self.mode(side)
-        if mode is Mode.OFF:
-            return Needs()
-        named = dict.fromkeys(map(small, sensitive), Need.SCHEMA)
-        return Needs(named, Need.SCHEMA if mode is Mode.ENFORCE else Need.PASS)
+
+@lru_cache(maxsize=8)  # of the settings in force, and those before; each session would hold kilobytes of its own
+def _demands(settings: MessageSettings) -> Plan:
+    calls = {side: _needs(settings.mode(side), SENSITIVE[side]) for side in Side}
+    return Plan(calls, {side: _needs(settings.mode(side), SENSITIVE[OTHER[side]]) for side in Side})
+
+
+def _needs(mode: Mode, sensitive: Iterable[str]) -> Needs:
+    if mode is Mode.OFF:
+        return Needs()
+    named = dict.fromkeys(map(small, sensitive), Need.SCHEMA)
+    return Needs(named, Need.SCHEMA if mode is Mode.ENFORCE else Need.PASS)
 
 
 def read_message_settings(table: Table) -> MessageSettings:

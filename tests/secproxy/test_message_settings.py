@@ -52,3 +52,9 @@ def test_what_is_ambiguous_is_refused_unless_it_is_asked_for_in_one_form() -> No
     """The default passes on nothing that could be read otherwise."""
     assert read_message_settings(Table({}, "messages")).ambiguous is Ambiguous.REFUSE
     assert read_message_settings(Table({"ambiguous": "canonical"}, "messages")).ambiguous is Ambiguous.CANONICAL
+
+
+def test_what_must_fit_is_made_once_for_all_sessions() -> None:
+    """Ten thousand sessions would hold forty megabytes of the same."""
+    assert MessageSettings().demands() is MessageSettings().demands()
+    assert MessageSettings().demands() != MessageSettings(Mode.ENFORCE).demands()
