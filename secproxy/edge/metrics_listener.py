@@ -16,20 +16,19 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-import uvicorn
 
 from secproxy.edge.effective import config_in_force
 from secproxy.edge.exposition import write
 from secproxy.edge.gathering import Gathering, workers
 from secproxy.edge.knocking import try_csms
-from secproxy.edge.patience import StatusProtocol
-from secproxy.edge.status_listener import QuietServer
+from secproxy.edge.status_listener import plain_server
 from secproxy.readiness import Check, csms_reachable, workers_open
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 
     from pki.edge.home import Home
+    from secproxy.edge.status_listener import QuietServer
     from secproxy.tally import Series
     from secproxy.upstreams import Upstream
 
@@ -135,21 +134,4 @@ def _wants_openmetrics(scope: Scope) -> bool:
 
 def metrics_server(application: Watching) -> QuietServer:
     """Make the server; run it with a socket that is bound."""
-    return QuietServer(
-        "metrics",
-        uvicorn.Config(
-            application,
-            http=StatusProtocol,
-            ws="none",
-            loop="none",
-            lifespan="off",
-            log_config=None,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=CONNECTIONS_MOST,
-            timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=FAREWELL_SECONDS,
-        ),
-    )
+    return plain_server("metrics", application, CONNECTIONS_MOST, IDLE_SECONDS, FAREWELL_SECONDS)

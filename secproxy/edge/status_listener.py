@@ -19,7 +19,7 @@ from secproxy.edge.patience import StatusProtocol
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from pki.errors import BollardError
     from secproxy.edge.authority_line import AuthorityLine
@@ -79,10 +79,17 @@ def hear(status: Status, news: calls.News) -> None:
 
 def status_server(status: Status) -> QuietServer:
     """Make the server; run it with a socket that is bound."""
+    return plain_server("status", status, CONNECTIONS_MOST, IDLE_SECONDS, FAREWELL_SECONDS)
+
+
+def plain_server(
+    name: str, application: Callable[..., Awaitable[None]], connections: int, idle_seconds: int, farewell_seconds: int
+) -> QuietServer:
+    """Make a server of plain HTTP with these bounds; run it with a socket that is bound."""
     return QuietServer(
-        "status",
+        name,
         uvicorn.Config(
-            status,
+            application,
             http=StatusProtocol,
             ws="none",
             loop="none",
@@ -92,8 +99,8 @@ def status_server(status: Status) -> QuietServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS_MOST,
-            timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=FAREWELL_SECONDS,
+            limit_concurrency=connections,
+            timeout_keep_alive=idle_seconds,
+            timeout_graceful_shutdown=farewell_seconds,
         ),
     )
