@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pki.firmware.gate import Answer
+from secproxy.boot import V16
 from secproxy.envelope import error_bytes, result_bytes
 from secproxy.policy.actions import REJECTED
 
 if TYPE_CHECKING:
     from secproxy.envelope import Call
 
-V16: Final = "ocpp1.6"
 REASON_LENGTH: Final = 20  # characters; StatusInfoType.reasonCode, 2.x
 INFO_LENGTH: Final = 512  # characters; StatusInfoType.additionalInfo, 2.0.1
 

@@ -38,6 +38,8 @@ UNSUPPORTED_DATA: Final = 1003
 INVALID_DATA: Final = 1007
 POLICY_VIOLATION: Final = 1008
 TOO_BIG: Final = 1009
+SERVICE_RESTART: Final = 1012  # registered with IANA: come back soon
+TRY_AGAIN: Final = 1013  # registered with IANA: come back later
 
 CONTROL_PAYLOAD: Final = 125  # bytes; RFC 6455 5.5
 _FINAL_TEXT: Final = 0x80 | TEXT

@@ -19,7 +19,7 @@ from secproxy import boot, envelope
 from secproxy.envelope import Call, Error, Result
 from secproxy.errors import MessageRefused
 from secproxy.events import Note
-from secproxy.frames import POLICY_VIOLATION
+from secproxy.frames import POLICY_VIOLATION, SERVICE_RESTART
 from secproxy.plan import Side
 from secproxy.quarantine import Quarantine
 from secproxy.session import Declined, HangUp, Heard, Record, Say
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from secproxy.strangers import Guest
 
 TRIES_MOST: Final = 3  # requests of one connection; one is enough, and a station may have to be told of a mistake
-SERVICE_RESTART: Final = 1012  # registered close code: come back soon
 TRIGGER_ID: Final = "bollard-renew"
 SIGNED_ID: Final = "bollard-signed"
 TRIGGERS: Final = {boot.V16: ("ExtendedTriggerMessage", "SignChargePointCertificate")}

@@ -20,7 +20,7 @@ from secproxy.admission import still_allowed
 from secproxy.edge.tls import LINGER_SECONDS
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
-from secproxy.frames import POLICY_VIOLATION
+from secproxy.frames import POLICY_VIOLATION, SERVICE_RESTART
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 EXPIRY_SECONDS: Final = 0.5  # how often the earliest expiry is looked at
 EXPIRIES_SPARE: Final = 1_024  # expiries of legs that have gone, kept before the list is cleaned; 100 bytes each
-SERVICE_RESTART: Final = 1012  # registered close code: the station should come back soon
 
 
 class Links:

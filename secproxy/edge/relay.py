@@ -22,7 +22,17 @@ from secproxy.buckets import Bucket
 from secproxy.edge.upstream import mask
 from secproxy.envelope import HEAD
 from secproxy.events import Note
-from secproxy.frames import CLOSE, GOING_AWAY, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
+from secproxy.frames import (
+    CLOSE,
+    GOING_AWAY,
+    PING,
+    POLICY_VIOLATION,
+    SERVICE_RESTART,
+    TEXT,
+    TRY_AGAIN,
+    FrameViolationError,
+    Walker,
+)
 from secproxy.plan import OTHER, Side
 from secproxy.schemas import fits_at
 from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say, Session
@@ -40,7 +50,7 @@ if TYPE_CHECKING:
     from secproxy.session import Order
 
 _ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
-LEAVES_ALL: Final = frozenset({1001, 1011, 1012, 1013})  # close codes of a server that leaves, not of a quarrel
+LEAVES_ALL: Final = frozenset({GOING_AWAY, 1011, SERVICE_RESTART, TRY_AGAIN})  # close codes of a server that leaves
 FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
 
 

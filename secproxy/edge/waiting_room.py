@@ -19,7 +19,16 @@ from secproxy import frames
 from secproxy.buckets import Bucket
 from secproxy.edge.listener import host_of, network_of
 from secproxy.events import Note
-from secproxy.frames import CLOSE, PING, POLICY_VIOLATION, TEXT, FrameViolationError, Walker
+from secproxy.frames import (
+    CLOSE,
+    PING,
+    POLICY_VIOLATION,
+    SERVICE_RESTART,
+    TEXT,
+    TRY_AGAIN,
+    FrameViolationError,
+    Walker,
+)
 from secproxy.plan import Side
 from secproxy.quarantine import Quarantine
 from secproxy.renewal import Certified, Certify, Renewal
@@ -35,8 +44,6 @@ if TYPE_CHECKING:
     from secproxy.station_view import View
     from secproxy.strangers import Guest
 
-TRY_AGAIN: Final = 1013  # registered close code: come back later
-SERVICE_RESTART: Final = 1012  # registered close code: come back soon
 AGAIN_SECONDS: Final = 3_600.0  # between two events about one name
 TOLD_MOST: Final = 10_000  # names remembered for that; the longest told of are forgotten
 INTRODUCTIONS: Final = frozenset({"station.quarantined", "cert.expired_pending"})

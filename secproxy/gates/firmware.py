@@ -15,7 +15,8 @@ import msgspec
 from pki.findings import Finding, error
 from pki.firmware import gate
 from pki.firmware.gate import Answer, GateRefusedError, StationModel, UpdateRequest
-from secproxy.answers import V16, answer
+from secproxy.answers import answer
+from secproxy.boot import V16
 from secproxy.errors import GateRefused
 from secproxy.events import Note
 

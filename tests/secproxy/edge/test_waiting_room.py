@@ -13,7 +13,7 @@ from websockets.headers import build_authorization_basic
 
 from pki import password
 from secproxy.config import Limits, Unknown
-from secproxy.edge.waiting_room import SERVICE_RESTART, TRY_AGAIN
+from secproxy.frames import SERVICE_RESTART, TRY_AGAIN
 from tests.certs import DAY, NOW, Party
 from tests.secproxy.edge.doors import STATIONS, Door, csms, door, known, raw_station, registered, station
 
