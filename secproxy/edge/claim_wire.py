@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 import msgspec
 
+from pki.edge.wire import short_path
+
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from pathlib import Path
 
 LINE_BYTES: Final = 512 * 1024  # bytes of one line; a report about the most URLs there can be has a quarter of it
 
@@ -299,6 +302,20 @@ class Wire(asyncio.Protocol):
         """Hang up at once."""
         if self._transport is not None:
             self._transport.abort()
+
+
+async def ask(path: Path, word: FromCommand) -> bytes:
+    """Ask the supervisor that listens at ``path`` one thing; return its one line, empty when it hung up.
+
+    The caller bounds the time. Raises ``OSError`` when nobody listens there.
+    """
+    with short_path(path) as near:
+        reader, writer = await asyncio.open_unix_connection(near, limit=LINE_BYTES)
+    try:
+        writer.write(line(word))
+        return await reader.readline()
+    finally:
+        writer.close()
 
 
 class Direct(Generic[W]):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pki.edge.wire import short_path
 from pki.errors import UnreachableError
 from secproxy.edge import claim_wire as wire
 
@@ -23,7 +22,7 @@ async def look(home: Home) -> wire.Seen:
     """Ask the supervisor of this home. ``UnreachableError``: none is there, or it is silent."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _ask(home)
+            return _decoder.decode(await wire.ask(home.claims_socket, wire.Look()))
     except TimeoutError:
         says = f"the supervisor does not answer within {PATIENCE:.0f} seconds"
         advice = "See what keeps it; restart 'bollard up' if it hangs."
@@ -32,13 +31,3 @@ async def look(home: Home) -> wire.Seen:
         raise UnreachableError(
             "supervisor.unreachable", "no supervisor runs for this home", "Start one with 'bollard up'."
         ) from None
-
-
-async def _ask(home: Home) -> wire.Seen:
-    with short_path(home.claims_socket) as path:
-        reader, writer = await asyncio.open_unix_connection(path, limit=wire.LINE_BYTES)
-    try:
-        writer.write(wire.line(wire.Look()))
-        return _decoder.decode(await reader.readline())
-    finally:
-        writer.close()

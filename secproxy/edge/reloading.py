@@ -17,9 +17,8 @@ import msgspec
 
 from pki.edge.home import read_settings
 from pki.edge.policies import PROXY
-from pki.edge.wire import short_path
 from pki.errors import BollardError, ConflictError, UnreachableError
-from secproxy.edge.claim_wire import AskRecord, AskReload, RecordDone, ReloadDone, Reloaded, Wire
+from secproxy.edge.claim_wire import AskRecord, AskReload, RecordDone, ReloadDone, Reloaded, ask
 from secproxy.edge.effective import put_in_force
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
@@ -62,24 +61,12 @@ async def ask_record(home: Home, identity: str, minutes: int, *, plain: bool) ->
 
 
 async def _ask(home: Home, word: AskReload | AskRecord, code: str) -> ReloadDone | RecordDone:
-    loop = asyncio.get_running_loop()
-    heard: asyncio.Future[bytes] = loop.create_future()
-    line = Wire(lambda said: None if heard.done() else heard.set_result(said), lambda: _over(heard))
     try:
-        with short_path(home.claims_socket) as path:
-            await loop.create_unix_connection(lambda: line, path)
-        line.say(word)
         async with asyncio.timeout(ANSWER_SECONDS):
-            answer: ReloadDone | RecordDone = _decoder.decode(await heard)
+            answer: ReloadDone | RecordDone = _decoder.decode(await ask(home.claims_socket, word))
             return answer
-    except (OSError, asyncio.CancelledError):  # the line ended, or never began; a timeout is an OSError as well
+    except (OSError, msgspec.MsgspecError):  # nobody listens, or hung up; a timeout is an OSError as well
         raise UnreachableError(code, "nothing is up here that answers", "Start 'bollard up'.") from None
-    finally:
-        line.abort()
-
-
-def _over(heard: asyncio.Future[bytes]) -> None:
-    heard.cancel()
 
 
 class World(Protocol):
