@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,000 orders
 
 ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
+RELOAD: Final = 0  # the ticket of the one reload that is under way; each recording has one of its own
 RECORD_SECONDS: Final = 5.0  # for every worker to say whether it records; it opens a file, no more
 
 _SILENT: Final = ConflictError("reload.silent", "a worker did not say in time whether it took the new settings")
@@ -61,9 +62,8 @@ class ClaimDesk:
         self._probe_seconds = probe_seconds
         self._ready = ready
         self._reload = reload
-        self._reloading: dict[int, asyncio.Future[wire.Reloaded]] = {}  # by connection: who was told and has not said
-        self._recording: dict[tuple[int, int], asyncio.Future[wire.Recorded]] = {}  # by ticket and connection
-        self._tickets = count(1)
+        self._asked: dict[tuple[int, int], asyncio.Future[wire.Reloaded | wire.Recorded]] = {}  # by ticket, connection
+        self._tickets = count(RELOAD + 1)
         self._errands: set[asyncio.Task[None]] = set()
         self._processes = processes
         self._totals = Totals()
@@ -108,7 +108,7 @@ class ClaimDesk:
         return connection
 
     def _gone(self, connection: int) -> None:
-        self._reloaded(connection, wire.Reloaded())  # whoever is started in its place reads the new ones
+        self._answered(RELOAD, connection, wire.Reloaded())  # whoever is started in its place reads the new ones
         self._numbers.pop(connection, None)
         self._open.pop(connection, None)
         self._totals.gone(connection)
@@ -143,16 +143,14 @@ class ClaimDesk:
             case wire.Look():
                 self._say(connection, self.seen())
             case wire.Reloaded():
-                self._reloaded(connection, word)
+                self._answered(RELOAD, connection, word)
             case wire.AskReload():
                 if self._reload is not None:
                     self._run(connection, self._reload)
             case wire.AskRecord():
                 self._run(connection, lambda: self._record(word))
             case wire.Recorded(ticket):
-                said = self._recording.pop((ticket, connection), None)
-                if said is not None:
-                    said.set_result(word)
+                self._answered(ticket, connection, word)
             case _:
                 assert_never(word)
 
@@ -163,20 +161,29 @@ class ClaimDesk:
 
     async def reload_workers(self, seconds: float) -> list[wire.Reloaded]:
         """Tell every worker to take the settings in force; return what each says, or that it said nothing in time."""
+        silent = wire.Reloaded(_SILENT.code, _SILENT.cause)
+        heard = await self._ask_workers(RELOAD, wire.Reload(), seconds)
+        return [said if isinstance(said, wire.Reloaded) else silent for said in heard]
+
+    async def _ask_workers(
+        self, ticket: int, word: wire.Reload | wire.Record, seconds: float
+    ) -> list[wire.Reloaded | wire.Recorded | None]:
+        """Say this to every worker; return what each answers, None where it says nothing in time."""
         loop = asyncio.get_running_loop()
-        told = {each: loop.create_future() for each in self._numbers}
-        self._reloading |= told
+        told: dict[int, asyncio.Future[wire.Reloaded | wire.Recorded]]
+        told = {connection: loop.create_future() for connection in self._numbers}
+        self._asked |= {(ticket, connection): said for connection, said in told.items()}
         for connection in told:
-            self._say(connection, wire.Reload())
+            self._say(connection, word)
         if told:
             await asyncio.wait(told.values(), timeout=seconds)
         for connection in told:
-            self._reloaded(connection, wire.Reloaded(_SILENT.code, _SILENT.cause))
-        return [each.result() for each in told.values()]
+            self._asked.pop((ticket, connection), None)
+        return [said.result() if said.done() else None for said in told.values()]
 
-    def _reloaded(self, connection: int, word: wire.Reloaded) -> None:
-        said = self._reloading.pop(connection, None)
-        if said is not None and not said.done():
+    def _answered(self, ticket: int, connection: int, word: wire.Reloaded | wire.Recorded) -> None:
+        said = self._asked.pop((ticket, connection), None)
+        if said is not None:
             said.set_result(word)
 
     def _run(self, connection: int, work: Callable[[], Awaitable[wire.ReloadDone | wire.RecordDone]]) -> None:
@@ -191,16 +198,10 @@ class ClaimDesk:
 
     async def _record(self, word: wire.AskRecord) -> wire.RecordDone:
         """Have whoever holds a station record it. A worker that is alone does not tell who it holds: all are asked."""
-        loop, ticket = asyncio.get_running_loop(), next(self._tickets)
-        told = {each: loop.create_future() for each in self._numbers}
-        self._recording |= {(ticket, each): said for each, said in told.items()}
-        for connection in told:
-            self._say(connection, wire.Record(ticket, word.identity, word.minutes, word.plain))
-        if told:
-            await asyncio.wait(told.values(), timeout=RECORD_SECONDS)
-        for connection in told:
-            self._recording.pop((ticket, connection), None)
-        heard = [said.result() for said in told.values() if said.done()]
+        ticket = next(self._tickets)
+        asked = wire.Record(ticket, word.identity, word.minutes, word.plain)
+        answers = await self._ask_workers(ticket, asked, RECORD_SECONDS)
+        heard = [said for said in answers if isinstance(said, wire.Recorded)]
         holder = next((said for said in heard if said.file or said.code), None)
         if holder is not None:
             return wire.RecordDone(holder.file, holder.code, holder.cause, holder.advice)
