@@ -44,8 +44,9 @@ def rows(house: Seen) -> list[Plain]:
 
 def down(house: Seen) -> list[str]:
     """Name what should run and does not, and workers whose listeners are closed."""
-    open_now = {f"worker {number}" for number in house.open}
-    closed = (each.name for each in house.processes if each.name.startswith("worker ") and each.name not in open_now)
+    from secproxy.edge.overview import workers
+
+    closed = (f"worker {number}" for number in workers(house) if number not in house.open)
     return list(dict.fromkeys([*(each.name for each in house.processes if not each.pid), *closed]))
 
 
@@ -56,11 +57,11 @@ def connected(house: Seen) -> int:
 
 def csms(house: Seen) -> dict[str, Plain]:
     """Say of each CSMS what workers found of its URLs, by their place: ``0 up``; where they differ, both."""
+    from secproxy.edge.overview import standings
+
     found: dict[str, list[str]] = {}
-    for key in sorted(house.gauges):
-        name, *labels = key.split(" ")
-        if name == "upstream_workers" and len(labels) == 3:
-            found.setdefault(labels[0], []).append(f"{labels[1]} {labels[2]}")
+    for (name, place), states in sorted(standings(house).items()):
+        found.setdefault(name, []).extend(f"{place} {state}" for state in sorted(states))
     return {name: ", ".join(states) for name, states in found.items()}
 
 

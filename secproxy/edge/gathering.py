@@ -22,7 +22,7 @@ from pki.edge import calls
 from pki.errors import BollardError
 from secproxy.causes import CAUSES
 from secproxy.edge.event_store import EventStore
-from secproxy.edge.overview import look
+from secproxy.edge.overview import look, workers
 from secproxy.metrics import METRICS, Source
 from secproxy.tally import Series, series
 
@@ -115,11 +115,6 @@ def _of_house(seen: Seen) -> Series:
     for number in workers(seen):
         told[series("process_open", f"worker-{number}")] = number in seen.open
     return told
-
-
-def workers(seen: Seen) -> list[int]:
-    """Name the workers that there should be."""
-    return [int(each.name.removeprefix("worker ")) for each in seen.processes if each.name.startswith("worker ")]
 
 
 def _of_authority(measured: calls.Measured) -> Series:

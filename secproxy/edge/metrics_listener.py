@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from secproxy.edge.effective import config_in_force
 from secproxy.edge.exposition import write
-from secproxy.edge.gathering import Gathering, workers
 from secproxy.edge.knocking import try_csms
+from secproxy.edge.overview import standings, workers
 from secproxy.edge.status_listener import plain_server
 from secproxy.readiness import Check, csms_reachable, workers_open
 
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 
     from pki.edge.home import Home
+    from secproxy.edge.claim_wire import Seen
+    from secproxy.edge.gathering import Gathering
     from secproxy.edge.status_listener import QuietServer
-    from secproxy.tally import Series
     from secproxy.upstreams import Upstream
 
     Scope = MutableMapping[str, object]
@@ -93,16 +93,12 @@ class Watching:
         if seen is None:
             return _verdict(Check("supervisor", False, "does not answer"), authority)
         supervisor = Check("supervisor", True, "answers")
-        csms = csms_reachable(await self._standings(seen.gauges))
+        csms = csms_reachable(await self._standings(seen))
         return _verdict(supervisor, workers_open(workers(seen), seen.open), authority, csms)
 
-    async def _standings(self, gauges: Series) -> Mapping[tuple[str, str], set[str]]:
+    async def _standings(self, seen: Seen) -> Mapping[tuple[str, str], set[str]]:
         """What workers have found, and, while they have tried none, what a look of ours finds."""
-        found: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for key, count in gauges.items():
-            name, *labels = key.split(" ")
-            if name == "upstream_workers" and count and len(labels) == 3:
-                found[labels[0], labels[1]].add(labels[2])
+        found = standings(seen)
         if any(states - {"unknown"} for states in found.values()):
             return found
         if time.monotonic() - self._knocked_at >= KNOCK_AGAIN_SECONDS:

@@ -1,8 +1,9 @@
-"""How the house stands, by the supervisor's own word: its processes, and what all workers have counted."""
+"""How the house stands, by the supervisor's own word: its processes, and what all workers have counted and found."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -31,3 +32,18 @@ async def look(home: Home) -> wire.Seen:
         raise UnreachableError(
             "supervisor.unreachable", "no supervisor runs for this home", "Start one with 'bollard up'."
         ) from None
+
+
+def workers(seen: wire.Seen) -> list[int]:
+    """Name the workers that there should be."""
+    return [int(each.name.removeprefix("worker ")) for each in seen.processes if each.name.startswith("worker ")]
+
+
+def standings(seen: wire.Seen) -> dict[tuple[str, str], set[str]]:
+    """Say what workers have found of each URL of a CSMS, by the CSMS and the URL's place; they may differ."""
+    found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for key, count in seen.gauges.items():
+        name, *labels = key.split(" ")
+        if name == "upstream_workers" and count and len(labels) == 3:
+            found[labels[0], labels[1]].add(labels[2])
+    return dict(found)

@@ -12,7 +12,7 @@ from pki.errors import UnreachableError
 from secproxy.edge import claim_wire as wire
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.export.outbox import Outbox
-from secproxy.edge.gathering import Gathering, workers
+from secproxy.edge.gathering import Gathering
 from secproxy.edge.journal import Journal
 from secproxy.edge.recorder import Recorder
 from secproxy.events import CAUSES, Note
@@ -141,10 +141,3 @@ def test_however_many_ask_it_is_gathered_once(tmp_path: Path) -> None:
     asyncio.run(story())
 
     assert asked == 1
-
-
-def test_workers_are_those_that_the_supervisor_keeps() -> None:
-    """By their numbers, whether they run or not."""
-    names = ("supervisor", "authority", "worker 0", "worker 11", "web")
-
-    assert workers(wire.Seen([wire.Process(name, 0, 0, 0) for name in names], [], {}, {})) == [0, 11]

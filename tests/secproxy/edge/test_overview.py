@@ -117,3 +117,20 @@ def test_what_is_no_answer_of_a_supervisor_is_none(tmp_path: Path, answer: bytes
                 await overview.look(home)
 
     asyncio.run(story())
+
+
+def test_workers_are_those_that_the_supervisor_keeps() -> None:
+    """By their numbers, whether they run or not."""
+    names = ("supervisor", "authority", "worker 0", "worker 11", "web")
+
+    assert overview.workers(wire.Seen([wire.Process(name, 0, 0, 0) for name in names], [], {}, {})) == [0, 11]
+
+
+def test_what_workers_found_of_a_url_is_said_once_and_by_whom_they_differ() -> None:
+    """Two that agree are one word; names that are no such figure, and figures of nobody, are passed over."""
+    gauges = {"upstream_workers csms 0 up": 2, "upstream_workers csms 1 up": 1, "upstream_workers csms 1 down": 1}
+    others = {"upstream_workers csms 2 up": 0, "upstream_workers csms": 1, "claims": 3}
+
+    found = overview.standings(wire.Seen([], [], {}, {**gauges, **others}))
+
+    assert found == {("csms", "0"): {"up"}, ("csms", "1"): {"up", "down"}}
