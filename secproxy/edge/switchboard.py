@@ -136,7 +136,8 @@ class Switchboard:
         except UpstreamError as away:
             evidence = {"says": away.says, "upstream": route.upstream.name, "because": route.because}
             raise _nowhere("upstream.unreachable", admitted, evidence) from None
-        self.tally.observe("upstream_dial_seconds", clock() - began, route.upstream.name)
+        reached.csms = route.upstream.name
+        self.tally.observe("upstream_dial_seconds", clock() - began, reached.csms)
         return reached
 
     async def _reach(self, route: Route, visit: Visit) -> UpstreamLeg:

@@ -60,17 +60,18 @@ class UpstreamLeg(asyncio.Protocol):
     """Our WebSocket towards the CSMS.
 
     Until ``attach`` the bytes after its 101 are kept; then every chunk goes to ``on_data``, the end, once, to
-    ``on_end``, and ``on_block`` hears True when the CSMS reads too slowly and False when it has caught up.
+    ``on_end``, and ``on_block`` hears True when the CSMS reads too slowly and False when it has caught up. ``csms`` is
+    the name in the settings of the CSMS that was reached.
     """
 
-    __slots__ = ("_got", "_limits", "_opened", "on_block", "on_data", "on_end", "subprotocol", "transport")
+    __slots__ = ("_got", "_limits", "_opened", "csms", "on_block", "on_data", "on_end", "subprotocol", "transport")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._got = b""
         self._opened: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
-        self.subprotocol = ""
+        self.csms = self.subprotocol = ""
         self.on_data: Callable[[bytes], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self.on_block: Callable[[bool], None] | None = None

@@ -54,7 +54,6 @@ from secproxy.frames import POLICY_VIOLATION
 from secproxy.inspection import inspect
 from secproxy.reachability import spread
 from secproxy.renewal import Certified, Certify
-from secproxy.routing import RoutingError, choose
 from secproxy.schemas import Schemas
 from secproxy.session import Ask, Declined, Granted, Learn, Session
 from secproxy.tally import Tally
@@ -506,7 +505,7 @@ class Worker:
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
         policy = self._policies.of(admitted.station, upstream.subprotocol)
         inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
-        watch = self._watch(admitted)
+        watch = self._watch(admitted, upstream.csms)
         session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy, inspection, watch)
         surroundings, limits = self._surroundings, self._config.limits
         link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
@@ -514,13 +513,9 @@ class Worker:
         self._links.add(link)
         self._surroundings.pin(admitted)
 
-    def _watch(self, admitted: Admitted) -> transactions.Watch:
+    def _watch(self, admitted: Admitted, csms: str) -> transactions.Watch:
         """Each CSMS numbers transactions for itself."""
-        try:
-            place = choose(self._config.upstreams, admitted).upstream.name
-        except RoutingError:  # it was taken out of the settings while the station came in
-            place = ""
-        known = self._transactions.setdefault(place, transactions.Transactions())
+        known = self._transactions.setdefault(csms, transactions.Transactions())
         unique = self._config.transaction_ids is TransactionIds.UNIQUE
         return transactions.Watch(known, admitted.station.identity.text, refuses=unique)
 

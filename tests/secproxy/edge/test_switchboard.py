@@ -91,7 +91,7 @@ async def answering(status: int) -> AsyncIterator[int]:
 
 
 def test_stations_go_to_the_csms_of_their_group_and_the_others_to_the_rest(tmp_path: Path) -> None:
-    """Each CSMS sees its own stations alone."""
+    """Each CSMS sees its own stations alone, and each connection knows which it has."""
 
     async def story() -> None:
         view = known(replace(registered(), group="north"), registered("CP-002", "SN-2"))
@@ -104,6 +104,10 @@ def test_stations_go_to_the_csms_of_their_group_and_the_others_to_the_rest(tmp_p
             ):
                 assert [path for path, _ in north.requests] == ["/ocpp/CP-001"]
                 assert [path for path, _ in rest.requests] == ["/ocpp/CP-002"]
+                assert {link.identity: link.upstream.csms for link in at.links.all()} == {
+                    "CP-001": "north",
+                    "CP-002": ups[1].name,
+                }
 
     asyncio.run(story())
 
