@@ -70,15 +70,6 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settled]:
     town.close()
 
 
-@pytest.fixture
-def town(settled: Settled) -> Iterator[Settled]:
-    """The town without any station in it; whatever happened before, everything is up."""
-    if settled.up.process.poll() is not None:
-        settled.bring_up()
-    yield settled
-    settled.everybody_leaves()
-
-
 def test_a_listener_is_added_and_removed_and_no_session_ends(town: Settled) -> None:
     """By command, while a station of each worker talks; the new door admits, the old one is shut."""
     stations, before = town.one_on_each_worker(), town.pids()
