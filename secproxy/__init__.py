@@ -10,8 +10,9 @@ who holds a station's one connection, ``transactions`` whose transaction is whos
 which CSMS it goes to and by which URL, ``handover`` and ``assertion`` what that one is told of it; ``envelope`` reads
 messages, ``plan`` names those that must be thought about, ``policy/`` says what the operator lets pass, ``gates/``
 judge what is let, ``answers`` is what a caller hears of a no, ``inspection`` has what a session holds against the
-schemas, ``session`` is the conversation that ties them together, ``quarantine`` and ``renewal`` are those without a
-CSMS; ``recording`` is what is written down of it when that is asked for, ``redaction`` takes the secrets out.
+schemas, ``notebook`` what it has told and counted, ``session`` is the conversation that ties them together,
+``quarantine`` and ``renewal`` are those without a CSMS; ``recording`` is what is written down of it when that is asked
+for, ``redaction`` takes the secrets out.
 ``metrics`` names what is counted, ``tally`` adds it up, ``readiness`` judges whether stations can be served, ``lines``
 explains what processes say. ``edge/`` is the only place that touches the world.
 """

@@ -1,16 +1,11 @@
-"""What of a session's messages is held against the schemas, what was told of it already, and how OCPP calls a fault.
-
-Rules this file keeps:
-
-* A fault that is let go is told once for each place; what a session may tell, and may search for, is bounded.
-"""
+"""What of a session's messages is held against the schemas, and how OCPP calls a fault."""
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
-from secproxy.buckets import Bucket
 from secproxy.envelope import Call, Result, Send
 from secproxy.message_settings import Ambiguous
 from secproxy.schemas import Fault
@@ -22,10 +17,6 @@ if TYPE_CHECKING:
     from secproxy.message_settings import MessageSettings
     from secproxy.plan import Plan, Side
     from secproxy.schemas import Book
-
-TOLD_MOST: Final = 32  # places of one session that are told; who breaks more has been noticed
-LOOKS_PER_SECOND: Final = 1.0  # searches for the faults of what is let go, on average; one takes up to 2 ms
-LOOKS_AT_ONCE: Final = 20
 
 TWICE: Final = Fault("$", "duplicate", "a key stands twice with one value", "$")
 UNKNOWN: Final = Fault("$", "action", "no action of this version", "$")
@@ -64,28 +55,25 @@ def evidence(side: Side, said: Unfit, action: bytes, fault: Fault) -> dict[str, 
     return {**told, "path": fault.path, "rule": fault.rule, "says": fault.says}
 
 
+@lru_cache(maxsize=16)  # of three versions, under the settings in force and those before
 def inspect(book: Book, settings: MessageSettings) -> Inspection:
-    """Begin the inspection of a session, as ``bollard.toml`` says."""
+    """The inspection of all sessions of a version, as ``bollard.toml`` says."""
     canonical = settings.ambiguous is Ambiguous.CANONICAL
     return Inspection(book, settings.observed, settings.demands(), canonical=canonical)
 
 
+@dataclass(frozen=True, slots=True)
 class Inspection:
-    """The schemas of one session: ``book`` is its version's, ``sides`` are those whose every message is held to it.
+    """The schemas of some sessions: ``book`` is their version's, ``sides`` are those whose every message is held to it.
 
     ``demands`` name by ``Need.SCHEMA`` what must fit or goes nowhere. ``canonical`` when a message that is ambiguous in
     form alone is said anew and not refused.
     """
 
-    __slots__ = ("_looks", "_told", "book", "canonical", "demands", "sides")
-
-    def __init__(self, book: Book, sides: frozenset[Side], demands: Plan, *, canonical: bool = False) -> None:
-        self.book = book
-        self.sides = sides
-        self.demands = demands
-        self.canonical = canonical
-        self._told: set[tuple[Side, str, str, str]] = set()
-        self._looks = Bucket(LOOKS_PER_SECOND, LOOKS_AT_ONCE)
+    book: Book
+    sides: frozenset[Side]
+    demands: Plan
+    canonical: bool = False
 
     def unfit(self, said: Unfit, asked: bytes) -> Callable[[int], tuple[Fault, ...]] | None:
         """None when a payload fits; else what searches for its faults, given the message's size in bytes.
@@ -100,17 +88,3 @@ class Inspection:
         except KeyError:
             return None if isinstance(said, Result) else lambda _: (UNKNOWN,)
         return None if schema.fits(said.payload) else partial(schema.faults, said.payload)
-
-    def may_look(self, at: float) -> bool:
-        """Whether the faults of one more message that is let go may be searched for; time as ``Bucket`` has it."""
-        return self._looks.take(at)
-
-    def news(self, side: Side, action: str, faults: tuple[Fault, ...]) -> list[Fault]:
-        """Choose the faults that were not told yet, and take them for told."""
-        found = []
-        for fault in faults:
-            place = (side, action, fault.place, fault.rule)
-            if place not in self._told and len(self._told) < TOLD_MOST:
-                self._told.add(place)
-                found.append(fault)
-        return found

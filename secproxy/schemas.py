@@ -104,7 +104,7 @@ class Schema:
         return ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # there is one of each version
 class Book:
     """The schemas of one version. Each is looked up by its action: of calls and sends as it is written, of answers in
     small letters, as ``calls`` remembers it. What is not there is no action of this version.

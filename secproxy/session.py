@@ -28,8 +28,8 @@ from secproxy.events import CAUSES, Note, Value
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
 from secproxy.inspection import TWICE, code_of, evidence
+from secproxy.notebook import Notebook
 from secproxy.plan import GATED, OTHER, SIGNED_SUFFIX, Need, Plan, Side, small
-from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     import re
     from collections.abc import Callable, Iterable
 
-    from pki.firmware.gate import Cleared
     from pki.station import Station
     from secproxy.admission import Admitted
     from secproxy.envelope import Message
@@ -163,8 +162,8 @@ class Session:
     """
 
     __slots__ = (
-        "_admitted", "_budget", "_ended", "_gauges", "_left_out", "_next_ticket", "_pending", "_policy", "_version",
-        "_view", "_watch", "calls", "inspection", "plan", "senders",
+        "_admitted", "_budget", "_ended", "_left_out", "_notebook", "_policy", "_version", "_view", "_watch", "calls",
+        "inspection", "plan", "senders",
     )  # fmt: skip
 
     def __init__(
@@ -181,14 +180,13 @@ class Session:
         self._watch = watch
         self.inspection = inspection
         self.senders = SENDERS.get(version, frozenset())
-        self._policy, self._gauges = policy, Gauges()
-        self.calls = {side: Calls() for side in Side}
+        self._policy = policy
+        self.calls = {side: Calls(objects=version in SENDERS) for side in Side}
         self._admitted = admitted
         self._version = version
         self._view = view
-        self._pending: dict[int, tuple[Call, Cleared]] = {}
-        self._next_ticket = 1
-        self._budget = Bucket(NOTED_PER_SECOND, NOTED_AT_ONCE)
+        self._notebook: Notebook | None = None
+        self._budget: Bucket | None = None
         self._left_out = 0
         self._ended = False
 
@@ -242,7 +240,7 @@ class Session:
             text = envelope.canonical(message)
         except MessageRefused:
             return []
-        notes = [self._record("message.said_anew", side=side.value) for _ in self.inspection.news(side, "", (TWICE,))]
+        notes = [self._record("message.said_anew", side=side.value) for _ in self._notes.news(side, "", (TWICE,))]
         orders = self._heard(side, text, now)
         return [*notes, *(Say(OTHER[side], text) if isinstance(order, Forward) else order for order in orders)]
 
@@ -324,8 +322,8 @@ class Session:
             return self._go_on(side, said, now)
         if enforced:
             return self._refuse_unfit(side, said, action, search(size)) if self._may_note(now) else self._cut_off(side)
-        faults = search(size) if self.inspection.may_look(now.timestamp()) else ()
-        news = self.inspection.news(side, action.decode(), faults)
+        faults = search(size) if self._notes.may_look(now.timestamp()) else ()
+        news = self._notes.news(side, action.decode(), faults)
         notes = [self._record("message.schema", **evidence(side, said, action, fault)) for fault in news]
         return [*notes, *self._go_on(side, said, now)]
 
@@ -361,7 +359,7 @@ class Session:
             return []
         station = self._station
         asked = Asked(side, small(said.action), said.payload, station.identity.text, int(station.profile), now)
-        notes = self._policy.rulebook.judge(asked, self._gauges, self._policy.fleet)
+        notes = self._policy.rulebook.judge(asked, self._notes.gauges, self._policy.fleet)
         return self._noted(notes, said, now)
 
     def _forbid(self, side: Side, said: Call | Send, refused: PolicyRefused, now: dt.datetime) -> list[Order]:
@@ -445,11 +443,9 @@ class Session:
         unfit = self._unfit_update(call)
         if unfit:
             return self._refuse_unfit(Side.CSMS, call, small(call.action), unfit)
-        if len(self._pending) >= PENDING_LIMIT:
+        if len(self._notes.pending) >= PENDING_LIMIT:
             return self._refuse_firmware(call, "firmware.busy", Answer.REJECTED)
-        ticket, self._next_ticket = self._next_ticket, self._next_ticket + 1
-        self._pending[ticket] = (call, cleared)
-        return [Ask(ticket, cleared.release.digest, call.id)]
+        return [Ask(self._notes.await_url(call, cleared), cleared.release.digest, call.id)]
 
     def _unfit_update(self, call: Call) -> tuple[Fault, ...]:
         """The faults of an update that must fit its schema; the gate has read what it needs of it alone."""
@@ -459,9 +455,9 @@ class Session:
         return () if search is None else search(LARGE + 1)
 
     def _granted(self, ticket: int, url: str) -> list[Order]:
-        if ticket not in self._pending:
+        if ticket not in self._notes.pending:
             return []
-        call, cleared = self._pending.pop(ticket)
+        call, cleared = self._notes.pending.pop(ticket)
         try:
             payload = firmware.rewrite(call, cleared, url)
         except ValueError as unfit:
@@ -470,9 +466,9 @@ class Session:
         return [note, Say(Side.STATION, envelope.call_bytes(Call(call.id, call.action, payload)))]
 
     def _declined(self, ticket: int, cause: str) -> list[Order]:
-        if ticket not in self._pending:
+        if ticket not in self._notes.pending:
             return []
-        call, _ = self._pending.pop(ticket)
+        call, _ = self._notes.pending.pop(ticket)
         return self._refuse_firmware(call, "firmware.declined", Answer.REJECTED, because=cause)
 
     def _refuse_firmware(self, call: Call, cause: str, status: Answer, **evidence: Value) -> list[Order]:
@@ -489,7 +485,15 @@ class Session:
 
     # -- either side -----------------------------------------------------------------------------------------------
 
+    @property
+    def _notes(self) -> Notebook:
+        if self._notebook is None:
+            self._notebook = Notebook()
+        return self._notebook
+
     def _may_note(self, now: dt.datetime) -> bool:
+        if self._budget is None:
+            self._budget = Bucket(NOTED_PER_SECOND, NOTED_AT_ONCE)
         return self._budget.take(now.timestamp())
 
     def _unnoted(self, side: Side, said: Call | Send) -> list[Order]:
@@ -528,5 +532,5 @@ class Session:
 
     def _end(self, orders: list[Order]) -> list[Order]:
         self._ended = True
-        self._pending.clear()
+        self._notebook = None
         return orders

@@ -185,7 +185,7 @@ class Link:
         self._down: _Way = _Way(Side.CSMS, session, limits, station.write)
         self._tap: Tap | None = None
         self._partial: asyncio.TimerHandle | None = None
-        self._full: dict[Side, asyncio.TimerHandle] = {}
+        self._full: dict[Side, asyncio.TimerHandle] | None = None
         self._orphaned = False
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
@@ -368,7 +368,7 @@ class Link:
         if self._ended is None:
             return
         ended, self._ended = self._ended, None
-        for timer in (self._partial, *self._full.values()):
+        for timer in (self._partial, *(self._full or {}).values()):
             if timer is not None:
                 timer.cancel()
         if self._alive is not None and not self._alive.done():
@@ -421,12 +421,13 @@ class Link:
 
     def _watch_full(self, reader: Side, *, full: bool = True) -> None:
         """Once all that may wait for a reader does, it has a while to read it."""
-        timer = self._full.get(reader)
+        timers = self._full = self._full or {}
+        timer = timers.get(reader)
         if not full and timer is not None:
             timer.cancel()
-            del self._full[reader]
+            del timers[reader]
         elif full and timer is None and self._ended is not None:
-            self._full[reader] = self._loop.call_later(self.limits.slow_reader_seconds, self._drop_slow, reader)
+            timers[reader] = self._loop.call_later(self.limits.slow_reader_seconds, self._drop_slow, reader)
 
     def _drop_slow(self, reader: Side) -> None:
         evidence = {"reader": reader.value, "seconds": self.limits.slow_reader_seconds}

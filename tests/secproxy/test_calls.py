@@ -38,7 +38,7 @@ def test_what_waits_is_bounded_and_the_oldest_goes_first() -> None:
 
 def test_a_result_may_be_objected_to_once_and_soon() -> None:
     """OCPP 2.1: to a result that came, not to an error; what is kept for it is bounded."""
-    calls = Calls()
+    calls = Calls(objects=True)
     for number in range(RESULTS_KEPT + 2):
         calls.ask(b"%d" % number, b"heartbeat", 0.0)
     assert calls.answer(b"0") == b"heartbeat"
@@ -47,6 +47,14 @@ def test_a_result_may_be_objected_to_once_and_soon() -> None:
     )
     assert calls.result(b"1") is None
     assert [calls.object_to(each) for each in (b"0", b"1", b"2", b"2", b"3")] == [False, False, True, False, True]
+
+
+def test_where_nobody_objects_no_result_is_kept() -> None:
+    """Before OCPP 2.1 a result is the end of its call."""
+    calls = Calls()
+    calls.ask(b"1", b"heartbeat", 0.0)
+    assert calls.result(b"1") == b"heartbeat"
+    assert not calls.object_to(b"1")
 
 
 @given(st.lists(st.tuples(st.sampled_from([b"a", b"b", b"c"]), st.booleans()), max_size=50))

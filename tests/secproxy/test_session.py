@@ -17,8 +17,9 @@ from pki.station import SecurityProfile
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import HEAD
 from secproxy.events import CAUSES, Note
-from secproxy.inspection import LOOKS_AT_ONCE, inspect
+from secproxy.inspection import inspect
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
+from secproxy.notebook import LOOKS_AT_ONCE
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.reading import parse_policy
