@@ -28,7 +28,6 @@ from secproxy.binding import (
     certificate_facts,
     objection,
     objection_to_stranger,
-    read_certificate,
 )
 from secproxy.config import Unknown
 from secproxy.errors import AdmissionRefused
@@ -51,7 +50,6 @@ __all__ = [
     "judge",
     "name_verifier",
     "place_of",
-    "read_certificate",
     "still_allowed",
 ]
 

@@ -58,6 +58,28 @@ Objection = tuple[str, dict[str, "Value"]]
 
 NO_OBJECTION: Final[Objection] = ("", {})
 
+READ_MOST: Final = 1_024  # certificates of stations that came of late; 1 KiB each, those of live sessions held anyway
+
+
+class Recently:
+    """What was read of the certificates that came of late: a station comes again with the one that it had."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[bytes, ...], ClientCertificate] = {}
+
+    def __len__(self) -> int:
+        """How many are known."""
+        return len(self._read)
+
+    def read(self, der: bytes, *above: bytes) -> ClientCertificate:
+        """Read a certificate as ``read_certificate`` does, or know it by its SHA-256 and those above it."""
+        known_by = (hashlib.sha256(der).digest(), *above)
+        found = self._read.pop(known_by, None) or read_certificate(der, *above)
+        if len(self._read) >= READ_MOST:
+            del self._read[next(iter(self._read))]
+        self._read[known_by] = found
+        return found
+
 
 def read_certificate(der: bytes, *above: bytes) -> ClientCertificate:
     """Read what admission needs of a certificate; ``above`` are the key ids of those above it, the anchor's last.

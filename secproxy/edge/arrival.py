@@ -22,8 +22,9 @@ from pki.edge.clock import now
 from pki.errors import InputError, UnreachableError
 from pki.station import SecurityProfile
 from secproxy import head
-from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge, read_certificate
+from secproxy.admission import Admitted, ClientCertificate, Hello, PasswordQuestion, judge
 from secproxy.agreed import agree
+from secproxy.binding import Recently
 from secproxy.config import Unknown
 from secproxy.deflate import accept
 from secproxy.edge.claim_line import DeniedError
@@ -85,6 +86,7 @@ class Reception:
     guard: ClaimLine
     """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
     tally: Tally = field(default_factory=Tally)
+    recently: Recently = field(default_factory=Recently)
 
 
 async def receive(reception: Reception, listener: Listener, sock: socket.socket, remote: str) -> None:
@@ -159,7 +161,7 @@ def _hello(reception: Reception, listener: Listener, leg: TlsLeg, upgrade: head.
         target=upgrade.target,
         subprotocols=upgrade.subprotocols,
         authorization=upgrade.authorization,
-        certificate=_certificate(leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
+        certificate=_certificate(reception, leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
         agreed=agree(leg.version, leg.cipher, leg.group),
         legacy=listener.config.legacy,
         unknown=listener.config.unknown,
@@ -167,10 +169,10 @@ def _hello(reception: Reception, listener: Listener, leg: TlsLeg, upgrade: head.
     )
 
 
-def _certificate(leg: TlsLeg) -> ClientCertificate | None:
+def _certificate(reception: Reception, leg: TlsLeg) -> ClientCertificate | None:
     try:
         chain = leg.verified_chain()
-        return read_certificate(chain[0], *map(_key_id, chain[1:] or chain)) if chain else None
+        return reception.recently.read(chain[0], *map(_key_id, chain[1:] or chain)) if chain else None
     except InputError as broken:
         note = Note("cert.invalid", "", leg.remote, {"says": broken.cause})
         raise Turned(note, head.write_refusal(403)) from None

@@ -15,26 +15,31 @@ from cryptography.x509.oid import NameOID
 
 from pki.errors import InputError
 from pki.station import CertificateStatus, StationStatus
-from secproxy.binding import NO_OBJECTION, ClientCertificate, objection, read_certificate
+from secproxy.binding import NO_OBJECTION, READ_MOST, ClientCertificate, Recently, objection, read_certificate
 from secproxy.station_view import Trust
 from tests.play import NOON
 from tests.secproxy.scene import MAKERS, OURS, certificate, fact, station, view
 
 
-def test_a_real_certificate_is_read_to_the_last_field() -> None:
-    """Names in order, serial, end, and the two hashes that name key and certificate."""
+def self_signed(common_name: str) -> bytes:
+    """A certificate of this name, O and the serial number 77."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Example Charging"),
-            x509.NameAttribute(NameOID.COMMON_NAME, "SN-1"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
         ]
     )
-    der = (
+    return (
         x509.CertificateBuilder(name, name, key.public_key(), 77, NOON, NOON + dt.timedelta(days=1))
         .sign(key, hashes.SHA256())
         .public_bytes(Encoding.DER)
     )
+
+
+def test_a_real_certificate_is_read_to_the_last_field() -> None:
+    """Names in order, serial, end, and the two hashes that name key and certificate."""
+    der = self_signed("SN-1")
     read = read_certificate(der, OURS)
     assert read_certificate(der, MAKERS, OURS) == dataclasses.replace(read, between=(MAKERS,))
     assert dataclasses.replace(read, between=(MAKERS,)).signer_key_id == MAKERS
@@ -47,6 +52,22 @@ def test_a_real_certificate_is_read_to_the_last_field() -> None:
         not_after=NOON + dt.timedelta(days=1),
         fingerprint=hashlib.sha256(der).hexdigest(),
     )
+
+
+def test_a_certificate_that_comes_again_is_known_by_all_that_was_read_of_it() -> None:
+    """Its bytes and the way up to its anchor; what cannot be read is never known; the longest away are forgotten."""
+    der, known = self_signed("SN-1"), Recently()
+    first = known.read(der, OURS)
+    assert first == read_certificate(der, OURS)
+    assert known.read(der, OURS) is first
+    assert known.read(der, MAKERS, OURS) == read_certificate(der, MAKERS, OURS)
+    for _ in range(2):
+        with pytest.raises(InputError):
+            known.read(der[:-1], OURS)
+    for number in range(READ_MOST):
+        known.read(der, number.to_bytes(32), OURS)
+    assert known.read(der, OURS) is not first
+    assert len(known) == READ_MOST
 
 
 @pytest.mark.parametrize("der", [b"", b"\x30\x03\x02\x01\x01", b"-----BEGIN CERTIFICATE-----"])
