@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from secproxy.edge.claim_line import ClaimLine
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
+    from secproxy.edge.turns import Turns
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.edge.waiting_room import WaitingRoom
     from secproxy.lockout import Wait
@@ -85,6 +86,7 @@ class Reception:
     room: WaitingRoom
     guard: ClaimLine
     """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
+    turns: Turns
     tally: Tally = field(default_factory=Tally)
     recently: Recently = field(default_factory=Recently)
 
@@ -112,6 +114,7 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> str
     finally:
         reception.slots.give()
     upgrade = await _read_upgrade(reception, leg)
+    await reception.turns.take()
     admitted = await _admit(reception, _hello(reception, listener, leg, upgrade))
     if isinstance(admitted, Guest):
         leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol))
@@ -125,7 +128,7 @@ async def _handshake(reception: Reception, leg: TlsLeg) -> None:
     seconds = reception.config.limits.handshake_seconds
     try:
         async with asyncio.timeout(seconds):
-            await leg.handshake()
+            await leg.handshake(reception.turns)
         reception.tally.count("handshakes_total", leg.version)
     except TimeoutError:
         raise Turned(Note("tls.failed", "", leg.remote, {"says": f"no handshake within {seconds} s"}), b"") from None
@@ -258,6 +261,7 @@ async def _connect(
 ) -> None:
     number = await _claim(reception, admitted)
     try:
+        await reception.turns.take()
         upstream = await _dial(reception, admitted, leg, upgrade, number)
     except BaseException:
         reception.claims.release(number)

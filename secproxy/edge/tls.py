@@ -20,6 +20,8 @@ from secproxy.edge.tls_failure import why
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from secproxy.edge.turns import Turns
+
 RECORD: Final = 16_384  # bytes; one TLS record, the most a single read returns (RFC 8446 5.1)
 
 FAREWELL_SECONDS: Final = 1.0  # how long a peer that was refused may take to hang up
@@ -64,10 +66,12 @@ class TlsLeg:
 
     # -- before the WebSocket --------------------------------------------------------------------------------------
 
-    async def handshake(self) -> None:
-        """Finish the TLS handshake. Raises ``HandshakeError``; the caller bounds the time."""
+    async def handshake(self, turns: Turns | None = None) -> None:
+        """Finish the TLS handshake, each step in its turn. Raises ``HandshakeError``; the caller bounds the time."""
         self._conn.set_app_data(None)
         while True:
+            if turns is not None:
+                await turns.take()
             try:
                 return self._conn.do_handshake()
             except SSL.WantReadError:

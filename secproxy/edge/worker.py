@@ -48,6 +48,7 @@ from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
+from secproxy.edge.turns import Turns
 from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION
@@ -349,6 +350,7 @@ class Worker:
         self._policies = policies
         self._slots = Slots(config.limits.handshakes_at_once)
         self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
+        self._turns = Turns(asyncio.get_running_loop())
         self._reception = self._receive(guard)
         self._listeners = [self._open(address) for address in config.listeners]
 
@@ -365,6 +367,7 @@ class Worker:
             self._surroundings.settle,
             self._room,
             guard,
+            self._turns,
             self._reporter.tally,
         )
 

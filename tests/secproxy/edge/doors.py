@@ -31,6 +31,7 @@ from secproxy.edge.relay import Link
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
+from secproxy.edge.turns import Turns
 from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.inspection import inspect
@@ -234,9 +235,9 @@ async def door(
         )
         switchboard = Switchboard(config, around.record, around.alarms.append)
         switchboard.signer = Signer.of(ASSERTION_KEY)
-        room = WaitingRoom(config.limits, around.record, around.certify)
+        room, turns = WaitingRoom(config.limits, around.record, around.certify), Turns(asyncio.get_running_loop())
         reception = Reception(
-            config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, claims
+            config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, claims, turns
         )
         context = (
             server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3, late=late) if profile > 1 else None
