@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pki.certificate import key_id
 from pki.edge import clock, store
 from pki.edge.creation import create
-from pki.edge.keys import Keyring, read_passphrase, throwaway_key
+from pki.edge.keys import Keyring, read_passphrase
 from pki.edge.office.issuing import draw_serial
 from pki.edge.policies import read_certificate_policy
 from pki.issue import sign
@@ -78,7 +78,7 @@ def _models(home: Home, issuer: x509.Certificate) -> Iterator[Model]:
         holder, subject = ec.generate_private_key(ec.SECP256R1()), Subject(f"SN-{number}", ORGANISATION)
         public, above = holder.public_key(), Issuer("station", issuer)
         planned = plan(profile, subject, public, above, draw_serial(), clock.now())
-        approved = approve(planned, throwaway_key(key.public_key()))
+        approved = approve(planned)
         times = clock.stamp(planned.not_before), clock.stamp(planned.not_after)
         yield Model(approved.tbs, sign(approved, key).der, key_id(public), *times)
 

@@ -27,7 +27,6 @@ from cryptography.x509.oid import NameOID
 from pki.edge import calls, clock
 from pki.edge.creation import create
 from pki.edge.founding import CaKeys
-from pki.edge.keyfiles import throwaway_key
 from pki.edge.keys import KeyKind, Padding
 from pki.edge.office.front import Office
 from pki.edge.office.issuing import draw_serial
@@ -97,7 +96,7 @@ async def measure(folder: Path, kind: KeyKind, hsm: Hsm | None, seconds: float) 
     async def core() -> None:
         subject = Subject("SN-1", ORGANISATION)
         planned = plan(desk.profile("station"), subject, holder.public_key(), issuer, draw_serial(), clock.now())
-        sign(approve(planned, throwaway_key(key.public_key())), key)
+        sign(approve(planned), key)
 
     async def whole() -> None:
         await asyncio.gather(*(office.handle(next(turn), "benchmark") for _ in range(AT_ONCE)))

@@ -1,9 +1,10 @@
 """Judges a certificate before the real key touches it, and hands out the one-use permission to sign.
 
-``approve`` signs a twin of the plan with a throw-away key, which nobody trusts, and lints the twin: every rule sees the
-real bytes, not a description of them. Only the ``Approved`` that comes out can be signed, and only once. The same rules
-judge certificates of others through ``lint_certificate``. What a twin has in common with one that was found clean is
-known, and not judged again (``pki.frame``).
+``approve`` lints a twin of the plan, which has the very bytes that will be signed: every rule sees them, not a
+description of them. In place of the signature stands one of the greatest length that is nobody's; no rule reads it, and
+the real one is judged when it is there (``pki.issue``). Only the ``Approved`` that comes out can be signed, and only
+once. The same rules judge certificates of others through ``lint_certificate``. What a twin has in common with one that
+was found clean is known, and not judged again (``pki.frame``).
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from pki.lint_below import BELOW, OWN_BELOW
 from pki.lint_rules import OF_ITS_OWN, PEM_LENGTH_MOST, RULES
 from pki.profile import CertificatePurpose
 from pki.raw_form import read_form
-from pki.strength import is_ec, signing_hash
 from pki.unreadable import UNREADABLE, touch, touch_name
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from pki.frame import Frame
     from pki.plan import Plan
-    from pki.strength import SigningKey
 
 CLEAN_MOST: Final = 1_024  # frames remembered as clean: 32 for each issuer and kind of key, at 500 bytes each
 
@@ -77,13 +76,12 @@ class Approved:
             raise ConflictError("issue.spent", cause, "Plan it again, with a new serial number.") from None
 
 
-def approve(plan: Plan, twin_key: SigningKey, now: dt.datetime | None = None) -> Approved:
+def approve(plan: Plan, now: dt.datetime | None = None) -> Approved:
     """Lint a twin of the plan. Raises ``RefusedError("lint.refused")`` with every finding.
 
-    ``twin_key`` is a throw-away key of the same kind as the issuer's; it must not be the issuer's own. Where the time
-    is given, a certificate that does not hold yet is refused (A02.FR.08).
+    Where the time is given, a certificate that does not hold yet is refused (A02.FR.08).
     """
-    twin = _twin(plan, twin_key)
+    twin = plan.twin()
     found = [*plan.findings, *_lint_twin(twin, plan), *_lint_moment(twin, now), *_lint_sizes(twin, plan)]
     findings = refuse_errors(
         list(dict.fromkeys(found)),  # what planning noticed as well is said once
@@ -166,17 +164,11 @@ def _unreadable(problem: Exception) -> Finding:
     return error("lint.extensions", "RFC 5280 4.2", f"it cannot be read: {str(problem)[:120]!r}")
 
 
-def _twin(plan: Plan, key: SigningKey) -> x509.Certificate:
-    due, public = plan.issuer_public_key, key.public_key()
-    if public == due:
-        raise ValueError("a twin is signed with a throw-away key, never with the issuer's own")
-    if type(public) is not type(due) or signing_hash(public) != signing_hash(due):
-        raise ValueError("a twin's key is of the same kind as the issuer's")
-    return plan.build_with(key)
-
-
 def _lint_sizes(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
-    """What the certificate profile allows may be less than what the standard does: some stations have little room."""
+    """What the certificate profile allows may be less than what the standard does: some stations have little room.
+
+    A twin is as long as its certificate can become: ECDSA signatures differ by a few bytes, as their numbers fall.
+    """
     profile, der = plan.profile, read_form(twin).length
     pem = pem_length(der)
     if profile.der_length and der > profile.der_length:
@@ -199,16 +191,7 @@ def _lint_below(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
 def _lint_chain(twin: x509.Certificate, plan: Plan) -> Iterator[Finding]:
     if plan.issuer is None:
         return
-    length = pem_length(read_form(twin).length + _growth(twin, plan)) + plan.issuer.chain_length
+    length = pem_length(read_form(twin).length) + plan.issuer.chain_length
     if length > plan.profile.chain_length:
         says = f"its chain takes {length} characters of PEM; stations take {plan.profile.chain_length}"
         yield error("lint.chain_length", "A02.FR.16", says)
-
-
-def _growth(twin: x509.Certificate, plan: Plan) -> int:
-    """How many bytes longer the real certificate may be: ECDSA signatures differ by a few, as their numbers fall."""
-    key = plan.issuer_public_key
-    if not is_ec(key):
-        return 0
-    numbers = 2 * (2 + key.key_size // 8 + 1)  # two INTEGERs, each with tag, length, and room for its sign
-    return numbers + (2 if numbers < 0x80 else 3) - len(twin.signature)

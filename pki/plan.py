@@ -1,8 +1,8 @@
 """Decides, down to the last byte but the signature, what a certificate will say.
 
 ``plan`` brings together a certificate profile, the subject, the key, the issuer, the serial and the time. Nothing is
-signed here. What comes out is judged by ``pki.lint``, which alone may build it, with a throw-away key; ``pki.issue``
-signs the bytes that were judged.
+signed here. What comes out is judged by ``pki.lint``, on a twin that nobody signed; ``pki.issue`` signs the bytes that
+were judged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pki import body, dn, encode, signature
 from pki.certificate import extension, is_self_issued, key_id, pem_length, spki
 from pki.findings import Finding, Severity, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CountryRule
-from pki.strength import Padding, SigningKey, check_key, check_padding, name_key
+from pki.strength import Padding, check_key, check_padding, name_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
@@ -111,10 +111,14 @@ class Plan:
         """The key that the finished certificate must verify under."""
         return self.public_key if self.issuer is None else self.issuer.certificate.public_key()
 
-    def build_with(self, key: SigningKey) -> x509.Certificate:
-        """Write what is planned, and sign it. For ``pki.lint`` alone, with its throw-away key."""
-        made = signature.make(key, self.tbs, self.padding)
-        return x509.load_der_x509_certificate(encode.sequence(self.tbs, self.algorithm, encode.bits(made)))
+    def twin(self) -> x509.Certificate:
+        """Write what is planned as it will stand in the certificate, to be judged: all but the signature is true.
+
+        In its place stands what is none and as long as one can be, so no key is touched, and nothing is made that
+        anybody could take for a certificate.
+        """
+        nobody_s = encode.bits(signature.longest(self.issuer_public_key))
+        return x509.load_der_x509_certificate(encode.sequence(self.tbs, self.algorithm, nobody_s))
 
 
 def plan(

@@ -1,8 +1,8 @@
 """Signs CRLs and OCSP answers: the raw signature, and the words that name its algorithm.
 
-Certificates are signed by ``pki.issue``, through a token that only the lint gives, and their twins by ``pki.plan``; the
-raw signature is made here (``make``). There as here, one is verified before anybody sees it: a fault in the machine can
-spoil a signature, and a spoilt one can give the key away.
+Certificates are signed by ``pki.issue``, through a token that only the lint gives; the raw signature is made here
+(``make``). There as here, one is verified before anybody sees it: a fault in the machine can spoil a signature, and a
+spoilt one can give the key away. What stands in for one before there is any is ``longest``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from pki import encode
 from pki.der import NULL
 from pki.errors import RefusedError
-from pki.strength import RSA_HASH, KeyKind, Padding, curve_hash, kind_of, signing_hash, signing_padding
+from pki.strength import (
+    CURVES,
+    RSA_BITS,
+    RSA_HASH,
+    KeyKind,
+    Padding,
+    curve_hash,
+    kind_of,
+    signing_hash,
+    signing_padding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +50,14 @@ _NAMES: Final[Mapping[KeyKind, str]] = {
     KeyKind.ML_DSA_87: "2.16.840.1.101.3.4.3.19",
 }
 """What signatures of these kinds of key are called, each with its hash (RFC 5758 3.2, 8410 3, 9881 2)."""
+_LENGTHS: Final[Mapping[KeyKind, int]] = {
+    KeyKind.ED25519: 64,
+    KeyKind.ED448: 114,
+    KeyKind.ML_DSA_44: 2420,
+    KeyKind.ML_DSA_65: 3309,
+    KeyKind.ML_DSA_87: 4627,
+}
+"""Bytes of signatures that are always as long (RFC 8032 5.1.6 and 5.2.6, FIPS 204 4)."""
 _RSA_SHA256, _RSA_PSS, _MGF1 = "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
 _SHA256: Final = encode.sequence(encode.oid("2.16.840.1.101.3.4.2.1"), encode.write(NULL))
 _SALT: Final = 32  # bytes; as long as the hash, RFC 4055 3.1
@@ -109,6 +127,25 @@ def make(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes
 @cache
 def _ecdsa(curve: str) -> ec.ECDSA:
     return ec.ECDSA(curve_hash(curve))
+
+
+def longest(key: CertificatePublicKeyTypes) -> bytes:
+    """Return what no signature under this key is, and none is longer than: it stands in for one that is still to come.
+
+    All bits are set: numbers beyond every curve's order, and values that no key of the other kinds makes.
+    """
+    kind = kind_of(key)
+    if kind is None:
+        raise ValueError("nothing is signed with a key of this kind")
+    return _longest(kind)
+
+
+@cache
+def _longest(kind: KeyKind) -> bytes:
+    if kind in CURVES:
+        number = encode.integer((1 << CURVES[kind].key_size) - 1)
+        return encode.sequence(number, number)
+    return b"\xff" * (RSA_BITS[kind] // 8 if kind in RSA_BITS else _LENGTHS[kind])
 
 
 def verify_ecdsa(key: ec.EllipticCurvePublicKey, paper: Signed, body: bytes) -> None:

@@ -94,17 +94,17 @@ class ListPiece:
         return made.public_bytes(Encoding.DER)
 
 
-def root_piece(ceremony: Ceremony, root: NewRoot, public_key: CertificatePublicKeyTypes, twin: Twin) -> Piece:
+def root_piece(ceremony: Ceremony, root: NewRoot, public_key: CertificatePublicKeyTypes) -> Piece:
     """Plan the new root. Raises ``RefusedError`` with every finding."""
     subject = Subject(root.common_name, ceremony.organisation)
     planned = plan_root(root.profile, subject, public_key, root.serial, ceremony.moment, root.days)
-    return CertificatePiece(ROOT, approve(planned, twin(public_key)))
+    return CertificatePiece(ROOT, approve(planned))
 
 
 def pieces_below(ceremony: Ceremony, keys: Keys, root: x509.Certificate, twin: Twin) -> Iterator[Piece]:
     """Plan what the root signs, in order. Raises ``RefusedError`` with every finding of the first that is refused."""
     for due in ceremony.certificates:
-        yield _below(ceremony, due, keys[due.name], root, twin)
+        yield _below(ceremony, due, keys[due.name], root)
     yield _list(ceremony, root, twin)
 
 
@@ -122,21 +122,21 @@ def judge(
     """
     keys, found = read_keys(ceremony, requests)
     found += noticed
-    certificate = root if isinstance(root, x509.Certificate) else _stand_in(ceremony, root, twin, found)
+    certificate = root if isinstance(root, x509.Certificate) else _stand_in(ceremony, root, found)
     if certificate:
         for due in ceremony.certificates:
             if due.name in keys:
-                found += _refusals(due.name, lambda due=due: _below(ceremony, due, keys[due.name], certificate, twin))  # type: ignore[misc] # mypy knows no default in a lambda
+                found += _refusals(due.name, lambda due=due: _below(ceremony, due, keys[due.name], certificate))  # type: ignore[misc] # mypy knows no default in a lambda
         found += _refusals("crl", lambda: _list(ceremony, certificate, twin))
     refuse_errors(found, "ceremony.refused", "the ceremony", _ADVICE)
     return keys
 
 
-def _stand_in(ceremony: Ceremony, key: SigningKey, twin: Twin, found: list[Finding]) -> x509.Certificate | None:
+def _stand_in(ceremony: Ceremony, key: SigningKey, found: list[Finding]) -> x509.Certificate | None:
     assert isinstance(ceremony.root, NewRoot)  # noqa: S101 - for the type; a known root comes as a certificate
     root = ceremony.root
     made: list[Piece] = []
-    found += _refusals(ROOT, lambda: made.append(root_piece(ceremony, root, key.public_key(), twin)))
+    found += _refusals(ROOT, lambda: made.append(root_piece(ceremony, root, key.public_key())))
     return x509.load_der_x509_certificate(made[0].sign(key)) if made else None
 
 
@@ -148,12 +148,10 @@ def _refusals(name: str, act: Callable[[], object]) -> list[Finding]:
     return []
 
 
-def _below(
-    ceremony: Ceremony, due: Due, public_key: CertificatePublicKeyTypes, root: x509.Certificate, twin: Twin
-) -> Piece:
+def _below(ceremony: Ceremony, due: Due, public_key: CertificatePublicKeyTypes, root: x509.Certificate) -> Piece:
     subject, issuer = Subject(due.common_name, ceremony.organisation), Issuer(ROOT, root)
     planned = plan(due.profile, subject, public_key, issuer, due.serial, ceremony.moment, due.days)
-    return CertificatePiece(due.name, approve(planned, twin(root.public_key())))
+    return CertificatePiece(due.name, approve(planned))
 
 
 def _list(ceremony: Ceremony, root: x509.Certificate, twin: Twin) -> Piece:

@@ -76,7 +76,8 @@ class _Remade:
 def replay(result: Result, twin: Twin, key: SigningKey | None = None) -> Replayed:
     """Make it again. Raises ``RefusedError("ceremony.replay")`` with every difference.
 
-    ``twin`` gives a throw-away key of a public key's kind; with ``key``, the root's, each signature is made again.
+    ``twin`` gives a throw-away key of a public key's kind, for the list; with ``key``, the root's, each signature is
+    made again.
     """
     entries = transcript.read_entries(result.transcript)
     _refuse_unfinished(result, entries)
@@ -88,7 +89,7 @@ def replay(result: Result, twin: Twin, key: SigningKey | None = None) -> Replaye
     keys, findings = read_keys(ceremony, result.requests)
     _refuse(findings)
     remade = _Remade()
-    for piece in [*_root_pieces(ceremony, root, twin), *pieces_below(ceremony, keys, root, twin)]:
+    for piece in [*_root_pieces(ceremony, root), *pieces_below(ceremony, keys, root, twin)]:
         _remake(piece, result, root, key, remade)
     differing = _examine_entries(entries, _expected(ceremony, result, told, root, remade.lines))
     _refuse([*remade.findings, *differing, *_examine_rest(result, ceremony, entries, told.before, root, key)])
@@ -166,9 +167,9 @@ def _examine_files(result: Result, ceremony: Ceremony) -> list[Finding]:
     return missing + [_differs(name, "nothing in the file asks for it") for name in sorted(set(result.files) - due)]
 
 
-def _root_pieces(ceremony: Ceremony, root: x509.Certificate, twin: Twin) -> Iterator[Piece]:
+def _root_pieces(ceremony: Ceremony, root: x509.Certificate) -> Iterator[Piece]:
     if isinstance(ceremony.root, NewRoot):
-        yield root_piece(ceremony, ceremony.root, root.public_key(), twin)
+        yield root_piece(ceremony, ceremony.root, root.public_key())
 
 
 def _remake(piece: Piece, result: Result, root: x509.Certificate, key: SigningKey | None, remade: _Remade) -> None:

@@ -150,7 +150,7 @@ def _sign_all(prepared: Prepared, folder: ResultFolder, key: SigningKey) -> None
         root = prepared.known.root
         folder.write(names.certificate_file(ROOT), to_pem([root]).encode())
     else:
-        made = _sign(root_piece(ceremony, ceremony.root, key.public_key(), throwaway_key), folder, key)
+        made = _sign(root_piece(ceremony, ceremony.root, key.public_key()), folder, key)
         root = x509.load_der_x509_certificate(made)
     for piece in pieces_below(ceremony, prepared.keys, root, throwaway_key):
         _sign(piece, folder, key)

@@ -64,7 +64,7 @@ _MAKERS: Final[Mapping[KeyKind, Callable[[], SigningKey]]] = {
 def throwaway_key(like: CertificatePublicKeyTypes) -> SigningKey:
     """Return a key of the same algorithm and size as the public key ``like``, for signing twins that nobody ever sees.
 
-    Each kind is made once a process: a twin proves the shape of a certificate, not who signed it.
+    Each kind is made once a process: a twin proves the shape of a list, not who signed it.
     """
     kind = kind_of(like)
     if kind is None:

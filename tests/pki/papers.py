@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from pki.errors import BollardError
 from pki.issue import Issued, sign
-from pki.lint import Approved, approve
+from pki.lint import approve
 from pki.names import CertificateSerial, Organisation, StationIdentity, StationSerial
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.profile import CertificateProfile, CertificatePurpose, parse_profile
@@ -74,17 +74,12 @@ def serial(number: int) -> CertificateSerial:
     return CertificateSerial.from_random(hashlib.sha256(str(number).encode()).digest()[:20])
 
 
-def approved(planned: Plan, kind: str) -> Approved:
-    """Lint a plan with a throw-away key of this kind."""
-    return approve(planned, key(kind, "throw-away"))
-
-
 @cache
 def root(kind: str = "p384", padding: Padding = Padding.PKCS1) -> Issuer:
     """Our root, signed by the key named root."""
     holder, subject = key(kind, "root"), Subject("Example Root", ORGANISATION)
     planned = plan_root(profile("root"), subject, holder.public_key(), serial(1), NOW, padding=padding)
-    return Issuer("root", sign(approved(planned, kind), holder).certificate, padding)
+    return Issuer("root", sign(approve(planned), holder).certificate, padding)
 
 
 @cache
@@ -93,7 +88,7 @@ def issuing(kind: str = "p256", root_kind: str = "p384", padding: Padding = Padd
     subject = Subject("Example Station CA", ORGANISATION)
     holder, above = key(kind, "issuing").public_key(), root(root_kind)
     planned = plan(profile("issuing"), subject, holder, above, serial(2), NOW)
-    return Issuer("station", sign(approved(planned, root_kind), key(root_kind, "root")).certificate, padding)
+    return Issuer("station", sign(approve(planned), key(root_kind, "root")).certificate, padding)
 
 
 def leaf_plan(name: str = "station", common_name: str = "SN-001", kind: str = "p256", number: int = 3) -> Plan:
@@ -104,7 +99,7 @@ def leaf_plan(name: str = "station", common_name: str = "SN-001", kind: str = "p
 
 def leaf(name: str = "station", common_name: str = "SN-001", kind: str = "p256") -> Issued:
     """A finished leaf."""
-    return sign(approved(leaf_plan(name, common_name, kind), "p256"), key("p256", "issuing"))
+    return sign(approve(leaf_plan(name, common_name, kind)), key("p256", "issuing"))
 
 
 def request(

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.issue import sign
+from pki.lint import approve
 from pki.plan import Issuer, Subject, plan, plan_root
 from pki.profile import CertificatePurpose
-from tests.pki.papers import NOW, ORGANISATION, approved, key, profile, serial
+from tests.pki.papers import NOW, ORGANISATION, key, profile, serial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,9 +60,9 @@ def specimen(purpose: P) -> x509.Certificate:
     number = serial(list(FAMILY).index(purpose) + 100)
     if above is None:
         planned = plan_root(profile(purpose), subject, public, number, NOW)
-        return sign(approved(planned, FAMILY[purpose][1]), holder(purpose)).certificate
+        return sign(approve(planned), holder(purpose)).certificate
     planned = plan(profile(purpose), subject, public, Issuer(above, specimen(above)), number, NOW)
-    return sign(approved(planned, FAMILY[above][1]), holder(above)).certificate
+    return sign(approve(planned), holder(above)).certificate
 
 
 def altered(

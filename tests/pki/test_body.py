@@ -139,7 +139,7 @@ def test_a_body_names_every_kind_of_signature_as_the_library_does(kind: str, pad
         return
     holder = key(kind, "root")
     first = plan_root(profile("root"), Subject("Root", ORGANISATION), holder.public_key(), serial(1), NOW, 0, padding)
-    issuer = Issuer("root", first.build_with(holder), padding)
+    issuer = Issuer("root", first.twin(), padding)
     below = plan(profile("issuing"), Subject("CA", ORGANISATION), key("p256").public_key(), issuer, serial(2), NOW)
 
     assert [first.tbs, below.tbs] == [by_the_library(first, holder), by_the_library(below, holder)]

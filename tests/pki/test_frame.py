@@ -12,14 +12,13 @@ from pki.der import read_box
 from pki.frame import Frame, cut, is_well_cut
 from pki.raw_form import RawForm, read_form
 from pki.unreadable import UNREADABLE
-from tests.pki.papers import key, leaf_plan, root
+from tests.pki.papers import leaf_plan, root
 from tests.pki.specimens import box, split
 
 if TYPE_CHECKING:
     from pki.plan import Plan
 
 SUBJECT_KEY = bytes.fromhex("301d0603551d0e04160414")
-TWIN = key("p256", "throw-away")
 PARTS = 7  # of a certificate's body before the extensions
 
 
@@ -33,12 +32,12 @@ def form_of(der: bytes) -> RawForm | None:
 
 def framed(made: Plan) -> Frame | None:
     """The frame of what was planned."""
-    return cut(read_form(made.build_with(TWIN)))
+    return cut(read_form(made.twin()))
 
 
 def with_extensions(made: Plan, row: bytes) -> RawForm:
     """What was planned with these extensions in place of its own."""
-    body, algorithm, signature = split(split(made.build_with(TWIN).public_bytes(Encoding.DER))[0][2])
+    body, algorithm, signature = split(split(made.twin().public_bytes(Encoding.DER))[0][2])
     parts = [raw for _, raw, _ in split(body[2])][:PARTS]
     whole = box(0x30, box(0x30, b"".join((*parts, box(0xA3, box(0x30, row))))) + algorithm[1] + signature[1])
     form = form_of(whole)
@@ -75,7 +74,7 @@ def test_certificates_of_one_make_have_one_frame() -> None:
 @pytest.mark.parametrize("flip", [0x01, 0x02, 0x20, 0x80, 0xFF])
 def test_a_byte_that_is_not_a_certificate_s_own_is_in_its_frame(flip: int) -> None:
     """Any of them changed makes another frame, or none."""
-    der = leaf_plan().build_with(TWIN).public_bytes(Encoding.DER)
+    der = leaf_plan().twin().public_bytes(Encoding.DER)
     sound = form_of(der)
     assert sound is not None
 
@@ -115,7 +114,7 @@ def test_a_digest_that_is_cut_short_makes_no_frame() -> None:
     row = extensions(leaf_plan())
     short = read_box(box(0xA3, box(0x30, row[: row.index(SUBJECT_KEY) + 30])))
 
-    assert cut(read_form(leaf_plan().build_with(TWIN))._replace(behind=(short,))) is None
+    assert cut(read_form(leaf_plan().twin())._replace(behind=(short,))) is None
 
 
 def test_a_root_has_a_frame_too() -> None:

@@ -16,9 +16,9 @@ from pki.issue import sign
 from pki.lint import approve
 from pki.plan import Issuer, Plan, Subject, plan
 from pki.strength import Padding
-from tests.pki.papers import NOW, ORGANISATION, approved, issuing, key, leaf, leaf_plan, profile, root, serial
+from tests.pki.papers import NOW, ORGANISATION, issuing, key, leaf, leaf_plan, profile, root, serial
 
-ISSUER_KEY, TWIN = key("p256", "issuing"), key("p256", "throw-away")
+ISSUER_KEY = key("p256", "issuing")
 
 
 @pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448"])
@@ -26,7 +26,7 @@ def test_an_issuer_of_every_kind_signs_what_was_approved(kind: str) -> None:
     """The result is the approved bytes under the issuer's key, and goes through PEM unharmed."""
     above = issuing(kind)
     public = key("p256", "leaf").public_key()
-    permission = approved(plan(profile("station"), Subject("SN-1", ORGANISATION), public, above, serial(5), NOW), kind)
+    permission = approve(plan(profile("station"), Subject("SN-1", ORGANISATION), public, above, serial(5), NOW))
     issued = sign(permission, key(kind, "issuing"))
 
     assert issued.certificate.tbs_certificate_bytes == permission.tbs
@@ -41,7 +41,7 @@ def test_whatever_is_issued_is_what_was_asked(number: int, days: int, name: str)
     """Serial, name, key and lifetime come out as they went in."""
     public = key("p256", "leaf").public_key()
     made = plan(profile("station"), Subject(name, ORGANISATION), public, issuing(), serial(number), NOW, days)
-    certificate = sign(approve(made, TWIN), ISSUER_KEY).certificate
+    certificate = sign(approve(made), ISSUER_KEY).certificate
 
     assert certificate.serial_number == serial(number).number
     assert certificate.public_key() == public
@@ -53,7 +53,7 @@ def test_an_rsa_issuer_signs_with_the_padding_that_stations_read() -> None:
     above = issuing("rsa2048")
     public = key("p256", "leaf").public_key()
     made = plan(profile("station"), Subject("SN-1", ORGANISATION), public, above, serial(5), NOW)
-    certificate = sign(approved(made, "rsa2048"), key("rsa2048", "issuing")).certificate
+    certificate = sign(approve(made), key("rsa2048", "issuing")).certificate
 
     assert isinstance(above.certificate.public_key(), rsa.RSAPublicKey)
     assert isinstance(certificate.signature_algorithm_parameters, padding.PKCS1v15)
@@ -63,7 +63,7 @@ def test_an_rsa_issuer_signs_with_the_padding_that_stations_read() -> None:
 def test_an_rsa_issuer_that_was_made_for_pss_signs_with_it(kind: str) -> None:
     """With one hash throughout and a salt as long as it, which openssl and the library both verify."""
     above = issuing(kind, padding=Padding.PSS)
-    permission = approved(planned_below(above), kind)
+    permission = approve(planned_below(above))
     certificate = sign(permission, key(kind, "issuing")).certificate
 
     assert permission.findings == ()
@@ -88,7 +88,7 @@ def planned_below(above: Issuer) -> Plan:
 
 def test_an_approval_signs_once() -> None:
     """A second certificate under the same record is impossible."""
-    permission = approve(leaf_plan(), TWIN)
+    permission = approve(leaf_plan())
     sign(permission, ISSUER_KEY)
 
     with pytest.raises(ConflictError) as refusal:
@@ -99,7 +99,7 @@ def test_an_approval_signs_once() -> None:
 
 def test_another_key_than_the_issuer_s_is_refused_and_spends_the_approval() -> None:
     """A mixed-up key is found before anything is handed out, and nothing is tried twice."""
-    permission = approve(leaf_plan(), TWIN)
+    permission = approve(leaf_plan())
 
     with pytest.raises(RefusedError) as refusal:
         sign(permission, key("p256", "stranger"))
@@ -111,7 +111,7 @@ def test_another_key_than_the_issuer_s_is_refused_and_spends_the_approval() -> N
 
 def test_bytes_that_differ_from_the_approved_ones_never_leave() -> None:
     """If the record and the certificate disagree, there is no certificate."""
-    permission = approve(leaf_plan(), TWIN)
+    permission = approve(leaf_plan())
     permission.tbs = permission.tbs[:-1] + b"\0"
 
     with pytest.raises(RefusedError) as refusal:

@@ -7,26 +7,29 @@ import datetime as dt
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pki import lint
+from pki import encode, lint
 from pki.certificate import pem_length, to_pem
+from pki.der import BIT_STRING, read_box
 from pki.errors import ConflictError, RefusedError
 from pki.findings import Finding, Severity
 from pki.issue import sign
 from pki.lint import Approved, approve, lint_certificate
+from pki.lint_below import BELOW
 from pki.names import CertificateSerial, Organisation
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.profile import CertificateProfile, CertificatePurpose, SanRule
 from pki.profile_keys import CHAIN_LENGTH_MOST
+from pki.raw_form import read_form
 from pki.unreadable import UNREADABLE
 from tests.pki.papers import (
     NOW,
     ORGANISATION,
-    approved,
     authority,
     codes,
     handmade,
@@ -39,13 +42,13 @@ from tests.pki.papers import (
     serial,
 )
 
-TWIN = key("p256", "throw-away")
+PUBLIC = key("p256", "leaf").public_key()
 P256_SIGNATURE_MOST = 72  # bytes of DER: two numbers of 33 bytes with tag and length, in a sequence
 
 
 def test_an_approval_holds_the_bytes_that_will_be_signed() -> None:
     """They can be recorded before the real key is touched."""
-    assert approve(leaf_plan(), TWIN).tbs == leaf().certificate.tbs_certificate_bytes
+    assert approve(leaf_plan()).tbs == leaf().certificate.tbs_certificate_bytes
 
 
 def test_an_approval_cannot_be_made_by_hand() -> None:
@@ -56,7 +59,7 @@ def test_an_approval_cannot_be_made_by_hand() -> None:
 
 def test_an_approval_is_good_once() -> None:
     """Two certificates can never come of one record."""
-    permission = approve(leaf_plan(), TWIN)
+    permission = approve(leaf_plan())
     permission.redeem()
 
     with pytest.raises(ConflictError) as refusal:
@@ -80,7 +83,7 @@ def test_an_approval_is_good_once() -> None:
 def test_a_name_of_the_wrong_shape_is_never_approved(common_name: str, name: str) -> None:
     """A00.FR.510 and .511, on the last step before the key."""
     with pytest.raises(RefusedError) as refusal:
-        approve(leaf_plan(name, common_name), TWIN)
+        approve(leaf_plan(name, common_name))
 
     assert refusal.value.code == "lint.refused"
     assert codes(refusal.value) >= {"lint.common_name"}
@@ -89,7 +92,7 @@ def test_a_name_of_the_wrong_shape_is_never_approved(common_name: str, name: str
 def test_a_wildcard_is_never_approved() -> None:
     """A00.FR.510: stations take one only where they were told to."""
     with pytest.raises(RefusedError) as refusal:
-        approve(leaf_plan("csms", "*.example.org"), TWIN)
+        approve(leaf_plan("csms", "*.example.org"))
 
     assert "lint.wildcard" in codes(refusal.value)
 
@@ -97,10 +100,10 @@ def test_a_wildcard_is_never_approved() -> None:
 def test_nothing_is_approved_for_later() -> None:
     """A02.FR.08: the station uses it at once."""
     with pytest.raises(RefusedError) as refusal:
-        approve(leaf_plan(), TWIN, NOW - dt.timedelta(days=1))
+        approve(leaf_plan(), NOW - dt.timedelta(days=1))
 
     assert codes(refusal.value) == {"lint.future"}
-    assert approve(leaf_plan(), TWIN, NOW).findings == ()
+    assert approve(leaf_plan(), NOW).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -114,10 +117,10 @@ def test_nothing_is_approved_for_later() -> None:
 )
 def test_a_profile_may_allow_less_than_the_standard(tight: CertificateProfile, code: str) -> None:
     """Some stations have little room; what does not fit is not signed."""
-    made = plan(tight, Subject("SN-001", ORGANISATION), TWIN.public_key(), issuing(), serial(4), NOW)
+    made = plan(tight, Subject("SN-001", ORGANISATION), PUBLIC, issuing(), serial(4), NOW)
 
     with pytest.raises(RefusedError) as refusal:
-        approve(made, TWIN)
+        approve(made)
 
     assert codes(refusal.value) == {code}
 
@@ -125,25 +128,46 @@ def test_a_profile_may_allow_less_than_the_standard(tight: CertificateProfile, c
 def test_a_profile_that_grants_too_much_is_never_approved() -> None:
     """Even a hand-made profile cannot give a leaf the right to sign certificates."""
     greedy = dataclasses.replace(profile("station"), key_usage=profile("issuing").key_usage)
-    made = plan(greedy, Subject("SN-001", ORGANISATION), TWIN.public_key(), issuing(), serial(4), NOW)
+    made = plan(greedy, Subject("SN-001", ORGANISATION), PUBLIC, issuing(), serial(4), NOW)
 
     with pytest.raises(RefusedError) as refusal:
-        approve(made, TWIN)
+        approve(made)
 
     assert "lint.key_usage" in codes(refusal.value)
 
 
-def test_the_issuer_s_own_key_is_no_throw_away_key() -> None:
-    """Signing the twin with it would be signing before the judgement."""
-    with pytest.raises(ValueError, match="throw-away"):
-        approve(leaf_plan(), key("p256", "issuing"))
+KINDS = ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448", "mldsa44"]
 
 
-@pytest.mark.parametrize("kind", ["p384", "rsa2048", "ed25519"])
-def test_a_twin_s_key_must_be_of_the_issuer_s_kind(kind: str) -> None:
-    """Else the twin's bytes could not equal the real ones."""
-    with pytest.raises(ValueError, match="same kind"):
-        approve(leaf_plan(), key(kind, "throw-away"))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_twin_is_what_will_be_signed_and_nobody_s(kind: str) -> None:
+    """No signature but the real one makes a certificate of the judged bytes: what stands in for it verifies nowhere."""
+    holder = key(kind, "root")
+    made = plan_root(profile("root"), Subject("Root", ORGANISATION), holder.public_key(), serial(1), NOW)
+    twin, signed = made.twin(), sign(approve(made), holder).certificate
+
+    assert twin.tbs_certificate_bytes == signed.tbs_certificate_bytes
+    assert twin.signature_algorithm_oid == signed.signature_algorithm_oid
+    assert read_form(twin).length >= read_form(signed).length
+    with pytest.raises(InvalidSignature):
+        twin.verify_directly_issued_by(twin)
+
+
+@pytest.mark.parametrize("purpose", CertificatePurpose)
+def test_no_rule_looks_at_the_signature(purpose: CertificatePurpose) -> None:
+    """So the verdict on a twin is the verdict on what is signed: whatever stands there, the same is found."""
+    found = set()
+    for kind in ("p256", "rsa2048"):
+        made, above = leaf_plan(kind=kind), issuing().certificate
+        whole = read_box(sign(approve(made), key("p256", "issuing")).der).boxes()
+        for value in (b"\0" + whole[2].content[1:], b"\0", b"\0" + bytes(70), b"\0" + b"\xff" * 70):
+            der = encode.sequence(whole[0].raw, whole[1].raw, encode.write(BIT_STRING, value))
+            certificate = x509.load_der_x509_certificate(der)
+            rules = lint_certificate(certificate, purpose, NOW)
+            below = tuple(each for rule in BELOW for each in rule(certificate, above))
+            found.add((kind, rules, below))
+
+    assert len(found) == len({kind for kind, *_ in found})
 
 
 @pytest.mark.parametrize("kind", ["p256", "p384", "p521", "rsa2048", "ed25519", "ed448"])
@@ -152,7 +176,7 @@ def test_roots_of_every_kind_are_approved(kind: str) -> None:
     public = key(kind, "root").public_key()
     made = plan_root(profile("root"), Subject("Root", ORGANISATION), public, serial(1), NOW)
 
-    assert approved(made, kind).findings == ()
+    assert approve(made).findings == ()
 
 
 TRIAL = "an experiment that no station can verify yet"
@@ -178,11 +202,11 @@ def test_an_ml_dsa_authority_is_as_long_as_stations_can_take(root_kind: str, kin
     def story() -> Approved:
         names = Organisation.parse("Acme")
         above = plan_root(profile("root"), Subject("Acme", names), key(root_kind, "r").public_key(), serial(1), NOW)
-        top = Issuer("root", sign(approved(above, root_kind), key(root_kind, "r")).certificate)
+        top = Issuer("root", sign(approve(above), key(root_kind, "r")).certificate)
         below = plan(profile("issuing"), Subject("Acme CA", names), key(kind, "i").public_key(), top, serial(2), NOW)
-        issuer = Issuer("ca", sign(approved(below, root_kind), key(root_kind, "r")).certificate)
-        leaf = plan(profile("station"), Subject("SN-1", names), TWIN.public_key(), issuer, serial(3), NOW)
-        return approved(leaf, kind)
+        issuer = Issuer("ca", sign(approve(below), key(root_kind, "r")).certificate)
+        leaf = plan(profile("station"), Subject("SN-1", names), PUBLIC, issuer, serial(3), NOW)
+        return approve(leaf)
 
     if not refused:
         trial = [f"its issuer has an ML-DSA key: {TRIAL}"] if kind.startswith("mldsa") else []
@@ -197,7 +221,7 @@ def test_an_ml_dsa_authority_is_warned_of_once_and_an_ml_dsa_station_refused() -
     """The experiment ends at our own authorities, and is never a quiet one."""
     public = key("mldsa44", "issuing").public_key()
     authority_plan = plan(profile("issuing"), Subject("CA", ORGANISATION), public, root(), serial(2), NOW)
-    assert [each.code for each in approve(authority_plan, key("p384", "throw-away")).findings] == ["alg.experimental"]
+    assert [each.code for each in approve(authority_plan).findings] == ["alg.experimental"]
 
     with pytest.raises(RefusedError) as refusal:
         plan(profile("station"), Subject("SN-1", ORGANISATION), public, issuing(), serial(3), NOW)
@@ -216,7 +240,7 @@ def test_a_pss_signature_with_strange_parameters_is_found(mask: hashes.HashAlgor
     builder = x509.CertificateBuilder(
         sound.subject_name, sound.subject_name, sound.public_key, 2**150, sound.not_before, sound.not_after
     )
-    for found in sound.build_with(holder).extensions:
+    for found in sound.twin().extensions:
         builder = builder.add_extension(found.value, found.critical)
     strange = padding.PSS(padding.MGF1(mask), salt)
     certificate = builder.sign(holder, hashes.SHA256(), rsa_padding=strange)
@@ -230,12 +254,10 @@ def test_a_chain_too_long_for_stations_is_never_approved() -> None:
     padding = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(CHAIN_LENGTH_MOST))
     holder = key("p256", "issuing")
     fat = handmade("Fat CA", holder, "Root", key("p384", "root"), *authority(), (padding, False), days=(-1, 900))
-    made = plan(
-        profile("station"), Subject("SN-001", ORGANISATION), TWIN.public_key(), Issuer("fat", fat), serial(4), NOW
-    )
+    made = plan(profile("station"), Subject("SN-001", ORGANISATION), PUBLIC, Issuer("fat", fat), serial(4), NOW)
 
     with pytest.raises(RefusedError) as refusal:
-        approve(made, TWIN)
+        approve(made)
 
     assert codes(refusal.value) == {"lint.chain_length"}
 
@@ -247,9 +269,7 @@ def test_a_chain_is_counted_as_it_is_handed_out_to_the_last_character(spare: int
     issuer = Issuer("station", issuing().certificate, above=(above,))
     behind = len(to_pem([issuer.certificate, above]))
     subject, public = Subject("SN-001", ORGANISATION), key("p256", "leaf").public_key()
-    made = sign(
-        approve(plan(profile("station"), subject, public, issuer, serial(4), NOW), TWIN), key("p256", "issuing")
-    )
+    made = sign(approve(plan(profile("station"), subject, public, issuer, serial(4), NOW)), key("p256", "issuing"))
     longest = len(made.der) - len(made.certificate.signature) + P256_SIGNATURE_MOST
     tight = dataclasses.replace(profile("station"), chain_length=pem_length(longest) + behind + spare)
     planned = plan(tight, subject, public, issuer, serial(4), NOW)
@@ -261,7 +281,7 @@ def test_a_chain_is_counted_as_it_is_handed_out_to_the_last_character(spare: int
 def _findings(planned: Plan) -> tuple[Finding, ...]:
     """What is found of a plan, refused or not."""
     try:
-        return approve(planned, TWIN).findings
+        return approve(planned).findings
     except RefusedError as refused:
         return refused.findings
 
@@ -269,16 +289,16 @@ def _findings(planned: Plan) -> tuple[Finding, ...]:
 def test_a_root_above_does_not_count_towards_the_chain() -> None:
     """Stations hold the root already; it is not sent along."""
     holder = key("p384", "root")
-    made = plan(profile("station"), Subject("SN-001", ORGANISATION), TWIN.public_key(), root(), serial(4), NOW)
+    made = plan(profile("station"), Subject("SN-001", ORGANISATION), PUBLIC, root(), serial(4), NOW)
 
-    assert approve(made, key("p384", "throw-away")).plan.issuer_public_key == holder.public_key()
+    assert approve(made).plan.issuer_public_key == holder.public_key()
 
 
 def test_findings_of_the_plan_stay_with_the_approval() -> None:
     """What was said at planning is told to whoever asked."""
     made = leaf_plan("csms", "csms.example.org")
 
-    assert "lint.long_life" in codes(approve(made, TWIN).findings)
+    assert "lint.long_life" in codes(approve(made).findings)
 
 
 def test_a_certificate_whose_extensions_cannot_be_read_has_one_finding() -> None:
@@ -293,7 +313,7 @@ def judged(twin: x509.Certificate, made: Plan, *, anew: bool) -> tuple[Finding, 
     """What the lint finds in a twin, or how it fails; ``anew`` with nothing remembered, else with the sound frame."""
     lint._CLEAN.clear()
     if not anew:
-        approve(leaf_plan(), TWIN)
+        approve(leaf_plan())
         assert lint._CLEAN
     try:
         return lint._lint_twin(twin, made)
@@ -309,7 +329,7 @@ def test_a_frame_that_is_known_changes_no_verdict_on_any_byte(flip: int) -> None
     for place in range(len(tbs)):
         made = dataclasses.replace(leaf_plan(), tbs=tbs[:place] + bytes([tbs[place] ^ flip]) + tbs[place + 1 :])
         try:
-            twin = made.build_with(TWIN)
+            twin = made.twin()
         except UNREADABLE:
             continue  # the library reads no certificate in it, so there is nothing to judge
 
@@ -362,7 +382,7 @@ def test_what_is_remembered_of_others_changes_no_verdict(
     """Sound and broken certificates of some profiles come in a row: each is judged as if it had come alone."""
     lint._CLEAN.clear()
     row = [planned(each, kind, *told) for each in profiles for kind in kinds for told in words]
-    twins = [made.build_with(TWIN) for made in row]
+    twins = [made.twin() for made in row]
 
     in_a_row = [lint._lint_twin(twin, made) for twin, made in zip(twins, row, strict=True)]
     alone = []
@@ -378,6 +398,6 @@ def test_frames_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(lint, "CLEAN_MOST", 1)
     lint._CLEAN.clear()
     for kind in ("p256", "p384"):
-        approve(leaf_plan(kind=kind), TWIN)
+        approve(leaf_plan(kind=kind))
 
     assert len(lint._CLEAN) == 1

@@ -19,9 +19,10 @@ from pki import encode, ocsp
 from pki.der import NULL, read_box
 from pki.errors import InputError, RefusedError
 from pki.issue import sign
+from pki.lint import approve
 from pki.plan import Subject, plan
 from pki.revocation import Reason
-from tests.pki.papers import NOW, ORGANISATION, approved, issuing, key, leaf, profile, root, serial
+from tests.pki.papers import NOW, ORGANISATION, issuing, key, leaf, profile, root, serial
 
 HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}  # noqa: S303 - RFC 5019
 TIMES = ocsp.Times(NOW, NOW + dt.timedelta(hours=12))
@@ -41,7 +42,7 @@ def signer() -> x509.Certificate:
     """A signer of answers below the issuing authority."""
     subject = Subject("OCSP Signer", ORGANISATION)
     planned = plan(profile("ocsp"), subject, key("p256", "ocsp").public_key(), issuing(), serial(11), NOW)
-    return sign(approved(planned, "p256"), key("p256", "issuing")).certificate
+    return sign(approve(planned), key("p256", "issuing")).certificate
 
 
 def answer(standing: ocsp.Standing | None, name: str = "sha1", nonce: bytes | None = None) -> library.OCSPResponse:

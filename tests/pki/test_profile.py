@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pki.errors import InputError, RefusedError
 from pki.findings import Severity
+from pki.lint import approve
 from pki.names import ProtocolVersion
 from pki.plan import Issuer, Subject, plan, plan_root
 from pki.profile import (
@@ -26,7 +27,7 @@ from pki.profile import (
     parse_profile,
     versions_of,
 )
-from tests.pki.papers import NOW, ORGANISATION, POLICIES, PROFILES, approved, key, profile, serial
+from tests.pki.papers import NOW, ORGANISATION, POLICIES, PROFILES, key, profile, serial
 from tests.pki.specimens import FAMILY, specimen
 
 STATION = (POLICIES / "station.toml").read_text()
@@ -293,14 +294,13 @@ def test_what_loads_can_be_issued(name: str, changes: dict[str, object]) -> None
 def refusals(own: CertificateProfile, kind: str) -> set[str]:
     """What keeps a specimen of this profile, for a key of this kind, from being signed."""
     above, _, common_name = FAMILY[own.purpose]
-    signer = kind if above is None else FAMILY[above][1]
     subject, public = Subject(common_name, ORGANISATION), key(kind, "issued by profile").public_key()
     try:
         if above is None:
             planned = plan_root(own, subject, public, serial(7), NOW)
         else:
             planned = plan(own, subject, public, Issuer(above, specimen(above)), serial(7), NOW)
-        approved(planned, signer)
+        approve(planned)
     except RefusedError as refused:
         return {each.code for each in refused.findings if each.severity is Severity.ERROR}
     return set()

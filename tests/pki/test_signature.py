@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from pki import signature
+from pki import encode, signature
 from pki.der import read_box
 from pki.errors import RefusedError
-from pki.strength import Padding, signing_hash, signing_padding
+from pki.strength import Padding, is_ec, signing_hash, signing_padding
 from tests.pki.papers import key
 
 
@@ -38,6 +38,35 @@ def test_rsa_with_pss_is_named_with_its_hash_its_mask_and_its_salt() -> None:
 
     assert parts[1].raw == signature.algorithm(holder.public_key(), Padding.PSS)
     assert signature.sign(holder, b"to be signed", Padding.PSS)
+
+
+KINDS = ["p256", "p384", "p521", "rsa2048", "rsa3072", "ed25519", "ed448", "mldsa44", "mldsa65", "mldsa87"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_stands_in_for_a_signature_is_as_long_as_one_can_be_and_is_none(kind: str) -> None:
+    """Those of ECDSA differ by a few bytes, all others are of one length; it verifies under no key, over nothing."""
+    holder, subject = key(kind), x509.Name([])
+    longest = signature.longest(holder.public_key())
+    lengths = {len(signature.sign(holder, b"to be signed")) for _ in range(20)}
+    builder = x509.CertificateSigningRequestBuilder(subject)
+    request = read_box(builder.sign(holder, signing_hash(holder.public_key())).public_bytes(Encoding.DER)).boxes()
+    forged = encode.sequence(request[0].raw, request[1].raw, encode.bits(longest))
+
+    assert max(lengths) <= len(longest) <= min(lengths) + 12 * is_ec(holder.public_key())
+    assert not x509.load_der_x509_csr(forged).is_signature_valid
+
+
+@pytest.mark.parametrize(("kind", "length"), [("p256", 72), ("p384", 104), ("p521", 139)])
+def test_the_longest_signature_on_a_curve_has_two_numbers_of_full_length(kind: str, length: int) -> None:
+    """RFC 3279 2.2.3: as DER writes them, with room for their sign where they need it."""
+    assert len(signature.longest(key(kind).public_key())) == length
+
+
+def test_nothing_stands_in_for_what_no_key_of_ours_signs() -> None:
+    """As nothing is signed with it."""
+    with pytest.raises(ValueError, match="kind"):
+        signature.longest(key("rsa1024").public_key())
 
 
 def test_a_signature_that_does_not_verify_is_thrown_away(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,6 @@ from pki import lint
 from pki.certificate import der_to_pem, key_id
 from pki.edge import calls, clock
 from pki.edge.crashpoints import reach
-from pki.edge.keys import throwaway_key
 from pki.edge.ledger import certificates, crls, stations
 from pki.edge.office.desk import OwnCertificate, sha256
 from pki.edge.office.settling import give_up
@@ -94,7 +93,7 @@ def draw_serial() -> CertificateSerial:
 async def issue(desk: Desk, order: Order, who: str) -> Sealed:
     """Record, sign, record; what is returned may be handed out."""
     reach("issue.planned")
-    approved = lint.approve(order.plan, throwaway_key(order.plan.issuer_public_key), clock.now())
+    approved = lint.approve(order.plan, clock.now())
     row = _row(order)
     number = await desk.ledger.write(partial(_intend, desk, order, row, approved.tbs, who))
     reach("issue.intended")

@@ -24,8 +24,8 @@ def test_the_pieces_come_in_order_and_are_signed_as_intended(held: Held) -> None
     root, signer = held.done.root, deterministic(key("p384", "any"))
     ceremony = held.done.ceremony
     assert isinstance(ceremony.root, NewRoot)
-    first = root_piece(ceremony, ceremony.root, signer.public_key(), throwaway_key)
-    again = root_piece(ceremony, ceremony.root, signer.public_key(), throwaway_key)
+    first = root_piece(ceremony, ceremony.root, signer.public_key())
+    again = root_piece(ceremony, ceremony.root, signer.public_key())
     keys = judge(ceremony, REQUESTS, root, throwaway_key)
     pieces = list(pieces_below(ceremony, keys, root, throwaway_key))
 

@@ -17,7 +17,7 @@ from pki.certificate import to_pem
 from pki.edge import hsm
 from pki.edge.cryptoki import Cryptoki
 from pki.edge.hsm import Token, TokenRsaKey
-from pki.edge.keyfiles import in_clear, throwaway_key
+from pki.edge.keyfiles import in_clear
 from pki.edge.passphrase import read_pin
 from pki.errors import BollardError, ForbiddenError, RefusedError
 from pki.issue import sign
@@ -25,7 +25,7 @@ from pki.lint import approve
 from pki.plan import Issuer, Subject, plan, plan_root
 from pki.settings import Hsm
 from pki.strength import KeyKind, Padding
-from tests.pki.papers import NOW, ORGANISATION, approved, issuing, key, profile, serial
+from tests.pki.papers import NOW, ORGANISATION, issuing, key, profile, serial
 from tests.tokens import SoftToken, restart, soft_token
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def test_every_kind_in_the_token_issues_what_openssl_verifies(
 ) -> None:
     """A root, and a station's certificate below it, by the one way: planned, linted on a twin, signed, compared."""
     holder = made(token, kind, chosen)
-    twin = throwaway_key(holder.public_key())
-    root = sign(approve(root_plan(holder, chosen), twin), holder).certificate
+    root = sign(approve(root_plan(holder, chosen)), holder).certificate
     planned = plan(
         profile("station"),
         Subject("SN-001", ORGANISATION),
@@ -85,7 +84,7 @@ def test_every_kind_in_the_token_issues_what_openssl_verifies(
         serial(2),
         NOW,
     )
-    leaf = sign(approve(planned, twin), holder).certificate
+    leaf = sign(approve(planned), holder).certificate
 
     for name, certificate in (("root.pem", root), ("leaf.pem", leaf)):
         (tmp_path / name).write_text(to_pem([certificate]))
@@ -98,7 +97,7 @@ def test_another_key_of_the_token_never_passes_for_the_issuer_s(token: Token, so
     """Somebody edited the id in the reference: the signature is made, does not verify, and is handed to nobody."""
     known, other = (token.make("bollard-test", KeyKind.EC_P256, Padding.PKCS1) for _ in range(2))
     crossed = token.key(hsm.HsmKey(other.id, known.label, known.kind, known.padding, known.public_key))
-    approved = approve(root_plan(crossed), key("p256", "throw-away"))
+    approved = approve(root_plan(crossed))
     with pytest.raises(RefusedError, match=r"issue\.signature"):
         sign(approved, crossed)
 
@@ -108,7 +107,7 @@ def test_a_session_that_was_lost_is_no_reason_to_fail(token: Token, soft: SoftTo
     holder = made(token)
     restart(soft)
 
-    sign(approve(root_plan(holder), key("p256", "throw-away")), holder)
+    sign(approve(root_plan(holder)), holder)
 
 
 @pytest.mark.parametrize("kind", [KeyKind.EC_P256, KeyKind.RSA_2048, KeyKind.ED25519, KeyKind.ED448])
@@ -154,7 +153,7 @@ def test_a_pss_signature_with_another_salt_than_it_names_never_leaves() -> None:
     assert isinstance(public, rsa.RSAPublicKey)
     faulty = ShortSalt(Cryptoki(Hsm("/none", "none"), read_pin), b"", public)
     with pytest.raises(RefusedError) as refusal:
-        sign(approved(planned, "rsa2048"), faulty)
+        sign(approve(planned), faulty)
 
     assert refusal.value.code == "issue.signature"
 
