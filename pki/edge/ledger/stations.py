@@ -30,6 +30,10 @@ _COLUMNS: Final = (
 )
 _THERE: Final = "status <> 'removed'"
 _PLAIN: Final = f"SELECT {_COLUMNS} FROM station WHERE identity = :identity AND {_THERE}"  # noqa: S608 - both are ours
+_CERTIFIED: Final = (
+    "SELECT identity, serial, profile, status, protocol FROM station"  # noqa: S608 - the condition is ours
+    f" WHERE identity = :identity AND {_THERE}"
+)
 _SOME: Final = (
     f"SELECT {_COLUMNS} FROM station"  # noqa: S608 - the columns are ours
     f" WHERE identity IN (SELECT value FROM json_each(:identities)) AND {_THERE} ORDER BY identity"
@@ -83,6 +87,15 @@ def plain(database: Database, identity: str) -> StationRow:
     if not found:
         raise _unknown(identity)
     return found[0]
+
+
+def certified(database: Database, identity: str) -> StationRow:
+    """Return one station with what its certificate follows from, and nothing else of it."""
+    found = database.conn.execute(_CERTIFIED, {"identity": identity}).fetchone()
+    if found is None:
+        raise _unknown(identity)
+    identity, serial, profile, status, protocol = found
+    return StationRow(identity, serial, profile, status, protocol=protocol)
 
 
 def status(database: Database, identity: str) -> str:

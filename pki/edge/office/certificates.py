@@ -63,7 +63,7 @@ def version_of(row: calls.StationRow | None) -> ProtocolVersion | None:
 
 
 def _registered(desk: Desk, identity: str) -> calls.StationRow:
-    return desk.ledger.peek(partial(stations.plain, identity=StationIdentity.parse(identity).text))
+    return desk.ledger.peek(partial(stations.certified, identity=StationIdentity.parse(identity).text))
 
 
 async def _issue_station(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from pki.edge import calls
 from pki.edge.ledger import certificates, stations
 from pki.errors import ConflictError, NotFoundError
 from tests.pki.edge.ledger.ledgers import LATER, THEN, certificate, empty_ledger, station
@@ -21,6 +22,21 @@ def test_a_station_is_read_back_as_it_was_added(tmp_path: Path) -> None:
     with empty_ledger(tmp_path) as ledger:
         stations.add(ledger, station())
         assert stations.named(ledger, "CP-1") == msgspec.structs.replace(station(), has_password=True)
+
+
+def test_what_a_certificate_follows_from_is_as_it_is_in_the_whole_row(tmp_path: Path) -> None:
+    """Names, profile, status and protocol; nothing of one that was removed."""
+    fields = ("identity", "serial", "profile", "status", "protocol")
+    with empty_ledger(tmp_path) as ledger:
+        stations.add(ledger, station())
+        stations.set_protocol(ledger, "CP-1", "ocpp2.0.1")
+        stations.set_status(ledger, "CP-1", "disabled")
+        whole, known = stations.plain(ledger, "CP-1"), stations.certified(ledger, "CP-1")
+        assert [getattr(known, each) for each in fields] == [getattr(whole, each) for each in fields]
+        assert known == calls.StationRow(**{each: getattr(whole, each) for each in fields})
+        stations.remove(ledger, "CP-1", "gone")
+        with pytest.raises(NotFoundError, match=r"station\.unknown"):
+            stations.certified(ledger, "CP-1")
 
 
 @pytest.mark.parametrize("changes", [{"identity": "CP-1"}, {"serial": "SN-1"}])
@@ -71,6 +87,7 @@ def test_an_unknown_station_is_named_in_every_refusal(tmp_path: Path) -> None:
     with empty_ledger(tmp_path) as ledger:
         for act in (
             lambda: stations.named(ledger, "CP-1"),
+            lambda: stations.certified(ledger, "CP-1"),
             lambda: stations.set_status(ledger, "CP-1", "disabled"),
             lambda: stations.set_password(ledger, "CP-1", "", "any"),
             lambda: stations.set_boot(ledger, station(), "2026-01-01T00:00:00Z"),
