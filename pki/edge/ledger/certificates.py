@@ -100,8 +100,11 @@ class Signed(msgspec.Struct, frozen=True):
     der: bytes
 
 
-def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
-    """Reserve the serial and keep the bytes that are about to be signed; return the row's number."""
+def intend(database: Database, row: CertificateRow, tbs: bytes, key: bytes | None = None) -> int:
+    """Reserve the serial and keep the bytes that are about to be signed; return the row's number.
+
+    ``key`` is the id of the key in these bytes, where it is at hand and need not be looked for in them.
+    """
     try:
         cursor = database.conn.execute(
             "INSERT INTO certificate (issuer_key_id, serial, purpose, station, subject, issuer, not_before, not_after,"
@@ -116,7 +119,7 @@ def intend(database: Database, row: CertificateRow, tbs: bytes) -> int:
                 stamp(row.not_before),
                 stamp(row.not_after),
                 tbs,
-                key_of_row(tbs),
+                key or key_of_row(tbs),
             ),
         )
     except sqlite3.IntegrityError:

@@ -136,7 +136,7 @@ def _intend(desk: Desk, order: Order, row: calls.CertificateRow, tbs: bytes, who
         certificates.refuse_fallen(tx.database, order.plan.issuer.name)
     if order.with_it:
         order.with_it(tx)
-    number = certificates.intend(tx.database, row, tbs)
+    number = certificates.intend(tx.database, row, tbs, key_id(order.plan.public_key))
     desk.record(tx, "certificate.intended", who, {**what_of(row), **proof_of(row), "tbs_sha256": sha256(tbs)})
     reach("issue.intending")
     return number

@@ -12,6 +12,7 @@ from pki import issue as signing
 from pki.edge import calls, keys
 from pki.edge.keys import KeyKind
 from pki.edge.ledger import stations
+from pki.edge.migrations import key_of_row
 from pki.errors import BollardError, NotFoundError, RefusedError
 from tests.worlds import Paper, at_the_desk, make_home
 
@@ -50,6 +51,21 @@ def test_the_bytes_recorded_before_are_the_bytes_signed_after(home: Home) -> Non
     assert status == "valid"
     assert der is not None
     assert x509.load_der_x509_certificate(der).tbs_certificate_bytes == tbs
+
+
+def test_a_row_is_of_the_key_in_its_bytes(home: Home) -> None:
+    """Whether a key was given up, and whose it is, is asked by that name: it is the one that the bytes say."""
+
+    async def story(desk: Desk) -> None:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+
+    at_the_desk(home, story)
+    ledger = sqlite3.connect(home.ledger)
+    found = ledger.execute("SELECT tbs, certified_key FROM certificate").fetchall()
+    ledger.close()
+    assert len(found) > 1
+    assert all(key == key_of_row(tbs) for tbs, key in found)
 
 
 def test_a_signature_that_fails_leaves_an_abandoned_row_at_once(home: Home) -> None:
