@@ -308,8 +308,15 @@ def compare(case: Case) -> str:
     errors = {each.code for each in ours.findings if each.severity is Severity.ERROR}
     if "chain.malformed" in {each.code for each in ours.findings}:
         errors.discard("chain.untrusted")  # for want of a certificate that was left out
+    if _has_two_lists_of_one(case):
+        errors.discard("chain.revoked")  # openssl asks one list of an issuer, Bollard asks all there are
     assert errors <= OUR_OWN.keys(), f"accepted by openssl, refused here for {ours.findings}"
     return "ours alone refuses"
+
+
+def _has_two_lists_of_one(case: Case) -> bool:
+    issuers = [x509.load_der_x509_crl(each).issuer for each in case.crls]
+    return len(set(issuers)) < len(issuers)
 
 
 def _is_station_for_any_use(case: Case, ours: Chain) -> bool:
@@ -327,7 +334,7 @@ def test_what_bollard_accepts_openssl_accepts(case: Case) -> None:
 
 @pytest.mark.deep
 @pytest.mark.filterwarnings("ignore")  # of a library, about values that are strange by intention
-@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=10_000, derandomize=False, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(case=cases())
 def test_what_bollard_accepts_openssl_accepts_thousands_of_times(case: Case) -> None:
     """The same, for a quarter of an hour and more."""
