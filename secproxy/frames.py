@@ -8,6 +8,7 @@ Rules this file keeps:
 * How the stream was cut changes nothing: what was whole before a violation has been said, and is handed on.
 * After a close frame nothing more is heard (RFC 6455 1.4).
 * The one extension is compression by a station, where it was agreed on; any other reserved bit is a violation (5.2).
+* A length is written in as few bytes as it can be (5.2): one frame has one head, so no two readers disagree about it.
 
 Nothing here knows OCPP; text is handed on as bytes that are known to be UTF-8.
 """
@@ -109,6 +110,8 @@ class Walker:
             if length == 127:
                 return None
             length, at = data[2] << 8 | data[3], 4
+            if length <= CONTROL_PAYLOAD:
+                return None
         if data[1] & 128:
             at += 4
         if len(data) != at + length or length > self.limit or (data[1] >= 128) is not self.masked:
@@ -160,6 +163,8 @@ class Walker:
             if end - at < width:
                 return end + 1, 0
             length = int.from_bytes(data[at : at + width])
+            if length < (126 if width == 2 else 1 << 16):
+                raise FrameViolationError(PROTOCOL_ERROR, "a length that is written in more bytes than it needs")
             at += width
         if length + self._size > self.limit and not first & 8:  # a control frame is short, and no part of a message
             raise FrameViolationError(TOO_BIG, f"a message of more than {self.limit} bytes")

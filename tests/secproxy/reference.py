@@ -165,6 +165,9 @@ DIFFERENCES: Final[dict[str, Callable[[Parting], bool]]] = {
         and at.control
         and at.head[1] & 127 > CONTROL_PAYLOAD
     ),
+    "a length that is written in more bytes than it needs": lambda at: (
+        at.ours == PROTOCOL_ERROR and at.theirs != PROTOCOL_ERROR and not at.control and _is_wide(at.head)
+    ),
     # where both refuse, and the walker names the fault that is seen in the first two bytes
     "a frame with a fault in its first bytes that is too big as well": lambda at: (
         at.ours == PROTOCOL_ERROR and at.theirs == TOO_BIG and (at.head[0] & 0x70 != 0 or at.control)
@@ -178,6 +181,12 @@ DIFFERENCES: Final[dict[str, Callable[[Parting], bool]]] = {
     ),
 }
 """All there are, by name."""
+
+
+def _is_wide(head: bytes) -> bool:
+    """Whether a shorter form would hold the length in a head (RFC 6455 5.2); nothing beyond the length is there."""
+    form, length = head[1] & 127, int.from_bytes(head[2:])
+    return (form == 126 and len(head) == 4 and length < 126) or (form == 127 and len(head) == 10 and length < 1 << 16)
 
 
 def read(walker: Walker | Reference, chunks: Iterable[bytes]) -> Reading:

@@ -134,6 +134,30 @@ def test_what_breaks_the_rules_is_refused_with_the_code_of_rfc_6455(stream: byte
     assert code == refused.value.code
 
 
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize(
+    ("size", "width", "refused"),
+    [(0, 2, True), (125, 2, True), (126, 2, False), (65_535, 2, False), (0, 8, True), (125, 8, True), (126, 8, True),
+     (65_535, 8, True), (65_536, 8, False)],
+)  # fmt: skip
+def test_attack_21_a_length_is_written_in_no_more_bytes_than_it_needs(
+    size: int, width: int, refused: bool, masked: bool
+) -> None:
+    """RFC 6455 5.2, either way of reading; the head alone is enough to refuse, and a fragment's is no exception."""
+    form = bytes([(0x80 if masked else 0) | (126 if width == 2 else 127)]) + size.to_bytes(width)
+    chunk = b"\x81" + form + (bytes(4) if masked else b"") + b"x" * size
+
+    walk = walker(masked=masked, limit=1 << 20)
+    if not refused:
+        assert [frame.raw for frame in walk.feed(chunk)] == [chunk]
+        return
+    assert walk.whole(chunk) is None
+    for first in (TEXT, 0x80 | TEXT):
+        with pytest.raises(FrameViolationError, match="more bytes than it needs") as violation:
+            walker(masked=masked, limit=1 << 20).feed(bytes([first]) + form)
+        assert violation.value.code == PROTOCOL_ERROR
+
+
 def test_what_was_whole_before_a_violation_has_been_said() -> None:
     """Whether both came in one read is the network's affair; so the refusal brings what came before it."""
     with pytest.raises(FrameViolationError) as refused:

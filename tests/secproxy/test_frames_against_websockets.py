@@ -42,10 +42,11 @@ PAYLOADS = st.one_of(
 MASKS = st.one_of(st.binary(min_size=4, max_size=4), st.just(bytes(4)))
 
 
-def long_form(frame: bytes, masked: bool) -> bytes:
-    """The same frame with its length in eight bytes, which the standard forbids where two or none would do."""
+def long_form(frame: bytes, width: int = 8) -> bytes:
+    """The same frame with its length in eight bytes, or two, which the standard forbids where fewer would do."""
     length, mask = frame[1] & 127, frame[1] & 128
-    return frame[:1] + bytes([mask | 127]) + length.to_bytes(8) + frame[2:] if length < 126 else frame
+    form = bytes([mask | (127 if width == 8 else 126)])
+    return frame[:1] + form + length.to_bytes(width) + frame[2:] if length < 126 else frame
 
 
 @st.composite
@@ -56,7 +57,7 @@ def conversations(draw: st.DrawFn) -> tuple[bytes, bool]:
     for _ in range(draw(st.integers(1, 6))):
         right = draw(st.integers(0, 19)) > 0
         frame = raw(draw(FIRST), draw(PAYLOADS), draw(MASKS) if masked is right else b"")
-        frames.append(long_form(frame, masked) if draw(st.integers(0, 9)) == 0 else frame)
+        frames.append(long_form(frame, draw(st.sampled_from([2, 8]))) if draw(st.integers(0, 9)) == 0 else frame)
     stream = b"".join(frames)
     return stream[: draw(st.integers(0, len(stream)))] if draw(st.booleans()) else stream, masked
 
@@ -103,7 +104,8 @@ def test_the_far_side_reads_of_us_what_it_would_have_read_of_the_near_one(conver
 EXAMPLES = {
     "a binary message: OCPP-J is text": raw(0x80 | BINARY, b"x"),
     "more fragments than allowed": raw(TEXT, b"") + raw(CONTINUATION, b"") * FRAGMENTS,
-    "a control frame whose length is written in a long form": long_form(raw(0x80 | PING, b"x"), masked=True),
+    "a control frame whose length is written in a long form": long_form(raw(0x80 | PING, b"x")),
+    "a length that is written in more bytes than it needs": long_form(raw(0x80 | TEXT, b"x"), 2),
     "a frame with a fault in its first bytes that is too big as well": raw(0x80 | PING, b"x" * (LIMIT + 1)),
     "a close frame inside an unfinished message": raw(TEXT, b"x") + raw(0x80 | CLOSE, b"\x03\xe8"),
     "a control frame beside a message near its limit": raw(TEXT, b"x" * LIMIT) + raw(0x80 | PING, b"x"),
