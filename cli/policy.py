@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from secproxy.config import Config
     from secproxy.policy.explanation import Line
     from secproxy.policy.rules import Policy, Rule
+    from secproxy.station_view import View
 
 COLUMNS: Final = ("name", "says", "rules", "enforced", "under", "source")
 RULE_COLUMNS: Final = ("name", "clause", "from", "actions", "versions", "mode", "test")
@@ -99,6 +100,7 @@ def explain(
     Without --payload, rules that would read it are named and not asked. Rates are told and not counted.
     """
     from pki.edge.clock import now
+    from secproxy.edge import reading
     from secproxy.edge.policies import parse, read_policy_text
     from secproxy.plan import GATED, Side, small
     from secproxy.policy import explanation
@@ -112,7 +114,7 @@ def explain(
     spoken = _version(version or row.protocol)
     rulebook = Rulebook(parse(name, read_policy_text(home, name)), spoken, config.csms_host.text)
     read = _payload(action, payload)
-    called = Called(Side(side), small(action), read or {}, row.identity, row.profile, now())
+    called = Called(Side(side), small(action), read or {}, reading.station(row), _view(asked, config), now())
     lines = explanation.explain(rulebook, called, read)
     refusing = [line for line in lines if line.refuses]
     gated = not refusing and small(action) in GATED[Side(side)] and side == "csms"
@@ -124,6 +126,24 @@ def explain(
     if refusing:
         says = f"rule {refusing[0].rule} ({refusing[0].clause}): {refusing[0].says}"
         raise RefusedError("policy.refused", says, f"'bollard policy show {name}' prints the whole policy.")
+
+
+def _view(asked: Asked, config: Config) -> View:
+    """What is known of trust. What listeners present is not asked for, since their keys would come with it: what stands
+    above our own certificates in use is."""
+    from pki.certificate import read_certificates
+    from pki.edge.home import read_settings
+    from pki.settings import parse_settings
+    from secproxy.edge import reading
+    from secproxy.station_view import View
+
+    issuers = asked.ask(calls.ListIssuers(), calls.Issuers).issuers
+    anchors = asked.ask(calls.ListAnchors(), calls.Anchors).anchors
+    view = View(parse_settings(read_settings(asked.home())).organisation.text, config.csms_host.text)
+    reading.apply(view, calls.TrustChanged(issuers, anchors))
+    presented = (row.pem for row in issuers if (row.purpose, row.state) == ("csms", "active") or row.purpose == "link")
+    view.presented = tuple(each for pem in presented for each in read_certificates(pem))
+    return view
 
 
 def _show(asked: Asked, facts: dict[str, Plain], lines: list[Line]) -> None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 REASON_LENGTH: Final = 20  # characters; StatusInfoType.reasonCode, 2.x
 INFO_LENGTH: Final = 512  # characters; StatusInfoType.additionalInfo, 2.0.1
 
-_STATUSES: Final = frozenset({Answer.REJECTED, Answer.INVALID_CERTIFICATE, Answer.REVOKED_CERTIFICATE})
+DELETE: Final = "DeleteCertificate"
+FAILED: Final = "Failed"  # what a station says that may not delete a certificate (M04.FR.03, 1.6 M04.FR.06)
+
+_STATUSES: Final = frozenset({Answer.REJECTED, Answer.INVALID_CERTIFICATE, Answer.REVOKED_CERTIFICATE, FAILED})
 
 
 def answer(call: Call, version: str, status: str, reason: str, says: str) -> bytes:
@@ -33,4 +36,6 @@ def refuse_by_policy(call: Call, version: str, *, unknown: bool) -> bytes:
     status = "NotImplemented" if unknown else "SecurityError"
     if not unknown and call.action in REJECTED[version]:
         status = Answer.REJECTED.value
+    if not unknown and call.action == DELETE:
+        status = FAILED
     return answer(call, version, status, "PolicyRefused", "refused by policy")

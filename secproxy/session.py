@@ -357,8 +357,7 @@ class Session:
         """Judge by the policy, and note what it only observes. Raises ``PolicyRefused``."""
         if self._policy is None:
             return []
-        station = self._station
-        asked = Asked(side, small(said.action), said.payload, station.identity.text, int(station.profile), now)
+        asked = Asked(side, small(said.action), said.payload, self._station, self._view, now)
         notes = self._policy.rulebook.judge(asked, self._notes.gauges, self._policy.fleet)
         return self._noted(notes, said, now)
 

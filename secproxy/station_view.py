@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pki.firmware.signer import Anchors
 
 if TYPE_CHECKING:
+    from cryptography import x509
+
     from pki.firmware.release import Release
     from pki.station import Station
 
@@ -31,12 +33,24 @@ class Trust:
     subject: str
 
 
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """One authority of ours, or of others that we trust, by what it is for: ``role`` is that of its key (root, link,
+    csms, manufacturer, v2g-root ...) or of its anchor (csms, firmware, station); empty for one that only stands
+    between."""
+
+    role: str
+    certificate: x509.Certificate
+
+
 @dataclass(slots=True)
 class View:
     """What a worker knows: ``stations`` by identity, ``trusts`` by key id, ``anchors`` of firmware by vendor.
 
     ``own_keys`` are the key ids of all our own authorities: what one of them issued counts only if the ledger lists it.
     ``late`` are the identities of those that were ever allowed to show an expired certificate.
+    ``authorities`` are all that stations could be told to trust; ``presented`` is what our listeners show them, with
+    what stands above it but the roots.
     ``fallen`` says of authorities of ours, by key id, that they are ``revoked`` or ``held``: none of them is trusted.
     """
 
@@ -49,3 +63,5 @@ class View:
     releases: tuple[Release, ...] = ()
     fallen: dict[bytes, str] = field(default_factory=dict)
     late: set[str] = field(default_factory=set)
+    authorities: tuple[Authority, ...] = ()
+    presented: tuple[x509.Certificate, ...] = ()

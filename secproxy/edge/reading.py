@@ -9,20 +9,25 @@ Rules this file keeps:
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, Final, assert_never
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from pki.certificate import is_self_issued, read_certificates
 from pki.edge import calls
 from pki.firmware.release import Release, recall
 from pki.firmware.signer import Anchors
+from pki.hierarchy import ABOVE
 from pki.names import CertificateSerial, StationIdentity, StationSerial
 from pki.station import CertificateFact, CertificateStatus, PasswordForm, SecurityProfile, Station, StationStatus
-from secproxy.station_view import Trust, View
+from secproxy.station_view import Authority, Trust, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
+
+_ROOTS: Final[Mapping[str, str]] = {"csms": "root", "v2g-sub1": "v2g-root", "v2g-sub2": "v2g-root"}
+"""What a root is that stands above an authority of ours of this purpose."""
 
 
 def view_of(snapshot: calls.Snapshot) -> View:
@@ -54,6 +59,11 @@ def apply(view: View, news: calls.News) -> frozenset[str]:
             return frozenset()
         case _:
             assert_never(news)
+
+
+def present(view: View, credentials: calls.Credentials) -> None:
+    """Change the view by what our listeners present from now on."""
+    view.presented = tuple(each for chain in credentials.chains() for each in read_certificates(chain))
 
 
 def station(row: calls.StationRow) -> Station:
@@ -136,6 +146,19 @@ def _trust(view: View, told: calls.Snapshot | calls.TrustChanged) -> None:
     view.trusts = {trust.key_id: trust for trust in chain(others, ours)}
     view.own_keys = frozenset(told.own_keys)
     view.anchors = _firmware_anchors(issuers, anchors)
+    view.authorities = (*_authorities(issuers), *(Authority(row.purpose, _read(row.pem)) for row in anchors))
+
+
+def _authorities(issuers: Iterable[calls.IssuerRow]) -> Iterator[Authority]:
+    """Ours, and the roots of others that one of ours stands below, which are roots for the same."""
+    known = tuple(issuers)
+    roles = {row.name: row.purpose for row in known}
+    for row in known:
+        role, found = row.purpose, _read(row.pem)
+        if role == "above":
+            below = roles.get(row.slot.partition(ABOVE)[0], "")
+            role = _ROOTS.get(below, "") if is_self_issued(found) else ""
+        yield Authority(role, found)
 
 
 def _firmware_anchors(issuers: Iterable[calls.IssuerRow], anchors: Iterable[calls.AnchorRow]) -> Anchors:

@@ -154,6 +154,7 @@ async def _work_on(
     assert isinstance(snapshot, calls.Snapshot)  # noqa: S101 - the authority's first news is always that
     credentials = await surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
     view = reading.view_of(snapshot)
+    reading.present(view, credentials)
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     policies = read_policies_in_force(home, config)
@@ -454,6 +455,7 @@ class Worker:
         try:
             self._credentials = await self._surroundings.line.ask(calls.FetchCredentials(), calls.Credentials)
             self._csms.signer = _signer(self._credentials)
+            reading.present(self._view, self._credentials)
         except UnreachableError:
             pass  # gone again: its return is the next Snapshot
         except BollardError as problem:

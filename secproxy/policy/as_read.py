@@ -53,7 +53,9 @@ class VendorsAsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class CertificatesAsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``certificates``: which may be installed."""
 
-    fingerprints: list[str]
+    fingerprints: list[str] = []
+    catalogue: bool = False
+    unsafe_types: list[str] = []
 
 
 class WindowAsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"begin": "from", "end": "until"}):
@@ -84,9 +86,13 @@ class RuleAsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     keys: KeysAsRead | None = None
     vendors: VendorsAsRead | None = None
     certificates: CertificatesAsRead | None = None
+    requests: bool | None = None
+    keep_roots: bool | None = None
 
 
-TESTS: Final = ("deny", "keep_profile", "rate", "schema", "urls", "keys", "vendors", "certificates")
+TESTS: Final = (
+    "deny", "keep_profile", "rate", "schema", "urls", "keys", "vendors", "certificates", "requests", "keep_roots",
+)  # fmt: skip
 """What a rule may be: one of these."""
 
 

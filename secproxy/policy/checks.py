@@ -12,6 +12,7 @@ from pki.errors import NotFoundError
 from secproxy.plan import Side, small
 from secproxy.policy.actions import ACTIONS
 from secproxy.policy.as_read import DAYS, ITEMS_MOST, LONGEST_MOST, NAME, PER_MINUTE_MOST, TESTS, RuleAsRead
+from secproxy.policy.certificates import TYPES
 from secproxy.policy.contents import Shape
 from secproxy.policy.keys import WITH_KEYS, WITH_PROFILE
 from secproxy.policy.urls import CSMS_HOST, HOST, PORTS
@@ -142,6 +143,8 @@ def _vendors(vendors: VendorsAsRead) -> Iterator[Mistake]:
 def _certificates(certificates: CertificatesAsRead) -> Iterator[Mistake]:
     advice = "write SHA-256 over the DER, 64 small hex digits"
     yield from _listed("fingerprints", certificates.fingerprints, _is(_FINGERPRINT), advice)
+    known = f"write some of {', '.join(sorted(TYPES))}"
+    yield from _listed("unsafe_types", certificates.unsafe_types, TYPES.__contains__, known)
 
 
 def _window(window: WindowAsRead, zones: Zones) -> Iterator[Mistake]:
@@ -191,5 +194,7 @@ _FITTING: Final = {
     "keep_profile": WITH_PROFILE,
     "vendors": frozenset({b"datatransfer"}),
     "certificates": frozenset({b"installcertificate"}),
+    "requests": frozenset({b"signcertificate"}),
+    "keep_roots": frozenset({b"deletecertificate"}),
 }
 _NAMES: Final = {side: frozenset(name for sides in ACTIONS.values() for name in sides[side]) for side in Side}

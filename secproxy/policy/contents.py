@@ -1,12 +1,8 @@
-"""Judges what a payload holds: its shape, what a vendor's own message carries, which certificate is to be installed."""
+"""Judges what a payload holds: its shape, and what a vendor's own message carries."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -18,8 +14,6 @@ if TYPE_CHECKING:
     Payload = Mapping[str, object]
 
 SAYS_LENGTH: Final = 160  # characters of what a schema's complaint says
-
-_PEM: Final = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +56,3 @@ class Vendors:
         if self.longest is not None and length > self.longest:
             return f"data has {length} characters, {self.longest} are allowed"
         return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Certificates:
-    """Which certificates may be installed, by SHA-256 over their DER, in hex."""
-
-    fingerprints: frozenset[str]
-
-    def fault(self, payload: Payload) -> str:
-        """Say that a certificate may not be installed, or cannot be read as one; empty when it may."""
-        written = payload.get("certificate")
-        match = _PEM.fullmatch(written) if isinstance(written, str) else None
-        try:
-            der = base64.b64decode("".join(match[1].split()), validate=True) if match else b""
-        except binascii.Error:
-            der = b""
-        if not der:
-            return "the certificate is not one certificate in PEM"
-        fingerprint = hashlib.sha256(der).hexdigest()
-        return f"certificate {fingerprint} is none of those allowed" * (fingerprint not in self.fingerprints)

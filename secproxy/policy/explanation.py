@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from secproxy.policy.rulebook import ALLOW, ALLOW_CLAUSE
+from secproxy.policy.rulebook import ALLOW, ALLOW_CLAUSE, mode_of
 from secproxy.policy.rules import Deny, Mode, Rate, Rule
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def explain(rulebook: Rulebook, asked: Asked, payload: Mapping[str, object] | No
 
 def _line(rulebook: Rulebook, rule: Rule, asked: Asked, payload: Mapping[str, object] | None) -> Line:
     verdict, says = _ask(rulebook, rule, asked, payload)
-    return Line(rule.name, rule.clause, rule.mode, verdict, says or rule.says)
+    return Line(rule.name, rule.clause, mode_of(rule, asked), verdict, says or rule.says)
 
 
 def _ask(rulebook: Rulebook, rule: Rule, asked: Asked, payload: Mapping[str, object] | None) -> tuple[Verdict, str]:

@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING
 
 from secproxy.plan import small
 from secproxy.policy.as_read import DAYS
-from secproxy.policy.contents import Certificates, Shape, Vendors
+from secproxy.policy.certificates import Certificates, KeepRoots, Requests
+from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.keys import Keys
 from secproxy.policy.rules import Allow, Deny, KeepProfile, Rate, Rest, Rule, Window
 from secproxy.policy.urls import Urls
 
 if TYPE_CHECKING:
-    from secproxy.policy.as_read import KeysAsRead, RateAsRead, RuleAsRead, UrlsAsRead, VendorsAsRead, WindowAsRead
+    from secproxy.policy.as_read import (
+        CertificatesAsRead,
+        KeysAsRead,
+        RateAsRead,
+        RuleAsRead,
+        UrlsAsRead,
+        VendorsAsRead,
+        WindowAsRead,
+    )
     from secproxy.policy.reading import Zones
     from secproxy.policy.rules import Test
 
@@ -49,8 +58,9 @@ def _test(read: RuleAsRead) -> Test:
     if read.vendors:
         return _vendors(read.vendors)
     if read.certificates:
-        return Certificates(frozenset(read.certificates.fingerprints))
-    return KeepProfile() if read.keep_profile else Deny()
+        return _certificates(read.certificates)
+    plain = ((read.keep_profile, KeepProfile), (read.requests, Requests), (read.keep_roots, KeepRoots))
+    return next((test() for wished, test in plain if wished), Deny())
 
 
 def _rate(read: RateAsRead) -> Rate:
@@ -75,6 +85,10 @@ def _keys(read: KeysAsRead) -> Keys:
 
 def _vendors(read: VendorsAsRead) -> Vendors:
     return Vendors(None if read.allow is None else frozenset(read.allow), read.longest)
+
+
+def _certificates(read: CertificatesAsRead) -> Certificates:
+    return Certificates(frozenset(read.fingerprints), read.catalogue, frozenset(read.unsafe_types))
 
 
 def _window(read: WindowAsRead, zones: Zones) -> Window:

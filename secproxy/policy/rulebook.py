@@ -16,7 +16,8 @@ from secproxy.errors import PolicyRefused
 from secproxy.events import CAUSES, Note
 from secproxy.plan import SIGNED_SUFFIX, Need, Needs, Plan, Side
 from secproxy.policy.actions import ACTIONS, is_known
-from secproxy.policy.contents import Certificates, Shape, Vendors
+from secproxy.policy.certificates import Certificates, KeepRoots, Requests
+from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.keys import Keys, lowered
 from secproxy.policy.rules import Deny, KeepProfile, Mode, Policy, Rate, Rest, Rule, Scope
 from secproxy.policy.urls import Urls
@@ -25,10 +26,15 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
 
+    from pki.station import Station
     from secproxy.events import Kind
     from secproxy.policy.gauges import Gauges
+    from secproxy.station_view import View
 
 SEALED: Final = SIGNED_SUFFIX.lower().encode()
+LOOKED_AT: Final = Rate(10, 60, Scope.STATION)
+"""Requests for certificates that are judged in one session, which takes milliseconds for each: the largest site asks
+for one of each of its EVSEs at once, and a station repeats itself ever more slowly (A02.FR.17)."""
 ALLOW: Final = "allow"  # names the table [allow] where a rule's name is due
 ALLOW_CLAUSE: Final = "OCPP-J 4.3"
 
@@ -45,16 +51,15 @@ class InForce:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call that one side makes of the other, and what is known of the station it is about."""
+    """A call that one side makes of the other, the station it is about, and what is known besides."""
 
     side: Side
     action: bytes
     """In small letters."""
     payload: Mapping[str, object]
     """Empty where the rules need no more than the head."""
-    station: str
-    profile: int
-    """The lowest security profile the station may connect with."""
+    station: Station
+    view: View
     at: dt.datetime
 
 
@@ -119,7 +124,8 @@ class Rulebook:
     def _object(self, notes: list[Note], asked: Asked, objection: _Objection) -> None:
         refuses = objection.mode is Mode.ENFORCE
         cause = objection.cause or ("policy.refused" if refuses else "policy.observed")
-        note = Note(cause, asked.station, evidence=self._evidence(asked, objection), reported=_kind(cause, objection))
+        whose, evidence = asked.station.identity.text, self._evidence(asked, objection)
+        note = Note(cause, whose, evidence=evidence, reported=_kind(cause, objection))
         if refuses:
             unknown = objection.rule == ALLOW and not is_known(self._version, asked.action.decode())
             raise PolicyRefused(note, objection.says, notes, unknown=unknown, tell=objection.tell)
@@ -134,8 +140,12 @@ class Rulebook:
     def _ask(self, rule: Rule, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
         if isinstance(rule.test, Rate):
             return self._count(rule, rule.test, asked, own, fleet)
+        over = isinstance(rule.test, Requests) and own.take(self.name, rule.name, LOOKED_AT, asked.at.timestamp())
+        if over:
+            says = "more requests than are looked at; this one was not"
+            return _Objection(rule.name, rule.clause, rule.mode, says, tell=over.tell, left_out=over.left_out)
         says = self.fault(rule, asked)
-        return _Objection(rule.name, rule.clause, rule.mode, says) if says else None
+        return _Objection(rule.name, rule.clause, mode_of(rule, asked), says) if says else None
 
     def _count(self, rule: Rule, rate: Rate, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
         all_of_them = rate.scope is Scope.FLEET
@@ -155,14 +165,18 @@ class Rulebook:
         if asked.action.endswith(SEALED):
             return "it is inside a signed message, which this rule cannot look into"
         match test:
-            case Shape() | Vendors() | Certificates():
+            case Shape() | Vendors():
                 return test.fault(payload)
+            case Certificates() | KeepRoots():
+                return test.fault(payload, asked.view)
+            case Requests():
+                return test.fault(payload, self._version, asked.station, asked.view.organisation)
             case Urls():
                 return test.fault(payload, self._csms_host)
             case Keys():
                 return test.fault(asked.action, payload)
             case KeepProfile():
-                return lowered(asked.action, payload, asked.profile)
+                return lowered(asked.action, payload, int(asked.station.profile))
             case Rate():
                 return ""
             case _:
@@ -178,6 +192,14 @@ class Rulebook:
     def _need(self, side: Side, action: bytes) -> Need:
         base = Need.PASS if self.allows(side, action) else Need.HEAD
         return max([base, *(rule.need for rule in self.rules_for(side, action))])
+
+
+def mode_of(rule: Rule, asked: Asked) -> Mode:
+    """What becomes of a message that a rule objects to; what the rule spells out as unsafe goes on, and is told of."""
+    sealed, test = asked.action.endswith(SEALED), rule.test
+    if isinstance(test, Certificates) and not sealed and test.tolerates(asked.payload):
+        return Mode.OBSERVE
+    return rule.mode
 
 
 def _by_action(policy: Policy, version: str, side: Side) -> dict[bytes, tuple[Rule, ...]]:

@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from secproxy.plan import Need
-from secproxy.policy.contents import Certificates, Shape, Vendors
+from secproxy.policy.certificates import Certificates, KeepRoots, Requests
+from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.keys import Keys
 from secproxy.policy.urls import Urls
 
@@ -63,7 +64,7 @@ class Rate:
     scope: Scope
 
 
-Test = Deny | KeepProfile | Rate | Shape | Urls | Keys | Vendors | Certificates
+Test = Deny | KeepProfile | Rate | Shape | Urls | Keys | Vendors | Certificates | Requests | KeepRoots
 
 
 @dataclass(frozen=True, slots=True)

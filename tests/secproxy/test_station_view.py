@@ -9,5 +9,6 @@ def test_an_empty_view_trusts_nobody() -> None:
     """Empty means no: no station, no issuer, no firmware anchor, and nothing shared between two views."""
     first, second = View("Example Charging", "csms.example.org"), View("Other", "csms.example.net")
     assert (first.stations, first.trusts, dict(first.anchors.vendors), first.releases) == ({}, {}, {}, ())
+    assert (first.authorities, first.presented) == ((), ())
     assert first.stations is not second.stations
     assert first.trusts is not second.trusts

@@ -12,14 +12,19 @@ import pytest
 from pki.edge.policies import FOLDER
 from pki.errors import InputError, NotFoundError
 from secproxy.config import parse_config
+from secproxy.edge import reading
 from secproxy.edge.effective import in_force
 from secproxy.edge.policies import Policies, parse, read_policies, read_policies_in_force, read_policy_text
 from secproxy.plan import Need, Side
 from secproxy.policy.gauges import Over
 from secproxy.policy.rules import Rate, Scope
 from secproxy.policy_settings import PolicySettings
-from tests.secproxy.edge.doors import STATIONS, csms, door, known, registered, station
+from secproxy.station_view import Authority
+from tests.certs import Party
+from tests.pki.papers import request
+from tests.secproxy.edge.doors import CREDENTIALS, ROOT, STATIONS, csms, door, known, registered, station
 from tests.secproxy.edge.homes import bare_home
+from tests.secproxy.policy.test_certificates import hash_data
 from tests.worlds import make_home
 
 if TYPE_CHECKING:
@@ -135,13 +140,74 @@ def test_attack_09_32_33_34_35_37_what_the_policy_forbids_never_reaches_the_stat
             await server.send(json.dumps([2, "bad", action, payload]))
             answer = json.loads(await backend.heard.get())
             assert answer[:2] == [3, "bad"] if answer[0] == 3 else answer[:3] == [4, "bad", "SecurityError"]
-            assert answer[0] == 4 or answer[2]["status"] == "Rejected"
+            assert answer[0] == 4 or answer[2]["status"] == ("Failed" if "Delete" in action else "Rejected")
             await server.send('[2,"good","Reset",{"type":"OnIdle"}]')
             assert json.loads(await client.recv())[1] == "good"
             notes = [at.around.notes.get_nowait() for _ in range(at.around.notes.qsize())]
             refused = [note for note in notes if note.cause == "policy.refused"]
             assert [note.evidence["clause"] for note in refused] == [f"attack {row}"]
             assert (refused[0].station, refused[0].evidence["message_id"]) == ("CP-001", "bad")
+
+    asyncio.run(story())
+
+
+EVIL = Party.root("Evil Root")
+TRUST = [
+    ("station", "SignCertificate", {"csr": request(("SN-2",))}, {"csr": request(("SN-1",))}, "Rejected"),
+    ("station", "SignCertificate", {"csr": "x" * 60_000}, {"csr": request(("SN-1",))}, "Rejected"),
+    ("csms", "InstallCertificate", {"certificateType": "CSMSRootCertificate", "certificate": EVIL.pem},
+     {"certificateType": "CSMSRootCertificate", "certificate": ROOT.pem}, "Rejected"),
+    ("csms", "DeleteCertificate", hash_data(ROOT), hash_data(EVIL), "Failed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+@pytest.mark.parametrize(("side", "action", "evil", "good", "status"), TRUST)
+def test_attack_35_what_changes_trust_passes_when_it_is_right_and_is_answered_here_when_not(
+    tmp_path: Path, version: str, side: str, action: str, evil: object, good: object, status: str
+) -> None:
+    """Row 35, under the policy that everybody is under: the other side hears of the good one alone."""
+
+    async def story() -> None:
+        view = known(registered())
+        view.authorities = (Authority("root", ROOT.certificate),)
+        reading.present(view, CREDENTIALS)
+        async with (
+            csms() as backend,
+            door(tmp_path, view, backend.port, policy=under("baseline", version)) as at,
+            station(tmp_path, at, FIRST, subprotocols=(version,)) as client,
+        ):
+            server = await backend.sockets.get()
+            speaker = client if side == "station" else server
+            said, heard = client.recv, backend.heard.get
+            back, on = (said, heard) if side == "station" else (heard, said)
+            await speaker.send(json.dumps([2, "bad", action, evil]))
+            answer = json.loads(await back())
+            assert (answer[:2], answer[2]["status"]) == ([3, "bad"], status)
+            await speaker.send(json.dumps([2, "good", action, good]))
+            assert json.loads(await on()) == [2, "good", action, good]
+            notes = [at.around.notes.get_nowait() for _ in range(at.around.notes.qsize())]
+            [refused] = [note for note in notes if note.cause == "policy.refused"]
+            assert (refused.evidence["clause"], refused.evidence["message_id"]) == ("attack 35", "bad")
+
+    asyncio.run(story())
+
+
+def test_attack_35_a_foreign_request_is_only_noted_where_everything_is(tmp_path: Path) -> None:
+    """Under ``observe`` the CSMS hears it, byte for byte."""
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered()), backend.port, policy=under("observe")) as at,
+            station(tmp_path, at, FIRST) as client,
+        ):
+            said = json.dumps([2, "1", "SignCertificate", {"csr": request(("SN-2",))}])
+            await client.send(said)
+            assert await backend.heard.get() == said
+            note = await at.around.notes.get()
+            assert (note.cause, note.evidence["rule"]) == ("policy.observed", "certificate-requests")
+            assert "SN-2" in str(note.evidence["says"])
 
     asyncio.run(story())
 

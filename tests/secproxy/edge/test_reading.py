@@ -16,8 +16,9 @@ from cryptography.x509.oid import NameOID
 from pki.edge import calls
 from pki.names import CertificateSerial
 from pki.station import CertificateStatus, PasswordForm, SecurityProfile, StationStatus
-from secproxy.edge.reading import apply, station, trusted, view_of
+from secproxy.edge.reading import apply, present, station, trusted, view_of
 from secproxy.station_view import Trust
+from tests.certs import Party
 
 if TYPE_CHECKING:
     from secproxy.station_view import View
@@ -179,6 +180,52 @@ def test_releases_are_added_once_each(view: View) -> None:
 def test_new_server_certificates_touch_no_station(view: View) -> None:
     """Live connections go on under the certificate they began with."""
     assert apply(view, calls.CredentialsChanged()) == frozenset()
+
+
+def test_authorities_are_known_by_what_stations_may_trust_them_for() -> None:
+    """What only stands above another is a root for the same when it signed itself, and for nothing when not."""
+    root = Party.root()
+    between = root.issue("Between", ca=True)
+
+    def above(name: str, below: str, pem: str) -> calls.IssuerRow:
+        return calls.IssuerRow(name, "above", f"CN={name}", END, name.encode(), pem, slot=f"{below}-above-1")
+
+    issuers = (
+        issuer("root", "root", b"r"),
+        issuer("csms", "csms", b"c"),
+        above("csms-top", "csms", root.pem),
+        above("csms-middle", "csms", between.pem),
+        issuer("cars", "v2g-sub2", b"v"),
+        above("cars-top", "cars", root.pem),
+        issuer("station", "station", b"s"),
+        above("station-top", "station", root.pem),
+    )
+    told = calls.TrustChanged(issuers, (anchor("firmware", b"f", "Maker"), anchor("csms", b"x")))
+    seen = view_of(snapshot())
+    apply(seen, told)
+    roles = [each.role for each in seen.authorities]
+    assert roles == ["root", "csms", "root", "", "v2g-sub2", "v2g-root", "station", "", "firmware", "csms"]
+
+
+def test_what_listeners_present_is_known_for_every_host() -> None:
+    """Both kinds of key, and the hosts that are asked for by name."""
+    first, second, third = (Party.root(name) for name in ("A", "B", "C"))
+    named = (calls.NamedCredentials("other.example.org", ecdsa_chain=third.pem),)
+    seen = view_of(snapshot())
+    present(seen, calls.Credentials(ecdsa_chain=first.pem + second.pem, rsa_chain=second.pem, named=named))
+    parties = (first, second, second, third)
+    assert seen.presented == tuple(each.certificate for each in parties)
+    present(seen, calls.Credentials(ecdsa_chain=first.pem))
+    assert seen.presented == (first.certificate,)
+
+
+@pytest.mark.parametrize("state", ["revoked", "held"])
+def test_a_root_that_has_fallen_is_none_to_be_installed(state: str) -> None:
+    """Nobody is told to trust it any more."""
+    fallen = msgspec.structs.replace(issuer("root", "root", b"r"), state=state)
+    seen = view_of(snapshot())
+    apply(seen, calls.TrustChanged((fallen,), ()))
+    assert seen.authorities == ()
 
 
 @pytest.mark.parametrize("state", ["revoked", "held"])

@@ -27,6 +27,7 @@ from secproxy.plan import Need, Needs, Plan, Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import InForce, Rulebook
 from secproxy.session import Forward, Granted, Heard, Session
+from tests.pki.papers import request
 from tests.secproxy import scene
 from tests.secproxy.edge.doors import (
     STATIONS,
@@ -116,9 +117,11 @@ SAID = st.builds(
     ),
     st.sampled_from([2, 2, 2, 3, 4, 6]),
     st.sampled_from(["1", "2", "3"]),
-    st.sampled_from(["Reset", "Reset-Signed", "GetLog", "SetNetworkProfile", "Heartbeat", "Mad", "DataTransfer"]),
+    st.sampled_from(["Reset", "Reset-Signed", "GetLog", "SetNetworkProfile", "Heartbeat", "Mad", "DataTransfer",
+                     "SignCertificate", "signcertificate", "InstallCertificate", "DeleteCertificate"]),
     st.sampled_from([{}, {"vendorId": "x", "data": "x" * 20_000}, {"log": {"remoteLocation": "file:///x"}},
-                     {"connectionData": {"securityProfile": 0}}]),
+                     {"connectionData": {"securityProfile": 0}}, {"csr": request(("SN-CP-001",))}, {"csr": "x"},
+                     {"certificate": "x"}, {"certificateHashData": {}}]),
 )  # fmt: skip
 
 

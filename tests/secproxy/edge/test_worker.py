@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import secrets
 import signal
 import ssl
 import subprocess
@@ -14,11 +15,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography import x509
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.headers import build_authorization_basic
 from websockets.typing import Subprotocol
 
+from pki.certificate import to_pem
 from pki.edge import calls
 from pki.names import Organisation
 from pki.station import SecurityProfile
@@ -37,11 +40,14 @@ from secproxy.edge.worker import Surroundings, Worker
 from secproxy.tally import Tally
 from tests.certs import DAY, NOW, Party, key_pem, request
 from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
+from tests.secproxy.policy.test_certificates import hash_data
 from tests.worlds import Paper, connected, free_port, make_home, running_authority, station_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
+
+    from websockets.asyncio.server import ServerConnection
 
     from pki.edge.client import Authority
     from pki.edge.home import Home
@@ -121,6 +127,55 @@ def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation
 
     with running_authority(home):
         asyncio.run(story())
+
+
+def test_attack_35_a_worker_knows_the_roots_of_its_home_and_which_of_them_stations_need(tmp_path: Path) -> None:
+    """Row 35: from the authority's news, while they change: a successor is known as soon as it is made."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            root = x509.load_pem_x509_certificate((home.ca / "root.pem").read_bytes())
+            async with dial(port, context) as socket:
+                server = await backend.sockets.get()
+
+                async def install(pem: str) -> bool:
+                    payload: dict[str, object] = {"certificateType": "CentralSystemRootCertificate", "certificate": pem}
+                    return await _goes_on(server, socket, backend, "InstallCertificate", payload)
+
+                assert await install(to_pem([root]))
+                assert not await install(Party.root("Evil Root").pem)
+                assert not await _goes_on(server, socket, backend, "DeleteCertificate", hash_data(root))
+                made = await authority.ask(calls.RollOver("root"), calls.RolledOver)
+                assert made.link is not None
+                await until(lambda: install(made.issuer.pem))
+                assert await install(made.link.pem)
+                new = x509.load_pem_x509_certificate(made.issuer.pem.encode())
+                assert await _goes_on(server, socket, backend, "DeleteCertificate", hash_data(new))
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+async def _goes_on(
+    server: ServerConnection, socket: ClientConnection, backend: Csms, action: str, payload: dict[str, object]
+) -> bool:
+    """Whether a call of the CSMS reaches the station, which then answers it; else the CSMS is answered."""
+    called = secrets.token_hex(8)
+    await server.send(json.dumps([2, called, action, payload]))
+    heard = [asyncio.ensure_future(each) for each in (socket.recv(), backend.heard.get())]
+    await asyncio.wait(heard, return_when=asyncio.FIRST_COMPLETED)
+    reached = heard[0].done()
+    if reached:
+        await socket.send(json.dumps([3, called, {"status": "Accepted"}]))
+    answer = json.loads(await heard[1])
+    if not reached:
+        heard[0].cancel()
+        await asyncio.wait(heard[:1])
+        assert answer[2]["status"] in {"Rejected", "Failed"}
+    assert answer[1] == called
+    return reached
 
 
 def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path) -> None:

@@ -1,21 +1,15 @@
-"""What a payload holds: its shape, vendors' messages, certificates to be installed."""
+"""What a payload holds: its shape, and vendors' messages."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import jsonschema_rs
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
 
-from secproxy.policy.contents import Certificates, Shape, Vendors
-from tests.certs import Party
-
-ROOT = Party.root()
-DER = ROOT.certificate.public_bytes(Encoding.DER)
+from secproxy.policy.contents import Shape, Vendors
 
 
 def test_a_payload_of_another_shape_is_refused_without_repeating_it() -> None:
@@ -56,21 +50,3 @@ def test_the_length_of_data_is_that_of_its_json(data: dict[str, object], longest
     """So nobody gets more through by nesting."""
     fits = len(json.dumps(data, ensure_ascii=False)) <= longest
     assert (Vendors(longest=longest).fault({"vendorId": "x", "data": data}) == "") is fits
-
-
-@pytest.mark.parametrize(
-    ("certificate", "refused"),
-    [
-        pytest.param(ROOT.pem, False, id="the one listed"),
-        pytest.param(ROOT.pem.replace("\n", "\r\n"), False, id="with other line ends"),
-        pytest.param(Party.root("Evil").pem, True, id="another"),
-        pytest.param(ROOT.pem + Party.root("Evil").pem, True, id="another behind it"),
-        pytest.param(ROOT.pem.replace("M", "!", 1), True, id="broken"),
-        pytest.param("", True, id="nothing"),
-        pytest.param(7, True, id="no text"),
-    ],
-)
-def test_attack_35_only_what_is_listed_is_installed(certificate: object, refused: bool) -> None:
-    """By its fingerprint, whatever stands around it."""
-    listed = Certificates(frozenset({hashlib.sha256(DER).hexdigest()}))
-    assert bool(listed.fault({"certificateType": "CSMSRootCertificate", "certificate": certificate})) is refused

@@ -9,7 +9,8 @@ import pytest
 from secproxy.plan import Side
 from secproxy.policy import as_read
 from secproxy.policy.as_read import RuleAsRead
-from secproxy.policy.contents import Certificates, Shape, Vendors
+from secproxy.policy.certificates import Certificates, KeepRoots, Requests
+from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.keys import Keys
 from secproxy.policy.making import make_allow, make_rule
 from secproxy.policy.rules import Allow, Deny, KeepProfile, Rate, Rest, Scope, Test
@@ -33,6 +34,12 @@ URLS = as_read.UrlsAsRead(["log.remoteLocation"], ["https"], hosts=[], ports=[44
         ({"vendors": as_read.VendorsAsRead(allow=[])}, Vendors(frozenset())),
         ({"vendors": as_read.VendorsAsRead(longest=0)}, Vendors(longest=0)),
         ({"certificates": as_read.CertificatesAsRead([])}, Certificates(frozenset())),
+        (
+            {"certificates": as_read.CertificatesAsRead(["ab"], catalogue=True, unsafe_types=["x"])},
+            Certificates(frozenset({"ab"}), catalogue=True, unsafe_types=frozenset({"x"})),
+        ),
+        ({"requests": True}, Requests()),
+        ({"keep_roots": True}, KeepRoots()),
     ],
 )
 def test_each_test_is_made_as_it_was_written(read: dict[str, object], made: Test) -> None:

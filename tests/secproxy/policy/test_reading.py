@@ -122,6 +122,8 @@ def test_the_policies_that_ship_are_the_four() -> None:
         ("deny = true", "keys = { deny = ['x'] }", 16, "it can say nothing about Reset"),
         ("deny = true", "vendors = { longest = 4 }", 16, "it is for DataTransfer"),
         ("deny = true", "certificates = { fingerprints = [] }", 16, "it is for InstallCertificate"),
+        ("deny = true", "requests = true", 16, "it is for SignCertificate"),
+        ("deny = true", "keep_roots = true", 16, "it is for DeleteCertificate"),
         ("deny = true", "schema = {}", 16, "satisfied by everything"),
         ("deny = true", "schema = { type = 'x' }", 16, "no JSON Schema"),
         ("deny = true", "urls = { fields = [], schemes = ['https'] }", 16, "urls.fields: it is empty"),

@@ -14,12 +14,21 @@ from secproxy.plan import Need, Side
 from secproxy.policy.actions import ACTIONS
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked, Rulebook
+from secproxy.station_view import Authority
+from tests.certs import Party
+from tests.pki.papers import request
 from tests.play import NOON
+from tests.secproxy import scene
+from tests.secproxy.policy.test_certificates import hash_data
 
 if TYPE_CHECKING:
     import datetime as dt
 
 VERSIONS = tuple(ACTIONS)
+ROOT, EVIL = Party.root("Our Root"), Party.root("Evil Root")
+VIEW = scene.view()
+VIEW.authorities = (Authority("root", ROOT.certificate),)
+VIEW.presented = (ROOT.issue("csms.example.org").certificate,)
 HOST = "csms.example.org"
 OPEN = '[allow]\nstation = "all"\ncsms = "all"\n'
 DENY = """
@@ -47,6 +56,14 @@ actions = ["Reset"]
 versions = ["ocpp1.6"]
 schema = { properties = { type = { enum = ["Soft"] } } }
 """
+INSTALLED = """
+[[rule]]
+name = "known-roots"
+clause = "attack 35"
+from = "csms"
+actions = ["InstallCertificate"]
+certificates = { catalogue = true, unsafe_types = ["MORootCertificate"] }
+"""
 
 
 def book(text: str, version: str = "ocpp1.6") -> Rulebook:
@@ -63,7 +80,7 @@ def asked(
     action: str, payload: dict[str, object] | None = None, side: Side = Side.CSMS, at: dt.datetime = NOON
 ) -> Asked:
     """A call about a station that is registered with profile 3."""
-    return Asked(side, action.lower().encode(), payload or {}, "CP-001", 3, at)
+    return Asked(side, action.lower().encode(), payload or {}, scene.station(), VIEW, at)
 
 
 def outcome(rules: Rulebook, call: Asked, gauges: Gauges | None = None) -> str:
@@ -187,6 +204,10 @@ def test_a_rule_with_a_window_sleeps_outside_it() -> None:
     assert outcome(rules, asked("Reset", at=NOON.replace(hour=23))) == "refused by no-reset"
 
 
+SIGN: dict[str, object] = {"csr": request(("SN-CP-001",))}
+INSTALL: dict[str, object] = {"certificateType": "CSMSRootCertificate", "certificate": ROOT.pem}
+DELETE = hash_data(EVIL)
+HONEST = {"SignCertificate": SIGN, "InstallCertificate": INSTALL, "DeleteCertificate": DELETE}
 LOG = {"logType": "SecurityLog", "requestId": 1}
 RIGHT: list[tuple[str, Side, str, dict[str, object]]] = [
     ("ocpp1.6", Side.CSMS, "ChangeConfiguration", {"key": "SecurityProfile", "value": "3"}),
@@ -201,6 +222,8 @@ RIGHT: list[tuple[str, Side, str, dict[str, object]]] = [
     ("ocpp2.0.1", Side.CSMS, "SetVariables", {"setVariableData": []}),
     ("ocpp2.0.1", Side.CSMS, "TriggerMessage", {"requestedMessage": "StatusNotification"}),
     ("ocpp2.0.1", Side.CSMS, "CertificateSigned", {"certificateChain": "x"}),
+    ("ocpp2.0.1", Side.STATION, "SignCertificate", SIGN),
+    ("ocpp1.6", Side.STATION, "SignCertificate", SIGN),
     ("ocpp2.0.1", Side.CSMS, "SetNetworkProfile", {"connectionData": {"securityProfile": 3, "ocppCsmsUrl": f"wss://{HOST}/"}}),
     ("ocpp2.0.1", Side.STATION, "GetCertificateStatus", {"ocspRequestData": {"responderURL": "http://ocsp.example.org"}}),
     ("ocpp2.1", Side.STATION, "NotifyPeriodicEventStream", {}),
@@ -217,10 +240,11 @@ def test_a_correct_peer_notices_nothing_of_baseline(
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_baseline_refuses_no_action_by_its_name(version: str) -> None:
-    """What it refuses it refuses for what it says; every action of the version passes, whoever calls it."""
+    """What it refuses it refuses for what it says; every action of the version passes, whoever calls it, and however
+    empty; those about trust must say something honest."""
     rules = shipped("baseline", version)
     for side, action in ((side, action) for side, actions in ACTIONS[version].items() for action in actions):
-        assert not outcome(rules, asked(action, side=side)).startswith("refused")
+        assert not outcome(rules, asked(action, HONEST.get(action), side)).startswith("refused")
         assert all(rule.need for rule in rules.rules_for(side, action.lower().encode()))
 
 
@@ -249,12 +273,17 @@ ATTACKS: list[tuple[str, str, str, dict[str, object], Side]] = [
     ("34", "ocpp2.0.1", "GetVariables", {"getVariableData": [variable("BasicAuthPassword")]}, Side.CSMS),
     ("34", "ocpp1.6", "ChangeConfiguration", {**KEY, "value": "x"}, Side.CSMS),
     ("34", "ocpp2.0.1", "SetVariables", {"setVariableData": [variable("BasicAuthPassword")]}, Side.CSMS),
+    ("35", "ocpp2.0.1", "SignCertificate", {"csr": request(("SN-CP-002",))}, Side.STATION),
+    ("35", "ocpp1.6", "SignCertificate", {"csr": "x"}, Side.STATION),
+    ("35", "ocpp2.1", "SignCertificate-Signed", {"payload": "x"}, Side.STATION),
+    ("35", "ocpp2.0.1", "InstallCertificate", {**INSTALL, "certificate": EVIL.pem}, Side.CSMS),
+    ("35", "ocpp1.6", "DeleteCertificate", hash_data(ROOT), Side.CSMS),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("row", "version", "action", "payload", "side"), ATTACKS)
 @pytest.mark.parametrize("name", ["baseline", "strict"])
-def test_attack_09_32_33_34_what_is_never_right_is_refused_by_baseline(
+def test_attack_09_32_33_34_35_what_is_never_right_is_refused_by_baseline(
     name: str, row: str, version: str, action: str, payload: dict[str, object], side: Side
 ) -> None:
     """By a rule that names the row; ``observe`` notes the same and lets it through."""
@@ -271,8 +300,8 @@ DOUBTFUL: list[tuple[str, str, str, dict[str, object], Side]] = [
     ("32", "ocpp2.0.1", "SetNetworkProfile", NEW_CSMS, Side.CSMS),
     ("33", "ocpp2.0.1", "GetLog", get_log("https://logs.evil.example/"), Side.CSMS),
     ("33", "ocpp2.0.1", "GetLog", get_log("https://192.168.0.9/"), Side.CSMS),
-    ("35", "ocpp2.0.1", "InstallCertificate", {"certificate": "x"}, Side.CSMS),
-    ("35", "ocpp1.6", "DeleteCertificate", {}, Side.CSMS),
+    ("35", "ocpp2.0.1", "InstallCertificate", INSTALL, Side.CSMS),
+    ("35", "ocpp1.6", "DeleteCertificate", DELETE, Side.CSMS),
     ("37", "ocpp1.6", "DataTransfer", {"vendorId": "x", "data": "x" * 20_000}, Side.STATION),
     ("37", "ocpp2.1", "DataTransfer", {"vendorId": "x", "data": "x" * 20_000}, Side.CSMS),
 ]  # fmt: skip
@@ -342,3 +371,41 @@ def test_migration_lets_passwords_and_profiles_go_up_and_never_down() -> None:
     lower: dict[str, object] = {"key": "SecurityProfile", "value": "0"}
     assert outcome(rules, asked("ChangeConfiguration", lower)) == "refused by no-lower-profile"
     assert outcome(rules, asked("OldVendorsOwn", {}, Side.STATION)) == "passes"
+
+
+def test_attack_35_migration_hinders_no_new_root_and_neither_a_foreign_request_nor_a_lost_root() -> None:
+    """What it lets a CSMS install it notes; a station that loses its root could not be brought up to anything."""
+    rules = shipped("migration", "ocpp2.0.1")
+    foreign: dict[str, object] = {**INSTALL, "certificate": EVIL.pem}
+    told = outcome(rules, asked("InstallCertificate", foreign))
+    assert told == "policy.observed roots-installed, policy.observed certificates-changed"
+    assert outcome(rules, asked("DeleteCertificate", hash_data(ROOT))) == "refused by roots-deleted"
+    assert outcome(rules, asked("DeleteCertificate", DELETE)) == "policy.observed certificates-changed"
+    other: dict[str, object] = {"csr": request(("SN-CP-002",))}
+    assert outcome(rules, asked("SignCertificate", other, Side.STATION)) == "refused by certificate-requests"
+    assert outcome(rules, asked("SignCertificate", SIGN, Side.STATION)) == "passes"
+
+
+def test_attack_35_requests_are_looked_at_only_so_often() -> None:
+    """Judging one takes long beside a meter value: of a flood some are judged, and the others refused and told once."""
+    rules, own = shipped("baseline"), Gauges()
+    call, judged, told = asked("SignCertificate", SIGN, Side.STATION), 0, []
+    for _ in range(100):
+        try:
+            assert rules.judge(call, own, Gauges()) == []
+            judged += 1
+        except PolicyRefused as refused:
+            told.append(refused.tell)
+    assert (judged, told) == (60, [True, *[False] * 39])
+
+
+def test_attack_35_a_type_that_is_spelled_out_as_unsafe_goes_on_and_is_told_of() -> None:
+    """Of the others nothing changes, nor of what is inside a signed message."""
+    text = OPEN + INSTALLED
+    unlisted: dict[str, object] = {"certificateType": "MORootCertificate", "certificate": EVIL.pem}
+    rules = book(text, "ocpp2.0.1")
+    assert outcome(rules, asked("InstallCertificate", unlisted)) == "policy.observed known-roots"
+    for other in ({**INSTALL, "certificate": EVIL.pem}, {}):
+        assert outcome(rules, asked("InstallCertificate", other)) == "refused by known-roots"
+    assert outcome(rules, asked("InstallCertificate-Signed", unlisted)) == "refused by known-roots"
+    assert outcome(rules, asked("InstallCertificate", INSTALL)) == "passes"
