@@ -422,6 +422,14 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "One connection brought more messages that must be written down or judged than allowed; it was closed.",
         "The events before it name the fault; when it is a station, update its firmware or take it off the network.",
     ),
+    "message.rate": Kind(
+        _MESSAGES,
+        _HIGH,
+        "OCPP-J 4.1",
+        "One side said far more messages than anybody who waits for answers, was read ever more slowly, and went on;"
+        " the connection was closed.",
+        "The evidence names the side: when it is a station, update its firmware or take it off the network.",
+    ),
     "policy.refused": Kind(
         "bollard.PolicyRefused",
         _HIGH,

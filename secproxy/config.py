@@ -99,6 +99,14 @@ class Limits:
     """Pings and pongs a second, on average; each costs the proxy an answer."""
     controls_burst: int = 10
     """Pings and pongs at once."""
+    messages_per_second: float = 100.0
+    """Messages a second of one side, on average; one call at a time (OCPP-J 4.1.1) over a fast line with a CSMS that
+    answers in 10 ms. Above it the side is not read for a while."""
+    messages_burst: int = 1_000
+    """Messages at once; what a station has kept while it was offline, or a CSMS asks after a restart."""
+    flood_seconds: float = 30.0
+    """Seconds for which a side may go on sending without waiting for answers while it is read so seldom; then it is
+    closed. A side that waits for them is not, however much it has to say."""
     write_high_water: int = 262_144
     """Bytes that may wait for a slow reader, on each leg, before the other leg is paused."""
     caller_seconds: float = 3.0

@@ -6,6 +6,7 @@ Rules this file keeps:
   message whose head could be read in two ways.
 * Pings are answered here and pongs end here: each leg's health is our own affair. A close frame is passed on.
 * Each leg's buffer is bounded: a slow reader pauses the other leg, and one that stays slow is dropped.
+* Whoever says more messages than allowed is not read for a while; who floods on nevertheless is closed.
 * A CSMS that dies lets its stations go one after the other, unread meanwhile, so that nothing they say is lost.
 * When one leg ends the other is closed; ``ended`` is called once, whatever happens.
 """
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pki.edge.clock import now
 from secproxy import frames
-from secproxy.buckets import Bucket
+from secproxy.buckets import Bucket, Meter
 from secproxy.edge.upstream import mask
 from secproxy.envelope import HEAD
 from secproxy.events import Note
@@ -158,8 +159,9 @@ class Link:
     """
 
     __slots__ = (
-        "_alive", "_down", "_ended", "_full", "_goodbye", "_loop", "_orphaned", "_partial", "_session", "_tap", "_up",
-        "_world", "admitted", "by", "identity", "leg", "limits", "station", "upstream",
+        "_alive", "_down", "_down_due", "_ended", "_full", "_goodbye", "_held", "_loop", "_meters", "_orphaned",
+        "_partial", "_session", "_tap", "_up", "_up_due", "_world", "admitted", "by", "identity", "leg", "limits",
+        "station", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -186,6 +188,9 @@ class Link:
         self._tap: Tap | None = None
         self._partial: asyncio.TimerHandle | None = None
         self._full: dict[Side, asyncio.TimerHandle] | None = None
+        self._held: dict[Side, asyncio.TimerHandle] | None = None
+        self._meters: dict[Side, Meter] | None = None
+        self._up_due = self._down_due = limits.messages_burst  # messages; below it there is nothing to measure
         self._orphaned = False
         self._alive: asyncio.Future[bool] | None = None
         self._goodbye = False
@@ -223,6 +228,8 @@ class Link:
             self._pass(self._up, data)
             if self._partial is not None or self._up.walker.partial:
                 self._watch_partial(progress=self._up.walker.messages > messages)
+            if self._up.walker.messages >= self._up_due:
+                self._up_due = self._measure(self._up)
         except FrameViolationError as violation:
             self._refuse_frame(violation)
 
@@ -233,6 +240,8 @@ class Link:
             self._world.record(Note("frame.violation", self.identity, "csms", {"says": violation.says}))
             self.close(GOING_AWAY, "the CSMS broke the framing rules")
             return
+        if self._down.walker.messages >= self._down_due:
+            self._down_due = self._measure(self._down)
         if self.station.waiting > self.limits.write_high_water and self.upstream.transport is not None:
             self.upstream.transport.pause_reading()
             self._watch_full(Side.STATION)
@@ -315,11 +324,11 @@ class Link:
 
     # -- the ends --------------------------------------------------------------------------------------------------
 
-    def close(self, code: int, reason: str) -> None:
-        """End both legs, with a close frame each."""
+    def close(self, code: int, reason: str, upstream: int = GOING_AWAY) -> None:
+        """End both legs, with a close frame each; ``upstream`` is the code towards the CSMS."""
         self.by = self.by or "proxy"
         self.station.write(frames.encode_close(code, reason))
-        self.upstream.write(frames.encode_close(GOING_AWAY, reason, mask()))
+        self.upstream.write(frames.encode_close(upstream, reason, mask()))
         self._lost()
 
     async def answers(self, seconds: float) -> bool:
@@ -368,7 +377,7 @@ class Link:
         if self._ended is None:
             return
         ended, self._ended = self._ended, None
-        for timer in (self._partial, *(self._full or {}).values()):
+        for timer in (self._partial, *(self._full or {}).values(), *(self._held or {}).values()):
             if timer is not None:
                 timer.cancel()
         if self._alive is not None and not self._alive.done():
@@ -400,17 +409,62 @@ class Link:
 
     def _station_drained(self) -> None:
         self._watch_full(Side.STATION, full=False)
-        if self.upstream.transport is not None:
-            self.upstream.transport.resume_reading()
+        self._read_on(Side.CSMS)
 
     def _csms_blocked(self, blocked: bool) -> None:
         """While the CSMS does not read, the station is not read, and no time runs against it."""
         self._watch_full(Side.CSMS, full=blocked)
         if blocked:
             self._rest()
-        elif not self._orphaned:
+        else:
+            self._read_on(Side.STATION)
+
+    def _measure(self, way: _Way) -> int:
+        """Hold how much a side says against what it may say; return the count from which to ask again."""
+        if self._ended is None:
+            return way.walker.messages
+        side, now_, limits = way.side, self._loop.time(), self.limits
+        meters = self._meters = self._meters or {}
+        meter = meters.setdefault(side, Meter(limits.messages_per_second, limits.messages_burst))
+        pause = meter.read(way.walker.messages, now_)
+        if meter.flooding(now_) > limits.flood_seconds:
+            self._drown(side)
+        elif pause:
+            self._hold(side, pause)
+        return meter.due
+
+    def _hold(self, side: Side, seconds: float) -> None:
+        """Do not read a side for a while: what it says waits on its own side of the line."""
+        held = self._held = self._held or {}
+        if side in held:
+            held[side].cancel()
+        held[side] = self._loop.call_later(seconds, self._let_on, side)
+        if side is Side.STATION:
+            self._rest()
+        elif self.upstream.transport is not None:
+            self.upstream.transport.pause_reading()
+
+    def _let_on(self, side: Side) -> None:
+        (self._held or {}).pop(side, None)
+        if self._meters is not None:
+            self._meters[side].go_on(self._loop.time())
+        self._read_on(side)
+
+    def _read_on(self, side: Side) -> None:
+        """Read a side again, unless there is another reason not to."""
+        if side in (self._held or ()) or OTHER[side] in (self._full or ()):
+            return
+        if side is Side.CSMS and self.upstream.transport is not None:
+            self.upstream.transport.resume_reading()
+        elif side is Side.STATION and not self._orphaned:
             self.station.resume()
             self._watch_partial(progress=False)
+
+    def _drown(self, side: Side) -> None:
+        evidence = {"side": side.value, "per_second": self.limits.messages_per_second}
+        self._world.record(Note("message.rate", self.identity, self.admitted.remote, evidence))
+        codes = (POLICY_VIOLATION, GOING_AWAY) if side is Side.STATION else (GOING_AWAY, POLICY_VIOLATION)
+        self.close(codes[0], "more messages than allowed", codes[1])
 
     def _rest(self) -> None:
         """Do not read the station, and hold no time against it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import itertools
 import json
 import tracemalloc
 import zlib
@@ -417,6 +418,111 @@ def test_attack_19_no_time_runs_against_a_station_that_is_not_read(tmp_path: Pat
             link._csms_blocked(False)
             assert await backend.closed.get() == 1001
             assert await at.around.causes(1) == ["frame.violation"]
+
+    asyncio.run(story())
+
+
+FLOOD = Limits(messages_per_second=100, messages_burst=20, flood_seconds=0.05)
+
+
+def test_attack_29_a_station_that_floods_is_read_ever_more_slowly_and_then_closed(tmp_path: Path) -> None:
+    """Row 29: with one event; the CSMS has heard the least part of what was sent."""
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=FLOOD) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(UPGRADE)
+            await reader.readuntil(b"\r\n\r\n")
+            numbers = itertools.count()
+
+            async def flood() -> None:
+                with contextlib.suppress(ConnectionError):
+                    while True:
+                        calls = (f'[2,"{next(numbers)}","Heartbeat",{{}}]'.encode() for _ in range(40))
+                        writer.write(b"".join(encode(TEXT, call, MASK) for call in calls))
+                        await writer.drain()
+
+            flooding = asyncio.ensure_future(flood())
+            note = await at.around.notes.get()
+            assert (note.cause, note.evidence["side"]) == ("message.rate", "station")
+            assert at.links.all() == []
+            assert await backend.closed.get() == 1001
+            flooding.cancel()
+            await asyncio.wait([flooding])
+            assert 0 < backend.heard.qsize() < next(numbers)
+            assert at.around.notes.empty()
+            writer.transport.abort()
+
+    asyncio.run(story())
+
+
+def test_attack_29_a_csms_that_floods_is_read_ever_more_slowly_and_then_closed(tmp_path: Path) -> None:
+    """Row 29: with one event; the station hears that it is left, and comes back."""
+
+    async def story() -> None:
+        async with talk(tmp_path, FLOOD) as (client, server, backend, at):
+            flooding = asyncio.ensure_future(_flood(server))
+            received = asyncio.ensure_future(_drain(client))
+            note = await at.around.notes.get()
+            assert (note.cause, note.evidence["side"]) == ("message.rate", "csms")
+            assert at.links.all() == []
+            await asyncio.wait([flooding, received])
+            assert client.close_code == 1001
+            await backend.closed.get()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("side", "codes"), [(Side.STATION, (1008, 1001)), (Side.CSMS, (1001, 1008))])
+def test_attack_29_who_floods_hears_that_it_may_not_and_the_other_that_it_is_left(
+    tmp_path: Path, side: Side, codes: tuple[int, int]
+) -> None:
+    """Row 29: as far as the one who floods still reads; so here nobody does."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, _, backend, at):
+            [link] = at.links.all()
+            link._drown(side)
+            await client.wait_closed()
+            assert (client.close_code, await backend.closed.get()) == codes
+
+    asyncio.run(story())
+
+
+async def _flood(socket: ServerConnection) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        for number in itertools.count():
+            await socket.send(f'[2,"{number}","ClearCache",{{"a":"{"x" * 8_000}"}}]')
+
+
+async def _drain(socket: ClientConnection) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            await socket.recv()
+
+
+@pytest.mark.parametrize("blocked", [False, True])
+def test_attack_29_a_station_that_waits_for_each_answer_stays_however_much_it_has_to_say(
+    tmp_path: Path, blocked: bool
+) -> None:
+    """Row 29: at its limit it is slowed down and nothing else; what else holds it up meanwhile changes nothing."""
+
+    async def story() -> None:
+        limits = Limits(messages_per_second=20, messages_burst=3, flood_seconds=0)
+        async with talk(tmp_path, limits) as (client, server, backend, at):
+            [link] = at.links.all()
+            for number in range(20):
+                await client.send(f'[2,"{number}","Heartbeat",{{}}]')
+                if blocked and link._held:
+                    link._csms_blocked(True)
+                    link._csms_blocked(False)
+                assert json.loads(await backend.heard.get())[1] == str(number)
+                await asyncio.sleep(0.02)  # a CSMS that thinks
+                await server.send(f'[3,"{number}",{{}}]')
+                assert json.loads(await client.recv())[1] == str(number)
+            assert at.links.all() == [link]
+            assert link._meters
+            assert at.around.notes.empty()
 
     asyncio.run(story())
 
