@@ -69,7 +69,7 @@ class ClaimDesk:
         self._totals = Totals()
         self._open: dict[int, int] = {}  # by connection: the workers whose listeners are open
         self._claims = claims.Claims()
-        self._lines: dict[int, wire.Wire | wire.Direct[wire.FromDesk]] = {}
+        self._lines: dict[int, wire.Wire] = {}
         self._connections = count(1)
         self._numbers: dict[int, int] = {}  # which worker is at the other end of a line
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
@@ -100,12 +100,6 @@ class ClaimDesk:
 
         made = wire.Wire(hear, lambda: self._gone(connection))
         return made
-
-    def seat(self, line: wire.Direct[wire.FromDesk]) -> int:
-        """Take in a worker of this very process; return the number under which the desk hears it."""
-        connection = next(self._connections)
-        self._lines[connection] = line
-        return connection
 
     def _gone(self, connection: int) -> None:
         self._answered(RELOAD, connection, wire.Reloaded())  # whoever is started in its place reads the new ones
@@ -197,7 +191,7 @@ class ClaimDesk:
         self._say(connection, await done)
 
     async def _record(self, word: wire.AskRecord) -> wire.RecordDone:
-        """Have whoever holds a station record it. A worker that is alone does not tell who it holds: all are asked."""
+        """Have whoever holds a station record it: all are asked, since a claim may be older than its connection."""
         ticket = next(self._tickets)
         asked = wire.Record(ticket, word.identity, word.minutes, word.plain)
         answers = await self._ask_workers(ticket, asked, RECORD_SECONDS)

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from pki.edge.home import Home
-    from secproxy.edge.claim_desk import ClaimDesk
     from secproxy.tally import Tally
 
 RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to travel with; each line wakes the supervisor
@@ -50,7 +49,7 @@ class ClaimLine:
     """One worker's line to the supervisor. Made by ``connect``."""
 
     def __init__(self, probe: Callable[[int], Awaitable[bool]], drop: Callable[[int], None]) -> None:
-        self._wire: wire.Wire | wire.Direct[wire.FromWorker]
+        self._wire: wire.Wire
         self._over = asyncio.Event()
         self._probe = probe
         self._drop = drop
@@ -82,14 +81,6 @@ class ClaimLine:
         except OSError:
             raise _gone() from None
         end.say(wire.Hello(worker))
-        return made
-
-    @classmethod
-    def beside(cls, desk: ClaimDesk, probe: Callable[[int], Awaitable[bool]], drop: Callable[[int], None]) -> Self:
-        """Sit at a desk in this very process: a worker that is alone has nobody else to agree with."""
-        made = cls(probe, drop)
-        seat = desk.seat(wire.Direct(made._heard))
-        made._wire = wire.Direct(lambda word: desk.hear(seat, word))
         return made
 
     async def claim(self, identity: str, credential: bytes) -> int:

@@ -11,7 +11,7 @@ connects, says ``Look`` and is told ``Seen``.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
@@ -235,8 +235,6 @@ FromWorker = (
 )
 FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone | Record | RecordDone | Seen
 
-W = TypeVar("W")
-
 
 def line(word: Word) -> bytes:
     """Write a word as its line."""
@@ -316,22 +314,3 @@ async def ask(path: Path, word: FromCommand) -> bytes:
         return await reader.readline()
     finally:
         writer.close()
-
-
-class Direct(Generic[W]):
-    """One end of a line inside one process: what is said is heard at once, and nothing is written or read."""
-
-    unread = 0
-
-    def __init__(self, hear: Callable[[W], None]) -> None:
-        self._hear = hear
-
-    def say(self, *words: W) -> None:
-        """Say these words."""
-        for word in words:
-            self._hear(word)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    abort = close

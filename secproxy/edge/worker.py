@@ -32,7 +32,6 @@ from secproxy.config import TransactionIds, Unknown, parse_config, unsafe_listen
 from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
-from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.claim_wire import Record, Recorded
 from secproxy.edge.fence import fence_in
@@ -157,9 +156,8 @@ async def _work_on(
     links = surroundings.links = Links(view, config.limits, surroundings.record)
     supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
     policies = read_policies_in_force(home, config)
-    lines = _claims(config, links, supervisor), supervisor
     reporter = Reporter(number, Tally(), surroundings.journal, supervisor)
-    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings, policies, reporter)
+    worker = Worker(config, view, (credentials, snapshot), links, supervisor, surroundings, policies, reporter)
     supervisor.reload = lambda: _reload(home, worker)
     recordings = Recordings(home.recordings, surroundings.record)
     supervisor.record = lambda word: _record(links, recordings, word)
@@ -195,13 +193,6 @@ def _record(links: Links, recordings: Recordings, word: Record) -> Recorded:
         return Recorded(word.ticket, recordings.stop(word.identity))
     except BollardError as problem:
         return Recorded(word.ticket, "", problem.code, problem.cause, problem.advice)
-
-
-def _claims(config: Config, links: Links, supervisor: ClaimLine) -> ClaimLine:
-    """Ask the supervisor, or, when this worker is the only one, nobody: the same rules, without two processes awake."""
-    if config.workers != 1:
-        return supervisor
-    return ClaimLine.beside(ClaimDesk(config.limits.probe_seconds, lambda _: None), links.probe, links.drop)
 
 
 async def _first_end(*works: Coroutine[object, object, None]) -> None:
@@ -320,7 +311,7 @@ class Surroundings:
 class Worker:
     """The doors of one worker and the way from there to a live connection.
 
-    ``lines`` are where it asks who may have a station's connection, and where passwords that were tried are counted.
+    ``claims`` is where it asks who may have a station's connection, and where passwords that were tried are counted.
     """
 
     def __init__(
@@ -329,7 +320,7 @@ class Worker:
         view: View,
         trust: tuple[calls.Credentials, calls.Snapshot],
         links: Links,
-        lines: tuple[ClaimLine, ClaimLine],
+        claims: ClaimLine,
         surroundings: Surroundings,
         policies: Policies,
         reporter: Reporter,
@@ -337,7 +328,7 @@ class Worker:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._surroundings = links, surroundings
-        self._claims, guard = lines
+        self._claims = claims
         self.staples = staples_by(surroundings.line)
         self.staples.present(self._credentials)
         self._transactions: dict[str, transactions.Transactions] = {}
@@ -351,10 +342,10 @@ class Worker:
         self._slots = Slots(config.limits.handshakes_at_once)
         self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
         self._turns = Turns(asyncio.get_running_loop())
-        self._reception = self._receive(guard)
+        self._reception = self._receive()
         self._listeners = [self._open(address) for address in config.listeners]
 
-    def _receive(self, guard: ClaimLine) -> Reception:
+    def _receive(self) -> Reception:
         return Reception(
             self._config,
             self._view,
@@ -366,7 +357,6 @@ class Worker:
             self._connect,
             self._surroundings.settle,
             self._room,
-            guard,
             self._turns,
             self._reporter.tally,
         )

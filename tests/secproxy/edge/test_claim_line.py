@@ -201,24 +201,6 @@ def test_attack_03_a_leg_that_is_dropped_or_released_is_held_no_more(home: Home)
     asyncio.run(story())
 
 
-def test_a_worker_that_is_alone_claims_by_the_same_rules_without_a_socket() -> None:
-    """Granted, refused under another credential, probed under the same, and free again after the release."""
-
-    async def story() -> None:
-        dropped: list[int] = []
-        alone = ClaimLine.beside(ClaimDesk(3600, lambda _: None), dead, dropped.append)
-        first = await alone.claim("CP-1", CREDENTIAL)
-        with pytest.raises(ConflictError):
-            await alone.claim("CP-1", OTHER)
-        second = await alone.claim("CP-1", CREDENTIAL)
-        assert dropped == [first]
-        assert (alone.holds(first), alone.holds(second)) == (False, True)
-        alone.release(second)
-        assert await alone.claim("CP-1", OTHER) > second
-
-    asyncio.run(story())
-
-
 def test_attack_07_an_attempt_is_answered_and_its_outcome_counts(home: Home) -> None:
     """Five wrong ones and there is a wait, for both workers; the right one elsewhere is not stopped."""
 
