@@ -102,6 +102,11 @@ def kill(*pids: int, seen_off: Iterable[int] = ()) -> None:
     handles = [os.pidfd_open(pid) for pid in (*pids, *seen_off)]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    are_gone(handles)
+
+
+def are_gone(handles: Iterable[int]) -> None:
+    """See processes end, by their pidfds, which are closed."""
     for handle in handles:
         assert select.select([handle], [], [], SECONDS)[0], "a process outlived its end"
         os.close(handle)
