@@ -76,11 +76,15 @@ class WebDoor:
         self._listener.context = context
 
     def close(self) -> None:
-        """Accept no more."""
-        self._listener.close()
+        """Accept no more; whoever shakes hands may finish."""
+        self._listener.shut()
 
     async def wait_closed(self) -> None:
-        """Wait until the last goodbye was said; each has its own bound."""
+        """Wait until the last goodbye was said, and nobody shakes hands; each has its own bound."""
+        try:
+            await self._listener.emptied()
+        finally:
+            self._listener.close()
         await asyncio.gather(*self._farewells, return_exceptions=True)
 
     async def _arrive(self, listener: Listener, sock: socket.socket, remote: str) -> None:

@@ -1,4 +1,4 @@
-"""A crowd of stations, in threads of a test: some come and go all the time, some stay and talk.
+"""A crowd of stations, in threads of a test: some come and go all the time, some stay and talk, one asks the web.
 
 Whatever happens to one of them that may not is kept in ``failures``; being told to come back (1012) is what may, and it
 comes back at once.
@@ -6,6 +6,7 @@ comes back at once.
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections import Counter
@@ -51,9 +52,9 @@ class Crowd:
         """Answers, by identity."""
         self.let_go: Counter[str] = Counter()
         """How often a session was told to come back, by identity."""
-        self.turns = 0
+        self.turns = self.fetched = 0
         self._come = come
-        works = [*((self._stay, identity) for identity in stay), (self._come_and_go, "")]
+        works = [*((self._stay, identity) for identity in stay), (self._come_and_go, ""), (self._fetch, "web")]
         self._threads = [threading.Thread(target=self._keep, args=work) for work in works]
         for thread in self._threads:
             thread.start()
@@ -61,11 +62,11 @@ class Crowd:
 
     def goes_on(self) -> None:
         """Wait until everybody has said something more and a few have come."""
-        before, turns = self.heard.copy(), self.turns
+        before, turns, fetched = self.heard.copy(), self.turns, self.fetched
 
         def all_did() -> bool:
             talked = all(self.heard[identity] > said for identity, said in before.items())
-            return bool(self.failures) or (talked and self.turns > turns + 1)
+            return bool(self.failures) or (talked and self.turns > turns + 1 and self.fetched > fetched)
 
         kernel.until("they talk and come", all_did)
 
@@ -83,29 +84,39 @@ class Crowd:
             self.failures.append(f"{identity or 'one who comes'}: {failure!r}")
 
     def _stay(self, identity: str) -> None:
-        with dial(self._town, identity) as socket:
+        with dial(self._town, identity) as line:
             try:
-                self._talk(socket, identity)
+                self._talk(line, identity)
             except ConnectionClosed as closed:
                 self._is_let_go(closed, identity)
 
-    def _talk(self, socket: ClientConnection, identity: str) -> None:
+    def _talk(self, line: ClientConnection, identity: str) -> None:
         for number in count():
-            socket.send(f'[2,"{number}","Heartbeat",{{}}]')
-            assert str(socket.recv(PATIENCE)).startswith(f'[3,"{number}"')
+            line.send(f'[2,"{number}","Heartbeat",{{}}]')
+            assert str(line.recv(PATIENCE)).startswith(f'[3,"{number}"')
             self.heard[identity] += 1
             if self._stop.wait(PAUSE_SECONDS):
                 return
 
     def _come_and_go(self, _: str) -> None:
         identity = self._come[self.turns % len(self._come)]
-        with dial(self._town, identity) as socket:
+        with dial(self._town, identity) as line:
             try:
-                socket.send('[2,"1","Heartbeat",{}]')
-                assert str(socket.recv(PATIENCE)).startswith('[3,"1"')
+                line.send('[2,"1","Heartbeat",{}]')
+                assert str(line.recv(PATIENCE)).startswith('[3,"1"')
             except ConnectionClosed as closed:
                 self._is_let_go(closed, identity)
         self.turns += 1
+
+    def _fetch(self, _: str) -> None:
+        """Shake hands with the web process, as whoever fetches firmware does."""
+        context = ssl.create_default_context(cafile=str(self._town.world.folder / "root.pem"))
+        with (
+            socket.create_connection(("localhost", self._town.web_port), PATIENCE) as raw,
+            context.wrap_socket(raw, server_hostname="localhost"),
+        ):
+            self.fetched += 1
+        self._stop.wait(PAUSE_SECONDS)
 
     def _is_let_go(self, closed: ConnectionClosed, identity: str) -> None:
         if closed.rcvd is None or closed.rcvd.code != RESTART:

@@ -169,9 +169,9 @@ os.fstat(left.lock)
 assert os.get_inheritable(left.lock)
 succession.keep_from_heirs(left)
 assert not os.get_inheritable(left.lock)
-signal.signal(signal.SIGUSR2, lambda *_: print("heard", flush=True))
 print(os.getpid(), flush=True)
 sys.stdin.readline()
+signal.signal(signal.SIGUSR2, lambda *_: print("heard", flush=True))
 succession.hear_signals()
 """
 
