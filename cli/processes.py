@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 import click
 
 from cli.asked import Asked, pass_asked
+from cli.render import note
 from cli.words import LISTEN
 from pki.errors import ConflictError, InputError
 from pki.station import SecurityProfile
@@ -119,6 +120,8 @@ def upgrade(asked: Asked) -> None:
         raise ConflictError(done.code, done.cause, done.advice)
     if asked.dry_run:
         asked.would({"call": "upgrade", "generation": done.generation, "version": done.version}, judged=True)
+    if done.version != asked.version:
+        note(f"WARNING: this command is version {asked.version}; what is up was started from elsewhere")
     asked.record({"upgraded": True, "generation": done.generation, "version": done.version})
 
 
