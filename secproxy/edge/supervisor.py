@@ -7,7 +7,6 @@ Rules this file keeps:
 * Order: authority, then workers and web, then ``bollard ready``; and back: workers, web, authority.
 * A process that gives up while all is being started (a wrong passphrase, an address that is taken) ends the start, with
   its exit code. Later on a process that dies is started again.
-* The passphrase, and the PIN of a hardware token, go to the authority alone.
 """
 
 from __future__ import annotations
@@ -30,10 +29,9 @@ import uvloop
 from pki.edge import hardening, log
 from pki.edge.client import Authority
 from pki.edge.lock import locked
-from pki.edge.policies import FOLDER
 from pki.errors import BollardError, ConflictError, InputError, UnreachableError
-from secproxy.edge import succession
-from secproxy.edge.children import GRACE_SECONDS, WHO, Child
+from secproxy.edge import births, succession
+from secproxy.edge.children import WHO
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_wire import AskUpgrade, Process, UpgradeDone
 from secproxy.edge.crew import Crew
@@ -50,6 +48,7 @@ if TYPE_CHECKING:
 
     from pki.edge.home import Home
     from secproxy.config import Config
+    from secproxy.edge.children import Child
     from secproxy.edge.claim_wire import Mate, Reloaded
     from secproxy.edge.sockets import Place
 
@@ -58,20 +57,9 @@ RELOAD_SECONDS: Final = 10.0  # seconds a worker has to take new settings; it op
 SETTLE_SECONDS: Final = 1.0  # seconds that a worker has to take what it was told, before the code is exchanged
 HEARD_SECONDS: Final = 0.02  # seconds for signals that came before they had to wait
 LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
-FOR_TLS: Final = {"OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf")}
-FOR_WORKERS: Final = FOR_TLS | {
-    "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),  # bytes; glibc would give the heap's top back at every TLS read,
-    "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
-}
-"""What OpenSSL and the C library read from a process' environment, and no call of ours can set."""
 DESCRIPTORS_WANTED: Final = 20_000  # files that a worker may open; two for each of 10,000 stations
 DESCRIPTORS_SPARE: Final = 100  # of them for everything else
 RUNNING: Final = ConflictError("upgrade.running", "an upgrade is under way already", "Wait for its end.")
-SECRETS: Final = (
-    "BOLLARD_PASSPHRASE",
-    "BOLLARD_HSM_PIN",
-    "BOLLARD_KEY_PASSWORD",
-)  # how variables begin that only the authority may see
 
 
 def run_up(
@@ -143,8 +131,9 @@ class Supervisor:
         held = {each.place: socket.socket(fileno=each.descriptor) for each in left.sockets} if left else {}
         self._sockets = Sockets(held)
         self._crew = Crew(config, self._sockets, self._make_worker, self._tell_to_retire)
-        self._authority = [self._child("authority")] if parts.authority else []
-        self._web = [self._child("web")] if parts.web else []
+        python, ended = sys.executable, self._ended
+        self._authority = [births.authority(home, python, ended)] if parts.authority else []
+        self._web = [births.web(home, python, ended, self._hand_web)] if parts.web else []
         self._since = left.since if left else time.time()
         in_force = (left.settings, left.policies) if left else None
         self._reloader = Reloader(home, config, read, self, in_force)
@@ -273,17 +262,20 @@ class Supervisor:
                 self._executable[candidates] = successor.executable
                 await self._crew.prepare(candidates)
                 await self._hand_over(candidates)
-            except BollardError as problem:
-                return await self._refused(candidates, problem)
-            except Exception as fault:  # noqa: BLE001 - whatever it is, what runs goes on
-                return await self._refused(candidates, succession.refused(f"a fault in this program: {fault!r}"))
+            except Exception as failure:  # noqa: BLE001 - whatever it is, what runs goes on
+                return await self._refused(candidates, failure, told=not dry)
         raise AssertionError("another program runs in this process")
 
-    async def _refused(self, candidates: int, problem: BollardError) -> UpgradeDone:
+    async def _refused(self, candidates: int, failure: Exception, *, told: bool = True) -> UpgradeDone:
+        problem = failure if isinstance(failure, BollardError) else succession.refused(f"a fault: {failure!r}")
         await self._crew.dismiss(candidates)
+        if told:
+            self._tell_refused(problem)
+        return UpgradeDone(0, "", problem.code, problem.cause, problem.advice)
+
+    def _tell_refused(self, problem: BollardError) -> None:
         self.record(Note("upgrade.refused", evidence={"code": problem.code, "says": problem.cause}))
         log.complain(problem, who=WHO)
-        return UpgradeDone(0, "", problem.code, problem.cause, problem.advice)
 
     async def _hand_over(self, candidates: int) -> None:
         with succession.signals_waiting():
@@ -295,15 +287,15 @@ class Supervisor:
             succession.become(self._estate(candidates))
 
     def _rehearse_authority(self, successor: succession.Successor) -> tuple[str, ...]:
-        return (successor.executable, "-P", "-m", "bollard", "--home", self._where, "--dry-run", "authority")
+        return births.authority_rehearsal(self._home, successor.executable)
 
     async def _finish(self, left: succession.Estate) -> UpgradeDone:
         """The code before has handed over: have the new workers serve, and let the former go."""
         async with self._reloader.turn:
             try:
                 await self._crew.exchange(left.candidates)
-            except BollardError as problem:
-                done = await self._refused(left.candidates, problem)
+            except Exception as failure:  # noqa: BLE001 - as above
+                done = await self._refused(left.candidates, failure)
             else:
                 done = UpgradeDone(left.candidates, self._parts.version)
                 self.renew(frozenset({Reader.AUTHORITY, Reader.WEB}))
@@ -368,31 +360,14 @@ class Supervisor:
         first, last = map(told, self._authority), map(told, self._web)
         return [myself, *first, *self._crew.processes(), *last]
 
-    @property
-    def _where(self) -> str:
-        return str(self._home.path.absolute())
-
-    def _child(self, noun: str) -> Child:
-        if noun == "authority":
-            return Child(noun, self._argv(sys.executable, noun), os.environ, self._ended)
-        environment = _without_secrets() | FOR_TLS
-        return Child(noun, self._argv(sys.executable, noun), environment, self._ended, listens=self._hand_web)
-
     def _make_worker(self, mate: Mate) -> Child:
         def ended(code: int) -> None:
             self._crew.has_ended(mate)
             self._ended(code)
 
-        words = ["worker", "--number", str(mate.number)]
-        words += ["--generation", str(mate.generation)] if mate.generation > 1 else []
-        argv = self._argv(self._executable.get(mate.generation, sys.executable), *words)
-        grace = GRACE_SECONDS + self._config.limits.close_spread_seconds
-        environment = _without_secrets() | FOR_WORKERS
-        return Child(f"worker {mate.number}", argv, environment, ended, grace, lambda _: self._crew.started(mate))
-
-    def _argv(self, executable: str, *noun: str) -> tuple[str, ...]:
-        written = ("--log-format", log.form().value) if log.form() is log.Form.JSON else ()
-        return (executable, "-P", "-m", "bollard", "--home", self._where, *noun, *written)
+        executable = self._executable.get(mate.generation, sys.executable)
+        spread = self._config.limits.close_spread_seconds
+        return births.worker(self._home, executable, mate, spread, ended, lambda _: self._crew.started(mate))
 
     def _tell_to_retire(self, mate: Mate) -> None:
         self._desk.retire(mate)
@@ -415,10 +390,6 @@ class Supervisor:
 def _kept(child: Child, mate: Mate | None = None, *, leaving: bool = False) -> succession.KeptChild:
     line = child.line.fileno() if child.line else -1
     return succession.KeptChild(child.name, child.pid, child.since, child.starts, line, mate, leaving)
-
-
-def _without_secrets() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
 
 
 async def _any_of(*events: asyncio.Event, seconds: float) -> None:
