@@ -37,8 +37,10 @@ def rows(house: Seen) -> list[Plain]:
     for each in house.processes:
         since = to_plain(dt.datetime.fromtimestamp(each.since, dt.UTC)) if each.pid else None
         worker = each.name.startswith("worker ")
-        is_open = int(each.name.removeprefix("worker ")) in house.open if worker else None
-        found.append({"name": each.name, "pid": each.pid, "since": since, "restarts": each.restarts, "open": is_open})
+        number = int(each.name.removeprefix("worker ")) if worker else -1
+        is_open = number in house.open and not each.leaving if worker else None
+        row: dict[str, Plain] = {"name": each.name, "pid": each.pid, "since": since, "restarts": each.restarts}
+        found.append({**row, "open": is_open, "generation": each.generation, "leaving": each.leaving})
     return found
 
 
@@ -47,7 +49,7 @@ def down(house: Seen) -> list[str]:
     from secproxy.edge.overview import workers
 
     closed = (f"worker {number}" for number in workers(house) if number not in house.open)
-    return list(dict.fromkeys([*(each.name for each in house.processes if not each.pid), *closed]))
+    return list(dict.fromkeys([*(each.name for each in house.processes if not each.pid and not each.leaving), *closed]))
 
 
 def connected(house: Seen) -> int:
@@ -88,9 +90,15 @@ def lines(house: Seen | None, now: float) -> dict[str, Plain]:
     return {**told, "stations connected": connected(house), **{f"csms {name}": of for name, of in csms(house).items()}}
 
 
-def _process(each: Process, now: float) -> str:
-    again = f", {each.restarts} restarts" if each.restarts else ""
-    return f"{each.name} ({each.pid}, {_age(now - each.since)}{again})" if each.pid else f"{each.name} (down)"
+def _process(process: Process, now: float) -> str:
+    again = f", {process.restarts} restarts" if process.restarts else ""
+    if process.generation > 1 or process.leaving:
+        again += f", generation {process.generation}{' leaving' if process.leaving else ''}"
+    return (
+        f"{process.name} ({process.pid}, {_age(now - process.since)}{again})"
+        if process.pid
+        else f"{process.name} (down)"
+    )
 
 
 def _age(seconds: float) -> str:

@@ -53,6 +53,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "init": "cli.setup",
     "up": "cli.processes",
     "reload": "cli.processes",
+    "upgrade": "cli.processes",
     "proxy": "cli.processes",
     "authority": "cli.processes",
     "web": "cli.processes",

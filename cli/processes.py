@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 import click
 
 from cli.asked import Asked, pass_asked
+from cli.render import note
 from cli.words import LISTEN
 from pki.errors import ConflictError, InputError
 from pki.station import SecurityProfile
@@ -66,8 +67,8 @@ def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> N
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "up", configured(asked, given))
-    context.exit(run_up(asked.home(), lambda: configured(asked, given)))
+    _dry(asked, "up", lambda: configured(asked, given))
+    context.exit(run_up(asked.home(), lambda: configured(asked, given), version=asked.version))
 
 
 @click.command()
@@ -79,8 +80,9 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "proxy", configured(asked, given))
-    context.exit(run_up(asked.home(), lambda: configured(asked, given), authority=False, web=False))
+    _dry(asked, "proxy", lambda: configured(asked, given))
+    read = lambda: configured(asked, given)  # noqa: E731 - one word for one thing
+    context.exit(run_up(asked.home(), read, authority=False, web=False, version=asked.version))
 
 
 @click.command()
@@ -103,13 +105,36 @@ def reload(asked: Asked) -> None:
 
 
 @click.command()
+@pass_asked
+def upgrade(asked: Asked) -> None:
+    """Have the version that is installed now take over in what is up; no station is refused or cut off.
+
+    It is started beside the running one, and those who are connected are let go one by one and come back to it.
+    """
+    import asyncio
+
+    from secproxy.edge.reloading import ask_upgrade
+
+    done = asyncio.run(ask_upgrade(asked.home(), dry=asked.dry_run))
+    if done.code:
+        raise ConflictError(done.code, done.cause, done.advice)
+    if asked.dry_run:
+        asked.would({"call": "upgrade", "generation": done.generation, "version": done.version}, judged=True)
+    if done.version != asked.version:
+        note(f"WARNING: this command is version {asked.version}; what is up was started from elsewhere")
+    asked.record({"upgraded": True, "generation": done.generation, "version": done.version})
+
+
+@click.command()
 @log_option
 @pass_asked
 def authority(asked: Asked, log_format: str | None) -> None:
     """Run the authority alone: the one process that holds the CA keys."""
-    from pki.edge.service import run_authority
+    from pki.edge.service import rehearse_authority, run_authority
 
     _begin(asked, "authority", log_format)
+    if asked.dry_run:
+        rehearse_authority(asked.home())
     _dry(asked, "authority")
     run_authority(asked.home())
 
@@ -128,14 +153,15 @@ def web(asked: Asked, log_format: str | None) -> None:
 
 @click.command(hidden=True)
 @click.option("--number", type=click.IntRange(0), required=True, help="Which of the workers this is.")
+@click.option("--generation", type=click.IntRange(1), default=1, help="How often the code had been exchanged, from 1.")
 @log_option
 @pass_asked
-def worker(asked: Asked, number: int, log_format: str | None) -> None:
+def worker(asked: Asked, number: int, generation: int, log_format: str | None) -> None:
     """Run one proxy worker; the supervisor starts these."""
     from secproxy.edge.worker import run_worker
 
     _begin(asked, f"worker-{number}", log_format or "text")
-    run_worker(asked.home(), number)
+    run_worker(asked.home(), number, generation)
 
 
 def configured(asked: Asked, given: Overrides) -> Config:
@@ -172,9 +198,10 @@ def _begin(asked: Asked, process: str, asked_format: str | None) -> None:
     log.begin(process, log.Form(form))
 
 
-def _dry(asked: Asked, name: str, config: Config | None = None) -> None:
+def _dry(asked: Asked, name: str, read: Callable[[], Config] | None = None) -> None:
     """With ``--dry-run``, say what would run instead of running it."""
     if not asked.dry_run:
         return
+    config = read() if read else None
     listeners: list[Plain] = [f"{door.host}:{door.port}={door.profile}" for door in config.listeners] if config else []
     asked.would({"call": name, "home": str(asked.home().path), **({"listeners": listeners} if config else {})})

@@ -508,6 +508,20 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "bollard.toml was changed and cannot be used as it is; the settings before it stay in force.",
         "Correct what the evidence names; 'bollard reload' says at once whether it is right now.",
     ),
+    "upgrade.done": Kind(
+        "bollard.Upgraded",
+        _INFO,
+        "",
+        "The version that is installed has taken over from the one that ran; stations were let go in turn.",
+        "Nothing, if the upgrade was yours; else find out who may install software here.",
+    ),
+    "upgrade.refused": Kind(
+        "bollard.UpgradeRefused",
+        _MEDIUM,
+        "",
+        "The version that is installed could not take over; the one that ran goes on.",
+        "Correct what the evidence says; 'bollard --dry-run upgrade' says at once whether it is right now.",
+    ),
     "export.lost": Kind(
         "bollard.ExportLost",
         _HIGH,

@@ -125,16 +125,17 @@ class _Unrest:
     told: bool = True
 
 
+@dataclass(slots=True)
 class Claims:
-    """Who holds which station. Legs are numbered from 1, never used twice. Time is given, in seconds of any clock."""
+    """Who holds which station. Legs are numbered from 1, never used twice. Time is given, in seconds of any clock.
 
-    __slots__ = ("_holders", "_identities", "_next_leg", "_unrest")
+    All of it is data, so that it can be handed on whole.
+    """
 
-    def __init__(self) -> None:
-        self._unrest: dict[str, _Unrest] = {}
-        self._holders: dict[str, _Holder] = {}
-        self._identities: dict[int, str] = {}  # leg to identity
-        self._next_leg = 1
+    _unrest: dict[str, _Unrest] = field(default_factory=dict)
+    _holders: dict[str, _Holder] = field(default_factory=dict)
+    _identities: dict[int, str] = field(default_factory=dict)  # leg to identity
+    _next_leg: int = 1
 
     def tell(self, fact: Fact, now: float) -> list[Order]:
         """Tell what happened; hear what is to be done, in this order."""

@@ -131,6 +131,9 @@ class Limits:
     """Seconds a live connection has to answer a ping before a newcomer with the same credential takes its place."""
     handshakes_at_once: int = 64
     """TLS handshakes under way in one worker; more wait unread, so that live traffic keeps its share of the core."""
+    arrival_seconds: float = 60.0
+    """Seconds that a worker which others have replaced waits for those it accepted to be let in: handshake, head, and a
+    CSMS that is held for, with time to spare."""
     guests: int = 100
     """Strangers in quarantine in one worker; each costs what a station costs. Above it: refused as unknown."""
     guests_of_one: int = 10

@@ -16,6 +16,7 @@ LINES: Final[Mapping[str, str]] = {
     "process.ended": "A process ended by itself and is started again.",
     "process.files": "The system lets a worker open fewer files than 10,000 stations need; raise the limit.",
     "process.stuck": "A process did not end when it was asked to, and was killed.",
+    "process.upgraded": "The version that is installed has taken over from the one that ran.",
     "process.unstartable": "A process cannot be started at the moment; it is tried again.",
     "process.unexpected": "A library met something it did not expect; told once a minute for each kind.",
     "recorder.failing": "Events cannot be moved into events.db; it is tried again, and they wait in the journal.",

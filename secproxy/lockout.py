@@ -97,15 +97,31 @@ class _Accounts(Generic[K]):
         return account
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is held against whom, as data: the longest untouched first."""
+
+    pairs: list[tuple[str, str, _Account]] = field(default_factory=list)
+    networks: list[tuple[str, _Account]] = field(default_factory=list)
+    proved: list[tuple[str, str]] = field(default_factory=list)
+
+
 class Lockouts:
     """Counts attempts. Time is given, in seconds of any clock that is never set back; a network is a name of one."""
 
     __slots__ = ("_networks", "_pairs", "_proved")
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept = Kept()) -> None:
         self._pairs: _Accounts[tuple[str, str]] = _Accounts(STATION_RATE, STATION_BURST, PAIRS_MOST)
         self._networks: _Accounts[str] = _Accounts(NETWORK_RATE, NETWORK_BURST, NETWORKS_MOST)
-        self._proved: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._pairs.held.update(((identity, network), account) for identity, network, account in kept.pairs)
+        self._networks.held.update(kept.networks)
+        self._proved: OrderedDict[tuple[str, str], None] = OrderedDict.fromkeys(kept.proved)
+
+    def kept(self) -> Kept:
+        """Tell all of it, for another to go on with."""
+        pairs = [(*pair, account) for pair, account in self._pairs.held.items()]
+        return Kept(pairs, list(self._networks.held.items()), list(self._proved))
 
     def attempt(self, identity: str, network: str, now: float) -> Wait | None:
         """Count an attempt that is about to be made; a ``Wait`` when it must not be."""

@@ -5,7 +5,7 @@ Rules this file keeps:
 * Every table of the file has a reader here; a contract with ``config.KNOWN_KEYS`` says so.
 * A worker takes new settings as it runs, because it holds live connections; what reads the file at its start alone is
   started again.
-* What a home was founded on, and what divides live connections among workers, does not change while it runs.
+* What a home was founded on, and what a worker is started with, does not change while it runs.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ READERS: Final[Mapping[str, frozenset[Reader]]] = {
     "listener": _WORKER,
     "messages": _WORKER,
     "proxy": _FIXED,
+    "proxy.workers": _WORKER,
     "web": _WEB | _AUTHORITY,
     "metrics": _WEB,
     "log": _FIXED,

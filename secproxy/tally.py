@@ -53,17 +53,17 @@ class Tally:
         self.count(name, *labels, "sum", by=seconds)
 
 
+@dataclass(slots=True)
 class Totals:
-    """The sum of what processes report, each under a number of its own that never comes again."""
+    """The sum of what processes report, each under a number of its own that never comes again. All of it is data."""
 
-    def __init__(self) -> None:
-        self._ended: Series = {}
-        self._counters: dict[int, Mapping[str, float]] = {}
-        self._gauges: dict[int, Mapping[str, float]] = {}
+    _ended: Series = field(default_factory=dict)
+    _counters: dict[int, Series] = field(default_factory=dict)
+    _gauges: dict[int, Series] = field(default_factory=dict)
 
     def take(self, number: int, counters: Mapping[str, float], gauges: Mapping[str, float]) -> None:
         """Let a report stand in the place of the one before from the same process."""
-        self._counters[number], self._gauges[number] = counters, gauges
+        self._counters[number], self._gauges[number] = dict(counters), dict(gauges)
 
     def gone(self, number: int) -> None:
         """Keep what a process has counted that has ended; its gauges end with it."""

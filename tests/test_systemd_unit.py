@@ -47,13 +47,17 @@ def test_systemd_finds_the_unit_little_exposed() -> None:
         ("StateDirectoryMode", "0700"),
         ("UMask", "0077"),
         ("LimitCORE", "0"),
+        ("Type", "exec"),
+        ("KillMode", "mixed"),
+        ("TimeoutStopSec", "45"),
+        ("ExecReload", "/opt/bollard/bin/bollard --home /var/lib/bollard reload"),
         ("LimitNOFILE", "1048576"),
         ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX AF_NETLINK"),
         ("RestrictNamespaces", "yes"),
         ("SystemCallArchitectures", "native"),
     ],
 )
-def test_each_protection_is_there(key: str, value: str) -> None:
+def test_each_protection_and_each_way_to_tell_it_something_is_there(key: str, value: str) -> None:
     """Also where no systemd could be asked."""
     assert directives()[key] == [value]
 

@@ -19,7 +19,7 @@ from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeVar
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -49,11 +49,18 @@ T = TypeVar("T")
 R = TypeVar("R", bound=calls.Row)
 
 
+_given: Final[set[int]] = set()
+"""Ports that ``free_port`` has named: the system may name one twice while it is not in use yet."""
+
+
 def free_port() -> int:
-    """A port that nobody uses at this moment."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-        return port
+    """A port that nobody uses at this moment, and that nobody in this run of the tests was given before."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port: int = free.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def make_home(folder: Path, host: str = HOST, *, status: bool = False) -> Home:

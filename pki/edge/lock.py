@@ -20,9 +20,19 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def exclusive(path: Path) -> Iterator[bool]:
     """Try to hold the lock file ``path`` for the block; yields whether this process holds it. Never waits."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with locked(path) as handle:
+        yield handle >= 0
+
+
+@contextlib.contextmanager
+def locked(path: Path, held: int = -1) -> Iterator[int]:
+    """The same, and yields the descriptor that the lock hangs on; -1 where another process holds it.
+
+    ``held`` is one that was inherited with its lock, which is held on to.
+    """
+    handle = held if held >= 0 else os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        yield _locked(handle)
+        yield handle if _locked(handle) else -1
     finally:
         os.close(handle)
 

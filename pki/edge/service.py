@@ -45,6 +45,11 @@ def run_authority(home: Home) -> None:
         uvloop.run(_run(home))
 
 
+def rehearse_authority(home: Home) -> None:
+    """Find out whether it could run, beside one that does: the settings, the profiles and the passphrase, no more."""
+    Office.rehearse(home)
+
+
 async def _run(home: Home) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -77,6 +77,7 @@ class Reception:
     slots: Slots
     passwords: PasswordDesk
     claims: ClaimLine
+    """The supervisor's end outlives each worker, and so does what it counts of passwords that were tried."""
     csms: Switchboard
     record: Callable[[Note], None]
     connect: Callable[[int, Admitted, TlsLeg, UpstreamLeg, int], None]
@@ -84,8 +85,6 @@ class Reception:
     settle: Callable[[Admitted], None]
     """Tells that a station came with the password that was to follow."""
     room: WaitingRoom
-    guard: ClaimLine
-    """Counts passwords that were tried; the supervisor's, so that it outlives each worker."""
     turns: Turns
     tally: Tally = field(default_factory=Tally)
     recently: Recently = field(default_factory=Recently)
@@ -227,7 +226,7 @@ async def _ask(reception: Reception, hello: Hello, question: PasswordQuestion) -
     """Have the password checked, unless this network has offered too many wrong ones (A00.FR.204)."""
     network = network_of(host_of(hello.remote))
     try:
-        wait = await reception.guard.attempt(question.identity, network)
+        wait = await reception.claims.attempt(question.identity, network)
         if wait is not None:
             raise _locked(question.identity, hello, network, wait)
         right = await reception.passwords.check(question)
@@ -238,7 +237,7 @@ async def _ask(reception: Reception, hello: Hello, question: PasswordQuestion) -
     except BusyError:
         busy = Note("auth.busy", "", hello.remote, {"target": hello.target})
         raise Turned(busy, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
-    reception.guard.tried(question.identity, network, right=right and question.refusal is None)
+    reception.claims.tried(question.identity, network, right=right and question.refusal is None)
     admitted = question.answered(right)
     if admitted.newer:
         reception.settle(admitted)

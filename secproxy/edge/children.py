@@ -11,6 +11,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,8 +21,10 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge import log
 from secproxy.edge.lifeline import die_with
+from secproxy.edge.sockets import INHERITED, pair
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Mapping, Sequence
 
 WHO: Final = "bollard"  # what the supervisor calls itself to people
@@ -34,7 +37,8 @@ GRACE_SECONDS: Final = 5.0  # seconds from SIGTERM to SIGKILL, for a process tha
 class Child:
     """One child. ``ended`` is called with its exit code (minus the signal's number) each time it dies unasked.
 
-    ``since`` is when it was last started, in seconds since 1970, and ``starts`` how often it was.
+    ``since`` is when it was last started, in seconds since 1970, and ``starts`` how often it was. Where ``listens`` is
+    given, the child inherits one end of a line for sockets each time it is started, and ``listens`` hears of it before.
     """
 
     def __init__(
@@ -44,14 +48,18 @@ class Child:
         env: Mapping[str, str],
         ended: Callable[[int], None],
         grace: float = GRACE_SECONDS,
+        listens: Callable[[Child], None] | None = None,
     ) -> None:
         self.name = name
         self._grace = grace
         self._argv = tuple(argv)
         self._env = dict(env)
         self._ended = ended
+        self._listens = listens
+        self.line: socket.socket | None = None
+        """Our end of the line by which it is handed its sockets."""
         self.since, self.starts = 0.0, 0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Adopted | None = None
         self._keeping: asyncio.Task[None] | None = None
 
     @property
@@ -68,11 +76,36 @@ class Child:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
 
+    def adopt(self, pid: int, since: float, starts: int, line: socket.socket | None) -> None:
+        """Go on to keep one that is a child of this process already; with 0 it is started."""
+        self.since, self.starts, self.line = since, starts, line
+        self._process = Adopted(pid) if pid else None
+        self._keeping = asyncio.create_task(self._keep())
+
+    def release(self) -> None:
+        """Keep it no longer: it is not started again."""
+        if self._keeping is not None:
+            self._keeping.cancel()
+
+    async def end(self, seconds: float) -> None:
+        """Wait for it to end by itself, because it was told to, and no longer than this; then end it."""
+        self.release()
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await _end_of(self._process)
+        await self.stop()
+
     async def stop(self) -> None:
         """End it for good: SIGTERM, and SIGKILL when it is still there after the grace."""
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.wait({self._keeping})
+        await self._stop()
+        if self.line is not None:
+            self.line.close()
+
+    async def _stop(self) -> None:
         if self._process is not None:
             self._process.terminate()
             try:
@@ -99,17 +132,84 @@ class Child:
             await asyncio.sleep(pause)
 
     async def _run(self) -> int:
-        # No thread of ours is running, so code between fork and exec is safe; it makes one system call.
-        bound = partial(die_with, os.getpid())
-        self._process = subprocess.Popen(  # noqa: S603, ASYNC220 (our own command line; it returns at once)
+        if isinstance(self._process, Adopted) and not self._process.ended:
+            return await _end_of(self._process)
+        theirs = self._make_line()
+        try:
+            self._begin(theirs)
+        finally:
+            if theirs is not None:
+                theirs.close()
+        assert self._process is not None  # noqa: S101 (it has begun)
+        return await _end_of(self._process)
+
+    def _make_line(self) -> socket.socket | None:
+        """Make the line for this life of the child's, and return its end."""
+        if self._listens is None:
+            return None
+        if self.line is not None:
+            self.line.close()
+        self.line, theirs = pair()
+        self._listens(self)
+        return theirs
+
+    def _begin(self, line: socket.socket | None) -> None:
+        # No thread of ours is running, so code between fork and exec is safe; it makes two system calls.
+        bound = partial(_begin_life, os.getpid())
+        self._process = subprocess.Popen(  # noqa: S603 (our own command line; it returns at once)
             self._argv,
-            env=self._env,
+            env=self._env | ({INHERITED: str(line.fileno())} if line else {}),
+            pass_fds=(line.fileno(),) if line else (),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=bound,  # noqa: PLW1509 (as above)
         )
         self.since, self.starts = time.time(), self.starts + 1
-        return await _end_of(self._process)
+
+
+class Adopted:
+    """A child of this process that the code before ours has started, as ``subprocess`` would show it."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: int | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether its end has been seen."""
+        return self._code is not None
+
+    def poll(self) -> int | None:
+        """Its exit code, or None while it runs."""
+        if self._code is None:
+            with contextlib.suppress(ChildProcessError):
+                found, status = os.waitpid(self.pid, os.WNOHANG)
+                self._code = os.waitstatus_to_exitcode(status) if found else None
+        return self._code
+
+    def wait(self) -> int:
+        """Wait for its end."""
+        if self._code is None:
+            self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._code
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self._tell(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._tell(signal.SIGKILL)
+
+    def _tell(self, number: signal.Signals) -> None:
+        if self.poll() is None:  # one that has not been waited for keeps its number
+            os.kill(self.pid, number)
+
+
+def _begin_life(parent: int) -> None:
+    """What a child does first: it hears every signal, also when its parent does not hear any at the moment."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    die_with(parent)
 
 
 def next_pause(pause: float, lived: float) -> float:
@@ -121,7 +221,7 @@ def _say(kind: str, text: str) -> None:
     log.say(kind, text, who=WHO, level=log.Level.WARNING)
 
 
-async def _end_of(process: subprocess.Popen[bytes]) -> int:
+async def _end_of(process: subprocess.Popen[bytes] | Adopted) -> int:
     """Wait for a process' end without a thread; its exit code stays with it."""
     if process.poll() is None:
         loop = asyncio.get_running_loop()

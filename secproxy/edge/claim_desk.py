@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import time
 from itertools import count
 from typing import TYPE_CHECKING, Final, assert_never
@@ -26,7 +27,7 @@ import msgspec
 
 from pki.edge.wire import admit_peer, bind, read_peer
 from pki.errors import ConflictError, ForbiddenError, NotFoundError
-from secproxy import claims
+from secproxy import claims, lockout
 from secproxy.edge import claim_wire as wire
 from secproxy.lockout import Lockouts
 from secproxy.tally import Totals
@@ -39,92 +40,189 @@ UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,
 
 ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
 RELOAD: Final = 0  # the ticket of the one reload that is under way; each recording has one of its own
+SETTLE_SECONDS: Final = 0.01  # between two looks at whether everybody has taken what was said
 RECORD_SECONDS: Final = 5.0  # for every worker to say whether it records; it opens a file, no more
 
 _SILENT: Final = ConflictError("reload.silent", "a worker did not say in time whether it took the new settings")
 _decoder = msgspec.json.Decoder(wire.FromWorker)
 
 
+class Line(msgspec.Struct, frozen=True):
+    """A line of a desk that was: its number, its descriptor, what was heard of a word, and whether one was heard."""
+
+    connection: int
+    descriptor: int
+    rest: bytes
+    known: bool
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """All that a desk knows, for the code that takes over from its own; a claim lives as long as its connection."""
+
+    listening: int = -1
+    lines: list[Line] = []
+    mates: dict[int, wire.Mate] = {}
+    open: dict[int, wire.Mate] = {}
+    claims: claims.Claims = msgspec.field(default_factory=claims.Claims)
+    lockouts: lockout.Kept = lockout.Kept()
+    totals: Totals = msgspec.field(default_factory=Totals)
+    probes: dict[int, str] = {}
+    """By leg: whose sign of life is waited for."""
+    connections: int = 1
+    tickets: int = RELOAD + 1
+    errands: list[tuple[int, wire.Errand]] = []
+    """What commands wait for, by the line they asked on."""
+    upgrades: list[int] = []
+    """The lines of those that wait for the very thing that comes about."""
+
+
 class ClaimDesk:
-    """The desk of one supervisor. ``ready`` is called with a worker's number when its listeners are open, ``reload``
-    when a command asks that the settings be read again; ``processes`` names those that the supervisor keeps."""
+    """The desk of one supervisor. ``ready`` is called with a worker when its listeners are open, ``prepared`` when it
+    waits for its sockets, ``shut`` when it accepts no more or is gone; ``reload`` and ``upgrade`` when asked so;
+    ``processes`` names those that the supervisor keeps. ``kept`` is what the desk before it knew."""
 
     def __init__(
         self,
         probe_seconds: float,
-        ready: Callable[[int], None],
+        ready: Callable[[wire.Mate], None],
         reload: Callable[[], Awaitable[wire.ReloadDone]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         processes: Callable[[], list[wire.Process]] = list,
+        *,
+        prepared: Callable[[wire.Mate], None] = lambda _: None,
+        shut: Callable[[wire.Mate], None] = lambda _: None,
+        upgrade: Callable[[wire.AskUpgrade], Awaitable[wire.UpgradeDone]] | None = None,
+        kept: Kept | None = None,
     ) -> None:
         self._clock = clock
-        self._lockouts = Lockouts()
+        self._prepared, self._shut, self._upgrade = prepared, shut, upgrade
+        self._kept = kept or Kept()
+        self._lockouts = Lockouts(self._kept.lockouts)
         self._probe_seconds = probe_seconds
         self._ready = ready
         self._reload = reload
         self._asked: dict[tuple[int, int], asyncio.Future[wire.Reloaded | wire.Recorded]] = {}  # by ticket, connection
-        self._tickets = count(RELOAD + 1)
-        self._errands: set[asyncio.Task[None]] = set()
+        self._tickets = count(self._kept.tickets)
+        self._errands: dict[asyncio.Task[None], tuple[int, wire.Errand]] = {}
+        self._server: asyncio.Server | None = None
         self._processes = processes
-        self._totals = Totals()
-        self._open: dict[int, int] = {}  # by connection: the workers whose listeners are open
-        self._claims = claims.Claims()
-        self._lines: dict[int, wire.Wire | wire.Direct[wire.FromDesk]] = {}
-        self._connections = count(1)
-        self._numbers: dict[int, int] = {}  # which worker is at the other end of a line
+        self._totals = self._kept.totals
+        self._open: dict[int, wire.Mate] = dict(self._kept.open)  # by connection: those whose listeners are open
+        self._claims = self._kept.claims
+        self._lines: dict[int, wire.Wire] = {}
+        self._silent: dict[int, wire.Wire] = {}  # those that have not said a word
+        self._connections = count(self._kept.connections)
+        self._numbers: dict[int, wire.Mate] = dict(self._kept.mates)  # which worker is at the other end of a line
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
 
     @contextlib.asynccontextmanager
     async def open(self, path: Path) -> AsyncIterator[None]:
         """Listen at ``path`` for the length of the block; a socket file left behind by an earlier run is replaced."""
         loop = asyncio.get_running_loop()
-        server = await loop.create_unix_server(self._answer, sock=bind(path))
+        for leg, identity in self._kept.probes.items():
+            self._await_probe(identity, leg)
+        for line in self._kept.lines:
+            await self._resume(line)
+        listening = socket.socket(fileno=self._kept.listening) if self._kept.listening >= 0 else bind(path)
+        self._server = await loop.create_unix_server(self._answer, sock=listening)
+        for connection, word in self._kept.errands:
+            self.hear(connection, word)
         try:
             yield
         finally:
-            server.close()
-            for line in tuple(self._lines.values()):
-                line.close()
-            await server.wait_closed()
+            self._server.close()
+            for each in (*self._lines.values(), *self._silent.values()):
+                each.close()
+            await self._server.wait_closed()
             _remove(path)
+
+    async def _resume(self, line: Line) -> None:
+        """Go on with a line that the desk before us had."""
+        made = self._wire(line.connection)
+        made.rest = line.rest
+        (self._lines if line.known else self._silent)[line.connection] = made
+        sock = socket.socket(fileno=line.descriptor)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: made, sock)
+
+    async def settled(self, seconds: float) -> None:
+        """Wait until every word has been taken; hang up on those who do not read."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (unread := [line for line in self._lines.values() if line.unread]) and loop.time() < end:  # noqa: ASYNC110 (see below)
+            await asyncio.sleep(SETTLE_SECONDS)  # the transport tells nobody that it is empty
+        for line in unread:
+            line.abort()
+
+    def hand_over(self) -> Kept:
+        """Tell all that is known, for another desk to go on with in this process' place; nothing may be heard after."""
+        assert self._server is not None  # noqa: S101 (it is open)
+        lines = [
+            Line(number, line.peer.fileno(), line.rest, known)
+            for held, known in ((self._lines, True), (self._silent, False))
+            for number, line in held.items()
+            if line.open
+        ]
+        return Kept(
+            listening=self._server.sockets[0].fileno(),
+            lines=lines,
+            mates=self._numbers,
+            open=self._open,
+            claims=self._claims,
+            lockouts=self._lockouts.kept(),
+            totals=self._totals,
+            probes={leg: identity for leg, (identity, _) in self._probes.items()},
+            connections=next(self._connections),
+            tickets=next(self._tickets),
+            errands=[errand for errand in self._errands.values() if not isinstance(errand[1], wire.AskUpgrade)],
+            upgrades=[number for number, word in self._errands.values() if isinstance(word, wire.AskUpgrade)],
+        )
+
+    def answer_upgrade(self, done: wire.UpgradeDone) -> None:
+        """Answer those who asked the desk before us for what has come about."""
+        for connection in self._kept.upgrades:
+            self._say(connection, done)
+
+    def retire(self, mate: wire.Mate) -> None:
+        """Tell a worker to let its stations go."""
+        for connection, each in self._numbers.items():
+            if each == mate:
+                self._say(connection, wire.Retire())
 
     def _answer(self) -> wire.Wire:
         """Make the desk's end of a new line. Until its first word has been heard it belongs to nobody."""
         connection = next(self._connections)
+        made = self._silent[connection] = self._wire(connection)
+        return made
 
+    def _wire(self, connection: int) -> wire.Wire:
         def hear(line: bytes) -> None:
             if connection not in self._lines:
                 _admit(made)
-                self._lines[connection] = made
+                self._lines[connection] = self._silent.pop(connection)
             self.hear(connection, _decoder.decode(line))
 
         made = wire.Wire(hear, lambda: self._gone(connection))
         return made
 
-    def seat(self, line: wire.Direct[wire.FromDesk]) -> int:
-        """Take in a worker of this very process; return the number under which the desk hears it."""
-        connection = next(self._connections)
-        self._lines[connection] = line
-        return connection
-
     def _gone(self, connection: int) -> None:
         self._answered(RELOAD, connection, wire.Reloaded())  # whoever is started in its place reads the new ones
-        self._numbers.pop(connection, None)
+        self._silent.pop(connection, None)
         self._open.pop(connection, None)
         self._totals.gone(connection)
+        mate = self._numbers.pop(connection, None)
+        if mate is not None and mate not in self._numbers.values():
+            self._shut(mate)
         if self._lines.pop(connection, None) is not None:
             self._tell(claims.WorkerGone(connection))
 
     def hear(self, connection: int, word: wire.FromWorker) -> None:
         """Hear what a worker asks or tells."""
         match word:
-            case wire.Hello(number):
-                self._numbers[connection] = number
-            case wire.Ready():
-                self._open[connection] = number = self._numbers.get(connection, -1)
-                self._ready(number)
-            case wire.Shut():
-                self._open.pop(connection, None)
+            case wire.Hello(number, generation):
+                self._numbers[connection] = wire.Mate(number, generation)
+            case wire.Prepared() | wire.Ready() | wire.Shut():
+                self._hear_worker(connection, word)
             case wire.Want(ticket, identity, credential):
                 self._tell(claims.Wanted(connection, ticket, identity, credential))
             case wire.Probed(leg, alive):
@@ -144,19 +242,28 @@ class ClaimDesk:
                 self._say(connection, self.seen())
             case wire.Reloaded():
                 self._answered(RELOAD, connection, word)
-            case wire.AskReload():
-                if self._reload is not None:
-                    self._run(connection, self._reload)
-            case wire.AskRecord():
-                self._run(connection, lambda: self._record(word))
+            case wire.AskReload() | wire.AskUpgrade() | wire.AskRecord():
+                self._run(connection, word)
             case wire.Recorded(ticket):
                 self._answered(ticket, connection, word)
             case _:
                 assert_never(word)
 
+    def _hear_worker(self, connection: int, word: wire.Prepared | wire.Ready | wire.Shut) -> None:
+        mate = self._numbers.get(connection, wire.Mate(-1))
+        match word:
+            case wire.Prepared():
+                self._prepared(mate)
+            case wire.Ready():
+                self._open[connection] = mate
+                self._ready(mate)
+            case wire.Shut():
+                self._open.pop(connection, None)
+                self._shut(mate)
+
     def seen(self) -> wire.Seen:
         """Tell how the house stands."""
-        ready = sorted(set(self._open.values()))
+        ready = sorted({mate.number for mate in self._open.values()})
         return wire.Seen(self._processes(), ready, self._totals.counters(), self._totals.gauges())
 
     async def reload_workers(self, seconds: float) -> list[wire.Reloaded]:
@@ -186,18 +293,27 @@ class ClaimDesk:
         if said is not None:
             said.set_result(word)
 
-    def _run(self, connection: int, work: Callable[[], Awaitable[wire.ReloadDone | wire.RecordDone]]) -> None:
+    def _run(self, connection: int, word: wire.Errand) -> None:
         """Do what a command asks, and answer it."""
-        if len(self._errands) < ERRANDS_MOST:
-            errand = asyncio.ensure_future(self._answer_command(connection, work()))
-            self._errands.add(errand)
-            errand.add_done_callback(self._errands.discard)
+        if len(self._errands) < ERRANDS_MOST and (work := self._errand(word)) is not None:
+            errand = asyncio.ensure_future(self._answer_command(connection, work))
+            self._errands[errand] = connection, word
+            errand.add_done_callback(self._errands.pop)
 
-    async def _answer_command(self, connection: int, done: Awaitable[wire.ReloadDone | wire.RecordDone]) -> None:
+    def _errand(self, word: wire.Errand) -> Awaitable[wire.Done] | None:
+        match word:
+            case wire.AskReload():
+                return self._reload() if self._reload else None
+            case wire.AskUpgrade():
+                return self._upgrade(word) if self._upgrade else None
+            case wire.AskRecord():
+                return self._record(word)
+
+    async def _answer_command(self, connection: int, done: Awaitable[wire.Done]) -> None:
         self._say(connection, await done)
 
     async def _record(self, word: wire.AskRecord) -> wire.RecordDone:
-        """Have whoever holds a station record it. A worker that is alone does not tell who it holds: all are asked."""
+        """Have whoever holds a station record it: all are asked, since a claim may be older than its connection."""
         ticket = next(self._tickets)
         asked = wire.Record(ticket, word.identity, word.minutes, word.plain)
         answers = await self._ask_workers(ticket, asked, RECORD_SECONDS)
@@ -231,15 +347,15 @@ class ClaimDesk:
                 case claims.Drop(connection, leg):
                     self._say(connection, wire.Drop(leg))
                 case claims.Probe(connection, leg):
-                    self._await_probe(fact, leg)
+                    assert isinstance(fact, claims.Wanted)  # noqa: S101 (only a newcomer makes the holder be probed)
+                    self._await_probe(fact.identity, leg)
                     self._say(connection, wire.Probe(leg))
                 case _:
                     assert_never(order)
 
-    def _await_probe(self, fact: claims.Fact, leg: int) -> None:
-        assert isinstance(fact, claims.Wanted)  # noqa: S101 (only a newcomer makes the holder be probed)
+    def _await_probe(self, identity: str, leg: int) -> None:
         late = asyncio.get_running_loop().call_later(self._probe_seconds, lambda: self._probed(leg, alive=False))
-        self._probes[leg] = (fact.identity, late)
+        self._probes[leg] = (identity, late)
 
     def _say(self, connection: int, word: wire.FromDesk) -> None:
         line = self._lines.get(connection)

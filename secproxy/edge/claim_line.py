@@ -6,7 +6,7 @@ Rules this file keeps:
 * A granted leg is released exactly by its number, also when whoever asked for it has given up meanwhile.
 * When the line ends the supervisor is gone, and with it the knowledge of who is connected where: every claim fails, and
   the worker ends (``closed``). It does not reconnect.
-* A probe that fails in any way is an answer: not alive.
+* A probe that fails in any way is an answer: not alive. Who comes back sooner than a release is told meets none of it.
 * A leg that was dropped is held no more, also when its connection is still being made (``holds``).
 """
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from pki.edge.home import Home
-    from secproxy.edge.claim_desk import ClaimDesk
     from secproxy.tally import Tally
 
 RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to travel with; each line wakes the supervisor
@@ -50,7 +49,7 @@ class ClaimLine:
     """One worker's line to the supervisor. Made by ``connect``."""
 
     def __init__(self, probe: Callable[[int], Awaitable[bool]], drop: Callable[[int], None]) -> None:
-        self._wire: wire.Wire | wire.Direct[wire.FromWorker]
+        self._wire: wire.Wire
         self._over = asyncio.Event()
         self._probe = probe
         self._drop = drop
@@ -64,6 +63,8 @@ class ClaimLine:
         """Begins or ends a recording. Set before ``ready``."""
         self.reload: Callable[[], None] = _nothing
         """Takes the settings in force; may raise a ``BollardError``. Set before ``ready``."""
+        self.retire: Callable[[], None] = _nothing
+        """Lets the stations go and ends. Set before ``ready``."""
 
     @classmethod
     async def connect(
@@ -72,6 +73,7 @@ class ClaimLine:
         worker: int,
         probe: Callable[[int], Awaitable[bool]],
         drop: Callable[[int], None],
+        generation: int = 1,
     ) -> Self:
         """Reach the supervisor. ``probe`` says whether a leg's station is alive, ``drop`` ends a leg at once."""
         made = cls(probe, drop)
@@ -81,15 +83,7 @@ class ClaimLine:
                 await asyncio.get_running_loop().create_unix_connection(lambda: end, path)
         except OSError:
             raise _gone() from None
-        end.say(wire.Hello(worker))
-        return made
-
-    @classmethod
-    def beside(cls, desk: ClaimDesk, probe: Callable[[int], Awaitable[bool]], drop: Callable[[int], None]) -> Self:
-        """Sit at a desk in this very process: a worker that is alone has nobody else to agree with."""
-        made = cls(probe, drop)
-        seat = desk.seat(wire.Direct(made._heard))
-        made._wire = wire.Direct(lambda word: desk.hear(seat, word))
+        end.say(wire.Hello(worker, generation))
         return made
 
     async def claim(self, identity: str, credential: bytes) -> int:
@@ -139,6 +133,10 @@ class ClaimLine:
         """How many granted legs are ours."""
         return len(self._held)
 
+    def prepared(self) -> None:
+        """Tell that this worker waits for its sockets alone."""
+        self._wire.say(wire.Prepared())
+
     def ready(self) -> None:
         """Tell that this worker's listeners are open."""
         self._wire.say(wire.Ready())
@@ -171,6 +169,9 @@ class ClaimLine:
                 _refuse(self._asked.pop(ticket), DeniedError(cause, evidence))
             case wire.Tried(ticket):
                 _answer(self._attempts.pop(ticket), _wait(word))
+            case wire.Probe(leg) if leg not in self._held:  # it has ended, and waits to be told with others
+                self._tell_released()
+                self._wire.say(wire.Probed(leg, alive=False))
             case wire.Probe(leg):
                 task = asyncio.create_task(self._answer_probe(leg))
                 self._probes.add(task)
@@ -180,9 +181,11 @@ class ClaimLine:
                 self._drop(leg)
             case wire.Reload():
                 self._take_settings()
+            case wire.Retire():
+                self.retire()
             case wire.Record():
                 self._wire.say(self.record(word))
-            case wire.ReloadDone() | wire.RecordDone():
+            case wire.ReloadDone() | wire.UpgradeDone() | wire.RecordDone():
                 pass  # said to commands alone
             case wire.Seen():
                 pass  # a worker looks at nothing but itself

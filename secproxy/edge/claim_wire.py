@@ -11,7 +11,7 @@ connects, says ``Look`` and is told ``Seen``.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import msgspec
 
@@ -29,10 +29,22 @@ class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="s
     """One line."""
 
 
+class Mate(NamedTuple):
+    """One worker: its number, from 0 on, and its generation, from 1 on."""
+
+    number: int
+    generation: int = 1
+
+
 class Hello(Word, frozen=True):
-    """The first line of a worker: its number."""
+    """The first line of a worker: its number, and the generation it is of."""
 
     worker: int
+    generation: int = 1
+
+
+class Prepared(Word, frozen=True):
+    """The worker has all that it needs but its sockets."""
 
 
 class Ready(Word, frozen=True):
@@ -97,12 +109,18 @@ class Look(Word, frozen=True):
 
 
 class Process(msgspec.Struct, frozen=True):
-    """One process that the supervisor keeps. ``pid`` is 0 while it does not run, ``since`` seconds since 1970."""
+    """One process that the supervisor keeps. ``pid`` is 0 while it does not run, ``since`` seconds since 1970.
+
+    ``generation`` is how often the code had been exchanged when it was started, from 1 on; one that is ``leaving`` lets
+    its stations go and is not started again.
+    """
 
     name: str
     pid: int
     since: float
     restarts: int
+    generation: int = 1
+    leaving: bool = False
 
 
 class Seen(Word, frozen=True):
@@ -167,6 +185,10 @@ class Reloaded(Word, frozen=True):
     advice: str = ""
 
 
+class Retire(Word, frozen=True):
+    """Others take your place: accept no more, let in who is on the way, let all go in their turn, and end."""
+
+
 class AskReload(Word, frozen=True):
     """A command asks that ``bollard.toml`` be read again."""
 
@@ -175,6 +197,22 @@ class ReloadDone(Word, frozen=True):
     """What became of it: the tables that changed, or an error's words."""
 
     changed: tuple[str, ...] = ()
+    code: str = ""
+    cause: str = ""
+    advice: str = ""
+
+
+class AskUpgrade(Word, frozen=True):
+    """A command asks that the code which is installed now take over, or, ``dry``, whether it could."""
+
+    dry: bool = False
+
+
+class UpgradeDone(Word, frozen=True):
+    """What became of it: the generation that serves, and its version; or an error's words."""
+
+    generation: int = 0
+    version: str = ""
     code: str = ""
     cause: str = ""
     advice: str = ""
@@ -217,9 +255,11 @@ class RecordDone(Word, frozen=True):
     advice: str = ""
 
 
-FromCommand = AskReload | AskRecord | Look
+FromCommand = AskReload | AskUpgrade | AskRecord | Look
+Errand = AskReload | AskUpgrade | AskRecord
 FromWorker = (
     Hello
+    | Prepared
     | Ready
     | Shut
     | Want
@@ -233,9 +273,10 @@ FromWorker = (
     | Report
     | FromCommand
 )
-FromDesk = Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone | Record | RecordDone | Seen
-
-W = TypeVar("W")
+FromDesk = (
+    Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone | Retire | UpgradeDone | Record | RecordDone | Seen
+)
+Done = ReloadDone | UpgradeDone | RecordDone
 
 
 def line(word: Word) -> bytes:
@@ -253,8 +294,14 @@ class Wire(asyncio.Protocol):
     def __init__(self, hear: Callable[[bytes], None], ended: Callable[[], None]) -> None:
         self._hear = hear
         self._ended = ended
-        self._rest = b""
+        self.rest = b""
+        """What was heard of a line whose end is still to come."""
         self._transport: asyncio.Transport | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether there is another end."""
+        return self._transport is not None and not self._transport.is_closing()
 
     @property
     def peer(self) -> socket.socket:
@@ -274,13 +321,13 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Part of asyncio's protocol."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        *lines, self.rest = (self.rest + data).split(b"\n")
         try:
             for each in lines:
                 self._hear(each)
         except ValueError:
             self.abort()
-        if len(self._rest) > LINE_BYTES:
+        if len(self.rest) > LINE_BYTES:
             self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (asyncio names it)
@@ -316,22 +363,3 @@ async def ask(path: Path, word: FromCommand) -> bytes:
         return await reader.readline()
     finally:
         writer.close()
-
-
-class Direct(Generic[W]):
-    """One end of a line inside one process: what is said is heard at once, and nothing is written or read."""
-
-    unread = 0
-
-    def __init__(self, hear: Callable[[W], None]) -> None:
-        self._hear = hear
-
-    def say(self, *words: W) -> None:
-        """Say these words."""
-        for word in words:
-            self._hear(word)
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    abort = close

@@ -33,9 +33,13 @@ NAME: Final = "config.toml"
 
 
 @contextlib.contextmanager
-def in_force(home: Home, config: Config) -> Iterator[None]:
-    """Keep ``run/config.toml`` and the policies for the length of the block. ``InputError`` for a mistake in one."""
-    put_in_force(home, config, read_policies(home, config.policies))
+def in_force(home: Home, config: Config | None) -> Iterator[None]:
+    """Keep ``run/config.toml`` and the policies for the length of the block. ``InputError`` for a mistake in one.
+
+    With None, those that are there stay in force.
+    """
+    if config is not None:
+        put_in_force(home, config, read_policies(home, config.policies))
     try:
         yield
     finally:

@@ -77,7 +77,11 @@ class Gathering:
 
     async def _gather(self) -> Series:
         seen, measured = await asyncio.gather(self.seen(), self.measured())
-        pids = {each.name: each.pid for each in seen.processes if each.pid} if seen else {"web": os.getpid()}
+        pids = (
+            {each.name: each.pid for each in seen.processes if each.pid and not each.leaving}
+            if seen
+            else {"web": os.getpid()}
+        )
         system, events = await asyncio.to_thread(_of_processes, pids), await asyncio.to_thread(self._of_events)
         known = {Source.SUPERVISOR: seen, Source.AUTHORITY: measured, Source.EVENTS: events}
         build = series("build_info", self._version, platform.python_version(), _openssl())
@@ -107,7 +111,7 @@ class Gathering:
 
 def _of_house(seen: Seen) -> Series:
     told = {key: value for key, value in {**seen.counters, **seen.gauges}.items() if key.split(" ")[0] in METRICS}
-    for each in seen.processes:
+    for each in (process for process in seen.processes if not process.leaving):
         name = _label(each.name)
         told[series("process_up", name)] = bool(each.pid)
         told[series("process_restarts_total", name)] = each.restarts

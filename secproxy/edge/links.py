@@ -44,6 +44,8 @@ class Links:
         self._by_identity: dict[str, Link] = {}
         self._expiries: list[tuple[float, int]] = []
         self._none_left: asyncio.Event | None = None
+        self._delays: Callable[[], float] | None = None  # once all are let go
+        self._last_due = 0.0
 
     def add(self, link: Link) -> None:
         """Take in a connection and let its bytes flow; it may end while that is done.
@@ -55,6 +57,8 @@ class Links:
             self._watch_expiry(link.admitted.certificate.not_after.timestamp(), link.leg)
         link.open()
         self.judge([link.identity])
+        if self._delays is not None:
+            self._let_go(link, self._delays())
 
     def __len__(self) -> int:
         """How many there are."""
@@ -128,16 +132,28 @@ class Links:
         Returns when none is left, at the latest when ``delays`` has been waited for and a farewell's time after it.
         Until its turn has come a connection goes on as before.
         """
-        self._none_left = asyncio.Event()
-        loop, longest = asyncio.get_running_loop(), 0.0
+        self.let_go(delays)
+        await self.gone()
+
+    def let_go(self, delays: Callable[[], float]) -> None:
+        """Let every connection go in its turn, also those that are still to come."""
+        self._delays = delays
         for link in self.all():
-            delay = delays()
-            longest = max(longest, delay)
-            loop.call_later(delay, link.close, SERVICE_RESTART, "the proxy is restarting")
-        if self._by_leg:
+            self._let_go(link, delays())
+
+    async def gone(self) -> None:
+        """Wait until all that were let go have gone, at the latest until a farewell's time after the last turn."""
+        loop = asyncio.get_running_loop()
+        while self._by_leg and loop.time() < self._last_due + LINGER_SECONDS:
+            self._none_left = asyncio.Event()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(longest + LINGER_SECONDS):
+                async with asyncio.timeout_at(self._last_due + LINGER_SECONDS):
                     await self._none_left.wait()
+
+    def _let_go(self, link: Link, delay: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._last_due = max(self._last_due, loop.time() + delay)
+        loop.call_later(delay, link.close, SERVICE_RESTART, "the proxy is restarting")
 
     def leave(self) -> None:
         """End every connection, because this worker ends."""

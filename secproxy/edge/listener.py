@@ -1,10 +1,9 @@
-"""The door of one worker: listening sockets shared by all workers, and how many may stand in the doorway at once."""
+"""The door of one worker: listening sockets that were handed to it, and how many may stand in the doorway at once."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -12,21 +11,21 @@ from typing import TYPE_CHECKING, Final
 from secproxy.buckets import Bucket
 from secproxy.config import Limits, write_address
 from secproxy.edge.preamble import read_caller
+from secproxy.edge.sockets import BACKLOG, make
 from secproxy.events import Note
 from secproxy.proxy_protocol import PreambleError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import socket
+    from collections.abc import Awaitable, Callable, Mapping
 
     from OpenSSL import SSL
 
     from secproxy.config import ListenerConfig
 
-BACKLOG: Final = 4096  # connections the kernel holds for us; a reconnect storm of one site fits
 PAUSE_SECONDS: Final = 0.2  # between attempts while the process has no descriptor left
 REFUSALS_PER_SECOND: Final = 1.0  # events of connections that are no load balancer's
 REFUSALS_BURST: Final = 20  # and at once
-KEEPALIVE: Final = (60, 20, 3)  # seconds idle, seconds between probes, probes; a dead peer is found in two minutes
 
 
 class Slots:
@@ -117,6 +116,8 @@ class Doorway:
 class Listener:
     """One listening address. ``context`` may be replaced at any time; connections under way keep the old one.
 
+    It accepts from the sockets it was handed, by number; where it was handed none it makes one of its own.
+
     Where load balancers are named, each connection first says who is calling, and counts as that caller's from then on;
     ``record`` hears of those that do not.
     """
@@ -130,6 +131,7 @@ class Listener:
         arrive: Callable[[Listener, socket.socket, str], Awaitable[None]],
         record: Callable[[Note], None] = lambda _: None,
         limits: Limits = Limits(),  # noqa: B008 - frozen
+        sockets: Mapping[int, socket.socket] | None = None,
     ) -> None:
         self._record, self._limits = record, limits
         self._callers: set[asyncio.Task[None]] = set()
@@ -141,43 +143,73 @@ class Listener:
         self._arrive = arrive
         self._loop = asyncio.get_running_loop()
         self._arrivals: set[asyncio.Task[None]] = set()
-        self._open = True
-        self._socket = _listen(config.host, config.port)
-        self._watch()
+        self._open = self._waits = True
+        self._sockets: dict[int, socket.socket] = {}
+        self.accept_from({0: make(config.host, config.port, shared=True)} if sockets is None else sockets)
 
     @property
     def port(self) -> int:
         """The port in use, also when the system chose it."""
-        port: int = self._socket.getsockname()[1]
+        port: int = next(iter(self._sockets.values())).getsockname()[1]
         return port
+
+    def accept_from(self, sockets: Mapping[int, socket.socket]) -> None:
+        """Accept from these sockets from now on, and no other; one held already is the same."""
+        for number in self._sockets.keys() - sockets.keys():
+            self._loop.remove_reader(self._sockets[number].fileno())
+            self._sockets.pop(number).close()
+        for number, sock in sockets.items():
+            if number in self._sockets:
+                sock.close()
+                continue
+            sock.listen(BACKLOG)
+            self._sockets[number] = sock
+            if self._waits:
+                self._loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def shut(self) -> None:
+        """Accept no more; those who were accepted still come in, those who wait do so for its other holders."""
+        self._rest()
+        self.accept_from({})
+
+    async def emptied(self) -> None:
+        """Wait until nobody is on the way in any more."""
+        while under_way := {*self._callers, *self._arrivals}:
+            await asyncio.wait(under_way)
+            await asyncio.sleep(0)  # whoever waited for one of these to end begins now
 
     def close(self) -> None:
         """Accept no more, and give up those that have not yet been admitted. Safe to call again."""
-        if not self._open:
-            return
+        self.shut()
         self._open = False
-        self._loop.remove_reader(self._socket.fileno())
-        self._socket.close()
         for task in (*self._callers, *self._arrivals):
             task.cancel()
 
     def _watch(self) -> None:
-        if self._open:
-            self._loop.add_reader(self._socket.fileno(), self._accept)
+        self._waits = True
+        for sock in self._sockets.values():
+            self._loop.add_reader(sock.fileno(), self._accept, sock)
 
-    def _accept(self) -> None:
+    def _rest(self) -> None:
+        self._waits = False
+        for sock in self._sockets.values():
+            self._loop.remove_reader(sock.fileno())
+
+    def _accept(self, waiting: socket.socket) -> None:
         """Accept one; the loop comes back for the next, after live messages have had their turn."""
+        if not self._waits:
+            return
         if not self._slots.take():
-            self._loop.remove_reader(self._socket.fileno())
+            self._rest()
             self._slots.when_free(self._watch)
             return
         try:
-            sock, address = self._socket.accept()
+            sock, address = waiting.accept()
         except BlockingIOError:  # another worker was quicker, or the caller has gone
             self._slots.give()
         except OSError:  # out of descriptors or memory: the kernel keeps the connection until there is room
             self._slots.give()
-            self._loop.remove_reader(self._socket.fileno())
+            self._rest()
             self._loop.call_later(PAUSE_SECONDS, self._watch)
         else:
             self._slots.give()  # the arrival costs no more than a descriptor until it is its turn
@@ -238,26 +270,3 @@ def network_of(address: str) -> str:
 def host_of(remote: str) -> str:
     """The IP address of a peer that is written as ``ip:port``."""
     return remote.rpartition(":")[0].strip("[]")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    listening.setblocking(False)
-    _prepare(listening)
-    listening.bind((host, port))
-    listening.listen(BACKLOG)
-    return listening
-
-
-def _prepare(sock: socket.socket) -> None:
-    """Set what every accepted socket inherits from the one that listens (Linux does so, tcp(7))."""
-    idle, interval, probes = KEEPALIVE
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, idle)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, interval)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, probes)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, (idle + interval * probes) * 1000)

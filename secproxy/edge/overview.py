@@ -36,7 +36,8 @@ async def look(home: Home) -> wire.Seen:
 
 def workers(seen: wire.Seen) -> list[int]:
     """Name the workers that there should be."""
-    return [int(each.name.removeprefix("worker ")) for each in seen.processes if each.name.startswith("worker ")]
+    serving = (each.name for each in seen.processes if not each.leaving and each.name.startswith("worker "))
+    return sorted({int(name.removeprefix("worker ")) for name in serving})
 
 
 def standings(seen: wire.Seen) -> dict[tuple[str, str], set[str]]:

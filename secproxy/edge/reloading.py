@@ -18,7 +18,18 @@ import msgspec
 from pki.edge.home import read_settings
 from pki.edge.policies import PROXY
 from pki.errors import BollardError, ConflictError, UnreachableError
-from secproxy.edge.claim_wire import AskRecord, AskReload, RecordDone, ReloadDone, Reloaded, ask
+from secproxy.edge.claim_wire import (
+    AskRecord,
+    AskReload,
+    AskUpgrade,
+    Done,
+    Errand,
+    RecordDone,
+    ReloadDone,
+    Reloaded,
+    UpgradeDone,
+    ask,
+)
 from secproxy.edge.effective import put_in_force
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
@@ -29,15 +40,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pki.edge.home import Home
-    from secproxy.config import Config, ListenerConfig
+    from secproxy.config import Config
 
 Stamp = tuple[int, int, int]
 """What tells that a file was written anew: inode, size, time of the last change in nanoseconds."""
 
 ANSWER_SECONDS: Final = 30.0  # seconds a command waits for a reload, which may wait for another and for every worker
+UPGRADE_SECONDS: Final = 240.0  # the same of an upgrade: two rehearsals, a generation prepared, and opened
 NO_FILE: Final[Stamp] = (0, 0, 0)
 
-_decoder: Final = msgspec.json.Decoder(ReloadDone | RecordDone)
+_decoder: Final = msgspec.json.Decoder(Done)
 
 
 async def ask_reload(home: Home) -> ReloadDone:
@@ -47,6 +59,16 @@ async def ask_reload(home: Home) -> ReloadDone:
     """
     answer = await _ask(home, AskReload(), "reload.unreachable")
     assert isinstance(answer, ReloadDone)  # noqa: S101 (what was asked for is what is answered)
+    return answer
+
+
+async def ask_upgrade(home: Home, *, dry: bool) -> UpgradeDone:
+    """Have the code that is installed take over in the home that is up, or only rehearse it; hear what became of it.
+
+    Raises ``UnreachableError`` when nothing is up there.
+    """
+    answer = await _ask(home, AskUpgrade(dry), "upgrade.unreachable", UPGRADE_SECONDS)
+    assert isinstance(answer, UpgradeDone)  # noqa: S101 (as above)
     return answer
 
 
@@ -60,10 +82,10 @@ async def ask_record(home: Home, identity: str, minutes: int, *, plain: bool) ->
     return answer
 
 
-async def _ask(home: Home, word: AskReload | AskRecord, code: str) -> ReloadDone | RecordDone:
+async def _ask(home: Home, word: Errand, code: str, seconds: float = ANSWER_SECONDS) -> Done:
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            answer: ReloadDone | RecordDone = _decoder.decode(await ask(home.claims_socket, word))
+        async with asyncio.timeout(seconds):
+            answer: Done = _decoder.decode(await ask(home.claims_socket, word))
             return answer
     except (OSError, msgspec.MsgspecError):  # nobody listens, or hung up; a timeout is an OSError as well
         raise UnreachableError(code, "nothing is up here that answers", "Start 'bollard up'.") from None
@@ -75,8 +97,11 @@ class World(Protocol):
     def record(self, note: Note) -> None:
         """Write a security event."""
 
-    def refuse_taken(self, listeners: tuple[ListenerConfig, ...]) -> None:
-        """Raise ``ConflictError`` when one of these new addresses cannot be listened on."""
+    def make_room(self, config: Config) -> None:
+        """Hand out sockets for these settings beside those there are; ``ConflictError`` when an address is taken."""
+
+    def settle(self, config: Config) -> None:
+        """Go on with these settings: take back the sockets that they do not name, have as many workers as they say."""
 
     async def tell_workers(self) -> list[Reloaded]:
         """Have every worker take the settings in force; return what each says."""
@@ -86,15 +111,26 @@ class World(Protocol):
 
 
 class Reloader:
-    """The settings of a home that is up. ``read`` reads the file and lays over it what the command line said."""
+    """The settings of a home that is up. ``read`` reads the file and lays over it what the command line said.
 
-    def __init__(self, home: Home, config: Config, read: Callable[[], Config], world: World) -> None:
+    ``in_force`` are the text of the settings and those of the policies that ``config`` was read from, where the files
+    may have changed since; then they are read again at the next look.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        read: Callable[[], Config],
+        world: World,
+        in_force: tuple[str, Mapping[str, str]] | None = None,
+    ) -> None:
         self._home, self._read, self._world = home, read, world
         self._config = config
-        self._text = read_settings(home)
-        self._policies = read_policies(home, config.policies)
-        self._seen = self._taken = self._stamp()
-        self._turn = asyncio.Lock()
+        self.text, self.policies = in_force or (read_settings(home), read_policies(home, config.policies))
+        self._seen = self._taken = {} if in_force else self._stamp()
+        self.turn = asyncio.Lock()
+        """Held while settings are taken in; whoever needs them to stay holds it as well."""
 
     def touched(self) -> bool:
         """Whether a file was written since it was last read, and has rested since the last look.
@@ -106,7 +142,7 @@ class Reloader:
 
     async def reload(self) -> ReloadDone:
         """Read the file and put it in force; say which tables changed, or why it was not done. One at a time."""
-        async with self._turn:
+        async with self.turn:
             try:
                 done = ReloadDone(await self._reload())
             except BollardError as problem:
@@ -121,25 +157,28 @@ class Reloader:
         self._taken = self._seen = self._stamp()
         text, config = read_settings(self._home), self._read()
         policies = read_policies(self._home, config.policies)
-        named = {"policy"} if policies != self._policies else set[str]()
-        tables = tuple(sorted({*changed(self._text, text), *named}))
+        named = {"policy"} if policies != self.policies else set[str]()
+        tables = tuple(sorted({*changed(self.text, text), *named}))
         concerned = frozenset[Reader]().union(*map(readers, tables))
-        if Reader.WORKER in concerned:
-            await self._put_in_force(config, policies)
-        else:
-            put_in_force(self._home, config, policies)  # for those that are started again
-        self._text, self._config, self._policies = text, config, policies
+        self._world.make_room(config)
+        try:
+            if Reader.WORKER in concerned:
+                await self._put_in_force(config, policies)
+            else:
+                put_in_force(self._home, config, policies)  # for those that are started again
+        except BaseException:
+            self._world.settle(self._config)
+            raise
+        self.text, self._config, self.policies = text, config, policies
+        self._world.settle(config)
         self._world.renew(concerned)
         return tables
 
     async def _put_in_force(self, config: Config, policies: Mapping[str, str]) -> None:
-        open_now = {(door.host, door.port) for door in self._config.listeners}
-        new = tuple(door for door in config.listeners if (door.host, door.port) not in open_now)
-        self._world.refuse_taken(new)
         put_in_force(self._home, config, policies)
         wrong = next((said for said in await self._world.tell_workers() if said.code), None)
         if wrong is not None:
-            put_in_force(self._home, self._config, self._policies)
+            put_in_force(self._home, self._config, self.policies)
             await self._world.tell_workers()
             raise ConflictError(wrong.code, wrong.cause, wrong.advice)
 

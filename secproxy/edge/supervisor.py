@@ -7,13 +7,11 @@ Rules this file keeps:
 * Order: authority, then workers and web, then ``bollard ready``; and back: workers, web, authority.
 * A process that gives up while all is being started (a wrong passphrase, an address that is taken) ends the start, with
   its exit code. Later on a process that dies is started again.
-* The passphrase, and the PIN of a hardware token, go to the authority alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import os
 import resource
@@ -22,69 +20,82 @@ import socket
 import sys
 import time
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import uvloop
 
 from pki.edge import hardening, log
 from pki.edge.client import Authority
-from pki.edge.lock import exclusive
-from pki.edge.policies import FOLDER
+from pki.edge.lock import locked
 from pki.errors import BollardError, ConflictError, InputError, UnreachableError
-from secproxy.edge.children import GRACE_SECONDS, WHO, Child
+from secproxy.edge import births, succession
+from secproxy.edge.children import WHO
 from secproxy.edge.claim_desk import ClaimDesk
-from secproxy.edge.claim_wire import Process
-from secproxy.edge.effective import in_force
+from secproxy.edge.claim_wire import AskUpgrade, Process, UpgradeDone
+from secproxy.edge.crew import Crew
+from secproxy.edge.effective import config_in_force, in_force
 from secproxy.edge.journal import Journal
+from secproxy.edge.policies import read_policies
 from secproxy.edge.reloading import Reloader
+from secproxy.edge.sockets import WEB, Sockets, hand, places, refuse_taken
+from secproxy.events import Note
 from secproxy.reload import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine
 
     from pki.edge.home import Home
-    from secproxy.config import Config, ListenerConfig
-    from secproxy.edge.claim_wire import Reloaded
-    from secproxy.events import Note
+    from secproxy.config import Config
+    from secproxy.edge.children import Child
+    from secproxy.edge.claim_wire import Mate, Reloaded
+    from secproxy.edge.sockets import Place
 
 WATCH_SECONDS: Final = 1.0  # seconds between two looks at whether the settings' file was changed
 RELOAD_SECONDS: Final = 10.0  # seconds a worker has to take new settings; it opens sockets and reads files, no more
+SETTLE_SECONDS: Final = 1.0  # seconds that a worker has to take what it was told, before the code is exchanged
+HEARD_SECONDS: Final = 0.02  # seconds for signals that came before they had to wait
 LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
-FOR_TLS: Final = {"OPENSSL_CONF": str(FOLDER / "tls" / "openssl.cnf")}
-FOR_WORKERS: Final = FOR_TLS | {
-    "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),  # bytes; glibc would give the heap's top back at every TLS read,
-    "MALLOC_MMAP_THRESHOLD_": str(4 * 1024 * 1024),  # bytes; and map each larger buffer anew
-}
-"""What OpenSSL and the C library read from a process' environment, and no call of ours can set."""
 DESCRIPTORS_WANTED: Final = 20_000  # files that a worker may open; two for each of 10,000 stations
 DESCRIPTORS_SPARE: Final = 100  # of them for everything else
-SECRETS: Final = (
-    "BOLLARD_PASSPHRASE",
-    "BOLLARD_HSM_PIN",
-    "BOLLARD_KEY_PASSWORD",
-)  # how variables begin that only the authority may see
+RUNNING: Final = ConflictError("upgrade.running", "an upgrade is under way already", "Wait for its end.")
 
 
-def run_up(home: Home, read: Callable[[], Config], *, authority: bool = True, web: bool = True) -> int:
+def run_up(
+    home: Home, read: Callable[[], Config], *, authority: bool = True, web: bool = True, version: str = ""
+) -> int:
     """Run until SIGTERM or SIGINT and return the exit code. ``read`` reads the settings, now and whenever they change.
 
     ``ConflictError("up.running")`` when this home is up already, ``ConflictError("up.address")`` when an address to
     listen on is taken, ``InputError("up.upstream")`` when no CSMS is named.
     """
+    rehearsal, left = succession.rehearsed(), succession.inherited()
     hardening.begin(home.path)
-    config = read()
+    config = config_in_force(home) if left else _counted(read())
     if not config.upstreams:
         raise InputError(
             "up.upstream", "no CSMS is named", "Give --upstream ws://HOST:PORT, or set [csms].upstream in bollard.toml."
         )
-    with exclusive(home.run / "up.lock") as mine:
-        if not mine:
+    if rehearsal is not None:
+        return _rehearse(home, config, version)
+    with locked(home.run / "up.lock", left.lock if left else -1) as lock:
+        if lock < 0:
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
-        _refuse_taken(_addresses(config, web=web))
+        if left is None:
+            refuse_taken((place.host, place.port) for place in places(config, 1, web=web))
         _tell_of_descriptors(_allow_descriptors())
-        with in_force(home, _counted(config)), closing(Journal(home.journal, "supervisor")) as journal:
-            supervisor = Supervisor(home, lambda: _counted(read()), journal, authority=authority, web=web)
+        with in_force(home, None if left else config), closing(Journal(home.journal, "supervisor")) as journal:
+            parts = Parts(authority=authority, web=web, version=version, lock=lock)
+            supervisor = Supervisor(home, config, lambda: _counted(read()), journal, parts, left)
             return uvloop.run(supervisor.run())
+
+
+def _rehearse(home: Home, config: Config, version: str) -> int:
+    """All that was handed over could be read, and so could the settings: say who would take over."""
+    read_policies(home, config.policies)
+    sys.stdout.write(msgspec.json.encode(succession.Successor(sys.executable, version)).decode() + "\n")
+    return 0
 
 
 def _counted(config: Config) -> Config:
@@ -92,34 +103,74 @@ def _counted(config: Config) -> Config:
     return dataclasses.replace(config, workers=config.workers or len(os.sched_getaffinity(0)))
 
 
-class Supervisor:
-    """The processes of one home, from start to end."""
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is brought up besides workers, by which version, and the descriptor of the lock that is held on the home."""
 
-    def __init__(self, home: Home, read: Callable[[], Config], journal: Journal, *, authority: bool, web: bool) -> None:
-        self._home, self._read, self._journal = home, read, journal
-        self._config = read()
-        numbers = range(self._config.workers)
-        self._authority = [self._child("authority")] if authority else []
-        self._web = [self._child("web")] if web else []
-        self._workers = [self._child("worker", "--number", str(number)) for number in numbers]
-        self._since = time.time()
-        self._closed = set(numbers)  # workers whose listeners were not open yet
-        self._open = asyncio.Event()  # all of them are now
+    authority: bool
+    web: bool
+    version: str
+    lock: int
+
+
+class Supervisor:
+    """The processes of one home, from start to end. ``left`` is what the code before left to this."""
+
+    def __init__(
+        self,
+        home: Home,
+        config: Config,
+        read: Callable[[], Config],
+        journal: Journal,
+        parts: Parts,
+        left: succession.Estate | None,
+    ) -> None:
+        self._home, self._journal, self._parts, self._left = home, journal, parts, left
+        self._config = config
+        self._executable = {1: sys.executable}
+        held = {each.place: socket.socket(fileno=each.descriptor) for each in left.sockets} if left else {}
+        self._sockets = Sockets(held)
+        self._crew = Crew(config, self._sockets, self._make_worker, self._tell_to_retire)
+        python, ended = sys.executable, self._ended
+        self._authority = [births.authority(home, python, ended)] if parts.authority else []
+        self._web = [births.web(home, python, ended, self._hand_web)] if parts.web else []
+        self._since = left.since if left else time.time()
+        in_force = (left.settings, left.policies) if left else None
+        self._reloader = Reloader(home, config, read, self, in_force)
         self._gave_up: asyncio.Future[int] | None = None  # the exit code of a process that ended during the start
+        self._upgrade: asyncio.Task[UpgradeDone] | None = None
+        self._asked: asyncio.Future[int]
+        self._desk = ClaimDesk(
+            config.limits.probe_seconds,
+            self._crew.has_opened,
+            self._reloader.reload,
+            processes=self._processes,
+            prepared=self._crew.is_prepared,
+            shut=self._crew.has_shut,
+            upgrade=self.upgrade,
+            kept=left.desk if left else None,
+        )
 
     async def run(self) -> int:
         """Start, keep and end all; return the exit code."""
-        asked = _signalled()
-        self._gave_up = gave_up = asyncio.get_running_loop().create_future()
-        reloader = Reloader(self._home, self._config, self._read, self)
-        seconds = self._config.limits.probe_seconds
-        self._desk = ClaimDesk(seconds, self._worker_ready, reloader.reload, processes=self._processes)
+        hung_up, upgraded = asyncio.Event(), asyncio.Event()
+        self._asked = asked = _signalled(hung_up, upgraded)
+        succession.hear_signals()
+        gave_up: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if self._left is None:
+            self._gave_up = gave_up
+            self._sockets.keep(self._places(self._config))
+        else:
+            self._adopt(self._left)
         async with self._desk.open(self._home.claims_socket):
             try:
-                if await _comes_first(self._start(), asked, gave_up):
+                if self._left is not None:
+                    self._upgrade = asyncio.ensure_future(self._finish(self._left))
+                elif await _comes_first(self._start(), asked, gave_up):
                     self._gave_up = None
                     log.say("process.ready", "bollard ready")
-                    await _comes_first(_follow(reloader), asked)
+                if not asked.done() and not gave_up.done():
+                    await _comes_first(self._follow(hung_up, upgraded), asked)
             finally:
                 await self._stop()
         return gave_up.result() if gave_up.done() else 0
@@ -128,11 +179,28 @@ class Supervisor:
         for child in self._authority:
             child.start()
             await _until_authority(self._home)
-        for child in (*self._workers, *self._web):
+        self._crew.resize(self._config)
+        for child in self._web:
             child.start()
         for _ in self._web:
             await _until_open(self._config.web.host, self._config.web.port)
-        await self._open.wait()
+        await self._crew.all_open()
+
+    async def _follow(self, hung_up: asyncio.Event, upgraded: asyncio.Event) -> None:
+        """Upgrade at SIGUSR2, reload at SIGHUP, and whenever the settings' file was changed, for ever."""
+        while True:
+            await _any_of(hung_up, upgraded, seconds=WATCH_SECONDS)
+            if upgraded.is_set():
+                upgraded.clear()
+                await self._say_upgraded()
+            if hung_up.is_set() or self._reloader.touched():
+                hung_up.clear()
+                done = await self._reloader.reload()
+                if done.code:
+                    log.complain(BollardError(done.code, done.cause, done.advice), who=WHO)
+                else:
+                    changed = ", ".join(done.changed) or "no change"
+                    log.say("settings.reloaded", f"settings reloaded: {changed}", who=WHO)
 
     # -- what a reload needs (``reloading.World``) -----------------------------------------------------------------
 
@@ -143,9 +211,20 @@ class Supervisor:
         except BollardError as lost:
             log.complain(lost, who=WHO)
 
-    def refuse_taken(self, listeners: tuple[ListenerConfig, ...]) -> None:
-        """Raise ``ConflictError("up.address")`` when one of these addresses cannot be listened on."""
-        _refuse_taken((door.host, door.port) for door in listeners)
+    def make_room(self, config: Config) -> None:
+        """Hand out sockets for these settings beside those there are; ``ConflictError`` when an address is taken."""
+        wanted = self._places(config)
+        held = {place[:3] for place in self._sockets.all()}
+        refuse_taken({place[1:3] for place in wanted if place[:3] not in held})
+        self._sockets.keep([*self._places(self._config), *wanted])
+        self._crew.deal()
+
+    def settle(self, config: Config) -> None:
+        """Go on with these settings: take back the sockets that they do not name, have as many workers as they say."""
+        self._config = config
+        self._sockets.keep(self._places(config))
+        self._crew.deal()
+        self._crew.resize(config)
 
     async def tell_workers(self) -> list[Reloaded]:
         """Have every worker take the settings in force."""
@@ -157,51 +236,170 @@ class Supervisor:
             for child in children if reader in readers else ():
                 child.renew()
 
+    # -- another generation of code --------------------------------------------------------------------------------
+
+    async def upgrade(self, word: AskUpgrade) -> UpgradeDone:
+        """Have the code that is installed take over. Comes back when it did not; else the new code answers."""
+        if self._upgrade is not None and not self._upgrade.done():
+            return UpgradeDone(0, "", RUNNING.code, RUNNING.cause, RUNNING.advice)
+        self._upgrade = asyncio.ensure_future(self._try_upgrade(dry=word.dry))
+        return await asyncio.shield(self._upgrade)
+
+    async def _say_upgraded(self) -> None:
+        done = await self.upgrade(AskUpgrade())
+        if done.code == RUNNING.code:
+            log.complain(RUNNING, who=WHO)
+
+    async def _try_upgrade(self, *, dry: bool) -> UpgradeDone:
+        async with self._reloader.turn:
+            candidates = self._crew.generation + 1
+            try:
+                successor = await succession.rehearse(
+                    self._estate(candidates), self._rehearse_authority if self._authority else None
+                )
+                if dry:
+                    return UpgradeDone(candidates, successor.version)
+                self._executable[candidates] = successor.executable
+                await self._crew.prepare(candidates)
+                await self._hand_over(candidates)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, what runs goes on
+                return await self._refused(candidates, failure, told=not dry)
+        raise AssertionError("another program runs in this process")
+
+    async def _refused(self, candidates: int, failure: Exception, *, told: bool = True) -> UpgradeDone:
+        problem = failure if isinstance(failure, BollardError) else succession.refused(f"a fault: {failure!r}")
+        await self._crew.dismiss(candidates)
+        if told:
+            self._tell_refused(problem)
+        return UpgradeDone(0, "", problem.code, problem.cause, problem.advice)
+
+    def _tell_refused(self, problem: BollardError) -> None:
+        self.record(Note("upgrade.refused", evidence={"code": problem.code, "says": problem.cause}))
+        log.complain(problem, who=WHO)
+
+    async def _hand_over(self, candidates: int) -> None:
+        with succession.signals_waiting():
+            await asyncio.sleep(HEARD_SECONDS)  # for what came before they had to wait
+            if self._asked.done():
+                raise ConflictError("upgrade.ended", "everything is about to end", "It is upgraded when it starts.")
+            await self._desk.settled(SETTLE_SECONDS)
+            self._journal.close()
+            succession.become(self._estate(candidates))
+
+    def _rehearse_authority(self, successor: succession.Successor) -> tuple[str, ...]:
+        return births.authority_rehearsal(self._home, successor.executable)
+
+    async def _finish(self, left: succession.Estate) -> UpgradeDone:
+        """The code before has handed over: have the new workers serve, and let the former go."""
+        async with self._reloader.turn:
+            try:
+                await self._crew.exchange(left.candidates)
+            except Exception as failure:  # noqa: BLE001 - as above
+                done = await self._refused(left.candidates, failure)
+            else:
+                done = UpgradeDone(left.candidates, self._parts.version)
+                self.renew(frozenset({Reader.AUTHORITY, Reader.WEB}))
+                self.record(Note("upgrade.done", evidence={"generation": done.generation, "version": done.version}))
+                says = f"upgraded: generation {done.generation}, version {done.version}, serves"
+                log.say("process.upgraded", says, who=WHO)
+        self._desk.answer_upgrade(done)
+        return done
+
+    def _estate(self, candidates: int) -> succession.Estate:
+        workers = [(mate, child, False) for mate, child in self._crew.children.items()]
+        workers += [(mate, child, True) for mate, child in self._crew.leaving.items()]
+        sockets = [succession.KeptSocket(place, sock.fileno()) for place, sock in self._sockets.all().items()]
+        return succession.Estate(
+            lock=self._parts.lock,
+            since=self._since,
+            generation=self._crew.generation,
+            candidates=candidates,
+            settings=self._reloader.text,
+            policies=dict(self._reloader.policies),
+            children=[
+                *(_kept(child) for child in (*self._authority, *self._web)),
+                *(_kept(child, mate, leaving=leaving) for mate, child, leaving in workers),
+            ],
+            sockets=sockets,
+            desk=self._desk.hand_over(),
+        )
+
+    def _adopt(self, left: succession.Estate) -> None:
+        succession.keep_from_heirs(left)
+        self._crew.generation = left.generation
+        self._executable = {left.generation: sys.executable, left.candidates: sys.executable}
+        mates: list[tuple[Mate, Child]] = []
+        leaving: list[tuple[Mate, Child]] = []
+        for each in left.children:
+            if each.mate is None:
+                children = [child for child in (*self._authority, *self._web) if child.name == each.name]
+            else:
+                children = [self._make_worker(each.mate)]
+                (leaving if each.leaving else mates).append((each.mate, children[0]))
+            for child in children:
+                line = socket.socket(fileno=each.line) if each.line >= 0 else None
+                child.adopt(each.pid, each.since, each.starts, line)
+        self._crew.adopt(mates, leaving, left.desk.open.values())
+
+    # -- the processes ---------------------------------------------------------------------------------------------
+
     async def _stop(self) -> None:
-        for children in (self._workers, self._web, self._authority):
+        if self._upgrade is not None:
+            self._upgrade.cancel()
+            await asyncio.wait({self._upgrade})
+        await self._crew.stop()
+        for children in (self._web, self._authority):
             await asyncio.gather(*(child.stop() for child in children))
+        self._sockets.close()
 
     def _processes(self) -> list[Process]:
-        children = (*self._authority, *self._workers, *self._web)
-        kept = (Process(each.name, each.pid, each.since, max(0, each.starts - 1)) for each in children)
-        return [Process("supervisor", os.getpid(), self._since, 0), *kept]
+        def told(child: Child) -> Process:
+            return Process(child.name, child.pid, child.since, max(0, child.starts - 1), self._crew.generation)
 
-    def _child(self, *noun: str) -> Child:
-        written = ("--log-format", log.form().value) if log.form() is log.Form.JSON else ()
-        argv = (sys.executable, "-P", "-m", "bollard", "--home", str(self._home.path.absolute()), *noun, *written)
-        if noun[0] == "authority":
-            return Child(noun[0], argv, os.environ, self._ended)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(SECRETS)}
-        if noun[0] == "worker":
-            grace = GRACE_SECONDS + self._config.limits.close_spread_seconds
-            return Child(f"worker {noun[-1]}", argv, environment | FOR_WORKERS, self._ended, grace)
-        return Child(noun[0], argv, environment | FOR_TLS, self._ended)
+        myself = Process("supervisor", os.getpid(), self._since, 0, self._crew.generation)
+        first, last = map(told, self._authority), map(told, self._web)
+        return [myself, *first, *self._crew.processes(), *last]
+
+    def _make_worker(self, mate: Mate) -> Child:
+        def ended(code: int) -> None:
+            self._crew.has_ended(mate)
+            self._ended(code)
+
+        executable = self._executable.get(mate.generation, sys.executable)
+        spread = self._config.limits.close_spread_seconds
+        return births.worker(self._home, executable, mate, spread, ended, lambda _: self._crew.started(mate))
+
+    def _tell_to_retire(self, mate: Mate) -> None:
+        self._desk.retire(mate)
+
+    def _hand_web(self, child: Child) -> None:
+        pages = {place: sock for duty in WEB for place, sock in self._sockets.of(duty, {0}).items()}
+        if child.line is not None:
+            hand(child.line, pages)
+
+    def _places(self, config: Config) -> list[Place]:
+        """Those for stations are as many as there were workers at most: whoever waits in one waits for somebody."""
+        most = max((number + 1 for number in self._sockets.numbers()), default=0)
+        return places(config, max(config.workers, most), web=self._parts.web)
 
     def _ended(self, code: int) -> None:
         if code > 0 and self._gave_up is not None and not self._gave_up.done():
             self._gave_up.set_result(code)
 
-    def _worker_ready(self, number: int) -> None:
-        self._closed.discard(number)
-        if not self._closed:
-            self._open.set()
+
+def _kept(child: Child, mate: Mate | None = None, *, leaving: bool = False) -> succession.KeptChild:
+    line = child.line.fileno() if child.line else -1
+    return succession.KeptChild(child.name, child.pid, child.since, child.starts, line, mate, leaving)
 
 
-async def _follow(reloader: Reloader) -> None:
-    """Reload at SIGHUP, and whenever the settings' file was changed, for ever."""
-    hung_up = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up.set)
-    while True:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(WATCH_SECONDS):
-                await hung_up.wait()
-        if hung_up.is_set() or reloader.touched():
-            hung_up.clear()
-            done = await reloader.reload()
-            if done.code:
-                log.complain(BollardError(done.code, done.cause, done.advice), who=WHO)
-            else:
-                log.say("settings.reloaded", f"settings reloaded: {', '.join(done.changed) or 'no change'}", who=WHO)
+async def _any_of(*events: asyncio.Event, seconds: float) -> None:
+    """Wait until one of these is set, and no longer than this."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _comes_first(work: Coroutine[object, object, None], *others: asyncio.Future[int]) -> bool:
@@ -217,8 +415,8 @@ async def _comes_first(work: Coroutine[object, object, None], *others: asyncio.F
     return False
 
 
-def _signalled() -> asyncio.Future[int]:
-    """Come true with the first SIGTERM or SIGINT; those after it change nothing."""
+def _signalled(hung_up: asyncio.Event, upgraded: asyncio.Event) -> asyncio.Future[int]:
+    """Come true with the first SIGTERM or SIGINT; those after it change nothing. SIGHUP and SIGUSR2 set events."""
     loop = asyncio.get_running_loop()
     asked: asyncio.Future[int] = loop.create_future()
 
@@ -228,6 +426,8 @@ def _signalled() -> asyncio.Future[int]:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told, number)
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)
+    loop.add_signal_handler(signal.SIGUSR2, upgraded.set)
     return asked
 
 
@@ -271,24 +471,3 @@ def _tell_of_descriptors(most: int) -> None:
         advice = "allow more with LimitNOFILE= of systemd or ulimit -Hn"
         says = f"each worker may open {most} files, enough for {stations} stations; {advice}"
         log.say("process.files", says, who=WHO, level=log.Level.WARNING)
-
-
-def _addresses(config: Config, *, web: bool) -> list[tuple[str, int]]:
-    doors = [(door.host, door.port) for door in config.listeners]
-    pages = [(config.web.host, config.web.port), *(place for place in (config.web.status, config.metrics) if place)]
-    return [*doors, *(pages if web else [])]
-
-
-def _refuse_taken(addresses: Iterable[tuple[str, int]]) -> None:
-    """Say so before anything starts: workers share their ports, so they would not notice another home's workers."""
-    for host, port in addresses:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as problem:
-                raise ConflictError(
-                    "up.address",
-                    f"{host} port {port} cannot be listened on: {problem.strerror}",
-                    "Stop what uses it, or choose another address in bollard.toml.",
-                ) from None

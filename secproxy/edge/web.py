@@ -43,6 +43,7 @@ from secproxy.edge.metrics_listener import Watching, metrics_server
 from secproxy.edge.patience import HEAD_SECONDS, Patience
 from secproxy.edge.pulse import beating
 from secproxy.edge.recorder import Recorder
+from secproxy.edge.sockets import Hatch, make
 from secproxy.edge.staples import Staples, staples_by
 from secproxy.edge.status_listener import QuietServer, hear, status_application, status_server
 from secproxy.edge.web_door import TlsTransport, WebDoor, showing, web_context
@@ -50,7 +51,7 @@ from secproxy.event_settings import parse_event_settings
 from secproxy.export.event import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from OpenSSL import SSL
     from starlette.applications import Starlette
@@ -73,13 +74,17 @@ def run_web(home: Home, address: str = "", version: str = "") -> None:
 
     ``version`` is Bollard's own, for what is sent to others.
     """
+    hatch = Hatch.inherited()
     hardening.begin(home.path)
     logging.getLogger().addHandler(LogLines("web"))
     config = _config(home)
     if address:
         host, port = parse_address(address)
         config = replace(config, web=replace(config.web, host=host, port=port))
-    uvloop.run(_run(home, config, Origin.of(socket.gethostname(), version)))
+    handed = {place.duty: sock for place, sock in (hatch.take() or {}).items()} if hatch else {}
+    if hatch is not None:
+        hatch.close()  # what it listens to changes with its process
+    uvloop.run(_run(home, config, Origin.of(socket.gethostname(), version), handed))
 
 
 def _config(home: Home) -> Config:
@@ -87,18 +92,19 @@ def _config(home: Home) -> Config:
     return parse_config((effective if effective.is_file() else home.settings).read_text(encoding="utf-8"))
 
 
-async def _run(home: Home, config: Config, origin: Origin) -> None:
+async def _run(home: Home, config: Config, origin: Origin, handed: Mapping[str, socket.socket]) -> None:
+    """``handed`` are sockets by their duty, of ``sockets.WEB``; for those that are not among them one is made."""
     address = config.web.host, config.web.port
-    _bind(address, "web.address").close()  # the door shares its port, so it would not notice who has it already
-    places = ((config.web.status, "web.status_address"), (config.metrics, "metrics.address"))
-    socks = [_bind(place, key) if place else None for place, key in places]
+    mine = handed.get("web") or _bind(address, "web.address")
+    places = ((config.web.status, "status", "web.status_address"), (config.metrics, "metrics", "metrics.address"))
+    socks = [handed.get(duty) or _bind(place, key) if place else None for place, duty, key in places]
     line, asks = AuthorityLine(home), parse_settings(read_settings(home)).est
     status, events = status_application(line, _alarm), parse_event_settings(read_settings(home))
     staples = staples_by(line)
     async with AsyncExitStack() as stack:
         write = partial(_write, stack.enter_context(Journal(home.journal, "web")))
         await stack.enter_async_context(beating(home.web_socket))
-        door = _door(_application(home, line, write, status, asks=asks), address)
+        door = _door(_application(home, line, write, status, asks=asks), address, mine)
         watching = Watching(home, Gathering(home, line.ask, origin.version))
         at_once = asyncio.Event()  # who watches over us wants to know most while something is missing
         at_once.set()
@@ -232,9 +238,9 @@ class _Protocol(H11Protocol):
 class _Door(QuietServer):
     """Uvicorn behind a door of our own, which opens when there are certificates to present."""
 
-    def __init__(self, config: uvicorn.Config, address: tuple[str, int]) -> None:
+    def __init__(self, config: uvicorn.Config, address: tuple[str, int], sock: socket.socket) -> None:
         super().__init__("web", config)
-        self._address = address
+        self._address, self._socket = address, sock
         self._context: SSL.Context | None = None
         self._door: WebDoor | None = None
         self.ready = asyncio.Event()
@@ -250,7 +256,7 @@ class _Door(QuietServer):
         """Open the door, then say where it is."""
         assert self._context is not None  # noqa: S101 - for the type; it is served when ready
         await self.lifespan.startup()
-        self._door = WebDoor(*self._address, self._context, self._protocol)
+        self._door = WebDoor(*self._address, self._context, self._protocol, self._socket)
         self.servers = [cast("asyncio.Server", self._door)]  # uvicorn closes it and waits, no more
         self.started = True
         log.say("process.ready", f"web ready on {write_address(self._address[0], self._door.port)}")
@@ -259,7 +265,7 @@ class _Door(QuietServer):
         return _Protocol(self.config, self.server_state, self.lifespan.state)
 
 
-def _door(application: Starlette, address: tuple[str, int]) -> _Door:
+def _door(application: Starlette, address: tuple[str, int], sock: socket.socket) -> _Door:
     config = uvicorn.Config(
         application,
         http=_Protocol,
@@ -275,7 +281,7 @@ def _door(application: Starlette, address: tuple[str, int]) -> _Door:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
-    return _Door(config, address)
+    return _Door(config, address, sock)
 
 
 async def _serve(server: QuietServer, socks: list[socket.socket] | None, ready: asyncio.Event) -> None:
@@ -284,13 +290,8 @@ async def _serve(server: QuietServer, socks: list[socket.socket] | None, ready: 
 
 
 def _bind(address: tuple[str, int], key: str) -> socket.socket:
-    host, port = address
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind((host, port))
+        return make(*address, shared=False)
     except OSError as problem:
-        sock.close()
-        says = f"cannot listen on {host} port {port}: {problem.strerror}"
+        says = f"cannot listen on {address[0]} port {address[1]}: {problem.strerror}"
         raise ConflictError("web.address", says, f"Stop what uses it, or change {key}.") from None
-    return sock

@@ -48,7 +48,14 @@ def web_context(
 class WebDoor:
     """Listens, shakes hands, and gives each connection an HTTP protocol of its own; uvicorn takes it for a server."""
 
-    def __init__(self, host: str, port: int, context: SSL.Context, make: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        context: SSL.Context,
+        make: Callable[[], asyncio.Protocol],
+        handed: socket.socket | None = None,
+    ) -> None:
         limits = Limits()
         self._seconds = limits.handshake_seconds
         self._slots = Slots(limits.handshakes_at_once)
@@ -56,7 +63,8 @@ class WebDoor:
         self._farewells: set[asyncio.Task[None]] = set()
         doorway = Doorway(limits.arrivals_of_one, limits.arrivals_queued, lambda _address: None)
         config = ListenerConfig(host, port, SecurityProfile.TLS_BASIC)
-        self._listener = Listener(config, context, self._slots, doorway, self._arrive)
+        sockets = {0: handed} if handed else None
+        self._listener = Listener(config, context, self._slots, doorway, self._arrive, sockets=sockets)
 
     @property
     def port(self) -> int:
@@ -68,11 +76,15 @@ class WebDoor:
         self._listener.context = context
 
     def close(self) -> None:
-        """Accept no more."""
-        self._listener.close()
+        """Accept no more; whoever shakes hands may finish."""
+        self._listener.shut()
 
     async def wait_closed(self) -> None:
-        """Wait until the last goodbye was said; each has its own bound."""
+        """Wait until the last goodbye was said, and nobody shakes hands; each has its own bound."""
+        try:
+            await self._listener.emptied()
+        finally:
+            self._listener.close()
         await asyncio.gather(*self._farewells, return_exceptions=True)
 
     async def _arrive(self, listener: Listener, sock: socket.socket, remote: str) -> None:

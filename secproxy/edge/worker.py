@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import random
 import signal
@@ -32,7 +33,6 @@ from secproxy.config import TransactionIds, Unknown, parse_config, unsafe_listen
 from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
-from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.claim_wire import Record, Recorded
 from secproxy.edge.fence import fence_in
@@ -45,6 +45,7 @@ from secproxy.edge.recordings import Recordings
 from secproxy.edge.relay import Link
 from secproxy.edge.reporter import Reporter
 from secproxy.edge.schema_files import SchemaFiles
+from secproxy.edge.sockets import Hatch
 from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
@@ -60,6 +61,7 @@ from secproxy.session import Ask, Declined, Granted, Learn, Session
 from secproxy.tally import Tally
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sized
 
     from OpenSSL import SSL
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
     from secproxy.admission import Admitted
     from secproxy.config import Config, Limits, ListenerConfig
+    from secproxy.edge.sockets import Place
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.station_view import View
@@ -74,18 +77,20 @@ if TYPE_CHECKING:
 
 COLLECT: Final = (20_000, 50, 50)  # objects between collections: connections make few cycles and many objects
 WHO: Final = "bollard"  # what a worker calls itself to people
+HEAD_START: Final = 1.0  # seconds until the first is let go: by then no worker that was replaced accepts any more
 FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of ours
 
 
-def run_worker(home: Home, number: int) -> None:
+def run_worker(home: Home, number: int, generation: int = 1) -> None:
     """Run one worker until SIGTERM, or until its supervisor is gone."""
+    hatch = Hatch.inherited()
     hardening.begin(home.path)
     config = _in_force(home)
     if config.fenced:
         _fence_in(home, config, number)
     gc.freeze()
     gc.set_threshold(*COLLECT)
-    uvloop.run(_run(home, config, number))
+    uvloop.run(_run(home, config, Post(number, generation, hatch)))
 
 
 def _in_force(home: Home) -> Config:
@@ -107,13 +112,22 @@ def _fence_in(home: Home, config: Config, number: int) -> None:
         _tell_operator("worker.unfenced", says)
 
 
-async def _run(home: Home, config: Config, number: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Which of the workers this is, of which generation, and by what it is handed its sockets; None where by nobody."""
+
+    number: int
+    generation: int = 1
+    hatch: Hatch | None = None
+
+
+async def _run(home: Home, config: Config, post: Post) -> None:
     asyncio.get_running_loop().set_exception_handler(_tell_fault)
     end = End()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, end.asked.set)
-    with contextlib.closing(Journal(home.journal, f"worker-{number}")) as journal:
-        work = asyncio.ensure_future(_work(home, config, number, journal, end))
+    with contextlib.closing(Journal(home.journal, f"worker-{post.number}")) as journal:
+        work = asyncio.ensure_future(_work(home, config, post, journal, end))
         stopped = asyncio.ensure_future(end.asked.wait())
         await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
         if not end.begun:
@@ -124,10 +138,12 @@ async def _run(home: Home, config: Config, number: int) -> None:
 
 @dataclass(slots=True)
 class End:
-    """How a worker ends: ``asked`` to; ``begun`` once it has doors to close first, so that it is not cut off."""
+    """How a worker ends: ``asked`` to; ``begun`` once it has doors to close first, so that it is not cut off;
+    ``replaced`` where others accept from its sockets already."""
 
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     begun: bool = False
+    replaced: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def by_and_by(self, worker: Worker) -> None:
         """When asked to end, let the stations go one after the other."""
@@ -135,17 +151,22 @@ class End:
         await self.asked.wait()
         await worker.drain()
 
+    async def when_replaced(self, worker: Worker) -> None:
+        """When others have taken its place, see in who is on the way, and let the stations go as well."""
+        await self.replaced.wait()
+        await worker.retire()
 
-async def _work(home: Home, config: Config, number: int, journal: Journal, end: End) -> None:
+
+async def _work(home: Home, config: Config, post: Post, journal: Journal, end: End) -> None:
     line = AuthorityLine(home)
     async with contextlib.aclosing(line.news()) as news:
-        await _work_on(home, config, number, Surroundings(line, journal, config.limits), news, end)
+        await _work_on(home, config, post, Surroundings(line, journal, config.limits), news, end)
 
 
 async def _work_on(
     home: Home,
     config: Config,
-    number: int,
+    post: Post,
     surroundings: Surroundings,
     news: AsyncGenerator[calls.News, None],
     end: End,
@@ -156,19 +177,19 @@ async def _work_on(
     view = reading.view_of(snapshot)
     reading.present(view, credentials)
     links = surroundings.links = Links(view, config.limits, surroundings.record)
-    supervisor = await ClaimLine.connect(home, number, links.probe, links.drop)
+    supervisor = await ClaimLine.connect(home, post.number, links.probe, links.drop, post.generation)
     policies = read_policies_in_force(home, config)
-    lines = _claims(config, links, supervisor), supervisor
-    reporter = Reporter(number, Tally(), surroundings.journal, supervisor)
-    worker = Worker(config, view, (credentials, snapshot), links, lines, surroundings, policies, reporter)
+    reporter = Reporter(post.number, Tally(), surroundings.journal, supervisor)
+    worker = Worker(config, view, (credentials, snapshot), links, supervisor, surroundings, policies, reporter)
     supervisor.reload = lambda: _reload(home, worker)
     recordings = Recordings(home.recordings, surroundings.record)
     supervisor.record = lambda word: _record(links, recordings, word)
-    if number == 0:
+    supervisor.retire = end.replaced.set
+    if post.number == 0:
         surroundings.tell_unsafe(config)
-    supervisor.ready()
     try:
         await _first_end(
+            _open(worker, post.hatch, supervisor),
             worker.follow(news),
             links.expire(),
             supervisor.closed(),
@@ -176,9 +197,27 @@ async def _work_on(
             worker.end_when_outgrown(),
             worker.report(),
             end.by_and_by(worker),
+            end.when_replaced(worker),
         )
     finally:
         worker.leave()
+
+
+async def _open(worker: Worker, hatch: Hatch | None, supervisor: ClaimLine) -> None:
+    """Open the doors once it is this worker's turn, and accept ever after from the sockets that are handed over."""
+    if hatch is None:
+        worker.open()
+        supervisor.ready()
+    else:
+        supervisor.prepared()
+        given, loop = asyncio.Event(), asyncio.get_running_loop()
+        loop.add_reader(hatch.fileno(), given.set)
+        await given.wait()
+        loop.remove_reader(hatch.fileno())
+        worker.open(hatch)
+        supervisor.ready()
+        loop.add_reader(hatch.fileno(), worker.take_sockets)
+    await supervisor.closed()
 
 
 def _reload(home: Home, worker: Worker) -> None:
@@ -196,13 +235,6 @@ def _record(links: Links, recordings: Recordings, word: Record) -> Recorded:
         return Recorded(word.ticket, recordings.stop(word.identity))
     except BollardError as problem:
         return Recorded(word.ticket, "", problem.code, problem.cause, problem.advice)
-
-
-def _claims(config: Config, links: Links, supervisor: ClaimLine) -> ClaimLine:
-    """Ask the supervisor, or, when this worker is the only one, nobody: the same rules, without two processes awake."""
-    if config.workers != 1:
-        return supervisor
-    return ClaimLine.beside(ClaimDesk(config.limits.probe_seconds, lambda _: None), links.probe, links.drop)
 
 
 async def _first_end(*works: Coroutine[object, object, None]) -> None:
@@ -321,7 +353,7 @@ class Surroundings:
 class Worker:
     """The doors of one worker and the way from there to a live connection.
 
-    ``lines`` are where it asks who may have a station's connection, and where passwords that were tried are counted.
+    ``claims`` is where it asks who may have a station's connection, and where passwords that were tried are counted.
     """
 
     def __init__(
@@ -330,7 +362,7 @@ class Worker:
         view: View,
         trust: tuple[calls.Credentials, calls.Snapshot],
         links: Links,
-        lines: tuple[ClaimLine, ClaimLine],
+        claims: ClaimLine,
         surroundings: Surroundings,
         policies: Policies,
         reporter: Reporter,
@@ -338,7 +370,7 @@ class Worker:
         self._config, self._view = config, view
         self._credentials, self._anchors = trust[0], _station_anchors(trust[1])
         self._links, self._surroundings = links, surroundings
-        self._claims, guard = lines
+        self._claims = claims
         self.staples = staples_by(surroundings.line)
         self.staples.present(self._credentials)
         self._transactions: dict[str, transactions.Transactions] = {}
@@ -352,10 +384,44 @@ class Worker:
         self._slots = Slots(config.limits.handshakes_at_once)
         self._doorway = Doorway(config.limits.arrivals_of_one, config.limits.arrivals_queued, self._crowded)
         self._turns = Turns(asyncio.get_running_loop())
-        self._reception = self._receive(guard)
-        self._listeners = [self._open(address) for address in config.listeners]
+        self._reception = self._receive()
+        self._listeners: list[Listener] = []
+        self._hatch: Hatch | None = None
+        self._sockets: dict[Place, socket.socket] = {}  # handed over, and of no door that is open
+        self.opened = False
 
-    def _receive(self, guard: ClaimLine) -> Reception:
+    def open(self, hatch: Hatch | None = None) -> None:
+        """Open the doors, on the sockets that come through the hatch; without one, each on a socket of its own."""
+        self._hatch = hatch
+        self.take_sockets()
+        self._listeners = [self._open(address) for address in self._config.listeners]
+        self.opened = True
+
+    def take_sockets(self) -> None:
+        """Accept from the sockets that were handed over last, and from no other."""
+        if self._hatch is None:
+            return
+        try:
+            given = self._hatch.take()
+        except EOFError:  # nobody is left to hand over any
+            asyncio.get_running_loop().remove_reader(self._hatch.fileno())
+            return
+        if given is None:
+            return
+        _close(self._sockets)
+        self._sockets = given
+        for door in self._listeners:
+            with contextlib.suppress(OSError):  # a door that is about to be closed
+                door.accept_from(self._claim(door.config))
+
+    def _claim(self, address: ListenerConfig) -> dict[int, socket.socket]:
+        """Take those of one address out of the sockets that were handed over."""
+        mine = [place for place in self._sockets if (place.host, place.port) == (address.host, address.port)]
+        if not mine:
+            raise OSError(errno.EADDRNOTAVAIL, "no socket was handed over for it")
+        return {place.number: self._sockets.pop(place) for place in mine}
+
+    def _receive(self) -> Reception:
         return Reception(
             self._config,
             self._view,
@@ -367,7 +433,6 @@ class Worker:
             self._connect,
             self._surroundings.settle,
             self._room,
-            guard,
             self._turns,
             self._reporter.tally,
         )
@@ -381,6 +446,7 @@ class Worker:
             lambda *arrival: receive(self._reception, *arrival),
             self._surroundings.record,
             self._config.limits,
+            self._claim(address) if self._hatch else None,
         )
 
     def reload(self, config: Config, policies: Policies) -> None:
@@ -389,7 +455,8 @@ class Worker:
         Doors that stay as they were stay open. Raises a ``BollardError``, and changes nothing, when a new door cannot
         be opened or a CSMS not be reached with the files it names.
         """
-        doors = self._reopen(config)
+        self.take_sockets()  # handed over before the word came
+        doors = self._reopen(config) if self.opened else set[Listener]()
         try:
             self._csms.reload(config)
         except BollardError:
@@ -473,6 +540,20 @@ class Worker:
         self._shut()
         await self._links.drain(self._surroundings.grace)
 
+    async def retire(self) -> None:
+        """Accept no more; whoever was accepted still comes in, and goes in its turn as those do who are here."""
+        doors, self._listeners, self.opened = self._listeners, [], False
+        self._reporter.supervisor.shut()
+        for door in doors:
+            door.shut()
+        self._links.let_go(lambda: HEAD_START + self._surroundings.grace())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.limits.arrival_seconds):
+                await asyncio.gather(*(door.emptied() for door in doors))
+        for door in doors:
+            door.close()
+        await self._links.gone()
+
     async def report(self) -> None:
         """Tell the supervisor for ever what was counted, and how things stand."""
         await self._reporter.run(self._links, self._csms, self._passwords, self._claims)
@@ -487,9 +568,11 @@ class Worker:
         self._passwords.close()
 
     def _shut(self) -> None:
-        listeners, self._listeners = self._listeners, []
+        listeners, self._listeners, self.opened = self._listeners, [], False
         for listener in listeners:
             listener.close()
+        _close(self._sockets)
+        self._sockets = {}
         self._reporter.supervisor.shut()
 
     def _context(self, listener: ListenerConfig) -> SSL.Context | None:
@@ -528,6 +611,11 @@ class Worker:
         self._links.remove(link)
         self._reporter.ended(link)
         self._claims.release(link.leg)
+
+
+def _close(sockets: dict[Place, socket.socket]) -> None:
+    for sock in sockets.values():
+        sock.close()
 
 
 def _signer(credentials: calls.Credentials) -> Signer | None:

@@ -47,3 +47,18 @@ def test_programs_read_rows() -> None:
 
     assert (rows["web"]["pid"], rows["web"]["since"], rows["web"]["open"]) == (0, None, None)
     assert (rows["worker 0"]["open"], rows["worker 1"]["open"], rows["worker 0"]["restarts"]) == (True, False, 2)
+
+
+def test_during_an_upgrade_both_generations_are_told_apart() -> None:
+    """Those that leave are missed by nobody, and are not what is open."""
+    leaving = Process("worker 0", 9, NOW - 7_200, 0, 1, leaving=True)
+    serving = [Process("supervisor", 8, NOW, 0, 2), Process("worker 0", 10, NOW, 0, 2), leaving]
+    seen = Seen([*serving, Process("worker 1", 0, NOW, 0, 1, leaving=True)], [0], {}, {})
+    rows = [row for row in house.rows(seen) if isinstance(row, dict)]
+
+    assert house.down(seen) == []
+    assert [(row["generation"], row["leaving"], row["open"]) for row in rows[1:3]] == [
+        (2, False, True),
+        (1, True, False),
+    ]
+    assert "worker 0 (9, 2 h, generation 1 leaving)" in str(house.lines(seen, NOW)["processes"])

@@ -87,3 +87,18 @@ def test_the_authority_runs_until_it_is_asked_to_end(home: Path, bollard: Bollar
         assert bollard("authority").code == 7
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(10) == 0
+
+
+def test_an_upgrade_of_a_home_that_is_down_says_what_starts_it(bollard: Bollard) -> None:
+    """Exit code of a peer that cannot be reached."""
+    refused = bollard("upgrade")
+
+    assert (refused.code, "bollard up" in refused.err) == (6, True)
+
+
+def test_a_dry_run_of_the_authority_opens_its_keys(bollard: Bollard, home: Path) -> None:
+    """A passphrase that does not fit is found out before anything depends on it."""
+    (home / "keys" / "passphrase").write_text("wrong")
+    refused = bollard("--dry-run", "authority")
+
+    assert (refused.code > 0, "passphrase.wrong" in refused.err) == (True, True)

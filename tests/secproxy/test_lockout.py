@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from secproxy import lockout
@@ -118,3 +119,17 @@ def test_attack_07_what_is_kept_of_strangers_is_bounded(monkeypatch: pytest.Monk
 
     assert {len(locks._pairs.held), len(locks._networks.held), len(locks._proved)} == {10}
     assert list(locks._pairs.held)[-1] == ("CP-99", "net-99")
+
+
+def test_attack_07_what_is_handed_on_counts_on() -> None:
+    """Waits, what was told of them, attempts used up, and who has proved itself: as if nothing had been exchanged."""
+    locks = Lockouts()
+    use_up(locks)
+    locks.proved("CP-002", HERE)
+    for _ in range(lockout.STATION_BURST - 1):
+        locks.attempt("CP-003", THERE, 0.0)
+    other = Lockouts(deepcopy(locks.kept()))
+
+    for identity, network in (("CP-001", HERE), ("CP-002", HERE), ("CP-003", THERE), ("CP-003", THERE), ("CP-4", HERE)):
+        assert other.attempt(identity, network, 1.0) == locks.attempt(identity, network, 1.0)
+    assert other.kept() == locks.kept()

@@ -45,6 +45,7 @@ def test_every_table_of_the_file_has_a_reader() -> None:
         ("profile = 3", "profile = 2", ("listener",), {Reader.WORKER}),
         ("8440", "8441", ("web",), {Reader.WEB, Reader.AUTHORITY}),
         ("[proxy]", "[events]\nkeep_days = 3\n[proxy]", ("events",), {Reader.WEB}),
+        ("workers = 2", "workers = 3", ("proxy.workers",), {Reader.WORKER}),
         ("127.0.0.1", "127.0.0.2", ("csms.upstream", "listener", "web"), set(Reader) - {Reader.NOBODY}),
     ],
 )
@@ -63,7 +64,7 @@ def test_what_changed_is_named_and_so_is_who_reads_it(
     [
         ("Example", "Other", "organisation"),
         ("csms.example.org", "csms.example.com", "csms.host"),
-        ("workers = 2", "workers = 3", "proxy"),
+        ("workers = 2", "workers = 2\nworker_mib = 4096", "proxy.worker_mib"),
     ],
 )
 def test_what_a_home_is_founded_on_takes_a_new_start(old: str, new: str, name: str) -> None:

@@ -80,6 +80,13 @@ def listens_at(pid: int, port: int) -> bool:
     return any(each.state == LISTENING and each.port == port for each in sockets_of(pid))
 
 
+def waiting_at(port: int) -> int:
+    """How many connections the kernel holds at a port that nobody has accepted yet, over IPv4."""
+    rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = [row for row in rows if row[3] == LISTENING and int(row[1].rpartition(":")[2], 16) == port]
+    return sum(int(row[4].rpartition(":")[2], 16) for row in listening)
+
+
 def answers_at(path: Path) -> bool:
     """Whether somebody accepts connections at a Unix socket."""
     with wire.short_path(path) as short, socket.socket(socket.AF_UNIX) as line:
@@ -102,6 +109,11 @@ def kill(*pids: int, seen_off: Iterable[int] = ()) -> None:
     handles = [os.pidfd_open(pid) for pid in (*pids, *seen_off)]
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
+    are_gone(handles)
+
+
+def are_gone(handles: Iterable[int]) -> None:
+    """See processes end, by their pidfds, which are closed."""
     for handle in handles:
         assert select.select([handle], [], [], SECONDS)[0], "a process outlived its end"
         os.close(handle)

@@ -4,12 +4,16 @@ revocation made meanwhile holds.
 
 from __future__ import annotations
 
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
 from secproxy.frames import POLICY_VIOLATION
 from tests.stories import kernel
+from tests.stories.crowd import dial
 from tests.stories.town import PAPERS, WORKERS, is_ended, is_refused, talks
 
 if TYPE_CHECKING:
@@ -77,3 +81,23 @@ def test_an_authority_that_dies_again_at_once_costs_no_station_its_session(town:
         talks(station, "afterwards")
 
     assert {name: pid for name, pid in town.pids().items() if name != "authority"} == others
+
+
+def test_who_waits_for_a_worker_that_is_killed_is_let_in_by_others(town: Town) -> None:
+    """Those whom the kernel has put before its door, and it has not yet taken in, are turned away by nobody."""
+    gone, identities = town.pids()["worker 0"], OURS[:12]
+    os.kill(gone, signal.SIGSTOP)
+    with ThreadPoolExecutor(len(identities)) as threads:
+        coming = [threads.submit(_comes, town, identity) for identity in identities]
+        kernel.until(
+            "some wait for it, all others are in",
+            lambda: 0 < kernel.waiting_at(town.port) == sum(not each.done() for each in coming),
+        )
+        kernel.kill(gone)
+        assert [each.result() for each in coming] == identities
+    town.is_back("worker 0", gone)
+
+
+def _comes(town: Town, identity: str) -> str:
+    with dial(town, identity):
+        return identity

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.stories import kernel
-from tests.stories.town import WORKERS, Town, is_ended, talks
+from tests.stories.crowd import Crowd
+from tests.stories.town import PAPERS, WORKERS, Town, is_ended, talks
 from tests.worlds import free_port
 
 if TYPE_CHECKING:
@@ -115,6 +116,30 @@ def test_settings_that_are_wrong_change_nothing_and_say_why(town: Settled) -> No
     talks(station, "unharmed")
     town.connects("CP-002")
     kernel.until("the event", lambda: any(event["cause"] == "config.refused" for event in town.events()))
+
+
+def test_more_and_fewer_workers_refuse_nobody_and_drop_nobody_before_his_turn(town: Settled) -> None:
+    """Whoever was let go comes back to those that are left, and nobody notices who is added."""
+    crowd = Crowd(town, [paper.identity for paper in PAPERS[:6]], [paper.identity for paper in PAPERS[6:]])
+    before = town.pids()
+    town.changes(("workers = 2", "workers = 3"))
+    assert town.reload().returncode == 0
+    kernel.until("a third listens", lambda: kernel.listens_at(town.pids().get("worker 2", 0), town.port))
+    crowd.goes_on()
+    assert crowd.let_go == {}
+    town.changes(("workers = 3", "workers = 1"))
+    assert town.reload().returncode == 0
+    kernel.until("one is left", lambda: {name for name in town.pids() if "worker" in name} == {"worker 0"})
+    crowd.goes_on()
+    town.changes(("workers = 1", "workers = 2"))
+    assert town.reload().returncode == 0
+    kernel.until("a second listens again", lambda: kernel.listens_at(town.pids().get("worker 1", 0), town.port))
+    crowd.goes_on()
+    crowd.end()
+
+    assert crowd.failures == []
+    kept = ("worker 0", "authority", "web")
+    assert {name: town.pids()[name] for name in kept} == {name: before[name] for name in kept}
 
 
 def test_asked_to_end_it_lets_stations_go_in_their_time_and_loses_no_word(town: Settled) -> None:

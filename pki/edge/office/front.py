@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 
     from pki.edge.commit import Tx
     from pki.edge.home import Home
+    from pki.settings import Settings
 
     Act = Callable[[Desk, calls.Call, str], Awaitable[calls.Row]]
 
@@ -84,10 +85,7 @@ class Office:
 
         A wrong passphrase is refused at once, and so is a certificate profile of the home's own that is wrong.
         """
-        settings = parse_settings(read_settings(home))
-        check_certificate_policies(home.policies)
-        keyring = keys.open_keyring(home.keys, keys.read_passphrase(home.keys), settings)
-        keyring.key("audit")
+        settings, keyring = cls.rehearse(home)
         desk = Desk(home, settings, GroupCommit(home.ledger), keyring, Vault(home.vault))
         try:
             desk.ledger.glance(_refuse_blank)
@@ -98,6 +96,15 @@ class Office:
             await desk.ledger.close()
             raise
         return cls(desk)
+
+    @staticmethod
+    def rehearse(home: Home) -> tuple[Settings, keys.Keyring]:
+        """Read what an office opens with and does not write; raises what ``open`` does for it."""
+        settings = parse_settings(read_settings(home))
+        check_certificate_policies(home.policies)
+        keyring = keys.open_keyring(home.keys, keys.read_passphrase(home.keys), settings)
+        keyring.key("audit")
+        return settings, keyring
 
     async def handle(self, call: calls.Call, who: str) -> calls.Row:
         """Do what is asked; ``who`` stands in the audit log. Every refusal is raised as one of ``pki.errors``."""

@@ -237,7 +237,7 @@ async def door(
         switchboard.signer = Signer.of(ASSERTION_KEY)
         room, turns = WaitingRoom(config.limits, around.record, around.certify), Turns(asyncio.get_running_loop())
         reception = Reception(
-            config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, claims, turns
+            config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, turns
         )
         context = (
             server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3, late=late) if profile > 1 else None

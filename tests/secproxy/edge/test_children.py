@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from itertools import pairwise
@@ -105,6 +106,89 @@ def test_a_child_is_in_a_session_of_its_own_with_the_environment_given(tmp_path:
     session, _, names = (tmp_path / "mark").read_text().partition(" ")
     assert int(session) == pid
     assert set(names.strip("[]\n").replace("'", "").split(", ")) <= {"GIVEN", "LC_CTYPE"}
+
+
+def test_a_child_that_others_started_is_kept_like_ones_own(tmp_path: Path) -> None:
+    """By its number; when it dies another is started, and at last it is ended."""
+    ended: list[int] = []
+
+    async def story() -> None:
+        first = subprocess.Popen([sys.executable, "-c", SLEEPER, str(tmp_path / "mark")])
+        await until_lives(tmp_path / "mark", 1)
+        kept = child(SLEEPER, tmp_path / "mark", ended)
+        kept.adopt(first.pid, 12.5, 3, None)
+        assert (kept.pid, kept.since, kept.starts) == (first.pid, 12.5, 3)
+        await asyncio.sleep(0)
+        os.kill(first.pid, signal.SIGKILL)
+        await until_lives(tmp_path / "mark", 2)
+        first.returncode = -signal.SIGKILL  # it has been waited for
+        assert kept.starts == 4
+        await kept.stop()
+        assert kept.pid == 0
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+    assert ended == [-signal.SIGKILL]
+
+
+def test_an_adopted_child_is_asked_to_end_and_one_that_has_ended_is_not_signalled(tmp_path: Path) -> None:
+    """Its number may be another's by then."""
+
+    async def story() -> None:
+        for gone in (False, True):
+            mark = tmp_path / f"mark-{gone}"
+            first = subprocess.Popen([sys.executable, "-c", SLEEPER, str(mark)])
+            await until_lives(mark, 1)
+            if gone:
+                first.kill()
+            kept = child(SLEEPER, mark, [])
+            kept.adopt(first.pid, 1.0, 1, None)
+            kept.release()
+            await kept.end(0.0)
+            first.returncode = -signal.SIGTERM
+            assert kept.pid == 0
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_a_child_inherits_one_end_of_a_line_for_sockets(tmp_path: Path) -> None:
+    """What is put into the other end before its start is there for it."""
+    code = (
+        "import os, sys; line = int(os.environ['BOLLARD_SOCKETS']); "
+        "open(sys.argv[1], 'ab').write(os.read(line, 9)); import time; time.sleep(600)"
+    )
+
+    async def story() -> bytes:
+        kept = Child("child", [sys.executable, "-c", code, str(tmp_path / "mark")], {}, print, listens=_greet)
+        kept.start()
+        await until_lives(tmp_path / "mark", 5)
+        await kept.stop()
+        return (tmp_path / "mark").read_bytes()
+
+    assert asyncio.run(asyncio.wait_for(story(), 20)) == b"hello"
+
+
+def test_a_child_hears_signals_that_wait_for_its_parent(tmp_path: Path) -> None:
+    """It may be started just while the parent hears none; else it could not be asked to end."""
+
+    async def story() -> str:
+        code = "import sys, pathlib; pathlib.Path(sys.argv[1]).write_text(open('/proc/self/status').read())"
+        kept = child(code, tmp_path / "mark", [])
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2})
+        try:
+            kept.start()
+            await until_lives(tmp_path / "mark", 1)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGUSR2})
+        await kept.stop()
+        [line] = [line for line in (tmp_path / "mark").read_text().splitlines() if line.startswith("SigBlk")]
+        return line.split()[1]
+
+    assert int(asyncio.run(asyncio.wait_for(story(), 20)), 16) == 0
+
+
+def _greet(kept: Child) -> None:
+    assert kept.line
+    kept.line.send(b"hello")
 
 
 def test_a_program_that_cannot_be_started_is_told_and_tried_again(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -178,16 +179,16 @@ def test_a_worker_that_does_not_read_is_hung_up_on(tmp_path: Path, monkeypatch: 
 def test_ready_is_told_with_the_workers_number(tmp_path: Path) -> None:
     """The supervisor learns who has opened its listeners."""
 
-    async def story() -> int:
-        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async def story() -> wire.Mate:
+        told: asyncio.Future[wire.Mate] = asyncio.get_running_loop().create_future()
         async with ClaimDesk(NEVER, told.set_result).open(tmp_path / "s"):
             peer = Peer(*await asyncio.open_unix_connection(tmp_path / "s"))
-            peer.say(wire.Hello(5), wire.Ready())
-            number = await asyncio.wait_for(told, 20)
+            peer.say(wire.Hello(5, 2), wire.Ready())
+            mate = await asyncio.wait_for(told, 20)
             await peer.leave()
-            return number
+            return mate
 
-    assert asyncio.run(story()) == 5
+    assert asyncio.run(story()) == wire.Mate(5, 2)
 
 
 def test_the_socket_is_private_and_replaces_what_a_dead_desk_left(tmp_path: Path) -> None:
@@ -262,3 +263,113 @@ def test_attack_07_attempts_are_counted_across_workers_and_outlive_them(tmp_path
             assert await two.hear() == wire.Tried(3)
 
     asyncio.run(story())
+
+
+def test_a_desk_that_follows_another_goes_on_where_it_ended(tmp_path: Path) -> None:
+    """Lines, claims, half a word, attempts, a newcomer who waits, commands: nobody at the other end notices."""
+
+    async def story() -> None:
+        async with asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
+            before = ClaimDesk(NEVER, lambda _: None, _never)
+            await stack.enter_async_context(before.open(tmp_path / "s"))
+            one, two, command = [Peer(*await asyncio.open_unix_connection(tmp_path / "s")) for _ in range(3)]
+            one.say(wire.Hello(0), wire.Ready(), wire.Want(1, "CP-1", CREDENTIAL), wire.Report({"a": 2}, {}))
+            two.say(wire.Hello(0, 2), *(wire.Attempt(n, "CP-2", "192.0.2.1") for n in range(5)))
+            assert await one.hear() == wire.Granted(1, 1)
+            assert [await two.hear() for _ in range(5)] == [wire.Tried(n) for n in range(5)]
+            two.say(wire.Want(9, "CP-1", CREDENTIAL))
+            assert await one.hear() == wire.Probe(1)
+            whole = wire.line(wire.Release(1))
+            one.writer.write(whole[:7])
+            command.say(wire.AskReload())
+            while not (before._errands and _half(before)):  # noqa: ASYNC110 (nothing tells it)
+                await asyncio.sleep(0.01)
+
+            async with _after(before, tmp_path / "s") as after:
+                assert await command.hear() == wire.ReloadDone(("web",))
+                two.say(wire.Attempt(6, "CP-2", "192.0.2.1"))
+                locked = await two.hear()
+                assert isinstance(locked, wire.Tried)
+                assert locked.scope == "station"
+                one.writer.write(whole[7:])
+                assert await two.hear() == wire.Granted(9, 2)
+                one.say(wire.Want(2, "CP-1", OTHER))
+                assert await one.hear() == wire.Denied(2, "session.duplicate", BOTH)
+                assert (after.seen().open, after.seen().counters) == ([0], {"a": 2})
+                for peer in (one, two, command):
+                    await peer.leave()
+
+    asyncio.run(story())
+
+
+def test_a_probe_that_the_former_desk_began_has_an_end(tmp_path: Path) -> None:
+    """A holder that says nothing to the new one either counts as dead."""
+
+    async def story() -> None:
+        async with asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
+            before = ClaimDesk(NEVER, lambda _: None)
+            await stack.enter_async_context(before.open(tmp_path / "s"))
+            one, two = [Peer(*await asyncio.open_unix_connection(tmp_path / "s")) for _ in range(2)]
+            one.say(wire.Want(1, "CP-1", CREDENTIAL))
+            await one.hear()
+            two.say(wire.Want(9, "CP-1", CREDENTIAL))
+            assert await one.hear() == wire.Probe(1)
+            async with _after(before, tmp_path / "s", probe_seconds=0.01):
+                assert [await one.hear(), await two.hear()] == [wire.Drop(1), wire.Granted(9, 2)]
+                for peer in (one, two):
+                    await peer.leave()
+
+    asyncio.run(story())
+
+
+def test_who_asked_for_the_upgrade_is_answered_by_the_desk_that_came_of_it(tmp_path: Path) -> None:
+    """It asked the one before."""
+
+    async def story() -> None:
+        async with asyncio.timeout(20), contextlib.AsyncExitStack() as stack:
+            before = ClaimDesk(NEVER, lambda _: None, upgrade=_never_upgraded)
+            await stack.enter_async_context(before.open(tmp_path / "s"))
+            command = Peer(*await asyncio.open_unix_connection(tmp_path / "s"))
+            command.say(wire.AskUpgrade())
+            while not before._errands:  # noqa: ASYNC110 (nothing tells it)
+                await asyncio.sleep(0.01)
+            async with _after(before, tmp_path / "s") as after:
+                after.answer_upgrade(wire.UpgradeDone(2, "2.0"))
+                assert await command.hear() == wire.UpgradeDone(2, "2.0")
+                await command.leave()
+
+    asyncio.run(story())
+
+
+def _half(desk: ClaimDesk) -> bool:
+    """Whether half a word was heard."""
+    return any(line.rest for line in desk._lines.values())
+
+
+async def _never() -> wire.ReloadDone:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+async def _never_upgraded(_: wire.AskUpgrade) -> wire.UpgradeDone:
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@contextlib.asynccontextmanager
+async def _after(before: ClaimDesk, path: Path, probe_seconds: float = NEVER) -> AsyncIterator[ClaimDesk]:
+    """A desk in another's place. Both live in this process, so it has descriptors of its own for the same sockets."""
+    left = before.hand_over()
+    lines = [msgspec.structs.replace(line, descriptor=os.dup(line.descriptor)) for line in left.lines]
+    kept = msgspec.structs.replace(left, lines=lines, listening=os.dup(left.listening))
+    for line in (*before._lines.values(), *before._silent.values()):
+        assert line._transport
+        line._transport.pause_reading()
+    told = msgspec.json.decode(msgspec.json.encode(kept), type=module.Kept)
+
+    async def reload() -> wire.ReloadDone:
+        return wire.ReloadDone(("web",))
+
+    after = ClaimDesk(probe_seconds, lambda _: None, reload, kept=told)
+    async with after.open(path):
+        yield after

@@ -11,6 +11,7 @@ import pytest
 from pki.errors import ConflictError, UnreachableError
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
+from secproxy.edge.claim_wire import Mate
 from tests.secproxy.edge.homes import bare_home
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def home(tmp_path: Path) -> Home:
 
 
 @contextlib.asynccontextmanager
-async def desk(home: Home, ready: Callable[[int], None] = lambda _: None) -> AsyncIterator[None]:
+async def desk(home: Home, ready: Callable[[Mate], None] = lambda _: None) -> AsyncIterator[None]:
     async with asyncio.timeout(20), ClaimDesk(3600, ready).open(home.claims_socket):
         yield
 
@@ -175,15 +176,15 @@ def test_without_a_supervisor_there_is_no_line(home: Home) -> None:
 
 
 def test_a_worker_tells_when_its_listeners_are_open(home: Home) -> None:
-    """Its number goes with it."""
+    """Its number and its generation go with it."""
 
-    async def story() -> int:
-        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async def story() -> Mate:
+        told: asyncio.Future[Mate] = asyncio.get_running_loop().create_future()
         async with desk(home, told.set_result), line(home, 4) as one:
             one.ready()
             return await told
 
-    assert asyncio.run(story()) == 4
+    assert asyncio.run(story()) == Mate(4)
 
 
 def test_attack_03_a_leg_that_is_dropped_or_released_is_held_no_more(home: Home) -> None:
@@ -201,20 +202,43 @@ def test_attack_03_a_leg_that_is_dropped_or_released_is_held_no_more(home: Home)
     asyncio.run(story())
 
 
-def test_a_worker_that_is_alone_claims_by_the_same_rules_without_a_socket() -> None:
-    """Granted, refused under another credential, probed under the same, and free again after the release."""
+def test_who_comes_back_before_its_end_was_told_is_let_in_at_once(home: Home) -> None:
+    """A release may wait for company; whoever is asked for a sign of life of such a leg tells it first."""
 
     async def story() -> None:
-        dropped: list[int] = []
-        alone = ClaimLine.beside(ClaimDesk(3600, lambda _: None), dead, dropped.append)
-        first = await alone.claim("CP-1", CREDENTIAL)
-        with pytest.raises(ConflictError):
-            await alone.claim("CP-1", OTHER)
-        second = await alone.claim("CP-1", CREDENTIAL)
-        assert dropped == [first]
-        assert (alone.holds(first), alone.holds(second)) == (False, True)
-        alone.release(second)
-        assert await alone.claim("CP-1", OTHER) > second
+        async with desk(home), line(home, 0, alive) as one, line(home, 1) as two:
+            leg = await one.claim("CP-1", CREDENTIAL)
+            one.release(leg)
+            assert await two.claim("CP-1", CREDENTIAL) > leg
+            with pytest.raises(ConflictError):
+                await one.claim("CP-1", OTHER)
+
+    asyncio.run(story())
+
+
+def test_a_worker_tells_its_generation_and_hears_that_others_take_its_place(home: Home) -> None:
+    """Once it has what it needs but sockets, when it has opened, and when it accepts no more."""
+
+    async def story() -> None:
+        told = asyncio.Queue[tuple[str, Mate]]()
+
+        def tell(what: str) -> Callable[[Mate], None]:
+            return lambda mate: told.put_nowait((what, mate))
+
+        made = ClaimDesk(3600, tell("open"), prepared=tell("prepared"), shut=tell("shut"))
+        async with asyncio.timeout(20), made.open(home.claims_socket):
+            one = await ClaimLine.connect(home, 1, alive, lambda _: None, 2)
+            retired = asyncio.Event()
+            one.retire = retired.set
+            one.prepared()
+            one.ready()
+            assert [await told.get(), await told.get()] == [("prepared", Mate(1, 2)), ("open", Mate(1, 2))]
+            made.retire(Mate(1, 1))
+            made.retire(Mate(1, 2))
+            await retired.wait()
+            one.shut()
+            assert await told.get() == ("shut", Mate(1, 2))
+            await one.close()
 
     asyncio.run(story())
 

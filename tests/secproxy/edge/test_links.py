@@ -152,6 +152,29 @@ def test_attack_40_stations_are_let_go_each_in_its_turn_and_go_on_until_then(tmp
     asyncio.run(story())
 
 
+def test_attack_40_who_comes_in_while_all_are_let_go_has_a_turn_as_well(tmp_path: Path) -> None:
+    """Row 40: a worker that was replaced lets in whom it had accepted, and nobody stays."""
+    moments = iter((0.0, 0.1))
+
+    async def story() -> None:
+        async with (
+            csms() as backend,
+            door(tmp_path, known(registered(), registered("CP-002", "SN-2")), backend.port) as at,
+            station(tmp_path, at, PARTY) as first,
+        ):
+            at.links.let_go(lambda: next(moments))
+            async with station(tmp_path, at, STATIONS.issue("SN-2"), identity="CP-002") as second:
+                for socket in (first, second):
+                    with pytest.raises(ConnectionClosed) as closed:
+                        await socket.recv()
+                    assert closed.value.rcvd is not None
+                    assert closed.value.rcvd.code == 1012
+                await at.links.gone()
+                assert len(at.links) == 0
+
+    asyncio.run(story())
+
+
 def test_with_nobody_there_a_worker_ends_at_once(tmp_path: Path) -> None:
     """Nothing is waited for."""
 

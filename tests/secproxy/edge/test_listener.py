@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.station import SecurityProfile
-from secproxy.config import ListenerConfig
+from secproxy.config import ListenerConfig, write_address
 from secproxy.edge.listener import Doorway, Listener, Slots
+from secproxy.edge.sockets import make
 from secproxy.edge.tls_context import server_context
 from tests.secproxy.edge.doors import CREDENTIALS
 
@@ -31,11 +32,15 @@ def _begin(begun: list[str], name: str) -> bool:
 
 
 def listener(
-    slots: Slots, arrive: Callable[[Listener, socket.socket, str], Awaitable[None]], doorway: Doorway | None = None
+    slots: Slots,
+    arrive: Callable[[Listener, socket.socket, str], Awaitable[None]],
+    doorway: Doorway | None = None,
+    sockets: dict[int, socket.socket] | None = None,
 ) -> Listener:
-    """A listener on a port of the system's choice."""
+    """A listener on a port of the system's choice, or on sockets that are handed to it."""
     config = ListenerConfig("127.0.0.1", 0, SecurityProfile.TLS_BASIC)
-    return Listener(config, server_context(CREDENTIALS, [], mutual=False), slots, doorway or open_doorway(), arrive)
+    context = server_context(CREDENTIALS, [], mutual=False)
+    return Listener(config, context, slots, doorway or open_doorway(), arrive, sockets=sockets)
 
 
 def test_slots_run_out_and_come_back() -> None:
@@ -133,3 +138,63 @@ def test_those_who_have_gone_while_they_waited_are_passed_over() -> None:
     begun = list[str]()
     assert doorway.enter("192.0.2.1", partial(_begin, begun, "next")) is True
     assert begun == ["next"]
+
+
+def test_who_was_accepted_still_comes_in_after_a_door_was_shut() -> None:
+    """Also whoever only waits for one before; those who knock later meet the next holder of the socket."""
+
+    async def story() -> None:
+        slots, come, leave = Slots(2), asyncio.Queue[str](), asyncio.Event()
+
+        async def arrive(_: Listener, sock: socket.socket, remote: str) -> None:
+            await come.put(remote)
+            await leave.wait()
+            sock.close()
+            slots.give()
+
+        with make("127.0.0.1", 0, shared=True) as mine:
+            opened = listener(slots, arrive, open_doorway(each=1), {0: mine.dup()})
+            with contextlib.ExitStack() as stack:
+                address = mine.getsockname()
+                callers = [stack.enter_context(socket.create_connection(address)) for _ in range(2)]
+                first = await come.get()
+                while not opened._doorway._crowds["127.0.0.1"].queue:  # noqa: ASYNC110 (nothing tells it)
+                    await asyncio.sleep(0.01)
+                opened.shut()
+                late = stack.enter_context(socket.create_connection(address))
+                emptied = asyncio.ensure_future(opened.emptied())
+                leave.set()
+                assert {first, await come.get()} == {write_address(*each.getsockname()) for each in callers}
+                await emptied
+                assert come.empty()
+                following = listener(Slots(2), arrive, sockets={0: mine.dup()})
+                assert await come.get() == write_address(*late.getsockname())
+                following.close()
+                opened.close()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
+def test_a_door_accepts_from_the_sockets_that_it_was_handed_last() -> None:
+    """One that it has already stays open, one that it is not handed again is left to others."""
+
+    async def story() -> None:
+        come = asyncio.Queue[str]()
+
+        async def arrive(_: Listener, sock: socket.socket, remote: str) -> None:
+            sock.close()
+            await come.put(remote)
+
+        with make("127.0.0.1", 0, shared=True) as one, make("127.0.0.1", 0, shared=True) as two:
+            opened = listener(Slots(9), arrive, sockets={0: one.dup()})
+            opened.accept_from({0: one.dup(), 1: two.dup()})
+            for sock in (one, two):
+                with socket.create_connection(sock.getsockname()) as caller:
+                    assert await come.get() == write_address(*caller.getsockname())
+            opened.accept_from({1: two.dup()})
+            with socket.create_connection(one.getsockname()), socket.create_connection(two.getsockname()) as caller:
+                assert await come.get() == write_address(*caller.getsockname())
+                assert come.empty()
+            opened.close()
+
+    asyncio.run(asyncio.wait_for(story(), 20))

@@ -10,7 +10,7 @@ import pytest
 
 from pki.edge.home import read_settings
 from pki.errors import ConflictError, UnreachableError
-from secproxy.config import Config, ListenerConfig, parse_config
+from secproxy.config import Config, parse_config
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_wire import ReloadDone, Reloaded
 from secproxy.edge.effective import put_in_force
@@ -39,13 +39,17 @@ class World:
     notes: list[Note] = field(default_factory=list)
     renewed: set[Reader] = field(default_factory=set)
     taken: bool = False
+    settled: list[Config] = field(default_factory=list)
 
     def record(self, note: Note) -> None:
         self.notes.append(note)
 
-    def refuse_taken(self, listeners: tuple[ListenerConfig, ...]) -> None:
-        if listeners and self.taken:
+    def make_room(self, config: Config) -> None:
+        if self.taken and config.listeners:
             raise ConflictError("up.address", "it is taken")
+
+    def settle(self, config: Config) -> None:
+        self.settled.append(config)
 
     async def tell_workers(self) -> list[Reloaded]:
         self.told.append(in_force(self.home))

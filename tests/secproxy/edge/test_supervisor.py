@@ -11,11 +11,13 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from websockets.headers import build_authorization_basic
 
 from secproxy.edge.supervisor import _tell_of_descriptors
 from tests.worlds import free_port
@@ -260,6 +262,65 @@ def test_too_few_descriptors_are_told_in_stations(
     told = capsys.readouterr().err
 
     assert [word for word in ["1998 stations"] if word in told] == says
+
+
+def offers_wrong_password(port: int) -> int:
+    """Knock at the door for stations with passwords as one that nobody registered; the status of the answer."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    head = (
+        "GET /ocpp/CP-404 HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: ocpp1.6",
+        f"Authorization: {build_authorization_basic('CP-404', 'a wrong password of sixteen')}",
+    )  # fmt: skip
+    with (
+        socket.create_connection(("127.0.0.1", port), SECONDS) as raw,
+        context.wrap_socket(raw) as tls,
+    ):
+        tls.sendall("\r\n".join([*head, "", ""]).encode())
+        return int(tls.recv(100).split()[1])
+
+
+def test_attack_07_a_lock_out_outlives_the_code_that_began_it(home: Path) -> None:
+    """And an upgrade is no way to more guesses; the passphrase is with the next authority alone, as with the first."""
+    with up(home) as found:
+        found.wait_for("bollard ready")
+        statuses = [offers_wrong_password(found.doors[2]) for _ in range(6)]
+        assert statuses == [401] * 5 + [429]
+        done = bollard(home, "upgrade")
+        assert done.returncode == 0, done.stderr
+        assert offers_wrong_password(found.doors[2]) == 429
+        found.wait_for("authority ready")
+        pids = {"supervisor": found.process.pid, **found.children()}
+        assert {name for name, pid in pids.items() if PASSPHRASE in environment_of(pid)} == {"supervisor", "authority"}
+        found.process.terminate()
+        found.process.communicate(timeout=SECONDS)
+
+    assert found.process.returncode == 0
+
+
+def test_upgrades_leave_no_descriptor_behind(home: Path) -> None:
+    """The second has as many as the first, and children have none of them."""
+    with up(home) as found:
+        found.wait_for("bollard ready")
+        counts = []
+        for _ in range(3):
+            assert bollard(home, "upgrade").returncode == 0
+            found.wait_for("web ready")
+            gone(found, 5)
+            counts.append(len(list(Path(f"/proc/{found.process.pid}/fd").iterdir())))
+        found.process.terminate()
+        found.process.communicate(timeout=SECONDS)
+
+    assert len(set(counts)) == 1, counts
+
+
+def gone(found: Up, most: int) -> None:
+    """Wait until the former generation has gone."""
+    end = time.monotonic() + SECONDS
+    while len(found.children()) > most:
+        assert time.monotonic() < end, found.children()
+        time.sleep(0.05)
 
 
 def test_every_line_of_every_process_is_an_object_where_programs_read_them(home: Path) -> None:
