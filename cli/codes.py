@@ -29,6 +29,8 @@ CODES: Final[Mapping[str, str]] = {
     "stations.row": "A line of the station list cannot be used; the finding names the line and what is wrong.",
     "stations.unreadable": "The station list cannot be used as it is; nothing of it was added.",
     # What was asked for
+    "policy.not_judged": "Nothing would newly be refused, but some calls cannot be judged; the summary says why.",
+    "policy.would_refuse": "The policy would refuse calls that were let through when the recording was made.",
     "policy.refused": "The policy forbids this message; what was printed names rule and clause.",
     "issue.unwritten": "A certificate was issued and could not be written out; it is valid, and can be fetched again.",
     "ca.unknown": "The home has no CA of this name; 'bollard ca list' shows them all.",

@@ -9,6 +9,7 @@ import click
 from cli.asked import Asked, one, pass_asked
 from cli.files import existing, read_text
 from cli.render import Output, Plain, note, write
+from cli.replay import replay
 from cli.words import IDENTITY
 from pki.edge import calls
 from pki.errors import InputError, RefusedError
@@ -32,6 +33,9 @@ PAYLOAD_BYTES: Final = 262_144  # of a payload; no message is longer (secproxy.c
 @click.group()
 def policy() -> None:
     """Look at what stations and CSMS may say to each other."""
+
+
+policy.add_command(replay)
 
 
 @policy.command("list")

@@ -12,7 +12,7 @@ messages, ``plan`` names those that must be thought about, ``policy/`` says what
 judge what is let, ``answers`` is what a caller hears of a no, ``inspection`` has what a session holds against the
 schemas, ``notebook`` what it has told and counted, ``session`` is the conversation that ties them together,
 ``quarantine`` and ``renewal`` are those without a CSMS; ``recording`` is what is written down of it when that is asked
-for, ``redaction`` takes the secrets out.
-``metrics`` names what is counted, ``tally`` adds it up, ``readiness`` judges whether stations can be served, ``lines``
-explains what processes say. ``edge/`` is the only place that touches the world.
+for, ``redaction`` takes the secrets out, ``replay`` holds it against another policy. ``metrics`` names what is counted,
+``tally`` adds it up, ``readiness`` judges whether stations can be served, ``lines`` explains what processes say.
+``edge/`` is the only place that touches the world.
 """

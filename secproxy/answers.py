@@ -6,17 +6,21 @@ from typing import TYPE_CHECKING, Final
 
 from pki.firmware.gate import Answer
 from secproxy.boot import V16
-from secproxy.envelope import error_bytes, result_bytes
+from secproxy.envelope import Error, Result, error_bytes, result_bytes
+from secproxy.plan import GATED, Side, small
 from secproxy.policy.actions import REJECTED
 
 if TYPE_CHECKING:
-    from secproxy.envelope import Call
+    from secproxy.envelope import Call, Message
 
 REASON_LENGTH: Final = 20  # characters; StatusInfoType.reasonCode, 2.x
 INFO_LENGTH: Final = 512  # characters; StatusInfoType.additionalInfo, 2.0.1
 
 DELETE: Final = "DeleteCertificate"
 FAILED: Final = "Failed"  # what a station says that may not delete a certificate (M04.FR.03, 1.6 M04.FR.06)
+
+POLICY: Final = "PolicyRefused"
+POLICY_SAYS: Final = "refused by policy"
 
 _STATUSES: Final = frozenset({Answer.REJECTED, Answer.INVALID_CERTIFICATE, Answer.REVOKED_CERTIFICATE, FAILED})
 
@@ -38,4 +42,21 @@ def refuse_by_policy(call: Call, version: str, *, unknown: bool) -> bytes:
         status = Answer.REJECTED.value
     if not unknown and call.action == DELETE:
         status = FAILED
-    return answer(call, version, status, "PolicyRefused", "refused by policy")
+    return answer(call, version, status, POLICY, POLICY_SAYS)
+
+
+def is_by_policy(said: Message, action: str, version: str) -> bool | None:
+    """Whether an answer of ours to a call is what ``refuse_by_policy`` says.
+
+    None where another gate of ours says the same: in OCPP 1.6 a status has no reason.
+    """
+    if isinstance(said, Error):
+        return said.description == POLICY_SAYS
+    if not isinstance(said, Result):
+        return False
+    if version != V16:
+        info = said.payload.get("statusInfo")
+        return isinstance(info, dict) and info.get("reasonCode") == POLICY
+    if said.payload != {"status": FAILED if action == DELETE else Answer.REJECTED.value}:
+        return False
+    return None if small(action) in GATED[Side.CSMS] else True

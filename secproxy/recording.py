@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from pki.errors import InputError
+from pki.names import StationIdentity
+from pki.station import SecurityProfile
+from secproxy.admission import SUBPROTOCOLS
 from secproxy.envelope import HEAD
 from secproxy.reader import UnreadableError
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
 FORM: Final = 1
 SPEAKERS: Final = frozenset({"station", "csms", "proxy"})
 LINE_BYTES: Final = 4 * 1024 * 1024  # of one line; a message has 262,144 bytes at most, and escapes make six of one
+YEARS: Final = range(1970, 9999)  # that every zone knows
 CALLS_KEPT: Final = 64  # actions remembered of calls that wait for an answer; a side has one or two
 
 
@@ -90,6 +94,12 @@ def read_head(line: bytes) -> Head:
         raise _wrong(1, str(wrong)) from None
     if head.recording != FORM:
         raise _wrong(1, f"a recording of form {head.recording}, {FORM} is known")
+    if head.version not in SUBPROTOCOLS or head.profile not in set(map(int, SecurityProfile)):
+        raise _wrong(1, f"version {head.version[:20]!r}, security profile {head.profile}: not all of this is known")
+    try:
+        StationIdentity.parse(head.station)
+    except InputError as wrong:
+        raise _wrong(1, wrong.cause) from None
     return head
 
 
@@ -107,8 +117,8 @@ def read_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, Line]]:
             line = _line.decode(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as wrong:
             raise _wrong(number, str(wrong)) from None
-        if line.speaker not in SPEAKERS or line.time.tzinfo is None:
-            raise _wrong(number, "nobody of that name speaks here, or its time has no zone")
+        if line.speaker not in SPEAKERS or line.time.tzinfo is None or line.time.year not in YEARS:
+            raise _wrong(number, "nobody of that name speaks here, or its time is none")
         yield number, line
 
 

@@ -5,6 +5,7 @@ Rules this file keeps:
 * A message is judged as it reads, not as it is written: an escape, a text inside a text or another case hides nothing.
 * Where the standard has a place for a secret it is masked by that place; anywhere else by the name it goes under.
 * Doubt masks: a name that only sounds like a secret's is one, but for names of the standard's that are not.
+* A policy sees in what is left what it saw before: lengths of vendors' data, and of a URL all that it is judged by.
 """
 
 from __future__ import annotations
@@ -37,13 +38,16 @@ _AROUND_VALUES: Final = frozenset({"variableattribute", "variablecharacteristics
 _CARRIERS: Final = frozenset({"datatransfer", "notifycustomerinformation"})
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _URL: Final = re.compile(r"([a-z][a-z0-9+.-]{0,20}:[/\\]{2,})([^\s\"'<>]*)", re.IGNORECASE)
-_QUERY_VALUE: Final = re.compile(r"([?&;#][^=&;#?]*=)[^&;#]*")
-_OURS: Final = re.compile(r"(/f/)[^/?#]+")  # a download of ours: the ticket stands behind this
+_QUERY_VALUE: Final = re.compile(r"([?&;#][^=&;#?]*=)([^&;#]*)")
+_OURS: Final = re.compile(r"(/f/)([^/?#]+)")  # a download of ours: the ticket stands behind this
+_WHO: Final = re.compile(r"()([^:@/\\?#\[\]]+)")  # a name or password; what else stands there makes it another URL
+_TELLING: Final = re.compile(r"@|[^!#-;=?-\[\]_a-z~]", re.IGNORECASE)  # what makes a policy refuse a URL by itself
 _NAMED: Final = re.compile(
     r"((?:pass|pwd|secret|token|credential|psk|key|\bpin)[\w.-]{0,40}[\"']?\s{0,4}[=:]\s{0,4})"
     r"(\"[^\"]*\"?|'[^']*'?|[^\s,;&]+)",
     re.IGNORECASE,
 )
+_HASHED: Final = re.compile(r"id-[0-9a-f]{16}")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _AUTHORIZATION: Final = re.compile(r"\b(basic|bearer)(\s+)[\w.~+/=-]+", re.IGNORECASE)
 
@@ -83,14 +87,19 @@ class Redaction:
             return self._value(value, "", 0)
         kept = {name: each for name, each in value.items() if _plain(name) != "data"}
         cut = {
-            self._text(name, 0): self._cut(self._value(each, "", 0)) for name, each in value.items() if name not in kept
+            self._text(name, 0): self._cut(self._value(each, "", 0), len(each) if isinstance(each, str) else 0)
+            for name, each in value.items()
+            if name not in kept
         }
         return {**self._object(kept, 0), **cut}
 
-    def _cut(self, data: object) -> object:
-        """The beginning of a vendor's data; what follows is masked letter by letter, since policies know its length."""
+    def _cut(self, data: object, length: int = 0) -> object:
+        """The beginning of a vendor's data; what follows is masked letter by letter, since policies know its length.
+
+        ``length`` is that of a text before anything in it was masked.
+        """
         if isinstance(data, str):
-            return data[:DATA_KEPT] + "*" * (len(data) - DATA_KEPT)
+            return data[:DATA_KEPT].ljust(length or len(data), "*")
         if isinstance(data, dict):
             return {name: self._cut(each) for name, each in data.items()}
         return [self._cut(each) for each in data] if isinstance(data, list) else data
@@ -167,6 +176,23 @@ def is_secret(name: str) -> bool:
     return _SECRET.search(plain) is not None or _SECRET.search(_plain(_CAMEL.sub("_", name))) is not None
 
 
+def is_masked(text: str) -> bool:
+    """Whether a text, as it is written down, may not be what was said."""
+    return MASK in text or _HASHED.fullmatch(text) is not None or (len(text) > DATA_KEPT and text.endswith("*"))
+
+
+def holds_masked(value: object, *, secret: bool = False) -> bool:
+    """Whether anything below may not be what was said; ``secret``: it goes under a secret's name."""
+    if isinstance(value, str):
+        return is_masked(value)
+    if isinstance(value, list):
+        return any(holds_masked(each, secret=secret) for each in value)
+    if not isinstance(value, dict):
+        return secret and value == MASKED_NUMBER and not isinstance(value, bool)
+    named = secret or any(is_secret(text) for text in _names(value))
+    return any(is_masked(name) or holds_masked(each, secret=named or is_secret(name)) for name, each in value.items())
+
+
 def _plain(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
@@ -231,5 +257,10 @@ def _url(start: str, rest: str) -> str:
     if "@" not in authority and colon and not authority.endswith("]") and not port.isdigit() and "@" in tail:
         authority, tail = rest, ""  # a password with a slash in it, which some clients take
     who, at, host = authority.rpartition("@")
-    masked = (f"{MASK}:{MASK}" if ":" in who else MASK) if who else ""
-    return start + masked + at + host + _OURS.sub(rf"\1{MASK}", _QUERY_VALUE.sub(rf"\1{MASK}", tail))
+    return start + _WHO.sub(_hide, who) + at + _OURS.sub(_hide, _QUERY_VALUE.sub(_hide, host + tail))
+
+
+def _hide(part: re.Match[str]) -> str:
+    """Mask a part of a URL, but for one character of it that no URL has there: for that alone a policy refuses it."""
+    telling = _TELLING.search(part[2])
+    return part[1] + MASK + (telling[0] if telling else "")

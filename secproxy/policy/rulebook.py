@@ -64,7 +64,9 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Objection:
+class Objection:
+    """What one rule, or the table ``[allow]``, has against a call. ``tell``: it is to be noted."""
+
     rule: str
     clause: str
     mode: Mode
@@ -113,15 +115,16 @@ class Rulebook:
         notes: list[Note] = []
         if not self.allows(asked.side, asked.action):
             says = "the policy does not let this action through"
-            self._object(notes, asked, _Objection(ALLOW, ALLOW_CLAUSE, self._policy.mode, says))
+            self.object_to(notes, asked, Objection(ALLOW, ALLOW_CLAUSE, self._policy.mode, says))
         for rule in self.rules_for(asked.side, asked.action):
             if rule.window is None or rule.window.holds(asked.at):
                 objection = self._ask(rule, asked, own, fleet)
                 if objection is not None:
-                    self._object(notes, asked, objection)
+                    self.object_to(notes, asked, objection)
         return notes
 
-    def _object(self, notes: list[Note], asked: Asked, objection: _Objection) -> None:
+    def object_to(self, notes: list[Note], asked: Asked, objection: Objection) -> None:
+        """Note an objection. Raises ``PolicyRefused`` where it is one that refuses."""
         refuses = objection.mode is Mode.ENFORCE
         cause = objection.cause or ("policy.refused" if refuses else "policy.observed")
         whose, evidence = asked.station.identity.text, self._evidence(asked, objection)
@@ -132,22 +135,22 @@ class Rulebook:
         if objection.tell:
             notes.append(note)
 
-    def _evidence(self, asked: Asked, objection: _Objection) -> dict[str, str | int]:
+    def _evidence(self, asked: Asked, objection: Objection) -> dict[str, str | int]:
         facts = {"policy": self.name, "rule": objection.rule, "clause": objection.clause, "mode": objection.mode.value}
         more = {"left_out": objection.left_out} if objection.left_out else {}
         return {**facts, "side": asked.side.value, "action": asked.action.decode(), "says": objection.says, **more}
 
-    def _ask(self, rule: Rule, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
+    def _ask(self, rule: Rule, asked: Asked, own: Gauges, fleet: Gauges) -> Objection | None:
         if isinstance(rule.test, Rate):
             return self._count(rule, rule.test, asked, own, fleet)
         over = isinstance(rule.test, Requests) and own.take(self.name, rule.name, LOOKED_AT, asked.at.timestamp())
         if over:
             says = "more requests than are looked at; this one was not"
-            return _Objection(rule.name, rule.clause, rule.mode, says, tell=over.tell, left_out=over.left_out)
+            return Objection(rule.name, rule.clause, rule.mode, says, tell=over.tell, left_out=over.left_out)
         says = self.fault(rule, asked)
-        return _Objection(rule.name, rule.clause, mode_of(rule, asked), says) if says else None
+        return Objection(rule.name, rule.clause, mode_of(rule, asked), says) if says else None
 
-    def _count(self, rule: Rule, rate: Rate, asked: Asked, own: Gauges, fleet: Gauges) -> _Objection | None:
+    def _count(self, rule: Rule, rate: Rate, asked: Asked, own: Gauges, fleet: Gauges) -> Objection | None:
         all_of_them = rate.scope is Scope.FLEET
         over = (fleet if all_of_them else own).take(self.name, rule.name, rate, asked.at.timestamp())
         if over is None:
@@ -155,7 +158,7 @@ class Rulebook:
         whose = "all stations" if all_of_them else "this station"
         says = f"more than {rate.per_minute:g} a minute, {rate.burst:g} at once, for {whose}"
         cause = "policy.mass_command" if all_of_them else ""
-        return _Objection(rule.name, rule.clause, rule.mode, says, cause, over.tell, over.left_out)
+        return Objection(rule.name, rule.clause, rule.mode, says, cause, over.tell, over.left_out)
 
     def fault(self, rule: Rule, asked: Asked) -> str:
         """Say what a rule that does not count has against a call; empty when nothing."""
@@ -209,5 +212,5 @@ def _by_action(policy: Policy, version: str, side: Side) -> dict[bytes, tuple[Ru
     return {action: tuple(rule for rule in rules if action in rule.actions) for action in actions}
 
 
-def _kind(cause: str, objection: _Objection) -> Kind:
+def _kind(cause: str, objection: Objection) -> Kind:
     return replace(CAUSES[cause], clause=objection.clause)

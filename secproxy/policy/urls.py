@@ -49,7 +49,7 @@ class Urls:
     def fault(self, payload: Mapping[str, object], csms_host: str) -> str:
         """Say what is wrong with the first URL that may not be; empty when all may."""
         for field in self.fields:
-            for found in _find(payload, field):
+            for found in find(payload, field):
                 says = self._fault(found, csms_host) if isinstance(found, str) else "it is no text"
                 if says:
                     return f"{'.'.join(field)}: {says}"
@@ -125,11 +125,12 @@ def _inner(address: ipaddress.IPv6Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def _find(value: object, names: tuple[str, ...]) -> Iterator[object]:
+def find(value: object, names: tuple[str, ...]) -> Iterator[object]:
+    """Find what stands at the end of a way of names; lists on the way are gone through."""
     if isinstance(value, list):
         for each in value:
-            yield from _find(each, names)
+            yield from find(each, names)
     elif not names:
         yield value
     elif isinstance(value, dict) and names[0] in value:
-        yield from _find(value[names[0]], names[1:])
+        yield from find(value[names[0]], names[1:])

@@ -7,8 +7,8 @@ import json
 import jsonschema_rs
 import pytest
 
-from secproxy.answers import answer, refuse_by_policy
-from secproxy.envelope import Call
+from secproxy.answers import answer, is_by_policy, refuse_by_policy
+from secproxy.envelope import Call, error_bytes, parse, result_bytes
 from secproxy.policy.actions import ACTIONS
 from tests.secproxy.policy.test_actions import SCHEMAS
 
@@ -44,3 +44,29 @@ def test_a_status_has_its_reason_where_the_version_has_room_for_one() -> None:
     info = json.loads(answer(call, "ocpp2.0.1", "Rejected", "r" * 99, "s" * 999))[2]["statusInfo"]
     assert (len(info["reasonCode"]), len(info["additionalInfo"])) == (20, 512)
     assert json.loads(answer(call, "ocpp1.6", "NotSupported", "because", "says"))[:3] == [4, "m-1", "NotSupported"]
+
+
+@pytest.mark.parametrize("version", ACTIONS)
+@pytest.mark.parametrize("unknown", [True, False])
+def test_a_refusal_by_policy_is_known_as_one(version: str, unknown: bool) -> None:
+    """Of every action, but where in 1.6 the firmware gate says the same."""
+    for action in sorted(set().union(*ACTIONS[version].values())):
+        said = parse(refuse_by_policy(Call("m-1", action, {}), version, unknown=unknown))
+        doubtful = (version, action, unknown) == ("ocpp1.6", "SignedUpdateFirmware", False)
+        assert is_by_policy(said, action, version) is (None if doubtful else True)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("ocpp1.6", error_bytes("1", "SecurityError", "another's transaction")),
+        ("ocpp1.6", result_bytes("1", {"status": "Accepted"})),
+        ("ocpp2.0.1", result_bytes("1", {"status": "Rejected"})),
+        ("ocpp2.0.1", result_bytes("1", {"status": "Rejected", "statusInfo": {"reasonCode": "declined"}})),
+        ("ocpp2.0.1", result_bytes("1", {"status": "Rejected", "statusInfo": []})),
+        ("ocpp2.1", b'[5,"1","SecurityError","refused by policy",{}]'),
+    ],
+)
+def test_what_others_say_is_no_refusal_by_policy(version: str, said: bytes) -> None:
+    """Another gate of ours, and what comes from elsewhere."""
+    assert is_by_policy(parse(said), "Reset", version) is False

@@ -56,7 +56,17 @@ def test_an_answer_is_redacted_by_the_action_that_was_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"", b"x", b"{}", b"\xff", recorder().first.replace(b'"recording":1', b'"recording":2')]
+    "line",
+    [
+        b"",
+        b"x",
+        b"{}",
+        b"\xff",
+        recorder().first.replace(b'"recording":1', b'"recording":2'),
+        recorder().first.replace(b"ocpp1.6", b"ocpp9"),
+        recorder().first.replace(b'"profile":3', b'"profile":7'),
+        recorder().first.replace(b"CP-001", b"CP:001"),
+    ],
 )
 def test_a_first_line_that_is_none_is_refused(line: bytes) -> None:
     """Also one of a form that nobody knows yet."""
@@ -75,6 +85,7 @@ GOOD = recorder().line("csms", b'[2,"1","Reset",{}]', NOON)
         b"[" * 100_000 + b"\n",
         GOOD.replace(b"csms", b"me"),
         GOOD.replace(b"Z", b""),
+        GOOD.replace(b"2026", b"9999"),
         b" " * LINE_BYTES + b"\n",
     ],
 )
