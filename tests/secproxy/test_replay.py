@@ -161,6 +161,13 @@ def test_the_answer_to_a_call_that_would_be_refused_disturbs_nobody() -> None:
     assert len(found) == 6 * NOTED_AT_ONCE
 
 
+def test_a_call_that_was_answered_here_then_waits_for_no_answer_now() -> None:
+    """Its id may name the next call at once, and that one is judged too."""
+    soft, hard = call(CSMS, 1, "Reset", {"type": "Soft"}), call(CSMS, 1, "Reset", {"type": "Hard"})
+    found = held(record(own(OPEN + DENY), soft, hard), own(OPEN + SHAPE))
+    assert [each.now.verdict for each in found] == [Verdict.PASSES, Verdict.REFUSED]
+
+
 # -- what cannot be known ----------------------------------------------------------------------------------------------
 
 VALUES = """
