@@ -14,9 +14,10 @@ import msgspec
 from pki.errors import InputError
 from pki.names import StationIdentity
 from pki.station import SecurityProfile
+from secproxy import reader
 from secproxy.admission import SUBPROTOCOLS
-from secproxy.envelope import HEAD
 from secproxy.reader import UnreadableError
+from secproxy.redaction import holds_masked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ FORM: Final = 1
 SPEAKERS: Final = frozenset({"station", "csms", "proxy"})
 LINE_BYTES: Final = 4 * 1024 * 1024  # of one line; a message has 262,144 bytes at most, and escapes make six of one
 YEARS: Final = range(1970, 9999)  # that every zone knows
-CALLS_KEPT: Final = 64  # actions remembered of calls that wait for an answer; a side has one or two
+CALLS_KEPT: Final = 64  # calls remembered that may still be answered; a side has one or two that wait
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,38 +53,53 @@ class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"spe
     bytes: int = 0
 
 
+_CALLERS: Final = {"station": ("csms",), "csms": ("station",), "proxy": ("station", "csms")}
+"""Whose calls each speaker answers."""
 _encoder: Final = msgspec.json.Encoder()
 _head: Final = msgspec.json.Decoder(Head)
 _line: Final = msgspec.json.Decoder(Line)
 
 
 class Recorder:
-    """Writes the lines of one recording; it remembers which action an answer answers."""
+    """Writes the lines of one recording; remembers of each side's calls the action, and whether they held secrets."""
 
     def __init__(self, head: Head, redaction: Redaction) -> None:
         self._version, self._redaction = head.version, redaction
-        self._asked: dict[bytes, str] = {}
+        self._asked: dict[tuple[str, str], tuple[str, bool]] = {}
         self.first = _encoder.encode(head) + b"\n"
 
     def line(self, speaker: str, message: bytes, at: dt.datetime) -> bytes:
         """Write a message that ``speaker`` said."""
         try:
-            said = Line(at, self._version, speaker, self._redaction.redact(message, self._action(message)))
+            said = Line(at, self._version, speaker, self._redacted(speaker, reader.read(message)))
         except UnreadableError as fault:
             said = Line(at, self._version, speaker, unreadable=fault.name, bytes=len(message))
         return _encoder.encode(said) + b"\n"
 
-    def _action(self, message: bytes) -> str:
-        """Remember a call's action; find the one that an answer answers."""
-        head = HEAD.match(message)
-        if head is None:
-            return ""
-        if head["action"] is None:
-            return self._asked.get(head["id"], "")
-        self._asked[head["id"]] = head["action"].decode()
+    def _redacted(self, speaker: str, message: object) -> object:
+        """Redact a message: an answer by the call that it answers, and that was redacted before it."""
+        if not isinstance(message, list) or len(message) < 3 or not isinstance(message[1], str):
+            return self._redaction.redact_read(message)
+        if message[0] in (2, 6):
+            redacted = self._redaction.redact_read(message)
+            caller = "csms" if speaker == "proxy" else speaker  # what we say in its place bears the CSMS's id
+            self._remember((caller, message[1]), str(message[2]), holds_masked(redacted))
+            return redacted
+        action, secret = self._find(speaker, message[0] == 5, message[1])
+        return self._redaction.redact_read(message, action, repeats=secret and speaker != "proxy")
+
+    def _remember(self, call: tuple[str, str], action: str, secret: bool) -> None:
+        self._asked.pop(call, None)
+        self._asked[call] = action, secret
         if len(self._asked) > CALLS_KEPT:
             del self._asked[next(iter(self._asked))]
-        return ""
+
+    def _find(self, speaker: str, objects: bool, message_id: str) -> tuple[str, bool]:
+        """The call that is answered: the other side's, or, where a caller objects to a result, one's own. Of a call
+        that nobody remembers anything may be said."""
+        callers = _CALLERS[speaker] if not objects or speaker == "proxy" else (speaker,)
+        found = [self._asked[caller, message_id] for caller in callers if (caller, message_id) in self._asked]
+        return found[0] if len(found) == 1 else ("", True)
 
 
 def read_head(line: bytes) -> Head:

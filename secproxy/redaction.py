@@ -31,10 +31,12 @@ NESTING: Final = 4  # JSON texts inside each other that are looked into; deeper 
 _SECRET: Final = re.compile(r"pass|pwd|secret|token|credential|psk|key(?!board|pad)|(?:^|[^a-z])pin|pin(?:$|[^a-z])")
 _HARMLESS: Final = frozenset({
     "configurationkey", "unknownkey", "issuerkeyhash", "idtokeninfo", "getconfigurationmaxkeys", "masterpassgroupid",
+    "tokenreader",
 })  # fmt: skip
 _IDS: Final = frozenset({"idtag", "parentidtag", "idtoken", "groupidtoken", "additionalidtoken"})
-_VALUES: Final = frozenset({"value", "attributevalue", "actualvalue", "valueslist", "data"})
-_AROUND_VALUES: Final = frozenset({"variableattribute", "variablecharacteristics"})
+_WORDS: Final = frozenset({"additionalinfo", "techinfo"})  # what is said in free words of something
+_VALUES: Final = frozenset({"value", "attributevalue", "actualvalue", "valueslist", "data"}) | _WORDS
+_AROUND_VALUES: Final = frozenset({"variableattribute", "variablecharacteristics", "attributestatusinfo"})
 _CARRIERS: Final = frozenset({"datatransfer", "notifycustomerinformation"})
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _URL: Final = re.compile(r"([a-z][a-z0-9+.-]{0,20}:[/\\]{2,})([^\s\"'<>]*)", re.IGNORECASE)
@@ -59,16 +61,24 @@ class Redaction:
 
     salt: bytes | None
 
-    def redact(self, message: bytes, asked: str = "") -> object:
+    def redact(self, message: bytes, asked: str = "", *, repeats: bool = False) -> object:
         """Return a message without its secrets, as JSON values; ``asked`` is the action that an answer answers.
 
-        Raises ``reader.UnreadableError`` for what is no JSON that everybody reads alike.
+        Raises ``reader.UnreadableError`` for what is no JSON that everybody reads alike. See ``redact_read``.
         """
-        value = reader.read(message)
+        return self.redact_read(reader.read(message), asked, repeats=repeats)
+
+    def redact_read(self, value: object, asked: str = "", *, repeats: bool = False) -> object:
+        """Do the same with what was read. An answer that answers nobody knows what, ``asked`` is empty, may be a
+        vendor's; ``repeats``: it answers what had secrets in it, so what it says in free words may repeat them."""
         if not isinstance(value, list):
             return self._value(value, "", 0)
-        action = (str(value[2]) if len(value) > 2 and value[0] in {2, 6} else asked).lower()
-        if action in _CARRIERS:
+        action = (_action(value) or asked).lower()
+        if repeats and value[:1] in ([4], [5]):
+            value = [*value[:3], *(self._masked(each, 0) for each in value[3:])]
+        elif repeats:
+            value = [_without_words(each) for each in value]
+        if action in _CARRIERS or not action:
             return [self._carried(each) for each in value]
         if action == "getconfiguration":
             return [self._asking(each) for each in value]
@@ -176,6 +186,20 @@ def is_secret(name: str) -> bool:
     return _SECRET.search(plain) is not None or _SECRET.search(_plain(_CAMEL.sub("_", name))) is not None
 
 
+def _action(message: list[object]) -> str:
+    """What a call, or a message that nobody answers, is; empty for an answer."""
+    return str(message[2]) if len(message) > 2 and message[0] in (2, 6) else ""
+
+
+def _without_words(value: object) -> object:
+    """Mask what an answer says in free words."""
+    if isinstance(value, list):
+        return [_without_words(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _masked(each) if _plain(name) in _WORDS else _without_words(each) for name, each in value.items()}
+
+
 def is_masked(text: str) -> bool:
     """Whether a text, as it is written down, may not be what was said."""
     return MASK in text or _HASHED.fullmatch(text) is not None or (len(text) > DATA_KEPT and text.endswith("*"))
@@ -198,12 +222,13 @@ def _plain(name: str) -> str:
 
 
 def _names(fields: dict[str, object]) -> Iterator[str]:
-    """The names that an object gives to the value beside them: a key's, or a variable's and its instance's."""
+    """The names that an object gives to the value beside them: a key's, or those of a component and its variable, with
+    their instances."""
     for name, value in fields.items():
         plain = _plain(name)
         if plain in {"key", "name"} and isinstance(value, str):
             yield value
-        if plain == "variable" and isinstance(value, dict):
+        if plain in {"variable", "component"} and isinstance(value, dict):
             yield from (each for each in value.values() if isinstance(each, str))
 
 

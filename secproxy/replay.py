@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 LISTED_MOST: Final = 1_000  # changes that are listed; all are counted
 GROUPS_MOST: Final = 1_000  # sums; an action's name is the caller's choice
 OTHERS: Final = "*"  # stands for the actions that there was no more room for
+ELSEWHERE: Final = "not the policy refused it, but another gate of the proxy's"
 
 
 class Verdict(StrEnum):
@@ -186,8 +187,13 @@ def _compare(
     for each in (now, other):
         if each is not None and reply is not None:
             each.close(side, said.id)
-    then = words[-1] if other is not None else _then(said, words[0], refused=refused, sure=by_policy is not None)
-    return Compared(number, side, said.action, then, words[0], noting=other is not None)
+    if other is not None:
+        return Compared(number, side, said.action, words[1], words[0], noting=True)
+    if by_policy is False:
+        elsewhere = Word(Verdict.REFUSED, says=ELSEWHERE)
+        return Compared(number, side, said.action, elsewhere, elsewhere)
+    then = _then(said, words[0], refused=refused, sure=by_policy is not None)
+    return Compared(number, side, said.action, then, words[0])
 
 
 def _then(said: Call | Send, now: Word, *, refused: bool, sure: bool) -> Word:

@@ -49,6 +49,16 @@ PLACES: dict[str, Callable[[str], object]] = {
         "SetVariables", {"setVariableData": [variable("BasicAuthPassword", attributeValue=s)]}
     ),
     "got variable": lambda s: [3, "1", {"getVariableResult": [variable("vpnKey", attributeValue=s)]}],
+    "a component's name": lambda s: [
+        3,
+        "1",
+        {
+            "getVariableResult": [
+                {"component": {"name": "WifiPassphrase"}, "variable": {"name": "Actual"}, "attributeValue": s}
+            ]
+        },
+    ],
+    "a URL's query, behind a password with a slash": lambda s: call("GetLog", {"log": f"ftp://u:p/w@h/x?token={s}"}),
     "reported variable": lambda s: call(
         "NotifyReport", {"reportData": [variable("ApnPassword", variableAttribute=[{"type": "Actual", "value": s}])]}
     ),
@@ -129,6 +139,15 @@ def test_what_is_no_secret_is_kept(payload: Payload) -> None:
         call("GetConfiguration", {"key": ["AuthorizationKey"]}),
         [3, "1", {"configurationKey": [{"key": "GetConfigurationMaxKeys", "readonly": True, "value": "9"}]}],
         call("GetLog", {"log": {"remoteLocation": "https://keys.example:8443/token/x"}}),
+        [
+            3,
+            "1",
+            {
+                "getVariableResult": [
+                    {"component": {"name": "TokenReader"}, "variable": {"name": "Enabled"}, "attributeValue": "true"}
+                ]
+            },
+        ],
         call("DeleteCertificate", {"certificateHashData": {"issuerKeyHash": "00ff", "hashAlgorithm": "SHA256"}}),
         call("Authorize", {"idToken": {"idToken": "T1", "type": "ISO14443"}}),
         call("InstallCertificate", {"certificate": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"}),

@@ -23,7 +23,7 @@ from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked, InForce, Rulebook
 from secproxy.recording import FORM, Head, Recorder, read_head, read_lines
 from secproxy.redaction import Redaction
-from secproxy.replay import GROUPS_MOST, LISTED_MOST, OTHERS, Compared, Report, Verdict, replay
+from secproxy.replay import ELSEWHERE, GROUPS_MOST, LISTED_MOST, OTHERS, Compared, Report, Verdict, replay
 from secproxy.schemas import Schemas
 from secproxy.session import NOTED_AT_ONCE, Heard, Say, Session
 from tests.play import NOON
@@ -168,6 +168,14 @@ def test_a_call_that_was_answered_here_then_waits_for_no_answer_now() -> None:
     assert [each.now.verdict for each in found] == [Verdict.PASSES, Verdict.REFUSED]
 
 
+def test_what_another_gate_refused_then_does_not_change() -> None:
+    """It went nowhere then, whatever a policy says of it: here for the id of a call from before the recording."""
+    lines = record(own(OPEN), RESET, call(CSMS, 1, "GetLog"), unheard=1)
+    [found] = held(lines, own(OPEN + DENY.replace("Reset", "GetLog")))
+    assert (found.changes, found.now.verdict) == (False, Verdict.REFUSED)
+    assert found.because.says == ELSEWHERE
+
+
 # -- what cannot be known ----------------------------------------------------------------------------------------------
 
 VALUES = """
@@ -301,7 +309,7 @@ def test_what_is_said_of_another_policy_is_what_that_one_does(
         at += after * SECONDS
         _, _, action, payload = json.loads(message)
         rule = refusing(rules, Asked(side, action.lower().encode(), payload, station(), view(), at), gauges)
-        if compared.now.verdict is not Verdict.UNKNOWN:
+        if compared.now.verdict is not Verdict.UNKNOWN and compared.now.says != ELSEWHERE:
             assert (compared.now.rule if compared.now.verdict is Verdict.REFUSED else "") == rule
 
 
