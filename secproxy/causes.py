@@ -480,6 +480,13 @@ _SESSIONS: Final[Mapping[str, Kind]] = {
         "The station reported a security event that the standard does not name.",
         "Look the event's type up in the station's manual; the evidence holds what the station says.",
     ),
+    "station.secret_told": Kind(
+        "bollard.SecretTold",
+        _HIGH,
+        "attack 34",
+        "A station told the password that it connects with, which OCPP lets be written and never read.",
+        "Change it with 'bollard station password'; find out who read it, and have the maker correct the firmware.",
+    ),
     "journal.lost": Kind(
         "bollard.JournalLost",
         _CRITICAL,

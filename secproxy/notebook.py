@@ -27,13 +27,14 @@ LOOKS_AT_ONCE: Final = 20
 
 class Notebook:
     """``gauges`` count what the policy's own rates allow the session; ``pending`` are the firmware updates that wait
-    for their URL, by ticket."""
+    for their URL, by ticket; ``secrets`` names those of which it was told that the station tells them."""
 
-    __slots__ = ("_looks", "_ticket", "_told", "gauges", "pending")
+    __slots__ = ("_looks", "_ticket", "_told", "gauges", "pending", "secrets")
 
     def __init__(self) -> None:
         self.gauges = Gauges()
         self.pending: dict[int, tuple[Call, Cleared]] = {}
+        self.secrets: set[str] = set()
         self._ticket = 0
         self._told: set[tuple[Side, str, str, str]] = set()
         self._looks = Bucket(LOOKS_PER_SECOND, LOOKS_AT_ONCE)

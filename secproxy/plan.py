@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Final
 
+from secproxy import write_only
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -94,7 +96,13 @@ GATED: Final[Mapping[Side, frozenset[bytes]]] = {
 }
 """The calls that the session itself has something to do about, in all OCPP versions."""
 
-_GATES: Final = Plan({side: Needs(dict.fromkeys(actions, Need.WHOLE)) for side, actions in GATED.items()})
+_GATES: Final = Plan(
+    {
+        Side.STATION: Needs(dict.fromkeys(GATED[Side.STATION] | write_only.CALLS, Need.WHOLE)),
+        Side.CSMS: Needs(dict.fromkeys(GATED[Side.CSMS], Need.WHOLE)),
+    },
+    {Side.STATION: Needs(dict.fromkeys(write_only.ANSWERS, Need.WHOLE)), Side.CSMS: Needs()},
+)
 
 
 def compile_plan(*wishes: Plan) -> Plan:

@@ -34,6 +34,7 @@ from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
 from secproxy.transactions import WATCHED
+from secproxy.write_only import find_told
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -230,7 +231,12 @@ class Session:
             return self._forbid(side, said, refused, now)
         if side is Side.CSMS and small(said.action) in GATED[side]:  # the gate's own words come first
             return [*observed, *self._go_on(side, said, now)]
-        return [*observed, *self._held(side, said, small(said.action), len(message), now)]
+        action = small(said.action)
+        return [
+            *observed,
+            *self._find_told(side, action, said, now),
+            *self._held(side, said, action, len(message), now),
+        ]
 
     def _anew(self, side: Side, message: bytes, now: dt.datetime) -> list[Order]:
         """Judge a message as it can be read in one way alone, and say that where it may go on; empty if it cannot."""
@@ -285,7 +291,7 @@ class Session:
 
     def _answers(self, side: Side, said: Result, asked: bytes, size: int, now: dt.datetime) -> list[Order]:
         learned = self._settled(asked, said, now) if side is Side.CSMS else []
-        return [*learned, *self._held(side, said, asked, size, now)]
+        return [*learned, *self._find_told(side, asked, said, now), *self._held(side, said, asked, size, now)]
 
     def _misplaced(self, side: Side, said: ResultError | Send) -> str:
         """Say why a message of a kind that only OCPP 2.1 has cannot be; empty when it can."""
@@ -402,6 +408,15 @@ class Session:
             return [self._record("station.event", type=name, tech_info=info), Forward()]
         record = self._record("station.event", type=name, tech_info=info, critical=known.critical)
         return [Record(replace(record.note, reported=known.kind)), Forward()]
+
+    def _find_told(self, side: Side, action: bytes, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
+        """Tell once of a session that the station gives away what nobody may read; never what it is."""
+        told = [] if side is Side.CSMS else find_told(action, said.payload)
+        news = [name for name in told if name not in self._notes.secrets]
+        if not news or not self._may_note(now):
+            return []
+        self._notes.secrets.update(news)
+        return [self._record("station.secret_told", action=action.decode(), names=", ".join(news), message_id=said.id)]
 
     def _on_transaction(self, call: Call, now: dt.datetime) -> list[Order]:
         """Tell of what is another station's, or was told before; refuse the former where ids are known to be unique."""

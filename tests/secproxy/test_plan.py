@@ -17,10 +17,12 @@ def test_every_way_to_update_firmware_is_told() -> None:
 
 
 def test_a_station_is_heard_when_it_boots_and_when_it_raises_an_alarm() -> None:
-    """Everything else of a station's goes on after a look at its head, and so does every answer."""
-    names = (b"bootnotification", b"securityeventnotification")
+    """And when it reports or answers what its settings are. All else goes on after a look at its head, and so do all
+    answers of a CSMS."""
+    names = (b"bootnotification", b"securityeventnotification", b"notifyreport")
     assert compile_plan().calls[Side.STATION] == Needs(dict.fromkeys(names, Need.WHOLE))
-    assert compile_plan().answers == {side: Needs() for side in Side}
+    settings = dict.fromkeys((b"getconfiguration", b"getvariables"), Need.WHOLE)
+    assert compile_plan().answers == {Side.STATION: Needs(settings), Side.CSMS: Needs()}
 
 
 def test_a_wish_is_added_to_what_the_gates_need() -> None:

@@ -479,6 +479,40 @@ def test_what_nobody_answers_and_the_policy_forbids_goes_nowhere() -> None:
     play(under_policy("ocpp2.1"), (Heard(STATION, sent), [expected]))
 
 
+# -- what nobody may read ----------------------------------------------------------------------------------------------
+
+PASSWORD = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+TELLS = [
+    ("ocpp1.6", "GetConfiguration", {"configurationKey": [{"key": "AuthorizationKey", "value": "s3cr3t"}]}),
+    ("ocpp2.0.1", "GetVariables", {"getVariableResult": [{**PASSWORD, "attributeValue": "s3cr3t"}]}),
+]
+
+
+@pytest.mark.parametrize(("version", "action", "told"), TELLS)
+def test_attack_34_a_station_that_tells_its_password_is_told_of_and_its_answer_goes_on(
+    version: str, action: str, told: object
+) -> None:
+    """Once a session, by name and without the value; the CSMS alone may say the same without a word."""
+    name = "authorizationkey" if version == "ocpp1.6" else "basicauthpassword"
+    alarm = note("station.secret_told", action=action.lower(), names=name, message_id="1")
+    play(
+        session(version),
+        (Heard(CSMS, message(2, "1", action, {})), [Forward()]),
+        (Heard(STATION, message(3, "1", told)), [alarm, Forward()]),
+        (Heard(CSMS, message(2, "2", action, {})), [Forward()]),
+        (Heard(STATION, message(3, "2", told)), [Forward()]),
+        (Heard(STATION, message(2, "3", action, {})), [Forward()]),
+        (Heard(CSMS, message(3, "3", told)), [Forward()]),
+    )
+
+
+def test_attack_34_a_report_tells_as_an_answer_does() -> None:
+    """A whole inventory is asked for once, and comes in calls of the station's."""
+    report = {"reportData": [{**PASSWORD, "variableAttribute": [{"type": "Actual", "value": "s3cr3t"}]}]}
+    alarm = note("station.secret_told", action="notifyreport", names="basicauthpassword", message_id="1")
+    play(session(), (Heard(STATION, message(2, "1", "NotifyReport", report)), [alarm, Forward()]))
+
+
 # -- the end -----------------------------------------------------------------------------------------------------------
 
 
