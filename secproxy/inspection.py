@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from secproxy.envelope import Call, Result, Send
 from secproxy.message_settings import Ambiguous
+from secproxy.plan import SIGNED_SUFFIX
 from secproxy.schemas import Fault
 
 if TYPE_CHECKING:
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from secproxy.events import Value
     from secproxy.message_settings import MessageSettings
     from secproxy.plan import Plan, Side
-    from secproxy.schemas import Book
+    from secproxy.schemas import Book, Schema
 
 TWICE: Final = Fault("$", "duplicate", "a key stands twice with one value", "$")
+SEALED: Final = Fault("$", "signed", "it is inside a signed message, where no schema can be held to it", "$")
 UNKNOWN: Final = Fault("$", "action", "no action of this version", "$")
 
 _CODES: Final[Mapping[str, str]] = {
@@ -28,7 +30,9 @@ _CODES: Final[Mapping[str, str]] = {
     "maxItems": "OccurrenceConstraintViolation",
     "additionalProperties": "FormatViolation",
     "action": "NotImplemented",
+    "signed": "NotSupported",
 }
+_SIGNED: Final = SIGNED_SUFFIX.lower().encode()
 _VALUE: Final = "PropertyConstraintViolation"
 _SPELLINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "ocpp1.6": {
@@ -79,12 +83,27 @@ class Inspection:
         """None when a payload fits; else what searches for its faults, given the message's size in bytes.
 
         ``asked`` is the action that a result answers, in small letters. One that is not known was told with its call.
+        What is inside a signed message never fits.
         """
+        action = asked if isinstance(said, Result) else said.action.encode()
+        if action.lower().endswith(_SIGNED):
+            return self._unfit_signed(said, action[: -len(_SIGNED)])
         try:
-            if isinstance(said, Result):
-                schema = self.book.answers[asked]
-            else:
-                schema = (self.book.calls if isinstance(said, Call) else self.book.sends)[said.action.encode()]
+            schema = self._shelf(said)[action]
         except KeyError:
             return None if isinstance(said, Result) else lambda _: (UNKNOWN,)
         return None if schema.fits(said.payload) else partial(schema.faults, said.payload)
+
+    def _shelf(self, said: Unfit) -> Mapping[bytes, Schema]:
+        if isinstance(said, Result):
+            return self.book.answers
+        return self.book.calls if isinstance(said, Call) else self.book.sends
+
+    def _unfit_signed(self, said: Unfit, action: bytes) -> Callable[[int], tuple[Fault, ...]] | None:
+        """A signed message is not looked into: that would be to trust it. The answer to one may be in the clear."""
+        try:
+            schema = self._shelf(said)[action]
+        except KeyError:
+            return lambda _: (UNKNOWN,)
+        clear = isinstance(said, Result) and schema.fits(said.payload)
+        return None if clear else lambda _: (SEALED,)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from secproxy.plan import OTHER, Need, Needs, Plan, Side, small
+from secproxy.plan import OTHER, SIGNED_SUFFIX, Need, Needs, Plan, Side, small
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,7 +48,8 @@ SENSITIVE: Final = {
     ),
 }  # fmt: skip
 """Calls about keys, certificates, firmware, secrets and ways out of the station, of all versions: they, and the answers
-to them, are as the standard says or go nowhere. A station's security events are none: a faulty alarm is an alarm."""
+to them, are as the standard says or go nowhere; signed ones, which cannot be held to it, go nowhere. A station's
+security events are none: a faulty alarm is an alarm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,8 @@ def _demands(settings: MessageSettings) -> Plan:
 def _needs(mode: Mode, sensitive: Iterable[str]) -> Needs:
     if mode is Mode.OFF:
         return Needs()
-    named = dict.fromkeys(map(small, sensitive), Need.SCHEMA)
+    names = [name + suffix for name in sensitive for suffix in ("", SIGNED_SUFFIX)]
+    named = dict.fromkeys(map(small, names), Need.SCHEMA)
     return Needs(named, Need.SCHEMA if mode is Mode.ENFORCE else Need.PASS)
 
 

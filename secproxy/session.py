@@ -302,7 +302,8 @@ class Session:
         if side not in self.senders:
             return "nothing that a CSMS says goes unanswered"
         calls = GATED[side] if self.inspection is None else GATED[side] | self.inspection.book.actions
-        return f"{said.action} is a call" if small(said.action) in calls else ""
+        plain = small(said.action).removesuffix(small(SIGNED_SUFFIX))
+        return f"{said.action} is a call" if {plain, small(said.action)} & calls else ""
 
     def _drop(self, side: Side, said: ResultError | Send, says: str) -> list[Order]:
         """Pass nothing on, and answer nothing: neither kind has an answer (OCPP-J 2.1, 4.1)."""

@@ -6,7 +6,7 @@ import pytest
 
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import Call, Result, Send
-from secproxy.inspection import UNKNOWN, Inspection, code_of, evidence, inspect
+from secproxy.inspection import SEALED, UNKNOWN, Inspection, code_of, evidence, inspect
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.plan import Side
 from secproxy.schemas import Fault, Schemas
@@ -34,6 +34,7 @@ def fault(rule: str, place: str = "$") -> Fault:
         ("enum", ("PropertyConstraintViolation",) * 3),
         ("maxLength", ("PropertyConstraintViolation",) * 3),
         ("action", ("NotImplemented",) * 3),
+        ("signed", ("NotSupported",) * 3),
     ],
 )
 def test_a_fault_has_its_version_s_code(rule: str, codes: tuple[str, ...]) -> None:
@@ -58,6 +59,26 @@ def test_an_action_that_is_none_is_a_fault_of_its_own(action: str) -> None:
     assert search is not None
     assert search(2) == (UNKNOWN,)
     assert inspection().unfit(Result("1", {"a": 1}), action.lower().encode() + b"x") is None
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+@pytest.mark.parametrize(
+    ("said", "asked", "fault"),
+    [
+        (Call("1", "Reset-Signed", {"payload": "e30"}), b"", SEALED),
+        (Call("1", "Reset-signed", {"type": "Soft"}), b"", SEALED),
+        (Call("1", "MadeUp-Signed", {}), b"", UNKNOWN),
+        (Result("1", {"payload": "e30"}), b"reset-signed", SEALED),
+        (Result("1", {"status": "Accepted"}), b"reset-signed", None),
+        (Result("1", {}), b"madeup-signed", UNKNOWN),
+    ],
+)
+def test_what_is_signed_is_never_taken_for_what_fits(
+    version: str, said: Call | Result, asked: bytes, fault: Fault | None
+) -> None:
+    """It is a fault of its own; an answer in the clear is held against the schema of what was asked for."""
+    search = inspection(version).unfit(said, asked)
+    assert (None if search is None else search(2)) == (None if fault is None else (fault,))
 
 
 def test_the_settings_say_who_is_inspected_and_what_is_said_anew() -> None:

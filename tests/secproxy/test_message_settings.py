@@ -6,7 +6,7 @@ import pytest
 
 from pki.errors import InputError
 from secproxy.message_settings import SENSITIVE, Ambiguous, MessageSettings, Mode, read_message_settings
-from secproxy.plan import OTHER, Need, Side, small
+from secproxy.plan import OTHER, SIGNED_SUFFIX, Need, Side, small
 from secproxy.tables import Table
 
 SENSITIVE_CALLS = [(side, action) for side in Side for action in SENSITIVE[side]]
@@ -21,10 +21,11 @@ def test_without_a_word_both_sides_are_observed() -> None:
 
 @pytest.mark.parametrize(("side", "action"), SENSITIVE_CALLS)
 def test_what_touches_security_must_fit_and_so_must_its_answer(side: Side, action: str) -> None:
-    """Certificates, firmware, secrets: by default already, in both directions."""
+    """Certificates, firmware, secrets: by default already, in both directions, and inside a signed message too."""
     demands = MessageSettings().demands()
     assert demands.calls[side].of(small(action)) is Need.SCHEMA
     assert demands.answers[OTHER[side]].of(small(action)) is Need.SCHEMA
+    assert demands.calls[side].of(small(action + SIGNED_SUFFIX)) is Need.SCHEMA
     assert demands.calls[side].of(b"metervalues") is Need.PASS
 
 

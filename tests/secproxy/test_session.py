@@ -17,7 +17,7 @@ from pki.station import SecurityProfile
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import HEAD
 from secproxy.events import CAUSES, Note
-from secproxy.inspection import inspect
+from secproxy.inspection import SEALED, inspect
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.notebook import LOOKS_AT_ONCE
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
@@ -744,6 +744,34 @@ def test_attack_29_a_flood_of_calls_that_must_fit_ends_the_connection() -> None:
         session.tell(Heard(CSMS, message(2, str(number), "SetNetworkProfile", {})), NOON)
         session.tell(Heard(CSMS, message(2, f"c{number}", "ChangeConfiguration", {})), NOON)
     assert session.tell(Heard(CSMS, message(2, "z", "ChangeConfiguration", {})), NOON) == []
+
+
+SIGNED = {"payload": "e30", "signature": "x"}
+
+
+@pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
+def test_what_touches_security_does_not_go_on_inside_a_signed_message(version: str) -> None:
+    """Where faults are only observed, other signed messages go on with an event; where all must fit, none does."""
+    secret, other = message(2, "1", "SetVariables-Signed", SIGNED), message(2, "2", "Reset-Signed", SIGNED)
+    refused = message(4, "1", "NotSupported", f"$: {SEALED.says}", {})
+    strict = MessageSettings(schema_csms=Mode.ENFORCE)
+    for settings, causes in ((MessageSettings(), ["message.schema"]), (strict, ["message.schema_refused"])):
+        told = held(version, settings)
+        note_, answer = told.tell(Heard(CSMS, secret), NOON)
+        assert isinstance(note_, Record)
+        assert (note_.note.cause, note_.note.evidence["rule"]) == ("message.schema_refused", "signed")
+        assert isinstance(answer, Say)
+        assert (answer.side, json.loads(answer.message)) == (CSMS, json.loads(refused))
+        orders = told.tell(Heard(CSMS, other), NOON)
+        assert [order.note.cause for order in orders if isinstance(order, Record)] == causes
+        assert (Forward() in orders) is (settings is not strict)
+
+
+def test_a_signed_call_that_nobody_answers_is_none() -> None:
+    """What is a call in the clear is one when it is signed."""
+    said = message(6, "1", "SignCertificate-Signed", SIGNED)
+    [told] = held("ocpp2.1").tell(Heard(STATION, said), NOON)
+    assert told == misplaced(STATION, "send", "SignCertificate-Signed is a call")
 
 
 def test_an_update_that_the_gate_cleared_must_fit_its_schema_too() -> None:
