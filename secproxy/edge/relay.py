@@ -231,7 +231,7 @@ class Link:
             self._pass(self._down, data)
         except FrameViolationError as violation:
             self._world.record(Note("frame.violation", self.identity, "csms", {"says": violation.says}))
-            self.close(GOING_AWAY, "the CSMS broke the framing rules")
+            self.close(GOING_AWAY, "the CSMS broke the framing rules", (violation.code, violation.says))
             return
         if self.station.waiting > self.limits.write_high_water and self.upstream.transport is not None:
             self.upstream.transport.pause_reading()
@@ -271,7 +271,7 @@ class Link:
         if frame.opcode == PING:
             self._say(way.side, frames.PONG, frame.payload)
         elif frame.opcode == CLOSE:
-            if way.side is Side.CSMS and frames.close_code(frame.payload) in LEAVES_ALL:
+            if way.side is Side.CSMS and not self._goodbye and frames.close_code(frame.payload) in LEAVES_ALL:
                 self.upstream.write(frames.encode(CLOSE, frame.payload, mask()))
                 self._orphan(frame.raw)
                 return False
@@ -315,11 +315,11 @@ class Link:
 
     # -- the ends --------------------------------------------------------------------------------------------------
 
-    def close(self, code: int, reason: str) -> None:
-        """End both legs, with a close frame each."""
+    def close(self, code: int, reason: str, csms: tuple[int, str] | None = None) -> None:
+        """End both legs, with a close frame each; ``csms`` are code and reason for it, where it is about the CSMS."""
         self.by = self.by or "proxy"
         self.station.write(frames.encode_close(code, reason))
-        self.upstream.write(frames.encode_close(GOING_AWAY, reason, mask()))
+        self.upstream.write(frames.encode_close(*(csms or (GOING_AWAY, reason)), mask()))
         self._lost()
 
     async def answers(self, seconds: float) -> bool:
