@@ -213,7 +213,7 @@ class Session:
             anew = self._anew(side, message, now) if refused.fault == "duplicate" else []
             if anew:
                 return anew
-            return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
+            return self._refuse_malformed(side, message, refused) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, Result | Error):
             return self._answered(side, said, len(message), now)
         if isinstance(said, Call) and not self._asked(side, said, now):
@@ -513,12 +513,15 @@ class Session:
         admitted = self._admitted.station
         return self._view.stations.get(admitted.identity.text, admitted)
 
-    def _refuse_malformed(self, side: Side, refused: MessageRefused) -> list[Order]:
-        """Answer a call that cannot be read, if it has an id; pass nothing on (OCPP-J 4.2.3)."""
-        orders: list[Order] = [self._record(refused.note.cause, side=side.value, **refused.note.evidence)]
+    def _refuse_malformed(self, side: Side, message: bytes, refused: MessageRefused) -> list[Order]:
+        """Answer a call that cannot be read; in OCPP 2.x also where not even its id can (OCPP-J 4.2.3)."""
+        note = self._record(refused.note.cause, side=side.value, **refused.note.evidence)
         if refused.message_id:
-            orders.append(Say(side, envelope.error_bytes(refused.message_id, self._malformed_code, refused.fault)))
-        return orders
+            return [note, Say(side, envelope.error_bytes(refused.message_id, self._malformed_code, refused.fault))]
+        if self._version == boot.V16 or envelope.asks_nothing(message):
+            return [note]
+        code = "MessageTypeNotSupported" if refused.fault == "type" else self._malformed_code
+        return [note, Say(side, envelope.error_bytes(envelope.NO_ID, code, refused.fault))]
 
     @property
     def _malformed_code(self) -> str:

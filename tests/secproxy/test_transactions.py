@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secproxy import transactions
-from secproxy.plan import Need, Side
 from secproxy.calls import OPEN_LIMIT
+from secproxy.plan import Need, Side
 from secproxy.transactions import EVENT, METER, START, STOP, Said, Transactions, Watch, wish
 
 UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
