@@ -162,8 +162,8 @@ class Session:
     """
 
     __slots__ = (
-        "_admitted", "_budget", "_ended", "_left_out", "_notebook", "_policy", "_version", "_view", "_watch", "calls",
-        "inspection", "plan", "senders",
+        "_admitted", "_budget", "_ended", "_left_out", "_notebook", "_policy", "_remarks", "_version", "_view",
+        "_watch", "calls", "inspection", "plan", "senders",
     )  # fmt: skip
 
     def __init__(
@@ -187,6 +187,7 @@ class Session:
         self._view = view
         self._notebook: Notebook | None = None
         self._budget: Bucket | None = None
+        self._remarks: Bucket | None = None
         self._left_out = 0
         self._ended = False
 
@@ -372,10 +373,12 @@ class Session:
         return [*orders, Say(side, refuse_by_policy(said, self._version, unknown=refused.unknown))]
 
     def _noted(self, notes: Iterable[Note], said: Call | Send, now: dt.datetime) -> list[Order]:
-        """Write notes down as far as the session may still have any written; the others are counted."""
+        """Write notes down as far as the session may still have any written; the others are counted. What they are
+        about goes on or was answered: it uses up nothing of what ends a connection."""
         orders: list[Order] = []
         for note in notes:
-            if self._may_note(now):
+            self._remarks = self._remarks or Bucket(NOTED_PER_SECOND, NOTED_AT_ONCE)
+            if self._remarks.take(now.timestamp()):
                 record = self._record(note.cause, **{**note.evidence, "action": said.action, "message_id": said.id})
                 orders.append(Record(replace(record.note, reported=note.reported)))
             else:

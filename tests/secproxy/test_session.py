@@ -504,6 +504,17 @@ def test_a_flood_of_what_is_forbidden_is_answered_and_not_written_down() -> None
     assert isinstance(answer, Say)
 
 
+@pytest.mark.parametrize("action", ["DataTransfer", "Reset"])
+def test_what_the_policy_remarks_on_uses_up_nothing_of_what_ends_a_connection(action: str) -> None:
+    """A station that is watched all day may boot, and its CSMS may update it, as any other's may."""
+    told = under_policy()
+    side = STATION if action == "DataTransfer" else CSMS
+    for number in range(NOTED_AT_ONCE + 10):
+        told.tell(Heard(side, message(2, f"x{number}", action, {})), NOON)
+    boot = message(2, "m-1", "BootNotification", {"chargingStation": {"vendorName": "Acme", "model": "One"}})
+    assert Forward() in told.tell(Heard(STATION, boot), NOON)
+
+
 def test_what_nobody_answers_and_the_policy_forbids_goes_nowhere() -> None:
     """OCPP 2.1's SEND: there is an event, and nothing else."""
     expected = by_policy("policy.refused", "no-streams", "attack 37", "station", "NotifyPeriodicEventStream")
