@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-OPEN_LIMIT: Final = 64  # calls of one side that wait; OCPP-J 4.1.1 allows one, and peers in the field keep a few
+OPEN_LIMIT: Final = 1_024  # calls of one side that wait; OCPP-J 4.1.1 allows one, but nobody who sends all at once what
+# he gathered while offline is to find its answers dropped. 300 KiB at worst, about what may wait for a slow reader
 RETRY_SECONDS: Final = (
     10.0  # after which an unanswered call's id may name its repetition; ours: below every known time-out
 )

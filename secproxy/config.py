@@ -87,8 +87,9 @@ class Limits:
     """Seconds for a TLS handshake; a station on a bad mobile line needs about two."""
     headers: int = 100
     """Header lines of a head; CVE-2024-37890 is about servers without this bound."""
-    frame_up: int = 65_536
-    """Bytes of one message from a station; the largest in daily use, a charging-needs report, has about 20,000."""
+    frame_up: int = 262_144
+    """Bytes of one message from a station; a StopTransaction with every minute of a night in it has about 150,000, and
+    a station that may not say it says it again for ever."""
     frame_down: int = 262_144
     """Bytes of one message from the CSMS; a full local list or a certificate chain fits."""
     fragments: int = 64

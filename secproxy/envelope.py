@@ -26,6 +26,7 @@ RESULT_ERROR: Final = 5  # OCPP 2.1
 SEND: Final = 6  # OCPP 2.1
 
 ID_LENGTH: Final = 36  # characters; OCPP-J 4.1.4
+NO_ID: Final = "-1"  # under which OCPP 2.x answers what has no readable id (OCPP-J 4.2.3)
 ACTION_LENGTH: Final = 50  # characters; the longest of OCPP 2.1 has 35
 DESCRIPTION_LENGTH: Final = 255  # characters; OCPP-J 4.2.3
 ECHO_LENGTH: Final = 64  # characters of a stranger's text in anything we write
@@ -44,6 +45,7 @@ HEAD: Final[re.Pattern[bytes]] = re.compile(
 """The beginning of a message that no parser could read differently. ``action`` is there for types 2 and 6, which do not
 match without one, and for no other."""
 
+_ANSWERING = re.compile(_WS + rb"(\[" + _WS + rb"[3-6]\b|\Z)")
 _ACTION_TEXT = re.compile(_ACTION.decode())
 _ARITY: Final = {CALL: 4, RESULT: 3, ERROR: 5, RESULT_ERROR: 5, SEND: 4}
 
@@ -127,6 +129,11 @@ def glance(head: re.Match[bytes]) -> Message:
     if kind == RESULT:
         return Result(message_id, {})
     return (Error if kind == ERROR else ResultError)(message_id, "", "", {})
+
+
+def asks_nothing(message: bytes) -> bool:
+    """Whether a message that cannot be read is empty, or begins as one of the kinds that are never answered."""
+    return _ANSWERING.match(message) is not None
 
 
 def call_bytes(call: Call) -> bytes:

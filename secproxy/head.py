@@ -109,8 +109,13 @@ def read_response(head: bytes, key: str, offered: Sequence[str]) -> str:
     fields = _read_fields(match[2])
     if fields.get("sec-websocket-accept") != [accept_key(key)]:
         raise HeadError(502, "the CSMS answered for another handshake key")
+    extensions = ", ".join(fields.get("sec-websocket-extensions", []))
+    if extensions:
+        raise HeadError(502, f"the CSMS answered with the extension {extensions[:40]!r}, which was not offered")
     chosen = fields.get("sec-websocket-protocol", [])
-    if len(chosen) != 1 or chosen[0] not in offered or "sec-websocket-extensions" in fields:
+    if not chosen:
+        raise HeadError(502, f"the CSMS speaks none of {', '.join(offered)}: it chose no subprotocol")
+    if len(chosen) != 1 or chosen[0] not in offered:
         raise HeadError(502, f"the CSMS chose subprotocol {', '.join(chosen)[:40]!r}, which was not offered")
     return chosen[0]
 
@@ -188,15 +193,20 @@ def _require_websocket(fields: Mapping[str, Sequence[str]]) -> None:
 
 
 def _options(value: str) -> list[str]:
-    """What a Connection header names; empty items are passed over (RFC 9110 5.6.1.2, 7.6.1)."""
-    names = [name for item in value.split(",") if (name := item.strip(_BLANK))]
+    """What a Connection header names (RFC 9110 7.6.1)."""
+    names = _items(value)
     if not names or not all(map(_NAME.fullmatch, names)):
         raise HeadError(400, "a malformed Connection header")
     return names
 
 
 def _subprotocols(fields: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    names = [name.strip(_BLANK) for value in fields.get("sec-websocket-protocol", ()) for name in value.split(",")]
-    if not all(map(_NAME.fullmatch, names)):
+    lists = [_items(value) for value in fields.get("sec-websocket-protocol", ())]
+    if not all(names and all(map(_NAME.fullmatch, names)) for names in lists):
         raise HeadError(400, "a malformed subprotocol list")
-    return tuple(names)
+    return tuple(name for names in lists for name in names)
+
+
+def _items(value: str) -> list[str]:
+    """What a list holds; empty items are passed over (RFC 9110 5.6.1.2)."""
+    return [name for item in value.split(",") if (name := item.strip(_BLANK))]

@@ -163,8 +163,8 @@ class Session:
     """
 
     __slots__ = (
-        "_admitted", "_budget", "_ended", "_left_out", "_notebook", "_policy", "_version", "_view", "_watch", "calls",
-        "inspection", "plan", "senders",
+        "_admitted", "_budget", "_ended", "_left_out", "_notebook", "_policy", "_remarks", "_version", "_view",
+        "_watch", "calls", "inspection", "plan", "senders",
     )  # fmt: skip
 
     def __init__(
@@ -188,6 +188,7 @@ class Session:
         self._view = view
         self._notebook: Notebook | None = None
         self._budget: Bucket | None = None
+        self._remarks: Bucket | None = None
         self._left_out = 0
         self._ended = False
 
@@ -214,7 +215,7 @@ class Session:
             anew = self._anew(side, message, now) if refused.fault == "duplicate" else []
             if anew:
                 return anew
-            return self._refuse_malformed(side, refused) if self._may_note(now) else self._cut_off(side)
+            return self._refuse_malformed(side, message, refused) if self._may_note(now) else self._cut_off(side)
         if isinstance(said, Result | Error):
             return self._answered(side, said, len(message), now)
         if isinstance(said, Call) and not self._asked(side, said, now):
@@ -378,10 +379,12 @@ class Session:
         return [*orders, Say(side, refuse_by_policy(said, self._version, unknown=refused.unknown))]
 
     def _noted(self, notes: Iterable[Note], said: Call | Send, now: dt.datetime) -> list[Order]:
-        """Write notes down as far as the session may still have any written; the others are counted."""
+        """Write notes down as far as the session may still have any written; the others are counted. What they are
+        about goes on or was answered: it uses up nothing of what ends a connection."""
         orders: list[Order] = []
         for note in notes:
-            if self._may_note(now):
+            self._remarks = self._remarks or Bucket(NOTED_PER_SECOND, NOTED_AT_ONCE)
+            if self._remarks.take(now.timestamp()):
                 record = self._record(note.cause, **{**note.evidence, "action": said.action, "message_id": said.id})
                 orders.append(Record(replace(record.note, reported=note.reported)))
             else:
@@ -528,12 +531,15 @@ class Session:
         admitted = self._admitted.station
         return self._view.stations.get(admitted.identity.text, admitted)
 
-    def _refuse_malformed(self, side: Side, refused: MessageRefused) -> list[Order]:
-        """Answer a call that cannot be read, if it has an id; pass nothing on (OCPP-J 4.2.3)."""
-        orders: list[Order] = [self._record(refused.note.cause, side=side.value, **refused.note.evidence)]
+    def _refuse_malformed(self, side: Side, message: bytes, refused: MessageRefused) -> list[Order]:
+        """Answer a call that cannot be read; in OCPP 2.x also where not even its id can (OCPP-J 4.2.3)."""
+        note = self._record(refused.note.cause, side=side.value, **refused.note.evidence)
         if refused.message_id:
-            orders.append(Say(side, envelope.error_bytes(refused.message_id, self._malformed_code, refused.fault)))
-        return orders
+            return [note, Say(side, envelope.error_bytes(refused.message_id, self._malformed_code, refused.fault))]
+        if self._version == boot.V16 or envelope.asks_nothing(message):
+            return [note]
+        code = "MessageTypeNotSupported" if refused.fault == "type" else self._malformed_code
+        return [note, Say(side, envelope.error_bytes(envelope.NO_ID, code, refused.fault))]
 
     @property
     def _malformed_code(self) -> str:

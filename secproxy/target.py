@@ -3,7 +3,8 @@
 Rules this file keeps:
 
 * The identity is the last segment of the path, percent-decoded once (OCPP-J 3.1.1).
-* What servers are known to resolve in different ways is refused: dots, empty parts, hidden slashes, queries.
+* What servers are known to resolve in different ways is refused: dots, hidden slashes, queries. Empty parts are left
+  out instead: a URL that was entered with a slash at its end makes them, and what goes on has none.
 """
 
 from __future__ import annotations
@@ -34,15 +35,15 @@ def read_target(target: str) -> Place:
     """Read a request target in origin form (RFC 9112 3.2.1). Raises ``InputError``, whose cause is for the journal."""
     if len(target) > TARGET_LENGTH:
         raise _wrong("the URL is too long")
-    root, *segments = target.split("/")
-    if root or not segments:
+    if not target.startswith("/"):
         raise _wrong("the target is no path")
     if "?" in target or "#" in target:
         raise _wrong("the URL has a query or a fragment")
-    if not all(_is_plain(segment) for segment in segments[:-1]):
-        raise _wrong("the path has an empty, a dotted or a badly escaped part")
-    identity = StationIdentity.from_path_segment(segments[-1])
-    return Place(identity, "/".join(["", *segments[:-1], encode_identity(identity)]))
+    *above, last = [segment for segment in target.split("/") if segment] or [""]
+    if not all(_is_plain(segment) for segment in above):
+        raise _wrong("the path has a dotted or a badly escaped part")
+    identity = StationIdentity.from_path_segment(last)
+    return Place(identity, "/".join(["", *above, encode_identity(identity)]))
 
 
 def encode_identity(identity: StationIdentity) -> str:

@@ -238,7 +238,7 @@ class Link:
             self._pass(self._down, data)
         except FrameViolationError as violation:
             self._world.record(Note("frame.violation", self.identity, "csms", {"says": violation.says}))
-            self.close(GOING_AWAY, "the CSMS broke the framing rules")
+            self.close(GOING_AWAY, "the CSMS broke the framing rules", (violation.code, violation.says))
             return
         if self._down.walker.messages >= self._down_due:
             self._down_due = self._measure(self._down)
@@ -280,7 +280,7 @@ class Link:
         if frame.opcode == PING:
             self._say(way.side, frames.PONG, frame.payload)
         elif frame.opcode == CLOSE:
-            if way.side is Side.CSMS and frames.close_code(frame.payload) in LEAVES_ALL:
+            if way.side is Side.CSMS and not self._goodbye and frames.close_code(frame.payload) in LEAVES_ALL:
                 self.upstream.write(frames.encode(CLOSE, frame.payload, mask()))
                 self._orphan(frame.raw)
                 return False
@@ -324,11 +324,11 @@ class Link:
 
     # -- the ends --------------------------------------------------------------------------------------------------
 
-    def close(self, code: int, reason: str, upstream: int = GOING_AWAY) -> None:
-        """End both legs, with a close frame each; ``upstream`` is the code towards the CSMS."""
+    def close(self, code: int, reason: str, csms: tuple[int, str] | None = None) -> None:
+        """End both legs, with a close frame each; ``csms`` are code and reason for it, where it is about the CSMS."""
         self.by = self.by or "proxy"
         self.station.write(frames.encode_close(code, reason))
-        self.upstream.write(frames.encode_close(upstream, reason, mask()))
+        self.upstream.write(frames.encode_close(*(csms or (GOING_AWAY, reason)), mask()))
         self._lost()
 
     async def answers(self, seconds: float) -> bool:
@@ -464,7 +464,7 @@ class Link:
         evidence = {"side": side.value, "per_second": self.limits.messages_per_second}
         self._world.record(Note("message.rate", self.identity, self.admitted.remote, evidence))
         codes = (POLICY_VIOLATION, GOING_AWAY) if side is Side.STATION else (GOING_AWAY, POLICY_VIOLATION)
-        self.close(codes[0], "more messages than allowed", codes[1])
+        self.close(codes[0], "more messages than allowed", (codes[1], "more messages than allowed"))
 
     def _rest(self) -> None:
         """Do not read the station, and hold no time against it."""

@@ -30,18 +30,19 @@ def try_one(data: bytes) -> None:
 
 
 def check(target: str, place: Place) -> None:
-    """The standard library reads no other path, and nothing that resolves dots or slashes goes elsewhere."""
+    """The standard library reads no other path, nothing that resolves dots or slashes goes elsewhere, and of what came
+    slashes alone are missing."""
     assert len(target) <= TARGET_LENGTH
     assert IDENTITY.fullmatch(place.identity.text)
-    last = target.rpartition("/")[2]
-    assert unquote_to_bytes(last) == place.identity.text.encode()
+    parts = [part for part in target.split("/") if part]
+    assert unquote_to_bytes(parts[-1]) == place.identity.text.encode()
     for path in (place.target, unquote(place.target)):
         assert posixpath.normpath(path) == path
         assert unquote(path) == unquote(place.target)
         assert urlsplit(f"http://csms{place.target}")[1:] == ("csms", place.target, "", "")
     assert ASCII_PATH.fullmatch(place.target)
-    assert unquote(place.target).count("/") == place.target.count("/") == target.count("/")
-    assert place.target.rpartition("/")[0] == target.rpartition("/")[0]
+    assert unquote(place.target).count("/") == place.target.count("/") == len(parts)
+    assert place.target.rpartition("/")[0] == "".join(f"/{part}" for part in parts[:-1])
     assert read_target(place.target) == place
 
 

@@ -280,7 +280,6 @@ STRICTER: Final = {
     "content-length is given twice": "the library takes it several times, all of them 0",
     "more than": "we take 100 headers, the library 128",
     "no WebSocket upgrade": "the library does not ask for a Host, and passes over empty items of Upgrade",
-    "a malformed subprotocol list": "the library passes over empty items of a list",
 }
 """Why a head that the library takes may be refused by us, by the beginning of what we say."""
 

@@ -36,6 +36,21 @@ def test_an_ordinary_upgrade_is_read_whole() -> None:
     assert Upgrade("/ocpp/CP-001", KEY, ("ocpp2.0.1", "ocpp1.6"), "Basic QTpC") == read_request(GOOD, 100)
 
 
+@pytest.mark.parametrize("value", [b"ocpp2.0.1,ocpp1.6", b" ,ocpp2.0.1,, ocpp1.6 , "])
+def test_empty_items_of_a_list_are_passed_over(value: bytes) -> None:
+    """RFC 9110 5.6.1.2: a list that is put together carelessly names what it names."""
+    head = GOOD.replace(b" ocpp2.0.1, ocpp1.6", value)
+    assert read_request(head, 100).subprotocols == ("ocpp2.0.1", "ocpp1.6")
+
+
+@pytest.mark.parametrize("value", [b"", b" ,", b'"ocpp1.6"', b"ocpp1.6;q=1", b"ocpp 1.6"])
+def test_a_list_without_a_name_or_with_something_else_is_refused(value: bytes) -> None:
+    """RFC 6455 11.3.4: names, one at least."""
+    with pytest.raises(HeadError) as refused:
+        read_request(GOOD.replace(b" ocpp2.0.1, ocpp1.6", value), 100)
+    assert refused.value.status == 400
+
+
 def test_the_library_s_own_client_is_understood() -> None:
     """What the websockets client sends is an upgrade to us."""
     protocol = ClientProtocol(parse_uri("ws://csms.example.org/ocpp/CP-1"))
@@ -179,6 +194,26 @@ def test_an_answer_of_the_csms_that_does_not_fit_is_refused(answer: bytes) -> No
         read_response(answer, KEY, ["ocpp1.6"])
 
     assert refused.value.status == 502
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (b"ocpp1.6", b"ocpp2.1", "the CSMS chose subprotocol 'ocpp2.1', which was not offered"),
+        (b"Sec-WebSocket-Protocol: ocpp1.6\r\n", b"", "the CSMS speaks none of ocpp1.6: it chose no subprotocol"),
+        (
+            b"Upgrade: w",
+            b"Sec-WebSocket-Extensions: permessage-deflate\r\nUpgrade: w",
+            "the CSMS answered with the extension 'permessage-deflate', which was not offered",
+        ),
+    ],
+)
+def test_it_is_said_what_about_the_answer_does_not_fit(old: bytes, new: bytes, says: str) -> None:
+    """Whoever reads the event knows what to change at the CSMS."""
+    with pytest.raises(HeadError) as refused:
+        read_response(write_acceptance(KEY, "ocpp1.6").replace(old, new), KEY, ["ocpp1.6"])
+
+    assert refused.value.says == says
 
 
 def test_refusals_differ_in_nothing_but_status_and_challenge() -> None:

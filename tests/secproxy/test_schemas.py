@@ -11,7 +11,6 @@ from typing import Final, cast
 import jsonschema  # type: ignore[import-untyped]  # it ships no type information
 import pytest
 
-from secproxy.edge.schema_files import SchemaFiles
 from secproxy.schemas import (
     DEPTH,
     FAULTS_MOST,
@@ -24,45 +23,17 @@ from secproxy.schemas import (
     Schemas,
     close,
 )
+from tests.payloads import FILES, FULL, LEAST, example, raw
 
-FILES: Final = SchemaFiles()
 BOOKS: Final = Schemas(FILES)
 EVERY: Final = [(version, name) for version in VERSIONS for name in FILES.names(version)]
 
 Raw = Mapping[str, object]
 
 
-def raw(version: str, name: str) -> Raw:
-    """A schema as the standard has it."""
-    return cast("Raw", json.loads(FILES.text(version, name)))
-
-
 def call(version: str, action: str) -> Schema:
     """The schema of a call."""
     return BOOKS.book(version).calls[action.encode()]
-
-
-def example(schema: Raw, root: Raw, *, full: bool) -> object:
-    """A value that fits a schema: with all of its properties, or with those that must be there alone."""
-    if "$ref" in schema:
-        schema = cast("Mapping[str, Raw]", root["definitions"])[str(schema["$ref"]).rpartition("/")[2]]
-    if "enum" in schema:
-        return cast("list[object]", schema["enum"])[-1]
-    kind = schema.get("type")
-    if kind == "object":
-        properties = cast("Mapping[str, Raw]", schema.get("properties", {}))
-        wanted = properties if full else cast("list[str]", schema.get("required", []))
-        return {name: example(properties[name], root, full=full) for name in wanted}
-    if kind == "array":
-        return [example(cast("Raw", schema["items"]), root, full=full)] * cast("int", schema.get("minItems", 1))
-    if kind == "string":
-        return {"date-time": "2026-11-28T00:00:00Z", "uri": "https://a.example/b"}.get(str(schema.get("format")), "x")
-    return {
-        "boolean": True,
-        "integer": schema.get("minimum", 1),
-        "number": schema.get("minimum", 1.5),
-        None: {"a": [2]},
-    }[cast("str | None", kind)]
 
 
 def spoiled(value: object) -> Iterator[object]:
@@ -97,9 +68,9 @@ def test_another_validator_agrees_about_every_schema(version: str) -> None:
         text = cast("Raw", json.loads(re.sub(r'"format"\s*:\s*"', '"title":"', FILES.text(version, name))))
         other = jsonschema.validators.validator_for(text)(text)
         schema = Schema(json.dumps(text))
-        full = example(text, text, full=True)
+        full = example(text, text, FULL)
         some = islice(spoiled(full), 0, None, 1 if version == "ocpp1.6" else 5)  # the other validator is slow
-        for payload in (full, example(text, text, full=False), *some):
+        for payload in (full, example(text, text, LEAST), *some):
             fits = other.is_valid(payload)
             assert takes(schema, payload) is schema.fits(cast("Raw", payload)) is fits, (name, payload)
             judged[fits] += 1

@@ -142,10 +142,42 @@ def test_attack_27_a_malformed_call_is_answered_and_goes_nowhere(side: Side, ver
     )
 
 
-@pytest.mark.parametrize("said", [b"hello", b'[3,"1"]', b'[2,"' + b"x" * 99 + b'","Heartbeat",{}]', b"\xff\xfe"])
-def test_what_has_no_readable_id_is_recorded_and_dropped(said: bytes) -> None:
-    """There is nobody to answer to; a bad answer to a call is dropped as well."""
-    orders = session().tell(Heard(STATION, said), NOON)
+NO_ID = [
+    b"hello",
+    b'[2,"' + b"x" * 99 + b'","Heartbeat",{}]',
+    b'[2,7,"Heartbeat",{}]',
+    b"\xff\xfe",
+    b'"x"',
+    b"[]",
+    b"[",
+]
+ANSWERS = [b'[3,"1"]', b" [ 3,7,{}]", b'[4,"1","X",{}]', b"[5,7]", b'[6,"1","A"]', b"", b" \n"]
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("said", NO_ID)
+def test_what_has_no_readable_id_is_recorded_and_dropped(said: bytes, side: Side) -> None:
+    """OCPP 2.x has a name for such a message, under which its sender is told (OCPP-J 4.2.3); OCPP 1.6 has none."""
+    record, told = session("ocpp2.0.1").tell(Heard(side, said), NOON)
+    assert isinstance(record, Record)
+    assert isinstance(told, Say)
+    assert told.side is side
+    assert json.loads(told.message)[:3] == [4, "-1", "RpcFrameworkError"]
+    assert [type(order) for order in session("ocpp1.6").tell(Heard(side, said), NOON)] == [Record]
+
+
+def test_a_type_of_message_that_nobody_knows_is_called_that() -> None:
+    """OCPP-J 4.3 of OCPP 2.x."""
+    _, told = session("ocpp2.1").tell(Heard(STATION, b'[9,"1"]'), NOON)
+    assert isinstance(told, Say)
+    assert json.loads(told.message)[:3] == [4, "-1", "MessageTypeNotSupported"]
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
+@pytest.mark.parametrize("said", ANSWERS)
+def test_what_begins_as_an_answer_is_never_answered(said: bytes, version: str) -> None:
+    """Two that answer each other's errors would never come to an end; and some stations send nothing to stay awake."""
+    orders = session(version).tell(Heard(STATION, said), NOON)
     assert [type(order) for order in orders] == [Record]
 
 
@@ -470,6 +502,17 @@ def test_a_flood_of_what_is_forbidden_is_answered_and_not_written_down() -> None
         told.tell(Heard(CSMS, message(2, str(number), "Reset", {})), NOON)
     [answer] = told.tell(Heard(CSMS, message(2, "m-1", "Reset", {})), NOON)
     assert isinstance(answer, Say)
+
+
+@pytest.mark.parametrize("action", ["DataTransfer", "Reset"])
+def test_what_the_policy_remarks_on_uses_up_nothing_of_what_ends_a_connection(action: str) -> None:
+    """A station that is watched all day may boot, and its CSMS may update it, as any other's may."""
+    told = under_policy()
+    side = STATION if action == "DataTransfer" else CSMS
+    for number in range(NOTED_AT_ONCE + 10):
+        told.tell(Heard(side, message(2, f"x{number}", action, {})), NOON)
+    boot = message(2, "m-1", "BootNotification", {"chargingStation": {"vendorName": "Acme", "model": "One"}})
+    assert Forward() in told.tell(Heard(STATION, boot), NOON)
 
 
 def test_what_nobody_answers_and_the_policy_forbids_goes_nowhere() -> None:

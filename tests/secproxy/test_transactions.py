@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from secproxy import transactions
+from secproxy.calls import OPEN_LIMIT
 from secproxy.plan import Need, Side
 from secproxy.transactions import EVENT, METER, START, STOP, Said, Transactions, Watch, wish
 
@@ -166,10 +167,10 @@ def test_whatever_is_said_nothing_grows_and_everything_fits_together(
 def test_a_watch_keeps_no_more_calls_than_may_wait() -> None:
     """A CSMS that never answers makes nothing grow; an answer to what was never asked says nothing."""
     watch = Watch(Transactions(), "CP-001", refuses=True)
-    for number in range(200):
+    for number in range(OPEN_LIMIT + 100):
         watch.hear(str(number), START, {"n": number})
 
-    assert len(watch._asked) == 64
+    assert len(watch._asked) == OPEN_LIMIT
     assert watch.answered("never", STOP, {}) == ""
 
 

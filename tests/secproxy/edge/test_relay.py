@@ -278,6 +278,40 @@ def test_a_close_passes_through_with_its_code_and_reason(tmp_path: Path) -> None
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 1012, 1013, 4000])
+def test_a_station_that_takes_leave_hears_its_own_code_again(tmp_path: Path, code: int) -> None:
+    """RFC 6455 5.5.1: the CSMS echoes the code; that is an answer, not a CSMS that leaves all its stations."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, _, backend, at):
+            at.around.graces.append(20.0)
+            await client.close(code, "rebooting")
+            assert await backend.closed.get() == code
+            assert client.close_code == code
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [(encode(TEXT, b"x" * 2_001), 1009), (encode(BINARY, b"x"), 1003), (encode(PING, b"") * 40, 1008)],
+    ids=["too big", "binary", "too many pings"],
+)
+def test_a_csms_that_breaks_the_rules_is_told_which(tmp_path: Path, frame: bytes, code: int) -> None:
+    """RFC 6455 7.4.1: who looks for the fault at the CSMS finds it named; the station hears that it is to come back."""
+
+    async def story() -> None:
+        async with talk(tmp_path, Limits(frame_down=2_000)) as (client, server, backend, at):
+            server.transport.write(frame)
+            assert await backend.closed.get() == code
+            with pytest.raises(ConnectionClosed):
+                await client.recv()
+            assert client.close_code == 1001
+            assert await at.around.causes(1) == ["frame.violation"]
+
+    asyncio.run(story())
+
+
 def test_a_boot_notification_is_learned_and_passed_on(tmp_path: Path) -> None:
     """The authority hears vendor and model; the CSMS hears the station's own bytes."""
     boot = '[2,"b","BootNotification", {"reason":"PowerUp","chargingStation":{"vendorName":"Acme","model":"One"}}]'
@@ -322,6 +356,28 @@ def test_attack_28_an_answer_to_nothing_is_dropped_and_the_next_message_goes_on(
                 '[2,"h","Heartbeat",{}]',
             ]
             assert await at.around.causes(2) == ["message.unasked", "message.unasked"]
+
+    asyncio.run(story())
+
+
+def test_all_that_is_asked_at_once_is_answered(tmp_path: Path) -> None:
+    """OCPP-J 4.1.1 wants one call at a time, but what a station gathered while offline may come all at once."""
+
+    async def story() -> None:
+        async with talk(tmp_path) as (client, server, backend, at):
+            numbers = range(1_000)
+            for number in numbers:
+                await client.send(f'[2,"{number}","StopTransaction",{{}}]')
+                await server.send(f'[2,"{number}","GetReport",{{}}]')
+            for number in numbers:
+                assert (await backend.heard.get()).startswith(f'[2,"{number}"')
+                assert str(await client.recv()).startswith(f'[2,"{number}"')
+            for number in numbers:
+                await client.send(f'[3,"{number}",{{}}]')
+                await server.send(f'[3,"{number}",{{}}]')
+            for number in numbers:
+                assert await backend.heard.get() == await client.recv() == f'[3,"{number}",{{}}]'
+            assert at.around.notes.empty()
 
     asyncio.run(story())
 
