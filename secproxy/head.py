@@ -25,7 +25,9 @@ END: Final = b"\r\n\r\n"
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 5.6.2
 _FIELDS: Final = rb"((?:" + _TOKEN + rb":[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"  # RFC 9112 5, without obsolete folding
 _REQUEST: Final = re.compile(rb"GET ([\x21-\x7e]+) HTTP/1\.1\r\n" + _FIELDS)
-_RESPONSE: Final = re.compile(rb"HTTP/1\.1 ([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n" + _FIELDS)
+_RESPONSE: Final = re.compile(
+    rb"HTTP/1\.(?:1|0(?! 101)) ([0-9]{3})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n" + _FIELDS
+)  # load balancers refuse in HTTP/1.0 too, which cannot be upgraded
 _FIELD: Final = re.compile(rb"([^:]+):[\t ]*([^\r]*?)[\t ]*\r\n")
 _NAME: Final = re.compile(_TOKEN.decode())
 _BLANK: Final = " \t"  # RFC 9110 5.6.3; Python's own idea of blanks has more, some of them in Latin-1

@@ -27,21 +27,32 @@ AT_ONCE: Final = struct.pack("ii", 1, 0)  # SO_LINGER: close with a reset
 class Wire:
     """A TCP connection to a door, and TLS on it that is driven by hand."""
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext, name: str | None = "localhost") -> None:
         self.sock = sock
         self._loop = asyncio.get_running_loop()
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_hostname="localhost")
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname=name)
 
     @classmethod
-    async def dial(cls, folder: Path, at: Door, party: Party | None = None, source: str = "127.0.0.1") -> Self:
-        """Connect, and say nothing."""
+    async def dial(
+        cls,
+        folder: Path,
+        at: Door,
+        party: Party | None = None,
+        source: str = "127.0.0.1",
+        *,
+        set_up: Callable[[ssl.SSLContext], None] = lambda _: None,
+        name: str | None = "localhost",
+    ) -> Self:
+        """Connect, and say nothing. ``set_up`` changes what TLS will be like, ``name`` is whom it asks for (SNI)."""
         sock = socket.socket()
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.bind((source, 0))
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", at.port))
-        return cls(sock, trusting(folder, party))
+        context = trusting(folder, party)
+        set_up(context)
+        return cls(sock, context, name)
 
     def hello(self) -> bytes:
         """The ClientHello, unsent."""
