@@ -1230,11 +1230,13 @@ class AskRoot(Call, frozen=True):
 
 class CeremonyImported(Row, frozen=True):
     """``issuers`` are the authorities that came; ``networks`` what the root's machine was on (none, as it should be);
-    ``revoked`` the authorities of ours that the root's list names."""
+    ``revoked`` the authorities of ours that the root's list names; ``not_here`` addresses that stand in what was signed
+    and that this home does not serve."""
 
     issuers: tuple[IssuerRow, ...]
     networks: tuple[str, ...]
     revoked: tuple[str, ...]
+    not_here: tuple[str, ...]
     crl_number: int
     audit_index: int
 

@@ -105,6 +105,20 @@ def test_a_dry_run_tells_what_would_be_signed_and_makes_nothing(offline: Offline
     assert not (tmp_path / "r").exists()
 
 
+def test_what_will_stand_in_certificates_is_shown_before_it_is_signed(offline: Offline, tmp_path: Path) -> None:
+    """Where the root's list will be found: in the file and in the dry run; an address that is none is refused."""
+    words = ("ca", "ceremony", "plan", "--org", "Example Charging", *PEOPLE, "--out", "c.toml", "--status-url")
+    assert offline(*words, "https://csms.example.org").code == 2
+    assert not (tmp_path / "c.toml").exists()
+    assert offline(*words, "http://csms.example.org:8480").code == 0
+    told = offline("-o", "json", "--dry-run", "ca", "ceremony", "run", "c.toml", "--out", "r")
+
+    assert told.json()["published"] == [
+        "http://csms.example.org:8480/crl/root/0.crl",
+        "http://csms.example.org:8480/ca/root.crt",
+    ]
+
+
 def test_a_file_with_mistakes_names_each_line(offline: Offline, planned: str, tmp_path: Path) -> None:
     """Exit 2, all of them, and nothing made."""
     text = (tmp_path / "c.toml").read_text().replace("days = 7305", "days = 0", 1).replace('role = "auditor"', "")

@@ -129,7 +129,7 @@ def enrol(machines: Machines) -> None:
 def test_a_station_enrols_below_a_root_that_was_never_here(machines: Machines) -> None:
     """From an empty folder to a chain, and on to a successor and a renewed list, by commands alone."""
     machines.ask()
-    machines.plan("ceremony.toml", "requests")
+    machines.plan("ceremony.toml", "requests", "--status-url", "http://csms.example.org:8480")
     digest = machines.sign("ceremony.toml", "requests", "result")
     replayed = machines.offline(
         "-o", "json", "ca", "ceremony", "verify", "result", "--file", "ceremony.toml", "--with-key"
@@ -137,6 +137,11 @@ def test_a_station_enrols_below_a_root_that_was_never_here(machines: Machines) -
     assert json.loads(replayed)["digest"] == digest
     machines.take(machines.bring("result"), digest)
     enrol(machines)
+    text = machines.openssl("x509", "-in", "result/ca/station.pem", "-noout", "-text")
+    assert "URI:http://csms.example.org:8480/crl/root/0.crl" in text
+    assert "CA Issuers - URI:http://csms.example.org:8480/ca/root.crt" in text
+    lists = ("--crl", "result/ca/root.crl")
+    machines.online("cert", "verify", "--anchor", "result/ca/root.pem", *lists, "result/ca/station.pem")
     assert not (machines.home / "keys" / "root.pem").exists()
 
     machines.online("ca", "ceremony", "request", "station")
