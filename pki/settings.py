@@ -65,6 +65,16 @@ class Settings:
     """How processes write what they say on stderr: ``text`` for people, ``json`` for programs."""
     """Authorities of others that issue for us, each one certificate profile."""
 
+    def in_certificates(self) -> dict[str, str]:
+        """Return by name what decides over what certificates say, or by which kinds of key they are signed."""
+        return {
+            "organisation.name": self.organisation.text,
+            "csms.host": self.csms_host.text,
+            "csms.certificate_hours": str(self.certificate_hours),
+            "web.status_url": self.status_url,
+            "keys.unsafe_experimental_ml_dsa": str(self.unsafe_experimental_ml_dsa).lower(),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Hsm:

@@ -14,6 +14,7 @@ from cli.main import run
 from pki.ceremony.terms import Witness
 from pki.edge import networks
 from pki.errors import InputError
+from pki.services import Published
 from tests.ceremonies import Held, ceremony, requests_in, waiting_home
 from tests.cli.conftest import Told
 
@@ -113,10 +114,8 @@ def test_what_will_stand_in_certificates_is_shown_before_it_is_signed(offline: O
     assert offline(*words, "http://csms.example.org:8480").code == 0
     told = offline("-o", "json", "--dry-run", "ca", "ceremony", "run", "c.toml", "--out", "r")
 
-    assert told.json()["published"] == [
-        "http://csms.example.org:8480/crl/root/0.crl",
-        "http://csms.example.org:8480/ca/root.crt",
-    ]
+    where = Published.at_home("http://csms.example.org:8480", "root")
+    assert told.json()["published"] == [where.list_url, where.certificate]
 
 
 def test_a_file_with_mistakes_names_each_line(offline: Offline, planned: str, tmp_path: Path) -> None:

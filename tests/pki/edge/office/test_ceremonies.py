@@ -17,6 +17,7 @@ from pki.edge import calls
 from pki.edge.asking import ask_once
 from pki.edge.home import Home, read_settings
 from pki.errors import BollardError, ConflictError, InputError, NotFoundError, RefusedError
+from pki.services import Published
 from pki.settings import parse_settings
 from tests.ceremonies import Held, ceremony_of, revoking, waiting_home
 from tests.pki.papers import codes
@@ -78,10 +79,8 @@ def test_the_list_is_served_where_the_certificates_say_that_it_is(tmp_path: Path
     assert taken.not_here == ()
     ask_once(home, calls.AskRoot("station"), calls.RootAsked)
     moved = ceremony_of(home, tmp_path / "d", held.folder, "http://elsewhere.example.org")
-    assert take(home, moved.call).not_here == (
-        "http://elsewhere.example.org/crl/root/0.crl",
-        "http://elsewhere.example.org/ca/root.crt",
-    )
+    elsewhere = Published.at_home("http://elsewhere.example.org", "root")
+    assert take(home, moved.call).not_here == (elsewhere.list_url, elsewhere.certificate)
 
 
 def test_the_same_result_is_taken_over_once(tmp_path: Path) -> None:
