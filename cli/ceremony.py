@@ -20,6 +20,7 @@ from cli.render import note, row_of, to_plain, write
 from cli.words import ORGANISATION, Parsed
 from pki.edge import calls
 from pki.errors import InputError
+from pki.settings import parse_status_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ class Terms(TypedDict):
     root_name: str
     root_key: str
     at: dt.datetime | None
+    status_url: str
 
 
 class Inputs(TypedDict):
@@ -100,6 +102,12 @@ def ceremony() -> None:
 @click.option("--existing", type=FOLDER, help="Newest result of a root that is there; a new root else.")
 @click.option("--root-name", default="Bollard Root CA", show_default=True, help="Common name of a new root.")
 @click.option("--root-key", default="ec-p384", show_default=True, help="Kind of a new root's key.")
+@click.option(
+    "--status-url",
+    type=Parsed("url", parse_status_url),
+    default="",
+    help="The online home's, http://HOST:PORT: certificates then say that the root's list is found there.",
+)
 @click.option("--at", type=Parsed("moment", parse_moment), help="What all is dated by: 2026-01-31T09:00:00Z; now else.")
 @click.option("--out", required=True, help="File to write; everybody reviews it.")
 @pass_asked
@@ -204,6 +212,7 @@ def drafted(path: Path, terms: Terms) -> str:
             key=terms["root_key"],
             existing=terms["existing"],
             beside=path.parent,
+            status_url=terms["status_url"],
         )
     )
     parse_ceremony(text.encode())
@@ -235,6 +244,7 @@ def outline(ceremony: Ceremony) -> dict[str, Plain]:
         "organisation": ceremony.organisation.text,
         "moment": to_plain(ceremony.moment),
         "certificates": [due.name for due in ceremony.certificates],
+        "published": [ceremony.published.list_url, ceremony.published.certificate] if ceremony.published else [],
         "crl_number": ceremony.crl.number,
         "witnesses": [each.name for each in ceremony.witnesses],
     }
@@ -249,5 +259,7 @@ def warn(done: calls.CeremonyImported) -> None:
     """Say aloud what an admin should not overlook."""
     if done.networks:
         note(f"WARNING: the root's machine was on a network then: {', '.join(done.networks)[:120]}")
+    for place in done.not_here:
+        note(f"WARNING: {place} stands in what was signed and is not served by this home; somebody has to do it")
     for name in done.revoked:
         note(f"WARNING: the root's list revokes {name}; nothing that it signed should be trusted any more")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from cli.render import note
 from cli.words import IDENTITY, SPAN
 from pki.edge import calls
 from pki.errors import BollardError, PartialError
+from pki.findings import error
 from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from pki.names import StationIdentity
-
-NAMED_MOST: Final = 5  # refusals that the closing error names; the rest are in the file
 
 
 @click.command()
@@ -80,25 +79,27 @@ def _key_of(asked: Asked, name: str | None) -> bytes:
 def _reissue(asked: Asked, serials: list[str], path: Path) -> None:
     from pki.edge.asking import ask_many
 
-    refused: list[str] = []
+    refused: list[BollardError] = []
     with path.open("w" if asked.yes else "x", encoding="utf-8") as file, counting("re-issuing", len(serials)) as count:
         questions = [calls.ReissueCertificate(serial) for serial in serials]
         ask_many(asked.home(), questions, calls.CertificateIssued, _taker(file, count, refused))
     if refused:
-        says = f"{len(refused)} of {len(serials)} were refused: {'; '.join(refused[:NAMED_MOST])}"
         raise PartialError(
-            "reissue.partial", says, f"The others are in {path.name}; the refused stations need a request."
+            "reissue.partial",
+            f"{len(refused)} of {len(serials)} were refused",
+            f"The others are in {path.name}; the refused stations need a request.",
+            findings=tuple(error(each.code, "", each.cause) for each in refused),
         )
 
 
 def _taker(
-    file: TextIO, count: Callable[[], None], refused: list[str]
+    file: TextIO, count: Callable[[], None], refused: list[BollardError]
 ) -> Callable[[calls.Call, calls.CertificateIssued | BollardError], None]:
     """Write each chain as it comes, and remember who got none."""
 
     def take(_: calls.Call, said: calls.CertificateIssued | BollardError) -> None:
         if isinstance(said, BollardError):
-            refused.append(said.cause)
+            refused.append(said)
         else:
             row = said.certificate
             file.write(json.dumps({"station": row.station, "serial": row.serial, "chain": said.chain}) + "\n")

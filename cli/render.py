@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
+from pki.findings import without_reasons
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -83,7 +85,7 @@ def tell_error(error: BollardError, output: Output, exit_code: int) -> None:
     if output in {Output.JSON, Output.JSONL}:
         facts = {"code": error.code, "cause": error.cause, "advice": error.advice, "findings": findings}
         return note(_json({"schema_version": SCHEMA_VERSION, "error": facts, "exit_code": exit_code}), plain=True)
-    note(f"error[{error.code}]: {error.cause}")
+    note(f"error[{error.code}]: {without_reasons(error.cause, error.findings)}")
     note_findings(error.findings)
     if error.advice:
         note(f"next: {error.advice}")

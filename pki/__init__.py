@@ -20,7 +20,7 @@ A chain is judged thus: ``der fields dn`` read the bytes, ``unreadable`` says wh
 certificate whole, ``signed`` its signature; ``question`` is what is asked of it, ``server_name`` whom it is for.
 ``path_search`` finds paths; ``form_rules name_constraints path_policies`` hold them against RFC 5280, ``crl`` and
 ``crl_scope`` against revocation lists, and ``second_opinion`` asks another judge. ``bundle`` and ``verification`` do
-all that for files as people hand them over.
+all that for files as people hand them over, ``served`` for what a listener of ours presents.
 
 ``edge/`` is the only place that touches the world.
 """

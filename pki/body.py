@@ -21,7 +21,7 @@ from pki import encode
 from pki.certificate import extension, spki
 from pki.der import header
 from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule
-from pki.services import Services, pointers, shard_of
+from pki.services import Published, Services, pointers, shard_of
 from pki.strength import is_ec
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def write_extensions(
     common_name: str,
     public_key: CertificatePublicKeyTypes,
     above: Above | None,
-    services: Services | None,
+    services: Services | Published | None,
     serial: CertificateSerial,
 ) -> bytes:
     """Write what a profile says of a certificate, one extension after the other (RFC 5280 4.2.1).
@@ -119,13 +119,13 @@ def _uses(eku: tuple[ObjectIdentifier, ...]) -> bytes:
     return _write(x509.ExtendedKeyUsage(eku)) if eku else b""
 
 
-def _pointers(profile: CertificateProfile, services: Services, serial: CertificateSerial) -> bytes:
+def _pointers(profile: CertificateProfile, services: Services | Published, serial: CertificateSerial) -> bytes:
     shard = shard_of(serial, services.shards)
     return _places(services, shard, profile.crl, profile.ocsp, not profile.der_length)
 
 
 @lru_cache(REMEMBERED)
-def _places(services: Services, shard: int, crl: bool, ocsp: bool, roomy: bool) -> bytes:
+def _places(services: Services | Published, shard: int, crl: bool, ocsp: bool, roomy: bool) -> bytes:
     return b"".join(map(_write, pointers(services, shard, crl=crl, ocsp=ocsp, roomy=roomy)))
 
 

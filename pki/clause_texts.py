@@ -215,6 +215,8 @@ ISO_15118: Final = {
 
 RFCS: Final = {
     "RFC 2986 4.2": "A request is signed with the private key whose public half it carries, as proof that it is held.",
+    "RFC 4055 1.2": "A key that is marked for RSA-PSS signs in no other way.",
+    "RFC 4055 3.3": "A key that names a hash, a mask and a salt for RSA-PSS signs with these, or with a longer salt.",
     "RFC 4055 3.1": "An RSA-PSS signature names its hash, the hash of its mask, and the length of its salt.",
     "RFC 5280 3.2": "A root is its own issuer.",
     "RFC 5280 4.1": "A certificate is written in DER, with exactly the fields that its version has.",

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
-from pki.certificate import common_names, key_id
+from pki.certificate import common_names, key_id, to_pem
 from pki.chain import Purpose, verify
 from pki.errors import RefusedError
 from pki.findings import Finding, Severity, error, refuse_errors
-from pki.lint import lint_certificate
+from pki.lint import examine_chain_length, lint_certificate
+from pki.profile_keys import CHAIN_LENGTH_MOST
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -50,11 +51,13 @@ as part of the chain (RFC 5280 4.2)."""
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was asked for: a certificate of this purpose, a leaf's, for this key and with these common names."""
+    """What was asked for: a certificate of this purpose, a leaf's, for this key and with these common names, in a chain
+    of so many characters of PEM at most."""
 
     purpose: CertificatePurpose
     key: CertificatePublicKeyTypes
     names: tuple[str, ...]
+    chain_length: int = CHAIN_LENGTH_MOST
 
 
 def wrap(der: bytes) -> bytes:
@@ -91,13 +94,18 @@ def arrange(
         )
     above = [certificate for certificate in (*received, *others) if certificate != mine[0]]
     path = verify(mine[0], anchors, above, Purpose.ANY, now).path
+    chain = tuple(path[:-1])
     refuse_errors(
-        [*_examine_name(mine[0], wanted), *map(_weigh, lint_certificate(mine[0], wanted.purpose, now))],
+        [
+            *_examine_name(mine[0], wanted),
+            *map(_weigh, lint_certificate(mine[0], wanted.purpose, now)),
+            *examine_chain_length(len(to_pem(chain)), wanted.chain_length),
+        ],
         "est.unfit",
         f"the certificate received for {', '.join(wanted.names)[:96]!r}",
         "Nothing was taken over. Ask those who run the external authority for one that keeps these rules.",
     )
-    return tuple(path[:-1])
+    return chain
 
 
 def _examine_name(certificate: x509.Certificate, wanted: Wanted) -> list[Finding]:

@@ -59,8 +59,21 @@ def refuse_errors(findings: Iterable[Finding], code: str, subject: str, advice: 
     ``subject`` names what was examined ("the request for CP-001"); it starts the error's sentence.
     """
     found = tuple(findings)
-    fatal = [finding for finding in found if finding.severity is Severity.ERROR]
-    if fatal:
-        reasons = "; ".join(f"{finding.says} [{finding.clause or finding.code}]" for finding in fatal)
-        raise RefusedError(code, f"{subject}: {reasons}", advice, findings=found)
+    if told := reasons(found):
+        raise RefusedError(code, f"{subject}: {told}", advice, findings=found)
     return found
+
+
+def reasons(findings: Iterable[Finding]) -> str:
+    """Say in one line what refuses, each with its clause; nothing where nothing does."""
+    fatal = [finding for finding in findings if finding.severity is Severity.ERROR]
+    return "; ".join(f"{finding.says} [{finding.clause or finding.code}]" for finding in fatal)
+
+
+def without_reasons(cause: str, findings: tuple[Finding, ...]) -> str:
+    """Take from a cause what its findings say, for whoever is shown them each on a line of its own."""
+    plain = "; ".join(finding.says for finding in findings if finding.severity is Severity.ERROR)
+    for told in (reasons(findings), plain):
+        if told and cause.endswith(f": {told}"):
+            return cause.removesuffix(f": {told}")
+    return cause

@@ -116,6 +116,23 @@ class Csms:
 
 
 @dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with something, and the act that puts it right."""
+
+    says: str
+    fix: str
+    clause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A listener of ours that hands were shaken with: what is wrong with the certificate it presents, if anything."""
+
+    what: str
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Receiver:
     """Somebody to whom security events are sent on: how many wait, how many were deleted before, what is wrong."""
 
@@ -153,6 +170,8 @@ class Facts:
     """Each process by name: True answers, False its socket is there and nobody answers, None does not run."""
     csms: tuple[Csms, ...] = ()
     """Each URL of a CSMS that was tried; empty when none is configured."""
+    served: tuple[Served, ...] = ()
+    """Each certificate that a listener of ours is meant to present; empty when nothing runs."""
     receivers: tuple[Receiver, ...] = ()
     unsafe: tuple[Unsafe, ...] = ()
     failed: tuple[Failed, ...] = ()
@@ -281,6 +300,15 @@ def _processes(facts: Facts) -> Iterator[Symptom]:
             yield Symptom("health.process", Weight.OK, name, "it answers" if answers else "it does not run")
 
 
+def _served(facts: Facts) -> Iterator[Symptom]:
+    for each in facts.served:
+        for fault in each.faults:
+            yield Symptom("health.served", Weight.CRITICAL, each.what, fault.says, fault.fix, fault.clause)
+        if not each.faults:
+            says = "it presents the certificate that it is meant to, and who trusts our root accepts it"
+            yield Symptom("health.served", Weight.OK, each.what, says)
+
+
 def _upstream(facts: Facts) -> Iterator[Symptom]:
     if not facts.csms:
         yield Symptom("health.upstream", Weight.OK, "CSMS", "bollard.toml names none, and no proxy runs")
@@ -323,6 +351,7 @@ _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _files,
     _audit,
     _processes,
+    _served,
     _upstream,
     _receivers,
     _unsafe,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from pki.names import CertificateSerial, Organisation
-    from pki.services import Services
+    from pki.services import Published, Services
 
 COMMON_NAME_LENGTH: Final = 64  # characters; ub-common-name, RFC 5280 A.1
 _ADVICES: Final = {
@@ -129,7 +129,7 @@ def plan(
     serial: CertificateSerial,
     now: dt.datetime,
     days: float = 0,
-    services: Services | None = None,
+    services: Services | Published | None = None,
 ) -> Plan:
     """Plan a certificate below ``issuer``; ``days`` 0 takes the profile's. Raises ``RefusedError("plan.refused")``.
 
@@ -184,7 +184,7 @@ def _plan(
     validity: tuple[dt.datetime, dt.datetime],
     findings: tuple[Finding, ...],
     padding: Padding,
-    services: Services | None = None,
+    services: Services | Published | None = None,
 ) -> Plan:
     above, key = issuer.repeated if issuer else None, spki(public_key)
     own, text = _write_name(subject, profile)

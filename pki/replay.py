@@ -214,7 +214,15 @@ def _founded(entry: Entry) -> tuple[Order, ...]:
     names = entry.what.get("keys")
     known = names if isinstance(names, list) else []
     blank: dict[str, Value] = dict.fromkeys(("role", "serial", "slot", "state", "keeper"))
-    return tuple(Put("own_key", str(name), blank, must=False) for name in known)
+    return (*(Put("own_key", str(name), blank, must=False) for name in known), *_settings_told(entry))
+
+
+def _settings_told(entry: Entry) -> tuple[Order, ...]:
+    """Older homes tell no settings when they are founded."""
+    told = entry.what.get("settings")
+    each = {name: _value(value) for name, value in told.items()} if isinstance(told, dict) else {}
+    kept = ((Drop("setting", name, must=False), Put("setting", name, {"value": value})) for name, value in each.items())
+    return tuple(order for pair in kept for order in pair)
 
 
 def _anchor_key(what: Mapping[str, object]) -> str:
@@ -403,6 +411,7 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "crl.intended": _lists_intended,
     "crl.issued": _lists_issued,
     "crl.abandoned": _lists_abandoned,
+    "settings.changed": _settings_told,
 }
 """Each act that changes a row, and what it makes of it."""
 

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
@@ -23,6 +23,8 @@ SHARDS: Final = (
 ROOT_SHARDS: Final = 1  # a root signs a handful of certificates
 SHARDS_MOST: Final = 256  # one byte of the serial chooses among them
 URL_LENGTH: Final = 200  # characters of the address that the others begin with
+HTTP: Final = r"http://(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?"
+"""The form of such an address: plain HTTP (RFC 5280 8), a host, perhaps a port; nobody's name or password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +50,37 @@ class Services:
         return f"{self.base}/crl/{self.issuer}/{shard}.crl"
 
 
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where the list and the certificate of an offline root are to be found, by whoever lays them there.
+
+    It has one list, and answers no questions: its key is to rest.
+    """
+
+    list_url: str
+    certificate: str
+    shards: int = ROOT_SHARDS
+    ocsp: str = ""
+
+    @classmethod
+    def at_home(cls, base: str, root: str) -> Self:
+        """Say where an online home serves them that knows the root by this name."""
+        served = Services(base, root, ROOT_SHARDS)
+        return cls(served.crl(0), served.certificate)
+
+    def crl(self, shard: int) -> str:  # noqa: ARG002 - one shape for all services
+        """Where its one list lies."""
+        return self.list_url
+
+
 def shard_of(serial: CertificateSerial, shards: int) -> int:
     """Return the shard that a certificate is listed in: its serial modulo their number."""
     return serial.number % shards
 
 
-def pointers(services: Services, shard: int, *, crl: bool, ocsp: bool, roomy: bool) -> list[x509.ExtensionType]:
+def pointers(
+    services: Services | Published, shard: int, *, crl: bool, ocsp: bool, roomy: bool
+) -> list[x509.ExtensionType]:
     """Return what a certificate of this shard says of status services; never critical (RFC 5280 4.2.1.13, 4.2.2.1).
 
     Its profile says which of them. The place of the issuer's certificate comes with either of the two, but where a
@@ -63,7 +90,7 @@ def pointers(services: Services, shard: int, *, crl: bool, ocsp: bool, roomy: bo
     if crl:
         place = x509.UniformResourceIdentifier(services.crl(shard))
         found.append(x509.CRLDistributionPoints([x509.DistributionPoint([place], None, None, None)]))
-    asked = [(AuthorityInformationAccessOID.OCSP, services.ocsp)] if ocsp else []
+    asked = [(AuthorityInformationAccessOID.OCSP, services.ocsp)] if ocsp and services.ocsp else []
     if (crl or ocsp) and roomy:
         asked.append((AuthorityInformationAccessOID.CA_ISSUERS, services.certificate))
     if asked:

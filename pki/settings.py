@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pki.errors import InputError
 from pki.external import parse_external
 from pki.names import Host, Organisation
-from pki.services import URL_LENGTH
+from pki.services import HTTP, URL_LENGTH
 from pki.waiting import parse_approval
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ KEEP_OLD_DAYS_MOST: Final = 1096  # days; no station certificate lives longer
 
 LOG_FORMATS: Final = ("text", "json")
 _ADVICE: Final = "Correct bollard.toml in the home folder."
-_STATUS_URL: Final = re.compile(r"http://(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?")
+_STATUS_URL: Final = re.compile(HTTP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,16 @@ class Settings:
     log_format: str = "text"
     """How processes write what they say on stderr: ``text`` for people, ``json`` for programs."""
     """Authorities of others that issue for us, each one certificate profile."""
+
+    def in_certificates(self) -> dict[str, str]:
+        """Return by name what decides over what certificates say, or by which kinds of key they are signed."""
+        return {
+            "organisation.name": self.organisation.text,
+            "csms.host": self.csms_host.text,
+            "csms.certificate_hours": str(self.certificate_hours),
+            "web.status_url": self.status_url,
+            "keys.unsafe_experimental_ml_dsa": str(self.unsafe_experimental_ml_dsa).lower(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ def parse_settings(text: str) -> Settings:
         organisation=Organisation.parse(_text(tables, "organisation", "name")),
         csms_host=Host.parse(_text(tables, "csms", "host")),
         public_url=_public_url(_text(tables, "web", "public_url")),
-        status_url=_status_url(_text(tables, "web", "status_url", "")),
+        status_url=parse_status_url(_text(tables, "web", "status_url", "")),
         server_certificates=tuple(_server_certificate(table) for table in _array(tables, "server_certificate")),
         hsm=_hsm(tables),
         unsafe_experimental_ml_dsa=_flag(tables, "keys", "unsafe_experimental_ml_dsa"),
@@ -199,7 +209,7 @@ def _text(tables: Mapping[str, object], table: str, key: str, default: str | Non
     return value
 
 
-def _status_url(url: str) -> str:
+def parse_status_url(url: str) -> str:
     """RFC 5280 8: status over https would need what it is to give; a host and a port, since it stands in certificates.
 
     RFC 6960 A.1 says the same of OCSP.

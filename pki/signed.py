@@ -6,6 +6,7 @@ refused anyway are never tried.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _RSA: Final = bytes.fromhex("2a864886f70d010101")
 _RSASSA_PSS: Final = bytes.fromhex("2a864886f70d01010a")
+MGF1: Final = bytes.fromhex("06092a864886f70d010108")  # the object identifier in DER
 _HASH, _MASK, _SALT = 0xA0, 0xA1, 0xA2  # the tags of RSASSA-PSS-params; one that is left out stands for SHA-1
 _SALT_BYTES: Final = 20  # bytes of salt where nothing is said, RFC 4055 3.1
 
@@ -50,30 +52,61 @@ def is_signed(
     return True
 
 
-def _check_way(spki: bytes, algorithm: bytes) -> None:
-    """RFC 4055 1.2 and 3.3: a key of the kind RSASSA-PSS signs in no other way, and only as its parameters allow."""
+@dataclass(frozen=True, slots=True)
+class PssTerms:
+    """RSASSA-PSS-params (RFC 4055 3.1): the hash's object identifier in DER, the mask's with that of its hash behind
+    it, and the length of the salt in bytes. What is empty was left out, which stands for SHA-1."""
+
+    digest: bytes
+    mask: bytes
+    salt: int
+
+
+@dataclass(frozen=True, slots=True)
+class PssKey:
+    """An RSA key that signs with RSASSA-PSS alone; ``terms`` are those that it is held to as well, if any are."""
+
+    terms: PssTerms | None = None
+
+
+def read_pss_key(spki: bytes) -> PssKey | None:
+    """Read whether an RSA key, as it came, is held to RSASSA-PSS (RFC 4055 1.2); ``None`` when it is not.
+
+    The library reads both kinds alike, and does not keep the difference. Raises ``TypeError`` or ``ValueError`` for a
+    key that is neither.
+    """
     named, *held = read_box(spki).held(SEQUENCE).boxes()[0].held(SEQUENCE).boxes()
     if named.content == _RSA:
+        return None
+    if named.content != _RSASSA_PSS:
+        raise TypeError("the key signs in another way")
+    return PssKey(_read_pss(held[0]) if held else None)
+
+
+def _check_way(spki: bytes, algorithm: bytes) -> None:
+    """RFC 4055 1.2 and 3.3: a key of the kind RSASSA-PSS signs in no other way, and only as its parameters allow."""
+    key = read_pss_key(spki)
+    if key is None:
         return
     used, *parameters = read_box(algorithm).held(SEQUENCE).boxes()
-    if (named.content, used.content) != (_RSASSA_PSS, _RSASSA_PSS):
+    if used.content != _RSASSA_PSS:
         raise TypeError("the key signs in another way")
-    if held:
-        (due, least), (given, salt) = _read_pss(held[0]), _read_pss(*parameters)
-        if due != given or salt < least:
+    if key.terms:
+        due, given = key.terms, _read_pss(*parameters)
+        if (due.digest, due.mask) != (given.digest, given.mask) or given.salt < due.salt:
             raise TypeError("the key signs with other parameters, or with a longer salt")
 
 
-def _read_pss(parameters: Box) -> tuple[tuple[bytes, bytes], int]:
-    """Read RSASSA-PSS-params (RFC 4055 3.1): the hash and the mask with its hash, and the length of the salt."""
+def _read_pss(parameters: Box) -> PssTerms:
+    """Read RSASSA-PSS-params (RFC 4055 3.1)."""
     found = {part.tag: part.boxes() for part in parameters.held(SEQUENCE).boxes()}
     if not found.keys() <= {_HASH, _MASK, _SALT} or any(len(each) != 1 for each in found.values()):
         raise ValueError("parameters that are none of RSASSA-PSS")
     digest = found[_HASH][0].boxes()[0].raw if _HASH in found else b""
     if _MASK not in found:
-        return (digest, b""), _read_salt(found)
+        return PssTerms(digest, b"", _read_salt(found))
     mask, inner = found[_MASK][0].boxes()
-    return (digest, mask.raw + inner.boxes()[0].raw), _read_salt(found)
+    return PssTerms(digest, mask.raw + inner.boxes()[0].raw, _read_salt(found))
 
 
 def _read_salt(found: Mapping[int, Sequence[Box]]) -> int:

@@ -87,9 +87,19 @@ class Held:
         moment: dt.datetime = MOMENT,
         root_key: str = "ec-p384",
         organisation: Organisation = ORGANISATION,
+        status_url: str = "",
     ) -> Self:
         """Plan and perform one for these requests."""
-        terms = Draft(organisation, moment, WITNESSES, requests, key=root_key, existing=existing, beside=place)
+        terms = Draft(
+            organisation,
+            moment,
+            WITNESSES,
+            requests,
+            key=root_key,
+            existing=existing,
+            beside=place,
+            status_url=status_url,
+        )
         file = place / "ceremony.toml"
         with passphrase():
             file.write_text(draft(terms))
@@ -130,7 +140,7 @@ def _waiting_home() -> Home:
     return create(Path(folder.name) / "home", ORGANISATION, Host.parse(HOST), offline_root=True).home
 
 
-def ceremony_of(home: Home, place: Path, existing: Path | None = None) -> Held:
+def ceremony_of(home: Home, place: Path, existing: Path | None = None, status_url: str = "") -> Held:
     """The ceremony that a home's requests are for, held now."""
     place.mkdir()
     requests = place / "requests"
@@ -139,7 +149,7 @@ def ceremony_of(home: Home, place: Path, existing: Path | None = None) -> Held:
     for asked in home.ca.glob("*.csr"):
         if asked.stem not in signed:
             shutil.copy(asked, requests)
-    return Held.of(place, requests, existing, clock.now())
+    return Held.of(place, requests, existing, clock.now(), status_url=status_url)
 
 
 def revoking(place: Path, before: Held, name: str) -> Held:

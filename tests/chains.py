@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.chain import ChainRefusedError, verify
 from pki.crl import RevocationList
+from pki.der import read_box
 from pki.findings import Severity
 from pki.question import Purpose
 from pki.server_name import parse_server_name
@@ -284,3 +285,22 @@ def chain(
         middle,
         anchor,
     )
+
+
+SHA256, SHA512 = "608648016503040201", "608648016503040203"
+"""Object identifiers, without tag and length."""
+
+
+def pss(digest: str, mask: str, salt: int | None) -> bytes:
+    """Parameters of RSASSA-PSS; an empty text leaves one out."""
+    mask_of = box(0x30, box(0x06, bytes.fromhex("2a864886f70d010108")), box(0x30, box(0x06, bytes.fromhex(mask))))
+    parts = [box(0xA0, box(0x30, box(0x06, bytes.fromhex(digest))))] if digest else []
+    parts += [box(0xA1, mask_of)] if mask else []
+    parts += [box(0xA2, number(salt))] if salt is not None else []
+    return box(0x30, *parts)
+
+
+def held_to(key: rsa.RSAPublicKey, *parameters: bytes, oid: str = "2a864886f70d01010a") -> bytes:
+    """The key in a form that holds it to one way of signing."""
+    usual = read_box(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).boxes()
+    return box(0x30, box(0x30, box(0x06, bytes.fromhex(oid)), *parameters), usual[1].raw)

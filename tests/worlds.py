@@ -68,7 +68,7 @@ def make_home(folder: Path, host: str = HOST, *, status: bool = False) -> Home:
 
     Unless ``status`` is asked for, it serves no status of certificates, so its authority does nothing by itself.
     """
-    home = Home.at(shutil.copytree(_made_home(host).path, folder / "home"))
+    home = Home.at(shutil.copytree(_made_home(host, status=status).path, folder / "home"))
     lines = home.settings.read_text().splitlines()
     kept = [line for line in lines if status or not line.startswith("status_")]
     home.settings.write_text("\n".join(kept).replace('"0.0.0.0:8480"', '"127.0.0.1:0"') + "\n")  # of two tests at once
@@ -76,10 +76,15 @@ def make_home(folder: Path, host: str = HOST, *, status: bool = False) -> Home:
 
 
 @cache
-def _made_home(host: str) -> Home:
+def _made_home(host: str, *, status: bool) -> Home:
     folder = tempfile.TemporaryDirectory(prefix="bollard-test-")
     atexit.register(folder.cleanup)
-    return create(Path(folder.name) / "home", Organisation.parse(ORGANISATION), Host.parse(host)).home
+    return create(
+        Path(folder.name) / "home",
+        Organisation.parse(ORGANISATION),
+        Host.parse(host),
+        status_url=None if status else "",
+    ).home
 
 
 @contextlib.contextmanager

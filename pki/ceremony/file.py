@@ -21,6 +21,7 @@ from pki.ceremony.terms import (
     CRL_DAYS_MOST,
     CRL_NUMBER_MOST,
     FILE_BYTES,
+    PLACE_LENGTH,
     REVOKED_MOST,
     ROOT,
     ROOT_KEYS,
@@ -42,6 +43,7 @@ from pki.plan import COMMON_NAME_LENGTH
 from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule, parse_profile
 from pki.profile_keys import DAYS_MOST
 from pki.revocation import Reason
+from pki.services import HTTP, Published
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,6 +54,7 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _PERSON: Final = re.compile(r"[^=\W][^=]{0,63}")
 _FOLDER: Final = re.compile(r"[^\x00-\x1f]{1,400}")
+_PLACE: Final = re.compile(rf"{HTTP}/[A-Za-z0-9._~/-]+")
 _NO_SERIAL: Final = CertificateSerial(1)
 _NO_PROFILE: Final = CertificateProfile(
     "",
@@ -91,8 +94,13 @@ def _text(raw: bytes) -> str:
         raise _wrong("it is no text in UTF-8") from None
 
 
+_TABLES: Final = (
+    "version", "organisation", "moment", "root", "published", "certificate", "crl", "witness", "profile"
+)  # fmt: skip
+
+
 def _ceremony(file: Table, digest: str) -> Ceremony:
-    file.refuse_unknown("version", "organisation", "moment", "root", "certificate", "crl", "witness", "profile")
+    file.refuse_unknown(*_TABLES)
     file.number("version", 1, 1, "")
     moment = file.moment("moment")
     profiles = _profiles(file)
@@ -105,6 +113,7 @@ def _ceremony(file: Table, digest: str) -> Ceremony:
         certificates=dues,
         crl=_crl(file.table("crl"), moment),
         witnesses=tuple(_witness(each) for each in file.tables("witness", WITNESSES_MOST)),
+        published=_published(file.table("published"), dues) if "published" in file.values else None,
     )
     _refuse_repeated(file, found)
     return found
@@ -172,6 +181,24 @@ def _due(table: Table, profiles: Mapping[str, CertificateProfile]) -> Due:
         serial=_serial(table),
         key_id=bytes.fromhex(_matched(table, "key_id", _DIGEST, _HEX)),
     )
+
+
+def _published(table: Table, dues: Iterable[Due]) -> Published:
+    """What is to be found by everybody stands in certificates, and cannot be changed there any more."""
+    table.refuse_unknown("crl", "certificate")
+    for due in dues:
+        if due.profile is not _NO_PROFILE and not due.profile.crl:
+            says = f"stands in no certificate by profile {due.profile.name!r}: that lacks crl = true"
+            table.wrong("crl", "RFC 5280 4.2.1.13", says)
+    return Published(_place(table, "crl", "RFC 5280 4.2.1.13"), _place(table, "certificate", "RFC 5280 4.2.2.1"))
+
+
+def _place(table: Table, key: str, clause: str) -> str:
+    text = table.text(key)
+    if isinstance(table.values.get(key), str) and (len(text) > PLACE_LENGTH or not _PLACE.fullmatch(text)):
+        form = f"no address like http://ca.example.org/root.crl, of {PLACE_LENGTH} characters at most"
+        table.wrong(key, clause, f"= {text[:72]!r} is {form}")
+    return text
 
 
 def _crl(table: Table, moment: dt.datetime) -> ListTerms:

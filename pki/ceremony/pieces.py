@@ -150,7 +150,7 @@ def _refusals(name: str, act: Callable[[], object]) -> list[Finding]:
 
 def _below(ceremony: Ceremony, due: Due, public_key: CertificatePublicKeyTypes, root: x509.Certificate) -> Piece:
     subject, issuer = Subject(due.common_name, ceremony.organisation), Issuer(ROOT, root)
-    planned = plan(due.profile, subject, public_key, issuer, due.serial, ceremony.moment, due.days)
+    planned = plan(due.profile, subject, public_key, issuer, due.serial, ceremony.moment, due.days, ceremony.published)
     return CertificatePiece(due.name, approve(planned))
 
 

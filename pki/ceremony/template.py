@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pki.ceremony.replay import Replayed
     from pki.ceremony.terms import Revoked, Witness
     from pki.names import CertificateSerial, Organisation
+    from pki.services import Published
 
 ROOT_PROFILE: Final = "root"
 BELOW_PROFILE: Final = "issuing"
@@ -62,12 +63,14 @@ def write_template(
     asked: Sequence[Asked],
     witnesses: Sequence[Witness],
     profiles: Mapping[str, str],
+    published: Published | None = None,
 ) -> str:
-    """Write the file. ``profiles`` are the texts of ``policies/certificates`` by name. A request that cannot be read
-    is refused with ``InputError``."""
+    """Write the file. ``profiles`` are the texts of ``policies/certificates`` by name; ``published`` is where the
+    root's list will be found. A request that cannot be read is refused with ``InputError``."""
     parts = [
         _head(organisation, moment),
         _new_root(root) if isinstance(root, NewRootTerms) else _known_root(root),
+        _published(published),
         *(_certificate(each) for each in asked),
         _crl(root),
         *(f"[[witness]]\nname = {_toml(each.name)}\nrole = {_toml(each.role)}\n" for each in witnesses),
@@ -112,6 +115,22 @@ def _known_root(root: KnownRootTerms) -> str:
 [root]    # the root of an earlier ceremony, {_comment(root.newest.root.subject.rfc4514_string())}
 existing = {_toml(root.folder)}    # folder of its newest result, seen from this file
 previous = "{root.newest.digest}"    # the digest of that one's transcript
+"""
+
+
+def _published(found: Published | None) -> str:
+    if found is None:
+        return """\
+# Where everybody will find the root's list and its certificate. It stands in each certificate below for as long as that
+# lives; while this stays out, only who is given the list learns that an authority was revoked.
+# [published]
+# crl = "http://ca.example.org/root.crl"
+# certificate = "http://ca.example.org/root.crt"
+"""
+    return f"""\
+[published]    # stands in each certificate below for as long as that lives: somebody has to serve both there
+crl = {_toml(found.list_url)}    # the root's list, in DER (RFC 5280 4.2.1.13)
+certificate = {_toml(found.certificate)}    # its certificate, in DER (RFC 5280 4.2.2.1)
 """
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pki.names import CertificateSerial, Organisation
     from pki.profile import CertificateProfile
     from pki.revocation import Reason
+    from pki.services import Published
 
 FILE_BYTES: Final = 256 * 1024  # bytes; a template has about 5 KB, a thousand revocations add 150
 CERTIFICATES_MOST: Final = 16  # of one ceremony; people read every line of it
@@ -24,6 +25,7 @@ WITNESSES_LEAST: Final = 2  # dual control: nobody performs a ceremony alone
 WITNESSES_MOST: Final = 16  # a full room
 CRL_DAYS_MOST: Final = 1_100  # days; three years and a little, since each renewal is a ceremony of its own
 CRL_NUMBER_MOST: Final = 2**63 - 1  # RFC 5280 5.2.3 takes 20 octets, our ledger 8
+PLACE_LENGTH: Final = 300  # characters of an address; what a home serves below its longest has 281
 PHRASE_DIGITS: Final = 8  # hex digits of the file's SHA-256 that each witness types: enough to notice another file
 ROOT_KEYS: Final = (
     KeyKind.EC_P256,
@@ -108,6 +110,8 @@ class Ceremony:
     certificates: tuple[Due, ...]
     crl: ListTerms
     witnesses: tuple[Witness, ...]
+    published: Published | None = None
+    """Where list and certificate of the root will be found, as each certificate below it says; ``None``: none says."""
 
     @property
     def phrase(self) -> str:

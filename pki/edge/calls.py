@@ -1169,8 +1169,18 @@ class MissingRow(Row, frozen=True):
     clause: str = ""
 
 
+class PresentedRow(Row, frozen=True):
+    """A certificate (PEM) that our listeners are meant to present to who asks for ``host``; ``ours``: by our CAs."""
+
+    pem: str
+    host: str
+    ours: bool
+
+
 class Examined(Row, frozen=True):
     """What the authority knows of its own health. ``ending`` counts stations whose last certificate ends soon.
+
+    ``presented`` is what listeners are meant to present, ``roots`` our roots that it leads to (PEM).
 
     ``restored_behind`` are the moments of restores that undid acts which had been recorded.
     """
@@ -1182,6 +1192,8 @@ class Examined(Row, frozen=True):
     restored_behind: tuple[dt.datetime, ...]
     failed: tuple[FailedRow, ...]
     missing: tuple[MissingRow, ...] = ()
+    presented: tuple[PresentedRow, ...] = ()
+    roots: tuple[str, ...] = ()
 
 
 class Examine(Call, frozen=True):
@@ -1230,11 +1242,13 @@ class AskRoot(Call, frozen=True):
 
 class CeremonyImported(Row, frozen=True):
     """``issuers`` are the authorities that came; ``networks`` what the root's machine was on (none, as it should be);
-    ``revoked`` the authorities of ours that the root's list names."""
+    ``revoked`` the authorities of ours that the root's list names; ``not_here`` addresses that stand in what was signed
+    and that this home does not serve."""
 
     issuers: tuple[IssuerRow, ...]
     networks: tuple[str, ...]
     revoked: tuple[str, ...]
+    not_here: tuple[str, ...]
     crl_number: int
     audit_index: int
 

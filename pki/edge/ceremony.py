@@ -32,6 +32,7 @@ from pki.edge.result_folder import KEYS, ResultFolder, read_file, read_requests,
 from pki.errors import ForbiddenError, NotFoundError, RefusedError
 from pki.names import CertificateSerial, Organisation
 from pki.profile import parse_profile
+from pki.services import Published
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -67,7 +68,8 @@ class Prepared:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What a template is written from. ``existing`` names the folder of a known root's newest result;
-    the file will lie in the folder ``beside``."""
+    the file will lie in the folder ``beside``. ``status_url`` is where the online home will serve the root's list;
+    without it, it is found where the ceremony before said."""
 
     organisation: Organisation
     moment: dt.datetime
@@ -77,6 +79,7 @@ class Draft:
     key: str = KeyKind.EC_P384.value
     existing: Path | None = None
     beside: Path | None = None
+    status_url: str = ""
 
 
 def draft(wanted: Draft) -> str:
@@ -90,9 +93,13 @@ def draft(wanted: Draft) -> str:
     if wanted.existing:
         seen = os.path.relpath(wanted.existing, wanted.beside)
         root = KnownRootTerms(seen, verify(wanted.existing))
+        published = root.newest.ceremony.published
     else:
         root = NewRootTerms(wanted.common_name, wanted.key, days["root"], _serial())
-    return write_template(wanted.organisation, wanted.moment, root, asked, wanted.witnesses, profiles)
+        published = None
+    if wanted.status_url:
+        published = Published.at_home(wanted.status_url, ROOT)
+    return write_template(wanted.organisation, wanted.moment, root, asked, wanted.witnesses, profiles, published)
 
 
 def prepare(path: Path, requests: Path | None) -> Prepared:

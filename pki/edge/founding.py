@@ -18,6 +18,7 @@ from pki.edge import clock, keys, store
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
 from pki.edge.keys import KeyKind, Padding, Store
+from pki.edge.office import settings
 from pki.edge.office.authorities import BELOW, Wanted, certify, export
 from pki.edge.office.desk import Desk
 from pki.edge.office.root_requests import ask_root
@@ -179,7 +180,8 @@ def _names(*, offline_root: bool) -> list[str]:
 def _begin(desk: Desk, made: list[str], tx: Tx) -> None:
     what = {"organisation": desk.settings.organisation.text, "csms_host": desk.settings.csms_host.text}
     facts = {name: asdict(desk.keys.describe(name)) for name in made}
-    desk.record(tx, "home.founded", WHO, {**what, "keys": made, "key_facts": facts})
+    told = settings.found(desk, tx)
+    desk.record(tx, "home.founded", WHO, {**what, "keys": made, "key_facts": facts, **told})
 
 
 def _export(desk: Desk) -> None:

@@ -387,6 +387,12 @@ def best_tls(database: Database) -> None:
     database.execute("ALTER TABLE station ADD COLUMN tls TEXT NOT NULL DEFAULT ''")
 
 
+@LEDGER()
+def settings_of_certificates(database: Database) -> None:
+    """What the settings said that certificates are made by, when the log last told of it."""
+    database.execute("CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT")
+
+
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
 
 

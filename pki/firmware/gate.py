@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.errors import RefusedError
-from pki.findings import Finding, Severity, error
+from pki.findings import Finding, Severity, error, reasons
 from pki.firmware.signature import encoding_findings, mirrored, read_signature
 from pki.firmware.signer import examine_signer, form_findings, read_signer
 
@@ -46,8 +46,7 @@ class GateRefusedError(RefusedError):
 
     def __init__(self, findings: Sequence[Finding], digest: str = "") -> None:
         fatal = [finding for finding in findings if finding.severity is Severity.ERROR]
-        cause = "; ".join(f"{finding.says} [{finding.clause or finding.code}]" for finding in fatal)
-        super().__init__("firmware.gate", f"the firmware update: {cause}", ADVICE, findings=tuple(findings))
+        super().__init__("firmware.gate", f"the firmware update: {reasons(findings)}", ADVICE, findings=tuple(findings))
         self.reason = min(fatal, key=lambda finding: _ORDER.index(_answer(finding)))
         self.answer = _answer(self.reason)
         self.digest = digest

@@ -13,7 +13,7 @@ from pki.errors import InputError, RefusedError
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.firmware.policy import Algorithm
 from pki.firmware.signature import PSS_ADVICE, examine_signature, read_signature
-from pki.firmware.signer import examine_signer, purpose_findings, read_signer
+from pki.firmware.signer import examine_signer, key_as_written, purpose_findings, read_signer
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -103,7 +103,9 @@ def examine(
         findings += refused.findings
     if signature and certificate:
         try:
-            verified = examine_signature(digests, signature, certificate.public_key(), policy)
+            verified = examine_signature(
+                digests, signature, certificate.public_key(), key_as_written(certificate), policy
+            )
             algorithm, findings = verified.algorithm, [*findings, *verified.findings]
         except RefusedError as refused:
             findings += refused.findings

@@ -20,12 +20,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from pki.errors import RefusedError
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.firmware.policy import Algorithm
+from pki.signed import MGF1, read_pss_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
     from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
     from pki.firmware.policy import FirmwarePolicy
+    from pki.signed import PssTerms
 
 SIGNATURE_LENGTH: Final = 800
 """Characters of base64; SignedUpdateFirmware (1.6) and UpdateFirmware (2.x), field ``signature``."""
@@ -40,6 +42,11 @@ _HASHES: Final = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
     "sha1": hashes.SHA1(),  # noqa: S303 - only to name a signature that is refused for it
+}
+_OIDS: Final = {  # object identifiers in DER; SHA-1 is what stands for nothing said
+    "sha256": "0609608648016503040201",
+    "sha384": "0609608648016503040202",
+    "sha512": "0609608648016503040203",
 }
 _CURVES: Final = {"secp256r1": "p256", "secp384r1": "p384"}
 
@@ -91,16 +98,18 @@ def read_signature(text: str) -> bytes:
 
 
 def examine_signature(
-    digests: FileDigests, signature: bytes, public_key: PublicKeyTypes, policy: FirmwarePolicy
+    digests: FileDigests, signature: bytes, public_key: PublicKeyTypes, spki: bytes, policy: FirmwarePolicy
 ) -> Verified:
-    """Verify the signature over the whole file (L01.FR.04), or raise ``RefusedError("firmware.signature")``."""
+    """Verify the signature over the whole file (L01.FR.04), or raise ``RefusedError("firmware.signature")``.
+
+    ``spki`` is the same key as it came, in DER: there an RSA key may be held to one way of signing.
+    """
     findings = encoding_findings(signature, public_key)
     if findings:
         raise _refused(*findings)
     scheme = _scheme(digests, signature, public_key)
-    noticed = refuse_errors(
-        _scheme_findings(scheme, policy), "firmware.signature", "the firmware signature", PSS_ADVICE
-    )
+    found = [*_scheme_findings(scheme, policy), *_terms_findings(scheme, digests, signature, public_key, spki)]
+    noticed = refuse_errors(found, "firmware.signature", "the firmware signature", PSS_ADVICE)
     return Verified(Algorithm(scheme), noticed)
 
 
@@ -161,6 +170,40 @@ def _scheme_findings(scheme: str, policy: FirmwarePolicy) -> list[Finding]:
     if scheme == Algorithm.RSA_PKCS1V15_SHA256:
         return [warning("alg.profile", "L01.FR.04", "signed with PKCS#1 v1.5, which no OCPP text names")]
     return []
+
+
+def _terms_findings(
+    scheme: str, digests: FileDigests, signature: bytes, public_key: PublicKeyTypes, spki: bytes
+) -> list[Finding]:
+    """RFC 4055 1.2 and 3.3: a key that says RSASSA-PSS of itself signs in no other way, and as its parameters allow."""
+    if not scheme or not isinstance(public_key, rsa.RSAPublicKey):
+        return []
+    try:
+        key = read_pss_key(spki)
+    except (TypeError, ValueError, IndexError):
+        return [error("alg.profile", "RFC 4055 3.1", "what the signer's key may be used for cannot be read")]
+    if key is None:
+        return []
+    if "pss" not in scheme:
+        return [error("alg.profile", "RFC 4055 1.2", f"signed with {scheme}; the signer's key is for RSA-PSS alone")]
+    if key.terms is None or _keeps(key.terms, scheme.rpartition("-")[2], digests, signature, public_key):
+        return []
+    says = f"signed with {scheme}; the signer's key is for another hash, mask or a longer salt"
+    return [error("alg.profile", "RFC 4055 3.3", says)]
+
+
+def _keeps(terms: PssTerms, name: str, digests: FileDigests, signature: bytes, public_key: rsa.RSAPublicKey) -> bool:
+    """Tell whether a PSS signature over this hash, which verifies, keeps to what its key is held to."""
+    oid = bytes.fromhex(_OIDS[name]) if name in _OIDS else b""
+    if (terms.digest, terms.mask) != (oid, MGF1 + oid if oid else b""):
+        return False
+    algorithm, shorter = _HASHES[name], False
+    for salt in range(min(terms.salt, public_key.key_size // 8)):
+        with suppress(InvalidSignature):
+            way = padding.PSS(padding.MGF1(algorithm), salt)
+            public_key.verify(signature, digests.by(name), way, utils.Prehashed(algorithm))
+            shorter = True
+    return not shorter
 
 
 def _unaccepted(scheme: str, policy: FirmwarePolicy) -> str:

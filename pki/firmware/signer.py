@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import extension, read_certificates
 from pki.chain import Purpose, verify
 from pki.errors import InputError, RefusedError
+from pki.fields import read_fields
 from pki.findings import Finding, Severity, error
 from pki.firmware.policy import MissingPurpose
 from pki.unreadable import UNREADABLE
@@ -56,6 +58,15 @@ def read_signer(pem: str) -> x509.Certificate:
     if len(certificates) > 1:
         raise _refused(_too_many(certificates))
     return certificates[0]
+
+
+def key_as_written(certificate: x509.Certificate) -> bytes:
+    """Return the signer's key as it came, in DER: what it is held to stands there. ``RefusedError`` if it is none."""
+    try:
+        return read_fields(certificate.public_bytes(Encoding.DER)).key
+    except ValueError:
+        says = "the certificate is not strict DER, so that its key cannot be read"
+        raise _refused(error("cert.encoding", "RFC 5280 4.1", says)) from None
 
 
 def form_findings(pem: str) -> tuple[Finding, ...]:

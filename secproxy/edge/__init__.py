@@ -17,5 +17,6 @@ through ``status_listener``, all with ``patience`` for strangers; what the libra
 ``log_lines`` at most. ``fence`` has ``landlock`` keep a worker from all it does not need, ``memory`` sees when it has
 too much. Figures: a worker's ``reporter`` tells the supervisor what was counted, ``overview`` asks for it,
 ``gathering`` brings together what everybody knows, ``exposition`` writes it, ``metrics_listener`` serves it, with
-``knocking`` at a CSMS. ``pulse`` shows that a process works, ``examination`` gathers what the doctor judges.
+``knocking`` at a CSMS. ``pulse`` shows that a process works, ``examination`` gathers what the doctor judges, with
+``handshaking`` to see what our own listeners present.
 """

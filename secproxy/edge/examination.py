@@ -9,21 +9,25 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from cryptography import x509
+
 from pki.edge import calls, clock, surroundings
 from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError
-from pki.health import SOON, Expiring, Facts, Failed, Known, Missing, Receiver, Unsafe
+from pki.health import SOON, Expiring, Facts, Failed, Known, Missing, Receiver, Served, Unsafe
+from pki.served import Meant
 from pki.settings import parse_settings
 from secproxy.config import Config, unsafe_listeners, write_address
 from secproxy.edge import landlock
 from secproxy.edge.effective import config_in_force
 from secproxy.edge.event_store import EventStore
+from secproxy.edge.handshaking import doors, see_served
 from secproxy.edge.knocking import try_csms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pki.edge.home import Home
 
@@ -40,17 +44,18 @@ def examine(home: Home) -> Facts:
     failed: list[Failed] = []
     config, private = _settings(home, failed)
     running = surroundings.see_processes(home)
-    known, unseen = _ask(home, failed, silent=dict(running)["authority"] is False)
+    told, unseen = _ask(home, failed, silent=dict(running)["authority"] is False)
     csms = asyncio.run(try_csms(config.upstreams)) if config else ()
     return Facts(
         now=clock.now(),
-        known=known,
+        known=_known(told) if told else None,
         disk=surroundings.see_disk(home),
         loose=surroundings.see_files(home, private),
         passphrase_beside=(home.keys / PASSPHRASE_FILE).exists(),
         synchronised=surroundings.see_clock(),
         running=running,
         csms=csms,
+        served=_served(config, told, dict(running)) if config and told else (),
         receivers=_receivers(home, failed),
         unsafe=(*(_unsafe(config) if config else ()), *_unfenced(home, config)),
         failed=tuple(failed),
@@ -108,7 +113,18 @@ def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:
     return tuple(Receiver(each.name, each.waiting, each.missed, each.trouble, each.since) for each in found)
 
 
-def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[Known | None, list[tuple[str, str]]]:
+def _served(config: Config, told: calls.Examined, running: Mapping[str, bool | None]) -> tuple[Served, ...]:
+    """Shake hands with every listener of what runs, and compare with what the authority means them to present."""
+    meant = [Meant(_read(row.pem), row.host, row.ours) for row in told.presented]
+    found = [*doors(config, proxy=bool(running["proxy"]), web=bool(running["web"]))]
+    return asyncio.run(see_served(found, meant, [*map(_read, told.roots)], clock.now()))
+
+
+def _read(pem: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[calls.Examined | None, list[tuple[str, str]]]:
     """Ask the authority for what it knows of itself; one that is silent would be waited for in vain."""
     if silent and surroundings.is_held(home):
         return None, [("authority, ledger, audit log", "the authority does not answer")]
@@ -118,9 +134,12 @@ def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[Known | Non
         failed.append(Failed("authority", problem.code, problem.cause, problem.advice))
         return None, [("certificates, ledger, audit log", "the authority could not be asked")]
     failed += [Failed(each.what, each.code, each.cause, each.advice) for each in told.failed]
+    return told, []
+
+
+def _known(told: calls.Examined) -> Known:
     expiring = (
         Expiring(each.kind, each.name, each.not_before, each.not_after, each.renewed_by) for each in told.expiring
     )
     missing = tuple(Missing(each.what, each.says, each.fix, each.clause) for each in told.missing)
-    found = Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind, missing)
-    return found, []
+    return Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind, missing)

@@ -14,6 +14,7 @@ from cli.main import run
 from pki.ceremony.terms import Witness
 from pki.edge import networks
 from pki.errors import InputError
+from pki.services import Published
 from tests.ceremonies import Held, ceremony, requests_in, waiting_home
 from tests.cli.conftest import Told
 
@@ -103,6 +104,18 @@ def test_a_dry_run_tells_what_would_be_signed_and_makes_nothing(offline: Offline
     assert told.json()["certificates"] == ["csms", "station"]
     assert str(told.json()["sha256"]).startswith(planned)
     assert not (tmp_path / "r").exists()
+
+
+def test_what_will_stand_in_certificates_is_shown_before_it_is_signed(offline: Offline, tmp_path: Path) -> None:
+    """Where the root's list will be found: in the file and in the dry run; an address that is none is refused."""
+    words = ("ca", "ceremony", "plan", "--org", "Example Charging", *PEOPLE, "--out", "c.toml", "--status-url")
+    assert offline(*words, "https://csms.example.org").code == 2
+    assert not (tmp_path / "c.toml").exists()
+    assert offline(*words, "http://csms.example.org:8480").code == 0
+    told = offline("-o", "json", "--dry-run", "ca", "ceremony", "run", "c.toml", "--out", "r")
+
+    where = Published.at_home("http://csms.example.org:8480", "root")
+    assert told.json()["published"] == [where.list_url, where.certificate]
 
 
 def test_a_file_with_mistakes_names_each_line(offline: Offline, planned: str, tmp_path: Path) -> None:

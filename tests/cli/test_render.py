@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cli.render import Output, Plain, cell, clean, show_record, show_rows, tell_error, to_line, to_plain
 from pki.edge import calls
 from pki.errors import RefusedError
-from pki.findings import error
+from pki.findings import error, refuse_errors, warning
 
 ROWS: list[dict[str, Plain]] = [
     {"name": "a", "size": 1, "extra": "x"},
@@ -109,6 +109,22 @@ def test_a_refusal_lists_every_finding_with_its_clause(capsys: pytest.CaptureFix
         "error[csr.refused]: two things",
         "  error[csr.key.weak] the key is weak (A00.FR.503)",
         "  error[csr.cn] the name is wrong",
+        "next: Make a new one.",
+    ]
+
+
+def test_a_refusal_says_each_finding_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """A journal has one line with everything in it; a person has a line for each, and does not read it twice."""
+    findings = (warning("csr.names", "", "it names more"), error("csr.key.weak", "A00.FR.503", "the key is weak"))
+    with pytest.raises(RefusedError) as refused:
+        refuse_errors(findings, "csr.refused", "the request of CP-001", "Make a new one.")
+    tell_error(refused.value, Output.TABLE, 5)
+
+    assert "the key is weak" in refused.value.cause
+    assert capsys.readouterr().err.splitlines() == [
+        "error[csr.refused]: the request of CP-001",
+        "  warning[csr.names] it names more",
+        "  error[csr.key.weak] the key is weak (A00.FR.503)",
         "next: Make a new one.",
     ]
 

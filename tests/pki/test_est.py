@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs7
 
-from pki.certificate import key_id
+from pki.certificate import key_id, to_pem
 from pki.errors import RefusedError
 from pki.est import ATTRIBUTES, Wanted, arrange, wrap, write_certificates
 from pki.profile import CertificatePurpose
@@ -82,6 +82,18 @@ def test_a_chain_that_ends_elsewhere_is_refused() -> None:
     """The anchor from the settings decides, not what came along."""
     with pytest.raises(RefusedError, match=r"chain\.refused"):
         arrange([LEAF], [ISSUER, ROOT], [root("rsa2048").certificate], WANTED, NOW)
+
+
+def test_a_chain_that_no_station_has_room_for_is_refused() -> None:
+    """A02.FR.16: 10,000 characters unless a profile says less; it would be rejected where nobody looks any more."""
+    length = len(to_pem([LEAF, ISSUER]))
+    assert WANTED.chain_length == 10_000
+    assert arrange([LEAF], [ISSUER], [ROOT], replace(WANTED, chain_length=length), NOW) == (LEAF, ISSUER)
+    with pytest.raises(RefusedError, match=r"est\.unfit.*A02\.FR\.16") as refused:
+        arrange([LEAF], [ISSUER], [ROOT], replace(WANTED, chain_length=length - 1), NOW)
+
+    assert {each.code for each in refused.value.findings if each.severity == "error"} == {"lint.chain_length"}
+    assert refused.value.advice
 
 
 @pytest.mark.parametrize(

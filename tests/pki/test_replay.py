@@ -95,6 +95,10 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
             (Put("own_key", "root", HELD, must=False),),
         ),
         (
+            entry("settings.changed", {"settings": {"web.status_url": "u"}, "former": {"web.status_url": "t"}}),
+            (Drop("setting", "web.status_url", must=False), Put("setting", "web.status_url", {"value": "u"})),
+        ),
+        (
             entry("anchor.removed", {"purpose": "csms", "vendor": "", "key_id": "00"}),
             (Drop("anchor", key_of("csms", "", "00")),),
         ),

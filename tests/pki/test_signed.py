@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki.crl import RevocationList
-from pki.der import read_box
 from pki.fields import read_fields, read_list_fields
 from pki.signed import is_signed as signed_by
 from tests.chains import (
@@ -21,12 +20,14 @@ from tests.chains import (
     ED448,
     LEAF,
     RSA_SHA256,
+    SHA256,
+    SHA512,
     Party,
-    box,
     crl,
     ext,
     faults,
-    number,
+    held_to,
+    pss,
     root,
 )
 from tests.pki.papers import NOW, key
@@ -100,24 +101,6 @@ def test_rsa_signs_in_the_newer_way_as_well(salt: Any) -> None:
 
     assert is_signed(leaf, fields, holder.public_key())
     assert not is_signed(leaf, fields, key("rsa2048", "stranger").public_key())
-
-
-def pss(digest: str, mask: str, salt: int | None) -> bytes:
-    """Parameters of RSASSA-PSS; an empty text leaves one out."""
-    mask_of = box(0x30, box(0x06, bytes.fromhex("2a864886f70d010108")), box(0x30, box(0x06, bytes.fromhex(mask))))
-    parts = [box(0xA0, box(0x30, box(0x06, bytes.fromhex(digest))))] if digest else []
-    parts += [box(0xA1, mask_of)] if mask else []
-    parts += [box(0xA2, number(salt))] if salt is not None else []
-    return box(0x30, *parts)
-
-
-def held_to(key: rsa.RSAPublicKey, *parameters: bytes, oid: str = "2a864886f70d01010a") -> bytes:
-    """The key in a form that holds it to one way of signing."""
-    usual = read_box(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).boxes()
-    return box(0x30, box(0x30, box(0x06, bytes.fromhex(oid)), *parameters), usual[1].raw)
-
-
-SHA256, SHA512 = "608648016503040201", "608648016503040203"
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from pki.edge.ceremony import Draft, draft, perform, prepare, verify
 from pki.edge.crashpoints import CEREMONY_POINTS, IMPORT_POINTS
 from pki.errors import ConflictError, RefusedError
 from pki.names import Organisation
+from pki.services import Published
 from tests.ceremonies import NAMES, WITNESSES, Held, ceremony_of, passphrase, requests_in, waiting_home
 from tests.certs import request
 from tests.worlds import Paper, station_key
@@ -129,7 +130,7 @@ def enrol(machines: Machines) -> None:
 def test_a_station_enrols_below_a_root_that_was_never_here(machines: Machines) -> None:
     """From an empty folder to a chain, and on to a successor and a renewed list, by commands alone."""
     machines.ask()
-    machines.plan("ceremony.toml", "requests")
+    machines.plan("ceremony.toml", "requests", "--status-url", "http://csms.example.org:8480")
     digest = machines.sign("ceremony.toml", "requests", "result")
     replayed = machines.offline(
         "-o", "json", "ca", "ceremony", "verify", "result", "--file", "ceremony.toml", "--with-key"
@@ -137,6 +138,12 @@ def test_a_station_enrols_below_a_root_that_was_never_here(machines: Machines) -
     assert json.loads(replayed)["digest"] == digest
     machines.take(machines.bring("result"), digest)
     enrol(machines)
+    text = machines.openssl("x509", "-in", "result/ca/station.pem", "-noout", "-text")
+    where = Published.at_home("http://csms.example.org:8480", "root")
+    assert f"URI:{where.list_url}\n" in text
+    assert f"CA Issuers - URI:{where.certificate}\n" in text
+    lists = ("--crl", "result/ca/root.crl")
+    machines.online("cert", "verify", "--anchor", "result/ca/root.pem", *lists, "result/ca/station.pem")
     assert not (machines.home / "keys" / "root.pem").exists()
 
     machines.online("ca", "ceremony", "request", "station")

@@ -83,6 +83,8 @@ TABLES: Final[Mapping[str, str]] = {
         FROM external_chain JOIN certificate ON certificate.id = external_chain.certificate""",
     "restore": """
         SELECT cast(audit_index AS TEXT) AS "key", moment, from_size, replaced_size FROM restore""",
+    "setting": """
+        SELECT name AS "key", value FROM setting""",
     "trust_confirmation": """
         SELECT station || char(31) || lower(hex(key_id)) AS "key", moment, how FROM trust_confirmation""",
     "crl": f"""

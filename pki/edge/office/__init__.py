@@ -14,6 +14,7 @@
   authority of others.
 * ``root_requests`` asks an offline root for certificates, ``ceremonies`` takes over what it signed.
 * ``rehearsal`` judges an act without doing it.
+* ``settings`` records which of those changed that certificates are made by.
 * ``settling`` gives up what was intended and came to nothing, ``duties`` is what is done unasked, ``troubles`` what
   parts of it fail with; ``news`` tells watchers what changed, ``memory`` is what may be forgotten.
 

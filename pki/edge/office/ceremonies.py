@@ -30,6 +30,7 @@ from pki.errors import BollardError, ConflictError, InputError, RefusedError
 from pki.findings import Finding, error, refuse_errors
 from pki.holding import Holding, Keeper, KeyState
 from pki.profile import CertificatePurpose
+from pki.services import Published
 from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
@@ -217,6 +218,16 @@ async def _complete(desk: Desk, found: Replayed, who: str) -> None:
         desk.board.publish(calls.CredentialsChanged())
 
 
+def _not_here(desk: Desk, found: Replayed) -> tuple[str, ...]:
+    """Find addresses that stand in what was signed now, and that are not ours to serve."""
+    named = found.ceremony.published
+    if named is None or not found.certificates:
+        return ()
+    mine = [Published.at_home(desk.settings.status_url, own.name) for own in _roots(desk, found)]
+    served = {url for each in mine for url in (each.list_url, each.certificate)}
+    return tuple(url for url in (named.list_url, named.certificate) if url not in served)
+
+
 def _told(desk: Desk, found: Replayed, index: int) -> calls.CeremonyImported:
     came = {ROOT, *found.certificates}
     serials = {each.serial.number for each in found.ceremony.crl.revoked}
@@ -225,6 +236,7 @@ def _told(desk: Desk, found: Replayed, index: int) -> calls.CeremonyImported:
         issuers=tuple(row for row in our_issuers(desk) if row.name in came),
         networks=found.networks,
         revoked=tuple(revoked),
+        not_here=_not_here(desk, found),
         crl_number=found.ceremony.crl.number,
         audit_index=index,
     )

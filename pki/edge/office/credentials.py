@@ -49,6 +49,26 @@ async def fetch(desk: Desk, call: calls.FetchCredentials, who: str) -> calls.Cre
     return structs.replace(found, assertion_key=signing, assertion_public=published)
 
 
+async def meant(desk: Desk) -> tuple[calls.PresentedRow, ...]:
+    """Return the certificates that listeners are meant to present, to compare with what they do; no key is in it.
+
+    Who has one for our very host is not shown the one for everybody.
+    """
+    found, host = await given(desk) or calls.Credentials(), desk.settings.csms_host.text
+    rows = [row for each in found.named for row in _shown(each, each.host)]
+    if any(each.host == host for each in found.named):
+        return tuple(rows)
+    if not (found.ecdsa_key or found.rsa_key):
+        ours = [desk.active(slot).certificate for slot in ("server-ecdsa", "server-rsa")]
+        return (*rows, *(calls.PresentedRow(to_pem([each]), host, ours=True) for each in ours))
+    return (*rows, *_shown(found, host))
+
+
+def _shown(found: calls.Credentials | calls.NamedCredentials, host: str) -> list[calls.PresentedRow]:
+    leaves = [to_pem(read_certificates(chain)[:1]) for chain in (found.ecdsa_chain, found.rsa_chain) if chain]
+    return [calls.PresentedRow(leaf, host, ours=False) for leaf in leaves]
+
+
 def _ours(desk: Desk) -> calls.Credentials:
     ecdsa, rsa_ = desk.active("server-ecdsa"), desk.active("server-rsa")
     return calls.Credentials(

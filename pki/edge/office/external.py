@@ -130,11 +130,11 @@ async def _send(desk: Desk, sending: Sending, who: str) -> calls.CertificateIssu
 
 
 def _wanted(desk: Desk, sending: Sending) -> Wanted:
-    purpose = desk.profile(sending.issuer.certificate_profile).purpose
-    if purpose.is_ca:
+    profile = desk.profile(sending.issuer.certificate_profile)
+    if profile.purpose.is_ca:
         says = f"{sending.issuer.name} is named for {sending.issuer.certificate_profile}, which is for authorities"
         raise InputError("external.authority", says, "Name a leaf's profile in [[external_issuer]].")
-    return Wanted(purpose, sending.request.public_key, sending.request.common_names)
+    return Wanted(profile.purpose, sending.request.public_key, sending.request.common_names, profile.chain_length)
 
 
 def _begin(sending: Sending, tx: Tx) -> None:

@@ -1,7 +1,8 @@
 """The way in to the authority: open it, ask it, watch it, close it.
 
 Opening finishes what a crash left: every certificate that was intended and never recorded as signed is abandoned, with
-an audit entry each, before anything else may be asked.
+an audit entry each, before anything else may be asked. It records as well which settings that certificates are made by
+have changed.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from pki.edge.office import (
     rollover,
     root_requests,
     rotation,
+    settings,
     tokens,
 )
 from pki.edge.office import certificates as issued
@@ -85,8 +87,8 @@ class Office:
 
         A wrong passphrase is refused at once, and so is a certificate profile of the home's own that is wrong.
         """
-        settings, keyring = cls.rehearse(home)
-        desk = Desk(home, settings, GroupCommit(home.ledger), keyring, Vault(home.vault))
+        read, keyring = cls.rehearse(home)
+        desk = Desk(home, read, GroupCommit(home.ledger), keyring, Vault(home.vault))
         try:
             desk.ledger.glance(_refuse_blank)
             desk.own.update({own.name: own for own in await desk.ledger.read(_own)})
@@ -100,11 +102,11 @@ class Office:
     @staticmethod
     def rehearse(home: Home) -> tuple[Settings, keys.Keyring]:
         """Read what an office opens with and does not write; raises what ``open`` does for it."""
-        settings = parse_settings(read_settings(home))
+        read = parse_settings(read_settings(home))
         check_certificate_policies(home.policies)
-        keyring = keys.open_keyring(home.keys, keys.read_passphrase(home.keys), settings)
+        keyring = keys.open_keyring(home.keys, keys.read_passphrase(home.keys), read)
         keyring.key("audit")
-        return settings, keyring
+        return read, keyring
 
     async def handle(self, call: calls.Call, who: str) -> calls.Row:
         """Do what is asked; ``who`` stands in the audit log. Every refusal is raised as one of ``pki.errors``."""
@@ -243,6 +245,7 @@ def _sweep(desk: Desk, tx: Tx) -> None:
         issuing.abandon(desk, lost, SELF, tx)
     crls.sweep(desk, tx)
     answers.sweep(tx)
+    settings.watch(desk, SELF, tx)
 
 
 def _join(desk: Desk, watcher: Watcher, tx: Tx) -> None:

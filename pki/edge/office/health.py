@@ -12,14 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec import structs
 
-from pki.certificate import key_id, read_certificates
+from pki.certificate import is_self_issued, key_id, read_certificates, to_pem
 from pki.edge import calls, clock, store
 from pki.edge.ledger import anchors, ceremonies, certificates, crls, restores
 from pki.edge.ledger import audit as log
 from pki.edge.office import troubles
 from pki.edge.office.backups import check_file
-from pki.edge.office.credentials import read_chain
+from pki.edge.office.credentials import meant, read_chain
 from pki.edge.office.crls import read_list
 from pki.edge.office.records import proved
 from pki.edge.office.services import answering, below_the_root
@@ -49,7 +50,12 @@ RENEWED_BY: Final[Mapping[str, str]] = {
 
 async def examine(desk: Desk, call: calls.Examine, who: str) -> calls.Examined:  # noqa: ARG001 - one shape for all
     """Examine, on a connection of its own, while everybody else goes on."""
-    return await desk.ledger.read_apart(partial(_examine, desk, dt.timedelta(days=call.ending_within)))
+    found = await desk.ledger.read_apart(partial(_examine, desk, dt.timedelta(days=call.ending_within)))
+    roots = tuple(to_pem([own.certificate]) for own in desk.own.values() if is_self_issued(own.certificate))
+    try:
+        return structs.replace(found, presented=await meant(desk), roots=roots)
+    except BollardError:  # no certificate of ours, or files that cannot be read: among what is missing, or has failed
+        return found
 
 
 async def measure(desk: Desk, call: calls.Measure, who: str) -> calls.Measured:  # noqa: ARG001 - as above

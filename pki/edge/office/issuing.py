@@ -50,7 +50,7 @@ class Order:
     """A certificate to be made: what it will say, and the key of ours that signs it.
 
     ``station`` is the identity it is for, or empty. ``holds`` is the key of ours that it certifies, if it is one;
-    ``asked`` says that the key came in a request, so that it must be nobody else's.
+    ``asked`` says that the key is one of others, so that it must be nobody else's.
     ``with_it`` runs in the transaction that records the intention; what it raises undoes that, and nothing is signed.
     ``findings`` is what was noticed about the request.
     """

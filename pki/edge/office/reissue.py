@@ -1,7 +1,7 @@
 """Gives a station a new certificate for the key it has already: after its authority was replaced, or before it expires.
 
 The station proved that it holds the key when the first certificate was issued, so nothing is asked of it. A certificate
-that is not valid (any more), a disabled station, and a key that was given up get none.
+that is not valid (any more), a disabled station, a key that was given up, and one that another has too get none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pki.errors import ConflictError
 from pki.names import CertificateSerial
 from pki.plan import Subject, plan
 from pki.profile import CertificatePurpose
+from pki.request import examine_holder
 from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
@@ -48,8 +49,12 @@ def _look(database: Database, serial: str) -> tuple[calls.StationRow, x509.Certi
             serial, f"it is a {found.purpose} certificate and {found.status}; a valid one of a station is due"
         )
     former = x509.load_der_x509_certificate(found.der)
-    if certificates.is_compromised(database, key_id(former)):
+    now = clock.stamp(clock.now())
+    compromised, holder = certificates.history(database, key_id(former), now, found.station)
+    if compromised:
         raise _refuse(serial, "its key was given up as compromised (RFC 5280 5.3.1)")
+    if shared := examine_holder(holder):
+        raise _refuse(serial, f"{shared[0].says} ({shared[0].clause})")
     return stations.plain(database, found.station), former
 
 
@@ -69,7 +74,7 @@ def _order(
         clock.now(),
         services=services,
     )
-    return issuing.Order(planned, desk.keys.key(issuer.name), station.identity)
+    return issuing.Order(planned, desk.keys.key(issuer.name), station.identity, asked=True)
 
 
 def _refuse(serial: str, cause: str) -> ConflictError:

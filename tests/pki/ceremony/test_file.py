@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.ceremony.file import parse_ceremony
-from pki.ceremony.terms import FILE_BYTES, ROOT_KEYS, NewRoot
+from pki.ceremony.terms import FILE_BYTES, PLACE_LENGTH, ROOT_KEYS, NewRoot
 from pki.edge.keys import make
 from pki.errors import InputError
+from pki.services import Published
 from pki.strength import kind_of
-from tests.ceremonies import MOMENT, WITNESSES, Held, ceremony, text_of
+from tests.ceremonies import MOMENT, NAMES, WITNESSES, Held, ceremony, text_of
 
 
 def wrong(text: str) -> InputError:
@@ -57,6 +58,53 @@ MISTAKES = [
     ("is_ca = true|is_ca = false", "is_ca", ""),
     ("[root]|[roof]", "roof", ""),
 ]
+
+
+PLACES = '[published]\ncrl = "http://ca.example.org/root.crl"\ncertificate = "http://ca.example.org:80/a/root.crt"\n\n'
+
+
+def placed(crl: str = "http://ca.example.org/root.crl") -> str:
+    """A good file that says where the root's list will be found."""
+    return text_of(change=f"[crl]|{PLACES}[crl]").replace("http://ca.example.org/root.crl", crl)
+
+
+def test_where_the_list_will_be_found_is_read_or_nowhere() -> None:
+    """A file that is silent says nothing."""
+    assert ceremony().published is None
+    assert ceremony(placed()).published == Published(
+        "http://ca.example.org/root.crl", "http://ca.example.org:80/a/root.crt"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "root.crl",
+        "https://ca.example.org/root.crl",
+        "ldap://ca.example.org/root.crl",
+        "http://ca.example.org",
+        "http://ada:secret@ca.example.org/root.crl",
+        "http://ca.example.org/root.crl?newest",
+        "http://ca.example.org/root.crl#now",
+        "http://ca.example.org/a list.crl",
+        "http://ca.example.org/" + "x" * PLACE_LENGTH,
+    ],
+)
+def test_a_place_that_nobody_could_fetch_from_is_refused(url: str) -> None:
+    """It stands in certificates for years: plain HTTP, a host, a path, and nobody's name or password in it."""
+    (finding,) = wrong(placed(url)).findings
+
+    assert (finding.code, finding.clause) == ("ceremony.value", "RFC 5280 4.2.1.13")
+
+
+def test_a_place_that_no_certificate_would_name_is_refused(held: Held) -> None:
+    """Whoever wrote it believes that it is in them."""
+    text = held.file.read_text().replace("[crl]", f"{PLACES}[crl]", 1)
+    assert len(ceremony(text).certificates) == len(NAMES)
+    says = {found.says.partition(": ")[2] for found in wrong(text.replace("crl = true", "crl = false")).findings}
+
+    assert says == {"crl stands in no certificate by profile 'issuing': that lacks crl = true"}
 
 
 @pytest.mark.parametrize(("change", "named", "clause"), MISTAKES, ids=[each[0] for each in MISTAKES])

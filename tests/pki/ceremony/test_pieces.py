@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
@@ -13,8 +15,12 @@ from pki.ceremony.terms import NewRoot
 from pki.edge.keys import throwaway_key
 from pki.errors import ConflictError, RefusedError
 from pki.names import CertificateSerial
+from pki.services import Published
 from tests.ceremonies import NAMES, Held, csr
 from tests.pki.papers import codes, key
+
+if TYPE_CHECKING:
+    from pki.ceremony.terms import Ceremony
 
 REQUESTS = {name: csr(name) for name in NAMES}
 
@@ -57,6 +63,20 @@ def test_every_reason_against_a_ceremony_is_told_at_once(held: Held) -> None:
 
     assert refusal.value.code == "ceremony.refused"
     assert codes(refusal.value) >= {"ceremony.request", "lint.serial"}
+
+
+def test_what_the_root_signs_says_where_its_list_is_found(held: Held) -> None:
+    """RFC 5280 4.2.1.13 and 4.2.2.1; a ceremony that is silent writes neither, and nothing ever of OCSP."""
+    where = Published.at_home("http://csms.example.org:8480", "root")
+    silent = held.done.ceremony
+    keys = judge(silent, REQUESTS, held.done.root, throwaway_key)
+
+    def urls(ceremony: Ceremony) -> list[set[str]]:
+        pieces = list(pieces_below(ceremony, keys, held.done.root, throwaway_key))[:-1]
+        return [set(re.findall(r"http://[a-z0-9.:/]+\.cr[lt]", piece.tbs.decode("latin-1"))) for piece in pieces]
+
+    assert urls(silent) == [set(), set()]
+    assert urls(dataclasses.replace(silent, published=where)) == [{where.list_url, where.certificate}] * 2
 
 
 def test_a_root_that_has_ended_signs_nothing_more(held: Held) -> None:

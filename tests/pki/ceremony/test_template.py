@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +15,12 @@ from pki.ceremony.terms import KnownRoot, Witness
 from pki.edge.ceremony import Draft, draft
 from pki.errors import InputError
 from pki.names import Organisation
-from tests.ceremonies import MOMENT, NAMES, WITNESSES, Held
+from pki.services import Published
+from tests.ceremonies import MOMENT, NAMES, WITNESSES, Held, requests_in
 from tests.pki.papers import ORGANISATION
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=30)
 
@@ -46,6 +53,18 @@ def test_a_later_one_goes_on_where_the_newest_ended(held: Held) -> None:
 
     assert found.root == KnownRoot("result", held.done.digest)
     assert found.crl.number == held.done.ceremony.crl.number + 1
+
+
+def test_where_the_list_is_found_goes_on_to_the_next(tmp_path: Path) -> None:
+    """Until somebody says otherwise: who follows stands beside who is there."""
+    (tmp_path / "c").mkdir()
+    held = Held.of(tmp_path / "c", requests_in(tmp_path / "c" / "r", NAMES), status_url="http://a.example.org:8480")
+    later = Draft(ORGANISATION, MOMENT, WITNESSES, existing=held.folder, beside=held.file.parent)
+
+    assert held.done.ceremony.published == Published.at_home("http://a.example.org:8480", "root")
+    assert parse_ceremony(draft(later).encode()).published == held.done.ceremony.published
+    moved = draft(dataclasses.replace(later, status_url="http://b.example.org"))
+    assert parse_ceremony(moved.encode()).published == Published.at_home("http://b.example.org", "root")
 
 
 @pytest.mark.parametrize(

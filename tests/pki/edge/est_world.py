@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from tests.certs import PrivateKey
 
 
-def authority(common_name: str, above: Party | None = None, depth: int = 2) -> Party:
-    """An authority as RFC 5280 wants one, with the identifiers of its own key and of its issuer's."""
+def authority(common_name: str, above: Party | None = None, depth: int = 2, fat: int = 0) -> Party:
+    """An authority as RFC 5280 wants one, with the identifiers of its own key and its issuer's, ``fat`` bytes more."""
+    stuffing = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.32473.1"), bytes(fat))
     key, subject = ec.generate_private_key(ec.SECP256R1()), name(common_name, "V2G")
     signer = above.key if above else key
     certificate = (
@@ -38,9 +39,9 @@ def authority(common_name: str, above: Party | None = None, depth: int = 2) -> P
         .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), False)
-        .sign(signer, hashes.SHA256())
     )
-    return Party(certificate, key)
+    builder = certificate.add_extension(stuffing, False) if fat else certificate
+    return Party(builder.sign(signer, hashes.SHA256()), key)
 
 
 ROOT = authority("V2G Root")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
+import subprocess
+from typing import TYPE_CHECKING
+
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.errors import InputError, RefusedError
-from pki.firmware.policy import Algorithm, parse_policy
+from pki.firmware.policy import Algorithm, FirmwarePolicy, parse_policy
 from pki.firmware.release import Release, ReleaseClaim, examine, recall
 from pki.firmware.signature import read_signature
 from tests.pki.firmware.makers import (
@@ -23,7 +30,11 @@ from tests.pki.firmware.makers import (
     rsa_key,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 MAKER = make_maker()
+PKCS1 = FirmwarePolicy("pkcs1", frozenset(Algorithm))
 
 
 def refused_codes(image: bytes, signature: str, certificate: str, claim: ReleaseClaim = CLAIM) -> list[str]:
@@ -127,3 +138,55 @@ def test_names_too_long_for_1_6_are_told() -> None:
     claim = ReleaseClaim("Volta", "V" * 21, "1")
     release = MAKER.release(claim=claim)
     assert [finding.code for finding in release.findings] == ["target.length"]
+
+
+HELD = "-pkeyopt rsa_pss_keygen_md:sha384 -pkeyopt rsa_pss_keygen_mgf1_md:sha384 -pkeyopt rsa_pss_keygen_saltlen:48"
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of keys that openssl marks for RSA-PSS, with certificates below the maker's root.
+
+    ``any`` may use every hash; ``sha384`` is held to SHA-384, for its mask too, and a salt of 48 bytes or more.
+    """
+    folder = tmp_path_factory.mktemp("marked")
+    (folder / "root.key").write_bytes(MAKER.root.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (folder / "root.pem").write_text(MAKER.root.pem)
+    (folder / "signer.ext").write_text("keyUsage=critical,digitalSignature\nextendedKeyUsage=codeSigning\n")
+    for name, more in (("any", ""), ("sha384", HELD)):
+        for words in (
+            f"genpkey -algorithm rsa-pss -pkeyopt rsa_keygen_bits:2048 {more} -out {name}.key",
+            f"req -new -key {name}.key -subj /O=Volta/CN=Signer -out {name}.csr",
+            f"x509 -req -in {name}.csr -CA root.pem -CAkey root.key -days 9 -extfile signer.ext -out {name}.pem",
+        ):
+            subprocess.run(["openssl", *words.split()], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "algorithm", "salt", "clause"),
+    [
+        ("any", hashes.SHA256(), 32, ""),
+        ("any", hashes.SHA256(), 0, ""),
+        ("any", hashes.SHA256(), None, "RFC 4055 1.2"),
+        ("sha384", hashes.SHA256(), 48, "RFC 4055 3.3"),
+        ("sha384", hashes.SHA256(), None, "RFC 4055 1.2"),
+    ],
+)
+def test_a_key_that_is_marked_for_pss_signs_in_no_other_way(
+    marked: Path, name: str, algorithm: hashes.HashAlgorithm, salt: int | None, clause: str
+) -> None:
+    """Whatever the policy: the library loses the mark when it reads the key, so the mark is read where it stands."""
+    key = load_pem_private_key((marked / f"{name}.key").read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    way = padding.PKCS1v15() if salt is None else padding.PSS(padding.MGF1(algorithm), salt)
+    signature = base64.b64encode(key.sign(IMAGE, way, algorithm)).decode()
+    certificate, now = (marked / f"{name}.pem").read_text(), dt.datetime.now(dt.UTC)
+    given = (CLAIM, digests_of(IMAGE), signature, certificate, MAKER.anchors, PKCS1, now)
+    if not clause:
+        assert examine(*given).algorithm is Algorithm.RSA_PSS_SHA256
+        return
+    with pytest.raises(RefusedError) as refused:
+        examine(*given)
+    fatal = [each for each in refused.value.findings if each.severity == "error"]
+    assert [(each.code, each.clause) for each in fatal] == [("alg.profile", clause)]

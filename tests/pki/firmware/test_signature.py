@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, utils
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pki.errors import RefusedError
 from pki.firmware.policy import Algorithm, FirmwarePolicy
-from pki.firmware.signature import encoding_findings, examine_signature, mirrored, read_signature
+from pki.firmware.signature import Verified, encoding_findings, examine_signature, mirrored, read_signature
+from tests.chains import SHA256, SHA512, held_to, pss
 from tests.pki.firmware.makers import IMAGE, STANDARD, Key, Signed, digests_of, make_root, make_signer, rsa_key
 
 if TYPE_CHECKING:
@@ -30,6 +32,12 @@ def signer(key: Key | None = None) -> Signed:
     return make_signer(make_root(), key)
 
 
+def examine(signature: bytes, key: PublicKeyTypes, policy: FirmwarePolicy) -> Verified:
+    """Examine a signature over the image by a key that came in the usual form."""
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return examine_signature(DIGESTS, signature, key, spki, policy)
+
+
 def refusal(act: Callable[[], object]) -> tuple[str, str]:
     """The code and the sentence that an act is refused with."""
     with pytest.raises(RefusedError) as refused:
@@ -39,7 +47,7 @@ def refusal(act: Callable[[], object]) -> tuple[str, str]:
 
 def judged(signature: str, key: PublicKeyTypes, policy: FirmwarePolicy = STANDARD) -> tuple[str, str]:
     """How a signature over the image is refused."""
-    return refusal(lambda: examine_signature(DIGESTS, base64.b64decode(signature), key, policy))
+    return refusal(lambda: examine(base64.b64decode(signature), key, policy))
 
 
 @pytest.mark.parametrize(
@@ -56,14 +64,14 @@ def test_each_standard_algorithm_verifies_over_the_whole_file(
 ) -> None:
     """The signature that a common tool makes is accepted, and its algorithm is the evidence."""
     signature = read_signature(signer(key).sign(IMAGE, algorithm))
-    assert examine_signature(DIGESTS, signature, key.public_key(), STANDARD).algorithm is expected
+    assert examine(signature, key.public_key(), STANDARD).algorithm is expected
 
 
 @pytest.mark.parametrize("salt", [0, 20, 32, padding.PSS.MAX_LENGTH])
 def test_any_salt_length_of_pss_verifies(salt: int) -> None:
     """The standard names none, so none is demanded."""
     signature = rsa_key().sign(IMAGE, padding.PSS(padding.MGF1(hashes.SHA256()), salt), hashes.SHA256())
-    verified = examine_signature(DIGESTS, signature, rsa_key().public_key(), STANDARD)
+    verified = examine(signature, rsa_key().public_key(), STANDARD)
     assert verified.algorithm is Algorithm.RSA_PSS_SHA256
 
 
@@ -94,7 +102,7 @@ def test_gate_18_pkcs1_is_refused_by_name_with_the_options_that_make_pss() -> No
     """The person who signed learns what to type."""
     maker = signer(rsa_key())
     with pytest.raises(RefusedError) as refused:
-        examine_signature(DIGESTS, read_signature(maker.sign_pkcs1(IMAGE)), maker.key.public_key(), STANDARD)
+        examine(read_signature(maker.sign_pkcs1(IMAGE)), maker.key.public_key(), STANDARD)
     assert refused.value.findings[0].code == "alg.profile"
     assert "signed with PKCS#1 v1.5" in refused.value.cause
     assert "rsa_padding_mode:pss" in refused.value.advice
@@ -103,7 +111,7 @@ def test_gate_18_pkcs1_is_refused_by_name_with_the_options_that_make_pss() -> No
 def test_pkcs1_passes_with_a_warning_where_the_policy_says_so() -> None:
     """Some stations verify nothing else."""
     maker = signer(rsa_key())
-    verified = examine_signature(DIGESTS, read_signature(maker.sign_pkcs1(IMAGE)), maker.key.public_key(), PKCS1)
+    verified = examine(read_signature(maker.sign_pkcs1(IMAGE)), maker.key.public_key(), PKCS1)
     assert verified.algorithm is Algorithm.RSA_PKCS1V15_SHA256
     assert [finding.severity for finding in verified.findings] == ["warning"]
 
@@ -208,3 +216,28 @@ def test_base64_of_hex_text_is_named() -> None:
     (finding,) = encoding_findings(hex_text, maker.key.public_key())
     assert finding.code == "sig.encoding"
     assert "hex text" in finding.says
+
+
+@pytest.mark.parametrize(
+    ("salt", "clause"), [(31, "RFC 4055 3.3"), (0, "RFC 4055 3.3"), (32, None), (33, None), (None, "RFC 4055 1.2")]
+)
+def test_what_a_key_says_of_itself_binds_its_signatures(salt: int | None, clause: str | None) -> None:
+    """RFC 4055 1.2 and 3.3: marked for RSA-PSS with SHA-256, a mask with it, and a salt of 32 bytes or more."""
+    way = padding.PKCS1v15() if salt is None else padding.PSS(padding.MGF1(hashes.SHA256()), salt)
+    signature, key = rsa_key().sign(IMAGE, way, hashes.SHA256()), rsa_key().public_key()
+    spki = held_to(key, pss(SHA256, SHA256, 32), oid="2a864886f70d01010a")
+    if clause is None:
+        assert examine_signature(DIGESTS, signature, key, spki, PKCS1).algorithm is Algorithm.RSA_PSS_SHA256
+        return
+    with pytest.raises(RefusedError) as refused:
+        examine_signature(DIGESTS, signature, key, spki, PKCS1)
+    assert clause in {each.clause for each in refused.value.findings}
+
+
+@pytest.mark.parametrize("parameters", [pss("", "", None), pss(SHA512, SHA512, 32), b"\x05\x00"])
+def test_a_key_for_another_hash_or_that_cannot_be_read_proves_nothing(parameters: bytes) -> None:
+    """SHA-1, which is meant where nothing is said, SHA-512, and parameters that are none."""
+    signature = rsa_key().sign(IMAGE, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
+    spki = held_to(rsa_key().public_key(), parameters, oid="2a864886f70d01010a")
+    with pytest.raises(RefusedError, match="RFC 4055 3"):
+        examine_signature(DIGESTS, signature, rsa_key().public_key(), spki, STANDARD)

@@ -138,7 +138,13 @@ def test_the_rules_and_the_tables_speak_of_the_same_fields(tmp_path: Path) -> No
     """A field that no table has would be told as altered for ever; one that no rule names would never be."""
     told: dict[str, set[str]] = {kind: set() for kind in replay.TABLES}
     for act in RULES:
-        what: dict[str, object] = {"holds": "root", "keys": ["root"], "stations": [{}], "lists": [[0, 1, 2, "d"]]}
+        what: dict[str, object] = {
+            "holds": "root",
+            "keys": ["root"],
+            "stations": [{}],
+            "lists": [[0, 1, 2, "d"]],
+            "settings": {"a": "b"},
+        }
         for order in orders(Entry(0, "", act, "", what)):
             told[order.kind] |= set() if isinstance(order, Drop) else {*order.fields}
     with empty_ledger(tmp_path) as ledger:

@@ -17,6 +17,8 @@ from pki.edge import calls
 from pki.edge.asking import ask_once
 from pki.edge.home import Home, read_settings
 from pki.errors import BollardError, ConflictError, InputError, NotFoundError, RefusedError
+from pki.services import Published
+from pki.settings import parse_settings
 from tests.ceremonies import Held, ceremony_of, revoking, waiting_home
 from tests.pki.papers import codes
 from tests.worlds import Paper, at_the_desk, make_home
@@ -59,6 +61,26 @@ def test_a_waiting_home_becomes_whole(tmp_path: Path) -> None:
     assert (home.ca / "root.crl").read_bytes() == held.done.crl
     assert (home.ca / "root.pem").read_bytes() == (held.folder / "ca" / "root.pem").read_bytes()
     ask_once(home, calls.VerifyAudit(), calls.AuditVerified)
+
+
+def test_the_list_is_served_where_the_certificates_say_that_it_is(tmp_path: Path) -> None:
+    """The home's own way of serving lists has that of the offline root too; what lies elsewhere is told."""
+    home = waiting_home(tmp_path)
+    base = parse_settings(read_settings(home)).status_url
+    held = ceremony_of(home, tmp_path / "c", status_url=base)
+    taken = take(home, held.call)
+    points = held.done.certificates["csms"].extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    (named,) = [name.value for point in points for name in point.full_name or ()]
+    rows = ask_once(home, calls.ListCrls(issuer="root"), calls.Crls).crls
+    served = ask_once(home, calls.FetchCrl("root", 0), calls.Crl)
+
+    assert [row.url for row in rows] == [named]
+    assert served.der == held.done.crl
+    assert taken.not_here == ()
+    ask_once(home, calls.AskRoot("station"), calls.RootAsked)
+    moved = ceremony_of(home, tmp_path / "d", held.folder, "http://elsewhere.example.org")
+    elsewhere = Published.at_home("http://elsewhere.example.org", "root")
+    assert take(home, moved.call).not_here == (elsewhere.list_url, elsewhere.certificate)
 
 
 def test_the_same_result_is_taken_over_once(tmp_path: Path) -> None:

@@ -18,7 +18,18 @@ from pki.edge import calls
 from pki.edge.asking import ask_once
 from pki.errors import BollardError, ConflictError, RefusedError
 from tests.certs import Party, request
-from tests.pki.edge.est_world import HANGS_UP, ROOT, SECC_ID, SUB_1, SUB_2, elsewhere, secc, secc_request, settings
+from tests.pki.edge.est_world import (
+    HANGS_UP,
+    ROOT,
+    SECC_ID,
+    SUB_1,
+    SUB_2,
+    authority,
+    elsewhere,
+    secc,
+    secc_request,
+    settings,
+)
 from tests.pki.edge.office.enrolments import home_with
 from tests.worlds import at_the_desk, free_port, running_authority, station_key
 
@@ -223,6 +234,24 @@ def test_what_cannot_be_verified_is_never_handed_out(tmp_path: Path, parties: tu
             assert (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates == ()
             assert await states(desk) == []
             assert await acts(desk) == ["certificate.requested", "enrolment.refused"]
+
+        at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
+
+
+def test_a_chain_that_stations_would_reject_is_refused_before_one_of_them_has_it(tmp_path: Path) -> None:
+    """A02.FR.16: the field has 10,000 characters, whoever filled it; the answer says so and what to do."""
+    fat = authority("CPO Sub 2", SUB_1, 0, fat=7_000)
+    with elsewhere(tmp_path) as world:
+        world.answers = [bag_of(world, fat.issue(SECC_ID, "CPO", key=station_key()), fat)]
+
+        async def story(desk: Desk) -> None:
+            await registered(desk)
+            with pytest.raises(RefusedError) as refused:
+                await desk.ask(CALL, calls.Row)
+            assert refused.value.code == "est.unfit"
+            assert "lint.chain_length" in {each.code for each in refused.value.findings}
+            assert "external authority" in refused.value.advice
+            assert (await desk.ask(calls.ListCertificates("CP-001"), calls.Certificates)).certificates == ()
 
         at_the_desk(home_with(tmp_path, settings(tmp_path, world.url)), story)
 
