@@ -104,9 +104,11 @@ class Admitted:
     observed: bool = False
     """Nobody registered it, and the listener lets such through with an alarm: ``station`` is what it says it is."""
 
-    def opened(self, subprotocol: str) -> Note:
-        """Tell that the station is connected, with the subprotocol that its CSMS chose."""
+    def opened(self, subprotocol: str, *, assumed: bool = False) -> Note:
+        """Tell that the station is connected, with the subprotocol that its CSMS chose; ``assumed``: the station named
+        none."""
         facts: dict[str, Value] = {"subprotocol": subprotocol, "listener_profile": int(self.profile)}
+        facts |= {"assumed": True} if assumed else {}
         return Note("session.opened", self.station.identity.text, self.remote, facts | self.agreed.facts())
 
     def __repr__(self) -> str:

@@ -248,7 +248,8 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         _MEDIUM,
         "OCPP-J 3.1.2",
         "The station offers no OCPP version that is spoken here.",
-        "Set the station to OCPP 1.6, 2.0.1 or 2.1 over JSON.",
+        "Set the station to OCPP 1.6, 2.0.1 or 2.1 over JSON; for one that names no version at all its listener has "
+        "no_subprotocol.",
     ),
     "frame.violation": Kind(
         "bollard.ProtocolViolation",

@@ -42,7 +42,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "upstream": UPSTREAM_KEYS,
     "listener": frozenset(
         {"address", "profile", "proxy_protocol", "unsafe_legacy_tls", "stations"}
-        | {"unknown", "pending_seconds", "unsafe_plain", "compression"}
+        | {"unknown", "pending_seconds", "unsafe_plain", "compression", "no_subprotocol"}
     ),
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock", "refuse_tls_downgrade"}),
@@ -158,14 +158,22 @@ class Unknown(StrEnum):
     OBSERVE = "unsafe_observe"
 
 
+class NoSubprotocol(StrEnum):
+    """What becomes of a station that names no version of OCPP: no upgrade (OCPP-J 3.1.2), or OCPP 1.6, which those that
+    were built without a word for it speak."""
+
+    REFUSE = "refuse"
+    OCPP_16 = "ocpp1.6"
+
+
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
     """One door for stations: an IP address, a port, and the one security profile served there (A00.FR.006).
 
     Where ``proxies`` are named, they alone may connect, each connection with a PROXY protocol header. Where ``legacy``
     names stations, the door is for TLS 1.0 and 1.1 and for them, and for nothing and nobody else. ``unknown`` is what
-    becomes of strangers; one in quarantine is told to come back in ``pending_seconds``. With
-    ``compression`` a station may compress what it says (RFC 7692).
+    becomes of strangers; one in quarantine is told to come back in ``pending_seconds``. With ``compression`` a station
+    may compress what it says (RFC 7692). ``no_subprotocol`` is what becomes of those that name no version.
     """
 
     host: str
@@ -176,6 +184,12 @@ class ListenerConfig:
     unknown: Unknown = Unknown.REFUSE
     pending_seconds: int = PENDING_SECONDS
     compression: bool = False
+    no_subprotocol: NoSubprotocol = NoSubprotocol.REFUSE
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """The versions that a station which names none is taken to have named."""
+        return () if self.no_subprotocol is NoSubprotocol.REFUSE else (self.no_subprotocol.value,)
 
 
 class Outage(StrEnum):
@@ -310,7 +324,8 @@ def _listener(table: Table) -> ListenerConfig:
         raise wrong("listener.stations", "a door for stations that are named is for no others, and has TLS")
     pending = table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST)
     proxies, compression = table.networks("proxy_protocol"), table.flag("compression", default=False)
-    return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending, compression)
+    silent = NoSubprotocol(table.word("no_subprotocol", NoSubprotocol.REFUSE, NoSubprotocol))
+    return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending, compression, silent)
 
 
 def unsafe_listeners(config: Config) -> list[dict[str, str | int]]:

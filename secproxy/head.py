@@ -142,11 +142,13 @@ def write_request(
 
 
 def write_acceptance(key: str, subprotocol: str, extensions: str = "") -> bytes:
-    """Write the 101 towards the station; ``extensions`` are those agreed on."""
+    """Write the 101 towards the station; ``extensions`` are those agreed on. Neither is named where none was offered
+    (RFC 6455 4.2.2)."""
+    chosen = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
     agreed = f"Sec-WebSocket-Extensions: {extensions}\r\n" if extensions else ""
     return (
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Accept: {accept_key(key)}\r\nSec-WebSocket-Protocol: {subprotocol}\r\n{agreed}\r\n"
+        f"Sec-WebSocket-Accept: {accept_key(key)}\r\n{chosen}{agreed}\r\n"
     ).encode("latin-1")
 
 

@@ -116,7 +116,7 @@ async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> str
     await reception.turns.take()
     admitted = await _admit(reception, _hello(reception, listener, leg, upgrade))
     if isinstance(admitted, Guest):
-        leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol))
+        leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol if upgrade.subprotocols else ""))
         reception.room.seat(admitted, listener.config.pending_seconds, leg)
         return GUEST
     await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
@@ -161,7 +161,7 @@ def _hello(reception: Reception, listener: Listener, leg: TlsLeg, upgrade: head.
         profile=listener.config.profile,
         remote=leg.remote,
         target=upgrade.target,
-        subprotocols=upgrade.subprotocols,
+        subprotocols=upgrade.subprotocols or listener.config.assumed,
         authorization=upgrade.authorization,
         certificate=_certificate(reception, leg) if listener.config.profile is SecurityProfile.MUTUAL_TLS else None,
         agreed=agree(leg.version, leg.cipher, leg.group),
@@ -265,8 +265,9 @@ async def _connect(
     except BaseException:
         reception.claims.release(number)
         raise
-    reception.record(admitted.opened(upstream.subprotocol))
-    leg.write(head.write_acceptance(upgrade.key, upstream.subprotocol, packed.answer if packed else ""))
+    reception.record(admitted.opened(upstream.subprotocol, assumed=not upgrade.subprotocols))
+    chosen = upstream.subprotocol if upgrade.subprotocols else ""
+    leg.write(head.write_acceptance(upgrade.key, chosen, packed.answer if packed else ""))
     reception.connect(number, admitted, leg, upstream, packed.bits if packed else 0)
 
 

@@ -134,6 +134,7 @@ def _listener(door: ListenerConfig) -> str:
         f"proxy_protocol = {proxies}",
         f"compression = {str(door.compression).lower()}",
         f"unknown = {_text(door.unknown)}",
+        f"no_subprotocol = {_text(door.no_subprotocol)}",
         f"unsafe_plain = {str(door.profile == 1).lower()}",
         f"pending_seconds = {door.pending_seconds}",
         f"unsafe_legacy_tls = {str(bool(door.legacy)).lower()}",

@@ -245,6 +245,14 @@ def test_compression_is_a_setting_of_a_listener_and_off_without_a_word() -> None
     assert [listener.compression for listener in config.listeners] == [False, True]
 
 
+def test_a_station_that_names_no_version_is_refused_without_a_word() -> None:
+    """Each door says for itself whether such stations speak OCPP 1.6; no other version is guessed."""
+    config = parse_config(GOOD.replace("profile = 2", 'profile = 2\nno_subprotocol = "ocpp1.6"'))
+    assert [listener.assumed for listener in config.listeners] == [(), ("ocpp1.6",)]
+    with pytest.raises(InputError, match="no_subprotocol"):
+        parse_config(GOOD.replace("profile = 2", 'profile = 2\nno_subprotocol = "ocpp2.0.1"'))
+
+
 def test_figures_are_served_nowhere_until_an_address_is_named() -> None:
     """Nobody proves who he is at that page, so it is asked for by name."""
     assert parse_config(GOOD).metrics is None

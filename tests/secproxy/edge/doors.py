@@ -20,7 +20,7 @@ from pki.edge.calls import Credentials
 from pki.names import Host, StationIdentity, StationSerial
 from pki.station import SecurityProfile, Station
 from secproxy.assertion import Signer
-from secproxy.config import Config, Limits, ListenerConfig, Outage, Unknown, WebConfig
+from secproxy.config import Config, Limits, ListenerConfig, NoSubprotocol, Outage, Unknown, WebConfig
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
@@ -197,6 +197,7 @@ async def door(
     plan: Plan | None = None,
     messages: MessageSettings | None = None,
     compression: bool = False,
+    silent: NoSubprotocol = NoSubprotocol.REFUSE,
     policy: InForce | None = None,
     seconds: float = 20,
 ) -> AsyncIterator[Door]:
@@ -207,7 +208,13 @@ async def door(
     home, around = bare_home(folder / "h"), Around()
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
     listener_config = ListenerConfig(
-        "127.0.0.1", 0, SecurityProfile(profile), proxies, unknown=unknown, compression=compression
+        "127.0.0.1",
+        0,
+        SecurityProfile(profile),
+        proxies,
+        unknown=unknown,
+        compression=compression,
+        no_subprotocol=silent,
     )
     web = WebConfig("127.0.0.1", 0, "https://localhost:1")
     config = Config(Host.parse("localhost"), upstreams, (listener_config,), web, 1, limits, outage)

@@ -14,7 +14,7 @@ from websockets.headers import build_authorization_basic
 from pki import password
 from pki.chain import key_id
 from pki.station import StationStatus
-from secproxy.config import Limits
+from secproxy.config import Limits, NoSubprotocol, Unknown
 from tests.certs import Party
 from tests.secproxy.edge.doors import (
     NO_UPSTREAM,
@@ -66,6 +66,45 @@ def test_the_csms_chooses_among_the_subprotocols_the_station_offers(tmp_path: Pa
             station(tmp_path, at, PARTY) as socket,
         ):
             assert socket.subprotocol == "ocpp1.6"
+
+    asyncio.run(story())
+
+
+SILENT = UPGRADE.replace(b"Sec-WebSocket-Protocol: ocpp1.6\r\n", b"")
+
+
+def test_a_station_that_names_no_version_speaks_1_6_where_its_listener_says_so(tmp_path: Path) -> None:
+    """The CSMS is asked for OCPP 1.6; the station is told of no choice, for it offered none (RFC 6455 4.2.2)."""
+
+    async def story() -> None:
+        view = known(registered())
+        async with csms() as backend, door(tmp_path, view, backend.port, silent=NoSubprotocol.OCPP_16) as at:
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            writer.write(SILENT)
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 101 ")
+            assert b"Sec-WebSocket-Protocol" not in answer
+            assert (await backend.sockets.get()).subprotocol == "ocpp1.6"
+            [opened] = at.around.opened
+            assert (opened.evidence["subprotocol"], opened.evidence["assumed"]) == ("ocpp1.6", True)
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_a_stranger_that_names_no_version_waits_in_it_too(tmp_path: Path) -> None:
+    """In quarantine as with a CSMS."""
+
+    async def story() -> None:
+        how = {"unknown": Unknown.QUARANTINE, "silent": NoSubprotocol.OCPP_16, "profile": 2}
+        async with door(tmp_path, known(), **how) as at:  # type: ignore[arg-type]  # each of its own type
+            reader, writer = await raw_station(tmp_path, at, PARTY)
+            secret = build_authorization_basic("CP-001", "x" * 16).encode()
+            writer.write(SILENT[:-2] + b"Authorization: " + secret + b"\r\n\r\n")
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 101 ")
+            assert b"Sec-WebSocket-Protocol" not in answer
+            writer.close()
 
     asyncio.run(story())
 

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from pki.names import Host, Organisation
 from pki.settings import parse_settings
 from pki.station import SecurityProfile
-from secproxy.config import Config, ListenerConfig, Outage, TransactionIds, Unknown, WebConfig, parse_config
+from secproxy.config import (
+    Config,
+    ListenerConfig,
+    NoSubprotocol,
+    Outage,
+    TransactionIds,
+    Unknown,
+    WebConfig,
+    parse_config,
+)
 from secproxy.edge.effective import in_force, write_config
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.policy_settings import PolicySettings
@@ -83,6 +92,7 @@ listeners = st.lists(
         st.sampled_from(Unknown),
         st.integers(10, 86_400),
         st.booleans(),
+        st.sampled_from(NoSubprotocol),
     )
     | st.builds(
         ListenerConfig,
