@@ -25,8 +25,8 @@ from cryptography.x509 import CertificateSigningRequestBuilder, Name, NameAttrib
 from cryptography.x509.oid import NameOID
 
 from pki.edge import calls, clock
+from pki.edge.blueprint import CaKeys
 from pki.edge.creation import create
-from pki.edge.founding import CaKeys
 from pki.edge.keys import KeyKind, Padding
 from pki.edge.office.front import Office
 from pki.edge.office.issuing import draw_serial

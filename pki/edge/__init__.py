@@ -1,6 +1,7 @@
 """Where certificates meet the world: keys, disk, clock, database, and the one process that holds the CA keys.
 
-* The home: ``home`` is the folder that holds everything; ``creation`` makes it, ``founding`` fills it, once.
+* The home: ``home`` is the folder that holds everything; ``blueprint`` decides what a new one will
+  be, ``creation`` makes it, ``founding`` fills it, once.
   ``policies`` finds the data files, ``clock`` gives the time, ``surroundings`` sees what the host says of a home,
   ``lock`` lets one process in, ``hardening`` takes from it what it does not need.
 * Keys: ``keys`` is the ring of them; below it ``keyfiles`` (keys as encrypted files), ``hsm`` (keys in a hardware

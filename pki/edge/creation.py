@@ -13,11 +13,13 @@ import fcntl
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.parse import urlsplit
 
-from pki.edge import founding, keys
+from pki.edge import clock, keys
+from pki.edge.blueprint import FOLDER_MODE, FOLDERS, CaKeys, draw, render_settings
 from pki.edge.crashpoints import reach
+from pki.edge.founding import found
 from pki.edge.home import SETTINGS, Home
 from pki.errors import BollardError, ConflictError
 
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pki.edge.blueprint import Blueprint
     from pki.names import Host, Organisation
 
 MARK: Final = ".unfinished"
-FOLDERS: Final = ("keys", "ca", "journal", "vault", "quarantine", "run")
 LISTEN_PORTS: Final = {
     "mutual": 8443,
     "basic": 8442,
@@ -49,32 +51,68 @@ class Created:
     audit_size: int
 
 
+class _How(TypedDict):
+    offline_root: bool
+    status_url: str | None
+
+
 def create(
     path: Path,
     organisation: Organisation,
     csms_host: Host,
     public_url: str = "",
-    ca_keys: founding.CaKeys | None = None,
+    ca_keys: CaKeys | None = None,
     *,
     offline_root: bool = False,
     status_url: str | None = None,
 ) -> Created:
-    """Make a home (``bollard init``). ``public_url`` is where stations reach the web process; empty: the CSMS host.
-    ``status_url`` is where lists and OCSP are served, as every certificate says from the first on; not given: the same
-    host, over plain HTTP; empty: nowhere. ``ca_keys`` says how the authorities' keys are made; not given: in files, of
-    the kinds in the table.
+    """Make a home (``bollard init``): what ``intend`` says of the same words, and what it refuses is refused."""
+    chosen = intend(
+        path, organisation, csms_host, public_url, ca_keys, offline_root=offline_root, status_url=status_url
+    )
+    return make(path, chosen)
+
+
+def intend(
+    path: Path,
+    organisation: Organisation,
+    csms_host: Host,
+    public_url: str = "",
+    ca_keys: CaKeys | None = None,
+    *,
+    offline_root: bool = False,
+    status_url: str | None = None,
+) -> Blueprint:
+    """Decide what a home will be; nothing is touched. ``public_url`` is where stations reach the web process; empty:
+    the CSMS host. ``status_url`` is where lists and OCSP are served, as every certificate says from the first on; not
+    given: the same host, over plain HTTP; empty: nowhere. ``ca_keys`` says how the authorities' keys are made; not
+    given: in files, of the kinds in the table.
     With ``offline_root`` it waits for its certificates: its authorities' requests lie in ``ca/``.
 
     A finished home is refused with ``ConflictError("home.exists")``, a folder with anything else in it with
     ``ConflictError("home.not_empty")``; a half-made home is cleared and made anew.
     """
+    with _explained(path):
+        if path.exists():
+            _refuse_foreign(path)
+    chosen = ca_keys or CaKeys()
+    url = public_url or f"https://{csms_host}:{LISTEN_PORTS['web']}"
+    served = _status_url(url, csms_host) if status_url is None else status_url
+    text = render_settings(organisation, csms_host, url, served, chosen.hsm)
+    made = keys.find_given_passphrase() is None
+    return draw(text, chosen, clock.now(), offline_root=offline_root, passphrase_made=made)
+
+
+def make(path: Path, blueprint: Blueprint) -> Created:
+    """Make a home as it was decided; refused like ``intend``, which may have looked long ago."""
+    with _explained(path), _claimed(path):
+        return _make(Home(path), blueprint)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
     try:
-        with _claimed(path):
-            chosen = ca_keys or founding.CaKeys()
-            url = public_url or f"https://{csms_host}:{LISTEN_PORTS['web']}"
-            served = _status_url(url, csms_host) if status_url is None else status_url
-            text = founding.render_settings(organisation, csms_host, url, served, chosen.hsm)
-            return _make(Home(path), text, chosen, offline_root=offline_root)
+        yield
     except OSError as problem:
         raise BollardError(
             "home.failed",
@@ -92,18 +130,18 @@ def _status_url(public_url: str, csms_host: Host) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{LISTEN_PORTS['status']}"
 
 
-def _make(home: Home, text: str, ca_keys: founding.CaKeys, *, offline_root: bool) -> Created:
+def _make(home: Home, blueprint: Blueprint) -> Created:
     for name in FOLDERS:
-        (home.path / name).mkdir(mode=0o700)
-    given = keys.find_passphrase(home.keys)
-    passphrase = given or keys.make_passphrase(home.keys)
-    keys.make_seal(home.keys, generated=given is None)
-    size = asyncio.run(founding.found(home, text, passphrase, ca_keys, offline_root=offline_root))
+        (home.path / name).mkdir(mode=FOLDER_MODE)
+    made = blueprint.passphrase_made
+    passphrase = keys.make_passphrase(home.keys) if made else keys.read_passphrase(home.keys)
+    keys.make_seal(home.keys, generated=made)
+    size = asyncio.run(found(home, blueprint, passphrase))
     keys.write_private(home.events, b"")
-    keys.write_private(home.settings, text.encode())
+    keys.write_private(home.settings, blueprint.settings.encode())
     reach("init.settings")
     (home.path / MARK).unlink()
-    return Created(home, given is None, size)
+    return Created(home, made, size)
 
 
 @contextlib.contextmanager

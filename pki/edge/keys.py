@@ -17,7 +17,15 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge.hsm import Token, read_reference, write_reference
 from pki.edge.keyfiles import KeyFile, in_clear, load, make, read, save, taken, throwaway_key
-from pki.edge.passphrase import Passphrase, find_passphrase, find_seal, make_passphrase, make_seal, read_passphrase
+from pki.edge.passphrase import (
+    Passphrase,
+    find_given_passphrase,
+    find_passphrase,
+    find_seal,
+    make_passphrase,
+    make_seal,
+    read_passphrase,
+)
 from pki.edge.private_files import flush_folder, write_private
 from pki.errors import BollardError, ConflictError, InputError
 from pki.strength import EXPERIMENTAL, RSA_BITS, KeyKind, Padding, SigningKey, kind_of
@@ -34,6 +42,7 @@ __all__ = [
     "Padding",
     "Passphrase",
     "Store",
+    "find_given_passphrase",
     "find_passphrase",
     "flush_folder",
     "in_clear",
@@ -68,6 +77,12 @@ class KeyFacts:
     padding: Padding
 
 
+def refuse_padding(kind: KeyKind, padding: Padding) -> None:
+    """Refuse a padding that is none for a kind of key."""
+    if padding is Padding.PSS and kind not in RSA_BITS:
+        raise InputError("key.padding", f"PSS is a padding for RSA keys, and {kind} is none", "Leave the padding out.")
+
+
 @dataclass(frozen=True)
 class Keyring:
     """The keys of one home. ``owner`` (the CSMS host) stands in the labels of keys made in the token."""
@@ -100,10 +115,7 @@ class Keyring:
     ) -> SigningKey:
         """Make a key and have it on the disk, or in the token, before anybody can use it."""
         self._refuse_kind(kind)
-        if padding is Padding.PSS and kind not in RSA_BITS:
-            raise InputError(
-                "key.padding", f"PSS is a padding for RSA keys, and {kind} is none", "Leave the padding out."
-            )
+        refuse_padding(kind, padding)
         if self.has(name):
             raise taken(name)
         in_token = store is Store.HSM

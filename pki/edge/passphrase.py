@@ -95,10 +95,16 @@ class Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return Passphrase(stretched.hex().encode())
 
 
+def find_given_passphrase() -> Passphrase | None:
+    """Read the passphrase that a person gave; None when nobody did."""
+    given = _from_environment("BOLLARD_PASSPHRASE", "passphrase.unreadable", PASSPHRASE_LENGTH)
+    return Passphrase.parse(*given) if given else None
+
+
 def find_passphrase(folder: Path) -> Passphrase | None:
     """Read the passphrase from the first source that has one; None when there is none yet."""
-    if given := _from_environment("BOLLARD_PASSPHRASE", "passphrase.unreadable", PASSPHRASE_LENGTH):
-        return Passphrase.parse(*given)
+    if given := find_given_passphrase():
+        return given
     kept = folder / PASSPHRASE_FILE
     if kept.exists():
         return Passphrase.parse(read_private(kept, PASSPHRASE_LENGTH + 3), "keys/passphrase")

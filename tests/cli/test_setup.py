@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
+import re
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
 
 from cli.main import run
 from cli.words import KEY_KIND, PADDING
+from pki.edge import calls
+from pki.edge.asking import ask_once
+from pki.edge.home import Home
 from pki.strength import EXPERIMENTAL, KeyKind, Padding
 
 if TYPE_CHECKING:
@@ -103,6 +109,96 @@ def test_a_dry_run_makes_no_folder(tmp_path: Path) -> None:
     """Names are checked, nothing is written."""
     assert run(["--home", str(tmp_path / "h"), "--dry-run", "init", "--org", "Test", "--csms-host", "localhost"]) == 0
     assert not (tmp_path / "h").exists()
+
+
+def made(home: Path) -> dict[str, object]:
+    """Everything that a home has, in the words of a dry run; times of certificates by their length."""
+    folders = {f"{path.relative_to(home)}/": path for path in home.rglob("*") if path.is_dir()}
+    files = {str(path.relative_to(home)): path for path in home.rglob("*") if path.is_file()}
+    papers = {path.stem: x509.load_pem_x509_certificate(path.read_bytes()) for path in (home / "ca").glob("*.pem")
+              if path.name != "audit.pub.pem"}  # fmt: skip
+    requests = {path.stem: x509.load_pem_x509_csr(path.read_bytes()) for path in (home / "ca").glob("*.csr")}
+    names = {each.subject: name for name, each in papers.items()}
+    entry = json.loads(ask_once(Home.at(home), calls.ListAudit(0, 1), calls.AuditRows).rows[0].entry)
+    return {
+        "keys": {unnumbered(name): facts for name, facts in entry["what"]["key_facts"].items()},
+        "certificates": {
+            name: (
+                each.subject.rfc4514_string(),
+                "" if each.issuer == each.subject else names[each.issuer],
+                each.not_valid_after_utc - each.not_valid_before_utc,
+            )
+            for name, each in papers.items()
+        },
+        "requests": {name: each.subject.rfc4514_string().partition(",")[0] for name, each in requests.items()},
+        "files": {
+            unnumbered(name): f"{path.stat().st_mode & 0o7777:04o}" for name, path in {**folders, **files}.items()
+        },
+        "settings": (home / "bollard.toml").read_text(),
+    }
+
+
+def unnumbered(name: str) -> str:
+    """A key for assertions is named after the second it was made in."""
+    return re.sub(r"assertion-\d+", "assertion-N", name)
+
+
+def told(said: dict[str, Any]) -> dict[str, object]:
+    """What a dry run says, in the same words."""
+    span = {
+        name: dt.datetime.fromisoformat(each["not_after"]) - dt.datetime.fromisoformat(each["not_before"])
+        for name, each in said["certificates"].items()
+    }
+    return {
+        "keys": {unnumbered(name): facts for name, facts in said["keys"].items()},
+        "certificates": {
+            name: (each["subject"], each["issuer"], span[name]) for name, each in said["certificates"].items()
+        },
+        "requests": {name: f"CN={common_name}" for name, common_name in said["requests"].items()},
+        "files": {unnumbered(name): mode for name, mode in said["files"].items()},
+        "settings": said["settings"],
+    }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--offline-root",),
+        ("--ca-key", "rsa-2048", "--ca-padding", "pss", "--status-url", ""),
+        ("--public-url", "https://fw.example.org/b"),
+    ],
+    ids=lambda options: " ".join(options) or "plain",
+)
+@pytest.mark.parametrize("passphrase", ["", "correct horse battery"], ids=["no passphrase", "a passphrase"])
+def test_a_dry_run_tells_exactly_what_is_made(
+    options: tuple[str, ...], passphrase: str, tmp_path: Path, bollard: Bollard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys with kind and place, certificates with names and lifetime, every file and folder with its mode."""
+    monkeypatch.setenv("BOLLARD_PASSPHRASE", passphrase)
+    words = ("--home", str(tmp_path / "h"), "init", "--org", "Test", "--csms-host", "csms.example.org", *options)
+    said = bollard("-o", "json", "--dry-run", *words).json()
+    assert not (tmp_path / "h").exists()
+    assert bollard(*words).code == 0
+    listed = made(tmp_path / "h")
+
+    assert told(said) == listed
+
+
+def test_a_dry_run_refuses_what_the_real_one_would(tmp_path: Path, bollard: Bollard, home: Path) -> None:
+    """A home that is there, a folder with other things, keys that cannot be; and for people each thing has a line."""
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "thesis.txt").write_text("years of work")
+    words = ("init", "--org", "Test", "--csms-host", "localhost")
+
+    assert bollard("--dry-run", *words).code == 7
+    assert home.exists()
+    assert bollard("--home", str(tmp_path / "thesis"), "--dry-run", *words).code == 7
+    fresh = ("--home", str(tmp_path / "h"), "--dry-run", *words)
+    assert bollard(*fresh, "--ca-padding", "pss").code == 2
+    lines = bollard(*fresh).out.splitlines()
+    assert any(line.startswith("certificates root") and "by itself" in line for line in lines)
+    assert [line.split()[-1] for line in lines if line.startswith("files keys/root.pem")] == ["0600"]
 
 
 def test_an_address_is_no_host_name(bollard: Bollard, tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from cryptography import x509
 
 from pki.edge import calls
 from pki.edge.asking import ask_once
+from pki.edge.blueprint import TREE
 from pki.edge.crashpoints import INIT_POINTS, ISSUE_POINTS, RELEASE_POINTS, REVOKE_POINTS
 from pki.edge.creation import create
-from pki.edge.founding import TREE
 from pki.edge.home import Home
 from pki.errors import BollardError, InputError, UnreachableError
 from pki.names import Host, Organisation

@@ -22,12 +22,18 @@ from pki.holding import Holding, KeyState
 from pki.plan import Plan, Subject, plan, plan_root
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
     from pki.audit import Json
     from pki.edge import calls
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk, OwnCertificate
     from pki.names import Organisation
+    from pki.plan import Issuer
+    from pki.profile import CertificateProfile
     from pki.services import Services
+    from pki.settings import Settings
+    from pki.strength import Padding
 
 LINK: Final = "link"  # the certificate profile of a new root's certificate by the old one; it follows from the root's
 
@@ -78,14 +84,31 @@ def export(desk: Desk) -> None:
 
 
 def _plan(desk: Desk, wanted: Wanted, services: Services | None) -> Plan:
-    owner = wanted.organisation or desk.settings.organisation
-    subject = Subject(wanted.common_name or desk.settings.csms_host.text, owner)
-    public_key = desk.keys.key(wanted.key or wanted.holding.name).public_key()
-    kind, serial, now = desk.profile(wanted.profile), issuing.draw_serial(), clock.now()
-    if not wanted.issuer:
-        padding = desk.keys.describe(wanted.holding.name).padding
-        return plan_root(kind, subject, public_key, serial, now, wanted.days, padding)
-    return plan(kind, subject, public_key, desk.issuer(wanted.issuer), serial, now, wanted.days, services)
+    name = wanted.key or wanted.holding.name
+    issuer = desk.issuer(wanted.issuer) if wanted.issuer else None
+    key, padding = desk.keys.key(name).public_key(), desk.keys.describe(name).padding
+    return plan_for(wanted, desk.settings, desk.profile(wanted.profile), key, padding, issuer, services)
+
+
+def plan_for(
+    wanted: Wanted,
+    settings: Settings,
+    profile: CertificateProfile,
+    public_key: CertificatePublicKeyTypes,
+    padding: Padding,
+    issuer: Issuer | None,
+    services: Services | None,
+) -> Plan:
+    """Plan a certificate that is wanted, as of now. ``issuer`` is ``None`` for one that signs itself, padded so.
+
+    Raises ``RefusedError("plan.refused")``.
+    """
+    owner = wanted.organisation or settings.organisation
+    subject = Subject(wanted.common_name or settings.csms_host.text, owner)
+    serial, now = issuing.draw_serial(), clock.now()
+    if issuer is None:
+        return plan_root(profile, subject, public_key, serial, now, wanted.days, padding)
+    return plan(profile, subject, public_key, issuer, serial, now, wanted.days, services)
 
 
 def keep(desk: Desk, own: OwnCertificate, row: calls.CertificateRow, tx: Tx) -> dict[str, Json]:

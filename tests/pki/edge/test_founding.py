@@ -13,8 +13,8 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from pki.certificate import read_certificates
 from pki.edge import calls
 from pki.edge.asking import ask_once
+from pki.edge.blueprint import KEYS, TREE, CaKeys
 from pki.edge.creation import create
-from pki.edge.founding import KEYS, TREE, CaKeys
 from pki.lint import lint_certificate
 from pki.names import Host, Organisation
 from pki.profile import CertificatePurpose

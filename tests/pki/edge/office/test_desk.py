@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge import calls
+from pki.edge.blueprint import CaKeys
 from pki.edge.creation import create
-from pki.edge.founding import CaKeys
 from pki.edge.ledger import audit
 from pki.edge.office import desk as desk_module
 from pki.errors import NotFoundError
