@@ -46,7 +46,7 @@ CODES: Final[Mapping[str, str]] = {
     "journal.full": "A security event could not be written to disk; free space, and see that 'bollard web' runs.",
     # Sending events on
     "sink.answer": "A collector of events did not take them; they are kept and sent again. Look into its own log.",
-    "sink.file": "A file that an [[event_sink]] in bollard.toml names cannot be used; the error says why.",
+    "sink.file": "A file that an [[event_sink]] or [traces] in bollard.toml names cannot be used; the error says why.",
     # Policies
     "policy.key": "A key of a policy is not known, or is missing; the finding names the line and what belongs there.",
     "policy.value": "A value in a policy cannot be used; the finding names the line, the key and what to write.",

@@ -25,6 +25,8 @@ from secproxy.message_settings import KEYS as MESSAGE_KEYS
 from secproxy.message_settings import MessageSettings, read_message_settings
 from secproxy.policy_settings import POLICY_TABLES, PolicySettings, read_policy_settings
 from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
+from secproxy.trace_settings import KEYS as TRACE_KEYS
+from secproxy.trace_settings import read_trace_settings
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secproxy.tables import Network
+    from secproxy.trace_settings import TraceSettings
     from secproxy.upstreams import Upstream
 
 KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
@@ -47,6 +50,7 @@ KNOWN_KEYS: Final[Mapping[str, frozenset[str]]] = {
     "web": frozenset({"address", "public_url", "status_address", "status_url"}),
     "proxy": frozenset({"workers", "worker_mib", "unsafe_no_landlock", "refuse_tls_downgrade"}),
     "metrics": frozenset({"address"}),
+    "traces": TRACE_KEYS,
     "log": frozenset({"format"}),  # every process reads this (pki.settings)
     "issuing": frozenset({"approval", "keep_old_days"}),  # and these
     "server_certificate": frozenset({"certificate", "key", "host"}),  # the authority reads these (pki.settings)
@@ -243,6 +247,8 @@ class Config:
     """Whether a station is refused that comes with less TLS than it has booted over before."""
     metrics: tuple[str, int] | None = None
     """Where figures and health are told over plain HTTP; nowhere until an address is named."""
+    traces: TraceSettings | None = None
+    """Where spans are sent, and of which arrivals; nothing is traced until a collector is named."""
 
 
 def parse_config(text: str) -> Config:
@@ -268,6 +274,7 @@ def parse_config(text: str) -> Config:
         policies=read_policy_settings(raw),
         keeps_tls=proxy.flag("refuse_tls_downgrade", default=False),
         metrics=_metrics(Table(raw.get("metrics", {}), "metrics")),
+        traces=read_trace_settings(Table(raw.get("traces", {}), "traces")),
     )
 
 

@@ -157,17 +157,17 @@ def _sink(raw: dict[str, object]) -> Sink:
         kind=kind,
         wanted=_wanted(table),
         format=_format(table, kind),
-        path=_path(table, "path", needed=kind == "file"),
+        path=read_path(table, "path", needed=kind == "file"),
         rotate_mib=table.number("rotate_mib", ROTATE_MIB, 1_048_576),
         host=host,
         port=port,
         target=target,
         tls=tls,
-        ca_file=_path(table, "ca_file"),
-        certificate=_path(table, "certificate"),
-        key=_path(table, "key"),
-        secret_file=_path(table, "secret_file", needed=kind == "webhook"),
-        token_file=_path(table, "token_file"),
+        ca_file=read_path(table, "ca_file"),
+        certificate=read_path(table, "certificate"),
+        key=read_path(table, "key"),
+        secret_file=read_path(table, "secret_file", needed=kind == "webhook"),
+        token_file=read_path(table, "token_file"),
     )
 
 
@@ -209,7 +209,8 @@ def _named(table: Table) -> str:
     return name
 
 
-def _path(table: Table, key: str, *, needed: bool = False) -> str:
+def read_path(table: Table, key: str, *, needed: bool = False) -> str:
+    """Read the absolute path of a file; empty where none is named."""
     path = table.text(key, None if needed else "")
     if path and (not path.startswith("/") or not path.isprintable() or len(path) > 4_096):
         raise wrong(f"{table.name}.{key}", f"{path[:60]!r} is no absolute path")
@@ -223,7 +224,7 @@ def _place(table: Table, kind: str) -> tuple[str, int, str, bool]:
     if kind.startswith("syslog"):
         host, port = _address(table.text("address"))
         return host, port, "", kind == "syslog-tls"
-    return _url(table.text("url"))
+    return read_url(table.text("url"), "event_sink.url")
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -235,19 +236,23 @@ def _address(text: str) -> tuple[str, int]:
         raise wrong("event_sink.address", says) from None
 
 
-def _url(text: str) -> tuple[str, int, str, bool]:
-    """An event may hold what must not be read on the way, so plain http is for this host alone."""
+def read_url(text: str, key: str) -> tuple[str, int, str, bool]:
+    """Read a URL: host, port, path with query, and whether over TLS.
+
+    What is sent may hold what must not be read on the way, so plain http is for this host alone. ``InputError`` names
+    the key.
+    """
     try:
         parts = urlsplit(text)
         host, port = _host(parts.hostname or ""), parts.port
     except (InputError, ValueError):
-        raise wrong("event_sink.url", "it is not of the form https://host/path") from None
+        raise wrong(key, "it is not of the form https://host/path") from None
     target = f"{parts.path or '/'}{f'?{parts.query}' * bool(parts.query)}"
     plain = parts.username is None and not parts.fragment and _TARGET.fullmatch(target)
     if parts.scheme not in {"https", "http"} or not plain or port == 0:
-        raise wrong("event_sink.url", "it is not of the form https://host/path, without user and fragment")
+        raise wrong(key, "it is not of the form https://host/path, without user and fragment")
     if parts.scheme == "http" and not _is_loopback(host):
-        raise wrong("event_sink.url", "http is for a program on this host alone; write https")
+        raise wrong(key, "http is for a program on this host alone; write https")
     return host, port or (443 if parts.scheme == "https" else 80), target, parts.scheme == "https"
 
 

@@ -20,7 +20,7 @@ from secproxy.kinds import Kind, Severity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CAUSES", "Kind", "Note", "Severity", "Value", "render", "written_out"]
+__all__ = ["CAUSES", "Kind", "Note", "Severity", "Value", "render", "station_name", "written_out"]
 
 SCHEMA_VERSION: Final = 1
 TEXT_LENGTH: Final = 256  # characters of any one text in an event; an OCPP techInfo holds 255
@@ -63,7 +63,7 @@ def render(note: Note, id: str, time: dt.datetime) -> dict[str, object]:  # noqa
         "time": time.astimezone(dt.UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "type": kind.type,
         "severity": kind.severity.value,
-        "station": _station(note.station),
+        "station": station_name(note.station),
         "remote": written_out(note.remote, NAME_LENGTH),
         "cause": note.cause,
         "clause": kind.clause,
@@ -73,7 +73,8 @@ def render(note: Note, id: str, time: dt.datetime) -> dict[str, object]:  # noqa
     }
 
 
-def _station(name: str) -> str:
+def station_name(name: str) -> str:
+    """Write the name of a station as events tell it, whether it is a valid identity or not."""
     try:
         return StationIdentity.parse(name).text
     except InputError:

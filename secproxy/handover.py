@@ -25,15 +25,16 @@ STATION: Final = "Bollard-Station"  # the identity
 SERIAL: Final = "Bollard-Serial"  # the serial number in the register
 PROFILE: Final = "Bollard-Profile"  # the security profile of this connection
 ASSERTION: Final = "Bollard-Assertion"  # the same, signed (``assertion``)
+TRACE: Final = "traceparent"  # the trace that this connection belongs to (W3C Trace Context), where there is one
 CERTIFICATE_HEADERS: Final[Mapping[Preset, str]] = {Preset.STEVE: "X-Client-Cert"}
 """Under which name a preset's CSMS reads the station's certificate; SteVe is told the name in its own settings."""
 
 
 def headers(
-    preset: Preset, admitted: Admitted, authorization: str | None, certificate: bytes, assertion: str
+    preset: Preset, admitted: Admitted, authorization: str | None, certificate: bytes, assertion: str, trace: str = ""
 ) -> list[tuple[str, str]]:
     """Write the headers. ``authorization`` is the station's own, ``certificate`` its DER, empty without any;
-    ``assertion`` may be empty."""
+    ``assertion``, and ``trace``, our own, may be empty."""
     station = admitted.station
     written = [
         ("X-Forwarded-For", admitted.remote.rpartition(":")[0].strip("[]")),
@@ -44,6 +45,8 @@ def headers(
     ]
     if assertion:
         written.append((ASSERTION, assertion))
+    if trace:
+        written.append((TRACE, trace))
     if certificate and preset in CERTIFICATE_HEADERS:
         written.append((CERTIFICATE_HEADERS[preset], _escaped_pem(certificate)))
     if admitted.certificate is None and authorization is not None:

@@ -25,5 +25,6 @@ LINES: Final[Mapping[str, str]] = {
     "sink.unreadable": "A recorded event cannot be read and was not sent; somebody edited it.",
     "station.unrecorded": "The authority could not be told what a station showed; it is told at the next occasion.",
     "tls.unsafe": "A listener takes TLS 1.0 and 1.1, which are broken, from the stations that it names.",
+    "traces.failing": "The collector of traces does not take spans; they are sent again while there is room for them.",
     "worker.unfenced": "This kernel cannot fence workers in; one that is taken over could read what its user can.",
 }

@@ -107,6 +107,12 @@ _ALL: Final = (
     _gauge(Source.WORKERS, "process_open_fds", "process", "Files and sockets that a worker has open."),
     _gauge(Source.WORKERS, "loop_lag_seconds", "process", "How late a worker's event loop was when it last reported."),
     _gauge(Source.WORKERS, "claims", "", "Stations whose connection is held by a worker."),
+    _counter(
+        Source.SUPERVISOR,
+        "spans_total",
+        "outcome",
+        "Spans that a collector of traces took (sent), or that it refused or nobody had room for (dropped).",
+    ),
     _gauge(Source.SUPERVISOR, "process_up", "process", "Whether a process runs."),
     _gauge(Source.SUPERVISOR, "process_open", "process", "Whether a worker's listeners are open."),
     _counter(Source.SUPERVISOR, "process_restarts_total", "process", "How often a process was started again."),

@@ -50,6 +50,7 @@ READERS: Final[Mapping[str, frozenset[Reader]]] = {
     "proxy.workers": _WORKER,
     "web": _WEB | _AUTHORITY,
     "metrics": _WEB,
+    "traces": _WORKER | _WEB,
     "log": _FIXED,
     "est": _WEB | _AUTHORITY,
     "issuing": _AUTHORITY,

@@ -36,6 +36,13 @@ class Table:
             raise wrong(f"{self.name}.{key}", f"it is not a whole number from {least} to {limit}")
         return value
 
+    def share(self, key: str, default: float) -> float:
+        """Read a number from 0 to 1."""
+        value = self._value(key, default)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+            raise wrong(f"{self.name}.{key}", "it is not a number from 0 to 1")
+        return float(value)
+
     def flag(self, key: str, default: bool) -> bool:
         """Read true or false."""
         value = self._value(key, default)

@@ -33,6 +33,7 @@ from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
 from secproxy.edge.tls import TlsLeg
 from secproxy.edge.tls_failure import HandshakeError
+from secproxy.edge.tracing import DIAL, Tracer
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
 from secproxy.metrics import ADMITTED, GONE, GUEST
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from secproxy.edge.claim_line import ClaimLine
     from secproxy.edge.listener import Listener, Slots
     from secproxy.edge.passwords import PasswordDesk
+    from secproxy.edge.tracing import Trace
     from secproxy.edge.turns import Turns
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.edge.waiting_room import WaitingRoom
@@ -87,39 +89,47 @@ class Reception:
     room: WaitingRoom
     turns: Turns
     tally: Tally = field(default_factory=Tally)
+    tracer: Tracer = field(default_factory=lambda: Tracer(Tally()))
     recently: Recently = field(default_factory=Recently)
 
 
 async def receive(reception: Reception, listener: Listener, sock: socket.socket, remote: str) -> None:
     """Take one accepted socket to a live connection, or turn it away. Never raises, save when cancelled."""
     leg = TlsLeg(asyncio.get_running_loop(), sock, listener.context, remote)
-    profile = f"{listener.config.profile:d}"
+    profile, trace = f"{listener.config.profile:d}", reception.tracer.begin(listener.config.profile)
     try:
-        reception.tally.count("arrivals_total", profile, await _receive(reception, listener, leg))
+        outcome = await _receive(reception, listener, leg, trace)
+        reception.tally.count("arrivals_total", profile, outcome)
+        trace.end(outcome)
     except Turned as turned:
-        reception.tally.count("arrivals_total", profile, turned.note.cause if turned.note else GONE)
+        outcome = turned.note.cause if turned.note else GONE
+        reception.tally.count("arrivals_total", profile, outcome)
         if turned.note is not None:
-            reception.record(turned.note)
+            reception.record(trace.named(turned.note))
+        trace.end(outcome, turned.note)
         await leg.farewell(turned.answer)
     except BaseException:
         leg.abort()
         raise
 
 
-async def _receive(reception: Reception, listener: Listener, leg: TlsLeg) -> str:
+async def _receive(reception: Reception, listener: Listener, leg: TlsLeg, trace: Trace) -> str:
     """Return what became of it, if it was not turned away."""
     try:
         await _handshake(reception, leg)
     finally:
         reception.slots.give()
+    trace.secured(leg)
+    trace.step("head")
     upgrade = await _read_upgrade(reception, leg)
+    trace.step("admission")
     await reception.turns.take()
     admitted = await _admit(reception, _hello(reception, listener, leg, upgrade))
     if isinstance(admitted, Guest):
         leg.write(head.write_acceptance(upgrade.key, admitted.subprotocol if upgrade.subprotocols else ""))
         reception.room.seat(admitted, listener.config.pending_seconds, leg)
         return GUEST
-    await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade))
+    await _connect(reception, admitted, leg, upgrade, _compression(listener, upgrade), trace)
     return ADMITTED
 
 
@@ -256,16 +266,26 @@ def _compression(listener: Listener, upgrade: head.Upgrade) -> Compression | Non
 
 
 async def _connect(
-    reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade, packed: Compression | None
+    reception: Reception,
+    admitted: Admitted,
+    leg: TlsLeg,
+    upgrade: head.Upgrade,
+    packed: Compression | None,
+    trace: Trace,
 ) -> None:
+    trace.step("claim")
     number = await _claim(reception, admitted)
     try:
+        trace.step(DIAL)
         await reception.turns.take()
-        upstream = await _dial(reception, admitted, leg, upgrade, number)
+        visit = Visit(admitted, upgrade.authorization, leg.version, leg.local, leg.leaf, trace.parent)
+        upstream = await _dial(reception, visit, number)
     except BaseException:
         reception.claims.release(number)
         raise
-    reception.record(admitted.opened(upstream.subprotocol, assumed=not upgrade.subprotocols))
+    note = admitted.opened(upstream.subprotocol, assumed=not upgrade.subprotocols)
+    trace.admitted(number, note, upstream.subprotocol, upstream.csms)
+    reception.record(trace.named(note))
     chosen = upstream.subprotocol if upgrade.subprotocols else ""
     leg.write(head.write_acceptance(upgrade.key, chosen, packed.answer if packed else ""))
     reception.connect(number, admitted, leg, upstream, packed.bits if packed else 0)
@@ -285,15 +305,12 @@ def _duplicate(admitted: Admitted, cause: str, **evidence: str) -> Turned:
     return Turned(note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS))
 
 
-async def _dial(
-    reception: Reception, admitted: Admitted, leg: TlsLeg, upgrade: head.Upgrade, number: int
-) -> UpstreamLeg:
-    visit = Visit(admitted, upgrade.authorization, leg.version, leg.local, leg.leaf)
+async def _dial(reception: Reception, visit: Visit, number: int) -> UpstreamLeg:
     try:
         upstream = await reception.csms.connect(visit)
     except NoCsmsError as none:
         raise Turned(none.note, head.write_refusal(503, retry_after=RETRY_AFTER_SECONDS)) from None
     if not reception.claims.holds(number):  # another connection of this station took its place meanwhile
         upstream.abort()
-        raise _duplicate(admitted, "session.duplicate", says="replaced before it was complete")
+        raise _duplicate(visit.admitted, "session.duplicate", says="replaced before it was complete")
     return upstream

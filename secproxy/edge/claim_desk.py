@@ -9,6 +9,7 @@ Rules this file keeps:
   one that died.
 * A probe that is not answered in time counts as dead; an answer that comes later, or unasked, counts for nothing.
 * What workers report is kept as a sum that outlives each of them, and told to whoever looks.
+* Spans wait here, a bounded number of bytes, for whoever sends them on; they end with the code that runs.
 * Only processes of our own user, or root's, may talk to it. A line that cannot be read ends the connection, and so does
   a worker that does not read what it is told.
 """
@@ -30,13 +31,16 @@ from pki.errors import ConflictError, ForbiddenError, NotFoundError
 from secproxy import claims, lockout
 from secproxy.edge import claim_wire as wire
 from secproxy.lockout import Lockouts
-from secproxy.tally import Totals
+from secproxy.spans import Waiting
+from secproxy.tally import Tally, Totals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
 UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,000 orders
+SPANS_BYTES: Final = 4 * 1024 * 1024  # bytes of spans that wait to be sent; about 12,000 of them
+OURS: Final = 0  # in place of a connection's number: what the desk itself counts
 
 ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
 RELOAD: Final = 0  # the ticket of the one reload that is under way; each recording has one of its own
@@ -107,6 +111,8 @@ class ClaimDesk:
         self._server: asyncio.Server | None = None
         self._processes = processes
         self._totals = self._kept.totals
+        self._totals.gone(OURS)  # what the desk before us counted is kept; we begin anew
+        self._spans, self._tally = Waiting(SPANS_BYTES), Tally()
         self._open: dict[int, wire.Mate] = dict(self._kept.open)  # by connection: those whose listeners are open
         self._claims = self._kept.claims
         self._lines: dict[int, wire.Wire] = {}
@@ -157,6 +163,7 @@ class ClaimDesk:
     def hand_over(self) -> Kept:
         """Tell all that is known, for another desk to go on with in this process' place; nothing may be heard after."""
         assert self._server is not None  # noqa: S101 (it is open)
+        self._count_spans("dropped", len(self._spans.take(SPANS_BYTES)))
         lines = [
             Line(number, line.peer.fileno(), line.rest, known)
             for held, known in ((self._lines, True), (self._silent, False))
@@ -238,6 +245,8 @@ class ClaimDesk:
                 self._lockouts.proved(identity, network)
             case wire.Report(counters, gauges):
                 self._totals.take(connection, counters, gauges)
+            case wire.Spans() | wire.TakeSpans():
+                self._hear_of_spans(connection, word)
             case wire.Look():
                 self._say(connection, self.seen())
             case wire.Reloaded():
@@ -260,6 +269,20 @@ class ClaimDesk:
             case wire.Shut():
                 self._open.pop(connection, None)
                 self._shut(mate)
+
+    def _hear_of_spans(self, connection: int, word: wire.Spans | wire.TakeSpans) -> None:
+        if isinstance(word, wire.Spans):
+            self._count_spans("dropped", self._spans.put([bytes(each) for each in word.spans]))
+            return
+        self._count_spans("sent", word.sent)
+        self._count_spans("dropped", word.dropped)
+        taken = self._spans.take(wire.LINE_BYTES // 2)
+        self._say(connection, wire.SpansTaken([msgspec.Raw(each) for each in taken]))
+
+    def _count_spans(self, outcome: str, many: int) -> None:
+        if many > 0:
+            self._tally.count("spans_total", outcome, by=many)
+            self._totals.take(OURS, self._tally.counters, {})
 
     def seen(self) -> wire.Seen:
         """Tell how the house stands."""

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from pki.edge.home import Home
+    from secproxy.spans import Waiting
     from secproxy.tally import Tally
 
 RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to travel with; each line wakes the supervisor
+SPANS_BYTES: Final = wire.LINE_BYTES // 2  # of spans on one line; the commas between them are less than the rest
 
 T = TypeVar("T")
 
@@ -149,6 +151,11 @@ class ClaimLine:
         """Tell what this worker has counted, and how things stand."""
         self._wire.say(wire.Report(tally.counters, tally.gauges))
 
+    def pass_on(self, spans: Waiting) -> None:
+        """Hand over spans, unless the supervisor has yet to read what it was told before: then they go on waiting."""
+        if spans and self._wire.unread < wire.LINE_BYTES:
+            self._wire.say(wire.Spans([msgspec.Raw(each) for each in spans.take(SPANS_BYTES)]))
+
     async def closed(self) -> None:
         """Wait until the supervisor is gone."""
         await self._over.wait()
@@ -187,7 +194,7 @@ class ClaimLine:
                 self._wire.say(self.record(word))
             case wire.ReloadDone() | wire.UpgradeDone() | wire.RecordDone():
                 pass  # said to commands alone
-            case wire.Seen():
+            case wire.Seen() | wire.SpansTaken():
                 pass  # a worker looks at nothing but itself
             case _:
                 assert_never(word)

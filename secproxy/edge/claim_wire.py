@@ -5,7 +5,7 @@ One JSON object a line over the Unix socket ``run/claims.sock``; ``says`` names 
 rules stand in ``secproxy.claims`` and ``secproxy.lockout``; these are the words on the wire.
 
 Workers report what they have counted over the same line (``Report``), and whoever wants to see how the house stands
-connects, says ``Look`` and is told ``Seen``.
+connects, says ``Look`` and is told ``Seen``. Spans go the same way: ``Spans``, ``TakeSpans``, ``SpansTaken``.
 """
 
 from __future__ import annotations
@@ -102,6 +102,25 @@ class Report(Word, frozen=True):
 
     counters: dict[str, float]
     gauges: dict[str, float]
+
+
+class Spans(Word, frozen=True):
+    """Spans of this worker's arrivals and sessions, as ``secproxy.spans`` writes them, for whoever sends them on."""
+
+    spans: list[msgspec.Raw]
+
+
+class TakeSpans(Word, frozen=True):
+    """No worker's word: give out spans that wait. Since the last time so many were sent, and so many could not be."""
+
+    sent: int = 0
+    dropped: int = 0
+
+
+class SpansTaken(Word, frozen=True):
+    """They are yours now."""
+
+    spans: list[msgspec.Raw]
 
 
 class Look(Word, frozen=True):
@@ -255,7 +274,7 @@ class RecordDone(Word, frozen=True):
     advice: str = ""
 
 
-FromCommand = AskReload | AskUpgrade | AskRecord | Look
+FromCommand = AskReload | AskUpgrade | AskRecord | Look | TakeSpans
 Errand = AskReload | AskUpgrade | AskRecord
 FromWorker = (
     Hello
@@ -271,10 +290,23 @@ FromWorker = (
     | Reloaded
     | Recorded
     | Report
+    | Spans
     | FromCommand
 )
 FromDesk = (
-    Granted | Denied | Probe | Drop | Tried | Reload | ReloadDone | Retire | UpgradeDone | Record | RecordDone | Seen
+    Granted
+    | Denied
+    | Probe
+    | Drop
+    | Tried
+    | Reload
+    | ReloadDone
+    | Retire
+    | UpgradeDone
+    | Record
+    | RecordDone
+    | Seen
+    | SpansTaken
 )
 Done = ReloadDone | UpgradeDone | RecordDone
 

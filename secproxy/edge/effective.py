@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
     from pki.names import Organisation
     from secproxy.config import Config, ListenerConfig
+    from secproxy.trace_settings import TraceSettings
     from secproxy.upstreams import Upstream, UpstreamConfig
 
 NAME: Final = "config.toml"
@@ -90,6 +91,7 @@ def write_config(organisation: Organisation, config: Config) -> str:
             *(_override("group", *each) for each in config.policies.groups.items()),
             *(_override("station", *each) for each in config.policies.stations.items()),
             f"[metrics]\naddress = {_text(write_address(*config.metrics) if config.metrics else '')}\n",
+            *([_traces(config.traces)] if config.traces else []),
         )
     )
 
@@ -118,6 +120,18 @@ def _upstream(upstream: Upstream) -> str:
         f"weights = [{', '.join(map(str, upstream.weights))}]\n",
     )
     return "\n".join(lines)
+
+
+def _traces(traces: TraceSettings) -> str:
+    sink = traces.sink
+    url = f"http{'s' * sink.tls}://{write_address(sink.host, sink.port)}{sink.target}"
+    files = ("ca_file", "certificate", "key", "token_file")
+    lines = (
+        f"[traces]\notlp = {_text(url)}",
+        f"ratio = {traces.ratio!r}\nrefused_ratio = {traces.refused_ratio!r}",
+        *(f"{name} = {_text(getattr(sink, name))}" for name in files),
+    )
+    return "\n".join(lines) + "\n"
 
 
 def _override(kind: str, whose: str, preset: str) -> str:

@@ -13,6 +13,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from secproxy.edge.tracing import Tracer
 from secproxy.tally import Tally, series
 
 if TYPE_CHECKING:
@@ -31,11 +32,13 @@ _DIRECTIONS: Final = ("received", "sent")
 
 
 class Reporter:
-    """The reporter of one worker. ``tally`` is counted into by whoever lets stations in, ``supervisor`` is told."""
+    """The reporter of one worker. ``tally`` is counted into by whoever lets stations in, ``tracer`` follows them,
+    ``supervisor`` is told."""
 
     def __init__(self, number: int, tally: Tally, journal: Journal, supervisor: ClaimLine) -> None:
         self._process = f"worker-{number}"
         self.tally, self._journal, self.supervisor = tally, journal, supervisor
+        self.tracer = Tracer(tally)
         self._open_files = 0
         self._carried: dict[int, tuple[int, int]] = {}  # by leg, of live connections: what was seen of them last
         self._lag = 0.0
@@ -50,6 +53,7 @@ class Reporter:
         self.tally.count("sessions_closed_total", link.by or "station")
         for speaker, messages in zip(("station", "csms"), link.messages, strict=True):
             self.tally.count("messages_total", speaker, by=messages)
+        self.tracer.ended(link.leg, link.by or "station", link.messages)
         self._carried.pop(link.leg, None)
         for direction, count in zip(_DIRECTIONS, link.station.carried, strict=True):
             self.tally.count("bytes_total", direction, by=count)
@@ -80,3 +84,4 @@ class Reporter:
         gauges[series("process_open_fds", self._process)] = self._open_files
         told.gauges.update({**gauges, series("loop_lag_seconds", self._process): round(self._lag, 6)})
         self.supervisor.report(told)
+        self.supervisor.pass_on(self.tracer.waiting)

@@ -57,7 +57,8 @@ class NoCsmsError(Exception):
 class Visit:
     """A station that wants to be connected: what was admitted, and what its connection to us is like.
 
-    ``authorization`` is its header's value, ``local`` where it reached us, ``certificate`` gives its DER, or nothing.
+    ``authorization`` is its header's value, ``local`` where it reached us, ``certificate`` gives its DER, or nothing;
+    ``traceparent`` names the trace of this arrival, where there is one.
     """
 
     admitted: Admitted
@@ -65,6 +66,7 @@ class Visit:
     tls_version: str
     local: Address
     certificate: Callable[[], bytes]
+    traceparent: str = ""
 
 
 @dataclass(slots=True)
@@ -204,7 +206,8 @@ class Switchboard:
     def _headers(self, upstream: Upstream, visit: Visit) -> list[tuple[str, str]]:
         certificate = visit.certificate() if handover.wants_certificate(upstream.preset) else b""
         signed = self._assert(upstream, visit.admitted) if upstream.assertion else ""
-        return handover.headers(upstream.preset, visit.admitted, visit.authorization, certificate, signed)
+        shown = visit.authorization, certificate, signed, visit.traceparent
+        return handover.headers(upstream.preset, visit.admitted, *shown)
 
     def _assert(self, upstream: Upstream, admitted: Admitted) -> str:
         if self.signer is None:

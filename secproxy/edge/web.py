@@ -36,6 +36,7 @@ from secproxy.config import parse_address, parse_config, write_address
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.doorkeeper import Doorkeeper
 from secproxy.edge.export.exporters import export, marks_of
+from secproxy.edge.export.traces import send_spans
 from secproxy.edge.gathering import Gathering
 from secproxy.edge.journal import Journal
 from secproxy.edge.log_lines import LogLines
@@ -116,6 +117,7 @@ async def _run(home: Home, config: Config, origin: Origin, handed: Mapping[str, 
             asyncio.ensure_future(staples.keep()),
             asyncio.ensure_future(Recorder(home, events.retention, marks_of(events)).run()),
             asyncio.ensure_future(export(home, events, origin, write)),
+            *([asyncio.ensure_future(send_spans(home, config.traces, origin))] if config.traces else []),
             asyncio.ensure_future(_asked_to_stop()),
         ]
         serving = [asyncio.ensure_future(_serve(*each)) for each in ((door, None, door.ready), *opening)]

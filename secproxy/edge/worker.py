@@ -377,7 +377,7 @@ class Worker:
         self._passwords = PasswordDesk()
         self._schemas = Schemas(SchemaFiles())
         self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
-        self._reporter = reporter
+        self._reporter, reporter.tracer.settings = reporter, config.traces
         self._csms = Switchboard(config, surroundings.record, partial(log.complain, who=WHO))
         self._csms.signer, self._csms.tally = _signer(trust[0]), reporter.tally
         self._policies = policies
@@ -435,6 +435,7 @@ class Worker:
             self._room,
             self._turns,
             self._reporter.tally,
+            self._reporter.tracer,
         )
 
     def _open(self, address: ListenerConfig) -> Listener:
@@ -467,6 +468,7 @@ class Worker:
             door.close()
         self._config, self._listeners, self._policies = config, list(doors), policies
         self._reception = replace(self._reception, config=config)
+        self._reporter.tracer.settings = config.traces
         for link in self._links.all():
             link.obey(policies.of)
         self._let_strangers_go(config)

@@ -6,11 +6,13 @@ the OpenTelemetry collector reads as well.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from secproxy.kinds import Severity
+from secproxy.spans import EVIDENCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +27,7 @@ SEVERITIES: Final = {  # OpenTelemetry logs data model: INFO, INFO2, WARN, ERROR
     Severity.LOW: 10,
     Severity.INFO: 9,
 }
+_TRACE_ID: Final = re.compile(r"[0-9a-f]{32}")
 _INT64: Final = 2**63
 
 
@@ -35,18 +38,28 @@ def write(event: Event, origin: Origin) -> bytes:
 
 def batch(events: Sequence[Event], origin: Origin) -> bytes:
     """Write events as one ExportLogsServiceRequest."""
-    resource = {"service.name": "bollard", "service.version": origin.version, "host.name": origin.host}
     scope = {
         "scope": {"name": "bollard.security", "version": origin.version},
         "logRecords": [_record(each) for each in events],
     }
-    logs = {"resource": {"attributes": _attributes(resource)}, "scopeLogs": [scope]}
+    logs = {"resource": resource(origin), "scopeLogs": [scope]}
     return msgspec.json.encode({"resourceLogs": [logs]})
+
+
+def resource(origin: Origin) -> Mapping[str, object]:
+    """Say who tells."""
+    said = {"service.name": "bollard", "service.version": origin.version, "host.name": origin.host}
+    return {"attributes": attributes(said)}
+
+
+def attributes(facts: Mapping[str, Value]) -> list[Mapping[str, object]]:
+    """Write facts; those that are empty are left out."""
+    return [{"key": name, "value": _any(value)} for name, value in facts.items() if value not in ("", None)]
 
 
 def _record(event: Event) -> Mapping[str, object]:
     microseconds = round(event.time.timestamp() * 1_000_000)
-    attributes: dict[str, Value] = {
+    facts: dict[str, Value] = {
         "event.id": event.id,
         "bollard.type": event.type,
         "bollard.cause": event.cause,
@@ -55,21 +68,23 @@ def _record(event: Event) -> Mapping[str, object]:
         "bollard.advice": event.advice,
     }
     if event.peer:
-        attributes |= dict(zip(("client.address", "client.port"), event.peer, strict=True))
-    attributes |= {f"bollard.evidence.{name}": value for name, value in event.evidence.items()}
+        facts |= dict(zip(("client.address", "client.port"), event.peer, strict=True))
+    facts |= {f"bollard.evidence.{name}": value for name, value in event.evidence.items()}
     return {
         "timeUnixNano": f"{microseconds}000",
         "observedTimeUnixNano": f"{microseconds}000",
         "severityNumber": SEVERITIES[event.severity],
         "severityText": event.severity.value,
         "eventName": f"bollard.{event.cause}",
+        **({"traceId": trace} if (trace := _trace_of(event)) else {}),
         "body": {"stringValue": event.says},
-        "attributes": _attributes(attributes),
+        "attributes": attributes(facts),
     }
 
 
-def _attributes(facts: Mapping[str, Value]) -> list[Mapping[str, object]]:
-    return [{"key": name, "value": _any(value)} for name, value in facts.items() if value not in ("", None)]
+def _trace_of(event: Event) -> str:
+    trace = str(event.evidence.get(EVIDENCE, ""))
+    return trace if _TRACE_ID.fullmatch(trace) else ""
 
 
 def _any(value: Value) -> Mapping[str, object]:

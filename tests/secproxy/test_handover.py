@@ -31,6 +31,7 @@ OURS = ("Bollard-Station", "Bollard-Serial", "Bollard-Profile", "Bollard-Asserti
 THEIRS = (
     "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Client-Cert", "Forwarded", "X-Real-IP",
     "X-Client-Cert", "X-Client-Cert-CN", "X-SSL-Client-Cert", "Client-Cert", "Client-Cert-Chain", "Via", "Origin",
+    "traceparent", "tracestate", "baggage",
 )  # fmt: skip
 REQUEST = (
     "GET /ocpp/CP-001 HTTP/1.1",
@@ -42,6 +43,13 @@ REQUEST = (
     "Sec-WebSocket-Protocol: ocpp2.0.1",
 )
 SPOOF = "spoofed-by-the-station"
+
+
+def test_the_trace_of_an_arrival_is_named_where_there_is_one() -> None:
+    """It is ours; whatever a station calls one is among what never passes."""
+    plain = handover.headers(Preset.PLAIN, BY_CERTIFICATE, None, b"", "")
+    ours = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    assert handover.headers(Preset.PLAIN, BY_CERTIFICATE, None, b"", "", ours) == [*plain, ("traceparent", ours)]
 
 
 def asked(admitted: Admitted, preset: Preset = Preset.PLAIN, authorization: str | None = None) -> str:

@@ -45,6 +45,7 @@ def test_every_table_of_the_file_has_a_reader() -> None:
         ("profile = 3", "profile = 2", ("listener",), {Reader.WORKER}),
         ("8440", "8441", ("web",), {Reader.WEB, Reader.AUTHORITY}),
         ("[proxy]", "[events]\nkeep_days = 3\n[proxy]", ("events",), {Reader.WEB}),
+        ("[proxy]", "[traces]\nratio = 1\n[proxy]", ("traces",), {Reader.WORKER, Reader.WEB}),
         ("workers = 2", "workers = 3", ("proxy.workers",), {Reader.WORKER}),
         ("127.0.0.1", "127.0.0.2", ("csms.upstream", "listener", "web"), set(Reader) - {Reader.NOBODY}),
     ],

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TABLE = Table(
-    {"text": "a", "number": 3, "flag": True, "texts": ["a", "b"], "numbers": [1, 2], "nets": ["::1"], "odd": [["a"]]},
+    {
+        "text": "a",
+        "number": 3,
+        "flag": True,
+        "texts": ["a", "b"],
+        "numbers": [1, 2],
+        "nets": ["::1"],
+        "share": 0.5,
+        "odd": [["a"]],
+    },
     "t",
 )
 
@@ -24,6 +33,7 @@ def test_each_kind_of_value_is_read() -> None:
     assert (TABLE.text("text"), TABLE.number("number", None, 3), TABLE.flag("flag", default=False)) == ("a", 3, True)
     assert (TABLE.texts("texts"), TABLE.numbers("numbers", 2)) == (("a", "b"), (1, 2))
     assert (TABLE.word("text", None, ("a", "z")), TABLE.words("texts", "abc")) == ("a", frozenset("ab"))
+    assert (TABLE.share("share", 0), Table({"x": 1}, "t").share("x", 0)) == (0.5, 1.0)
     assert TABLE.networks("nets") == (ip_network("::1/128"),)
 
 
@@ -31,6 +41,7 @@ def test_what_is_not_there_has_its_default() -> None:
     """Lists are empty, the others are what the reader says."""
     assert (TABLE.text("x", "y"), TABLE.number("x", 7, 9), TABLE.flag("x", default=True)) == ("y", 7, True)
     assert TABLE.word("x", "y", ("y", "z")) == "y"
+    assert TABLE.share("x", 0.1) == 0.1
     assert (TABLE.texts("x"), TABLE.numbers("x", 1), TABLE.networks("x")) == ((), (), ())
     assert TABLE.words("x", "abc") == frozenset()
 
@@ -43,6 +54,8 @@ def test_what_is_not_there_has_its_default() -> None:
         pytest.param(lambda: TABLE.number("flag", None, 9), "t.flag", id="true is no number"),
         pytest.param(lambda: TABLE.number("number", None, 2), "t.number", id="too much"),
         pytest.param(lambda: TABLE.number("number", None, 9, least=4), "t.number", id="too little"),
+        pytest.param(lambda: TABLE.share("number", 0), "t.number", id="more than all"),
+        pytest.param(lambda: TABLE.share("flag", 0), "t.flag", id="true is no share"),
         pytest.param(lambda: TABLE.flag("number", default=True), "t.number", id="no flag"),
         pytest.param(lambda: TABLE.word("text", None, ("b",)), "t.text", id="a word that is none of them"),
         pytest.param(lambda: TABLE.texts("text"), "t.text", id="a text is no list"),

@@ -67,6 +67,15 @@ class OtlpWay:
 
 
 async def _post(sink: Sink, origin: Origin, headers: _Headers, content: bytes) -> None:
+    status = await exchange(sink, origin, headers, content)
+    if not 200 <= status < 300:
+        says = f"{sink.name} answered {status}"
+        raise UnreachableError("sink.answer", says, "The events are kept and sent again by themselves.")
+
+
+async def exchange(sink: Sink, origin: Origin, headers: _Headers, content: bytes) -> int:
+    """Post JSON and return the answer's status; ``OSError`` when none answers, ``TimeoutError`` when not in time,
+    ``InputError("sink.file")`` when a file that is needed for it is not fit."""
     context = await asyncio.to_thread(tls_context, sink) if sink.tls else None
     token = await asyncio.to_thread(read_secret, sink, sink.token_file) if sink.token_file else b""
     authorization = [("Authorization", f"Bearer {token.decode('ascii', 'replace')}")] if token else []
@@ -84,12 +93,9 @@ async def _post(sink: Sink, origin: Origin, headers: _Headers, content: bytes) -
         name = sink.host if context else None
         reader, writer = await asyncio.open_connection(sink.host, sink.port, ssl=context, server_hostname=name)
         try:
-            status = await _talk(reader, writer, request, content)
+            return await _talk(reader, writer, request, content)
         finally:
             writer.transport.abort()
-    if not 200 <= status < 300:
-        says = f"{sink.name} answered {status}"
-        raise UnreachableError("sink.answer", says, "The events are kept and sent again by themselves.")
 
 
 async def _talk(

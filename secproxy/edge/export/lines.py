@@ -64,4 +64,4 @@ def _no_password(sink: Sink) -> str:
 
 
 def _unfit(sink: Sink, says: str) -> InputError:
-    return InputError("sink.file", f"{sink.name}: {says}", "Correct the files that [[event_sink]] names.")
+    return InputError("sink.file", f"{sink.name}: {says}", "Correct the files that bollard.toml names for it.")

@@ -31,6 +31,7 @@ from secproxy.edge.relay import Link
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
+from secproxy.edge.tracing import Tracer
 from secproxy.edge.turns import Turns
 from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
@@ -39,6 +40,7 @@ from secproxy.plan import compile_plan
 from secproxy.schemas import Schemas
 from secproxy.session import Ask, Learn, Session
 from secproxy.station_view import Trust, View
+from secproxy.tally import Tally
 from secproxy.upstreams import Upstream, UpstreamConfig, plain
 from tests.certs import Party
 from tests.secproxy.edge.homes import bare_home
@@ -200,12 +202,13 @@ async def door(
     silent: NoSubprotocol = NoSubprotocol.REFUSE,
     policy: InForce | None = None,
     seconds: float = 20,
+    tracer: Tracer | None = None,
 ) -> AsyncIterator[Door]:
     """Open one listener with everything behind it real but the ledger; ``upstreams`` are in place of the port.
 
     Nothing is held against the schemas, unless ``messages`` says so.
     """
-    home, around = bare_home(folder / "h"), Around()
+    home, around, tracer = bare_home(folder / "h"), Around(), tracer or Tracer(Tally())
     limits, upstreams = limits or Limits(), upstreams or (at_port(csms_port),)
     listener_config = ListenerConfig(
         "127.0.0.1",
@@ -225,6 +228,7 @@ async def door(
 
         def gone(link: Link) -> None:
             links.remove(link)
+            tracer.ended(link.leg, link.by or "station", link.messages)
             claims.release(link.leg)
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
@@ -244,7 +248,18 @@ async def door(
         switchboard.signer = Signer.of(ASSERTION_KEY)
         room, turns = WaitingRoom(config.limits, around.record, around.certify), Turns(asyncio.get_running_loop())
         reception = Reception(
-            config, view, slots, passwords, claims, switchboard, around.record, come, around.settle, room, turns
+            config,
+            view,
+            slots,
+            passwords,
+            claims,
+            switchboard,
+            around.record,
+            come,
+            around.settle,
+            room,
+            turns,
+            tracer=tracer,
         )
         context = (
             server_context(CREDENTIALS, [STATIONS.certificate], mutual=profile == 3, late=late) if profile > 1 else None

@@ -16,6 +16,7 @@ UP: list[wire.Word] = [
     wire.Attempt(7, "CP-1", "192.0.2.1"),
     wire.Failed("192.0.2.1"),
     wire.Proved("CP-1", "192.0.2.1"),
+    wire.TakeSpans(3, 1),
 ]
 DOWN: list[wire.Word] = [
     wire.Granted(7, 5),
@@ -41,6 +42,17 @@ def test_what_a_worker_says_comes_back_the_same(word: wire.Word) -> None:
 def test_what_the_desk_says_comes_back_the_same(word: wire.Word) -> None:
     """Each word is one line, and the worker reads what the desk meant."""
     assert msgspec.json.decode(wire.line(word), type=wire.FromDesk) == word
+
+
+def test_spans_go_as_they_were_written() -> None:
+    """Whoever only hands them on reads none of them."""
+    spans = [msgspec.Raw(b'{"name":"head"}'), msgspec.Raw(b"7")]
+    up = msgspec.json.decode(wire.line(wire.Spans(spans)), type=wire.FromWorker)
+    down = msgspec.json.decode(wire.line(wire.SpansTaken(spans)), type=wire.FromDesk)
+
+    assert isinstance(up, wire.Spans)
+    assert isinstance(down, wire.SpansTaken)
+    assert [bytes(each) for each in up.spans] == [bytes(each) for each in down.spans] == [b'{"name":"head"}', b"7"]
 
 
 def test_the_longest_line_fits_the_bound() -> None:

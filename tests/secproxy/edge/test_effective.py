@@ -23,8 +23,10 @@ from secproxy.config import (
     parse_config,
 )
 from secproxy.edge.effective import in_force, write_config
+from secproxy.event_settings import Sink, Wanted
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.policy_settings import PolicySettings
+from secproxy.trace_settings import TraceSettings
 from secproxy.upstreams import Preset, Upstream, UpstreamConfig, plain
 from tests.secproxy.edge.homes import bare_home
 
@@ -108,6 +110,18 @@ listeners = st.lists(
     unique_by=lambda door: (door.host, door.port),
 ).map(tuple)
 policy_names = st.from_regex(r"[a-z][a-z0-9-]{0,31}", fullmatch=True)
+paths = st.just("") | st.sampled_from(["/etc/a b/c", '/"ä"'])
+collectors = st.builds(
+    lambda place, port, target, pair, files: Sink(
+        "traces", "otlp", Wanted(), host=place[0], port=port, target=target, tls=place[1],
+        certificate=pair, key=pair, **files,
+    ),
+    st.sampled_from([("localhost", False), ("::1", False), ("::1", True), ("a.example", True)]),
+    ports,
+    st.sampled_from(["/", "/v1/traces", "/a?b=c%20d"]),
+    paths,
+    st.fixed_dictionaries({"ca_file": paths, "token_file": paths}),
+)  # fmt: skip
 configs = st.builds(
     Config,
     st.just(Host("csms.example.org")),
@@ -125,6 +139,7 @@ configs = st.builds(
     policies=st.builds(PolicySettings, policy_names, *[st.dictionaries(texts, policy_names, max_size=2)] * 2),
     keeps_tls=st.booleans(),
     metrics=st.sampled_from([None, ("127.0.0.1", 9108), ("::1", 0)]),
+    traces=st.none() | st.builds(TraceSettings, collectors, st.floats(0, 1), st.floats(0, 1)),
 )
 
 

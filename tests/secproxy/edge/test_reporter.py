@@ -6,13 +6,18 @@ import asyncio
 import ssl
 from typing import TYPE_CHECKING
 
+import msgspec
 from websockets.exceptions import InvalidStatus
 from websockets.headers import build_authorization_basic
 
 from pki.edge import calls
+from secproxy.edge import claim_wire as wire
 from secproxy.edge.overview import look
+from secproxy.spans import read_span
 from tests.secproxy.edge.doors import csms
+from tests.secproxy.edge.test_tracing import STEPS
 from tests.secproxy.edge.test_worker import HEARTBEAT, dial, issue, working
+from tests.secproxy.test_trace_settings import TRACES
 from tests.worlds import Paper, connected, make_home, running_authority
 
 if TYPE_CHECKING:
@@ -102,6 +107,29 @@ def test_the_last_report_is_told_when_a_worker_is_asked_to_end(tmp_path: Path) -
                 seen = await until(home, lambda seen: "loop_lag_seconds worker-0" not in seen.gauges)
             assert seen.counters["messages_total station"] == 1
             assert seen.counters["sessions_closed_total proxy"] == 1
+
+    with running_authority(home):
+        asyncio.run(story())
+
+
+def test_the_last_spans_are_handed_over_when_a_worker_is_asked_to_end(tmp_path: Path) -> None:
+    """A real worker, fenced in: an arrival and its session, told before it is gone."""
+    home = make_home(tmp_path)
+    home.settings.write_text(home.settings.read_text() + TRACES + "ratio = 1\n")
+
+    async def story() -> None:
+        async with csms() as backend, working(home, backend) as (port, process, _ready), connected(home) as authority:
+            context = await issue(authority, tmp_path)
+            async with dial(port, context):
+                await until(home, lambda seen: seen.gauges.get("claims") == 1)
+                process.terminate()
+                await until(home, lambda seen: "loop_lag_seconds worker-0" not in seen.gauges)
+            line = await wire.ask(home.claims_socket, wire.TakeSpans())
+            taken = msgspec.json.decode(line, type=wire.SpansTaken).spans
+            spans = {span.name: span for span in map(read_span, map(bytes, taken))}
+            assert {*STEPS, "station.connect", "station.session"} == set(spans)
+            assert {span.trace for span in spans.values()} == {spans["station.connect"].trace}
+            assert spans["station.session"].facts["bollard.closed_by"] == "proxy"
 
     with running_authority(home):
         asyncio.run(story())

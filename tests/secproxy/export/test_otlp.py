@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
+from secproxy.events import Note
 from secproxy.export import otlp
-from tests.secproxy.export.samples import ORIGIN, SAMPLE, SIX, events, forged, is_harmless
+from tests.secproxy.export.samples import ORIGIN, SAMPLE, SIX, events, forged, is_harmless, stored
 
 if TYPE_CHECKING:
     from secproxy.export.event import Event
@@ -30,6 +31,14 @@ def test_a_batch_is_one_request() -> None:
     assert attributes["bollard.evidence.ratio"] == {"doubleValue": 0.5}
     assert "bollard.evidence.none" not in attributes
     assert second["eventName"] == "bollard.cert.revoked"
+
+
+def test_an_event_of_an_arrival_that_is_traced_belongs_to_that_trace() -> None:
+    """By the field that collectors look into; what is no trace's name stays evidence alone."""
+    for name, trace in (("0af7651916cd43dd8448eb211c80319c", "0af7651916cd43dd8448eb211c80319c"), ("lid", None)):
+        event = stored(Note("cert.revoked", evidence={"trace_id": name}))
+        [logs] = json.loads(otlp.write(event, ORIGIN))["resourceLogs"]
+        assert logs["scopeLogs"][0]["logRecords"][0].get("traceId") == trace
 
 
 def test_a_number_beyond_64_bits_is_text() -> None:

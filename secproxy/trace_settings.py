@@ -1,0 +1,57 @@
+"""What ``bollard.toml`` says about traces: where spans are sent, and of how many arrivals. Nothing said is off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from secproxy.event_settings import Sink, Wanted, read_path, read_url
+from secproxy.tables import wrong
+
+if TYPE_CHECKING:
+    from secproxy.tables import Table
+
+KEYS: Final = frozenset({"otlp", "ratio", "refused_ratio", "ca_file", "certificate", "key", "token_file"})
+NAME: Final = "traces"  # what the collector is called where its trouble is told
+RATIO: Final = 0.1  # of arrivals that were not refused: 10,000 stations that come back at once are 1,000 traces
+REFUSED_RATIO: Final = 1.0  # of those that were: few on a good day, and what somebody looks for
+
+
+@dataclass(frozen=True, slots=True)
+class TraceSettings:
+    """The collector, and the shares of arrivals that it is told of, from 0 to 1."""
+
+    sink: Sink
+    ratio: float = RATIO
+    refused_ratio: float = REFUSED_RATIO
+
+    def keeps(self, chance: float, *, refused: bool) -> bool:
+        """Whether an arrival that drew this chance, at least 0 and below 1, is told of."""
+        return chance < (max(self.ratio, self.refused_ratio) if refused else self.ratio)
+
+
+def read_trace_settings(table: Table) -> TraceSettings | None:
+    """Read the table; ``None`` where no collector is named. Raises ``InputError`` naming the key."""
+    ratio, refused = table.share("ratio", RATIO), table.share("refused_ratio", REFUSED_RATIO)
+    anchor, token = read_path(table, "ca_file"), read_path(table, "token_file")
+    certificate, key = read_path(table, "certificate"), read_path(table, "key")
+    if bool(certificate) is not bool(key):
+        raise wrong("traces.key", "certificate and key go together")
+    url = table.text("otlp", "")
+    if not url:
+        return None
+    host, port, target, tls = read_url(url, "traces.otlp")
+    sink = Sink(
+        NAME,
+        "otlp",
+        Wanted(),
+        host=host,
+        port=port,
+        target=target,
+        tls=tls,
+        ca_file=anchor,
+        certificate=certificate,
+        key=key,
+        token_file=token,
+    )
+    return TraceSettings(sink, ratio, refused)
