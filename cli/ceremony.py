@@ -119,7 +119,10 @@ def plan(asked: Asked, out: str, **terms: Unpack[Terms]) -> None:
     if asked.dry_run:
         asked.would({"call": "plan", **record})
     write_out(path, text, replace=asked.yes)
-    note(f"wrote {out}; review every line, compare its SHA-256, then: bollard ca ceremony run {out} --out FOLDER")
+    given = f" --requests {terms['requests']}" if terms["requests"] else ""
+    note(
+        f"wrote {out}; review every line, compare its SHA-256, then: bollard ca ceremony run {out}{given} --out FOLDER"
+    )
     asked.record(record)
 
 

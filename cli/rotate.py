@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -44,6 +44,9 @@ def rotate(asked: Asked, *, plan: bool, at: dt.datetime | None, at_once: str | N
     return _refuse_left(rotated.left)
 
 
+_BY: Final = {"alone": "renewed by itself", "operator": "renewed by you", "station": "renewed by the station"}
+
+
 def due_next(rotation: calls.Rotation) -> str:
     """Say in one line what is due, or what comes first."""
     if not rotation.due:
@@ -54,7 +57,7 @@ def due_next(rotation: calls.Rotation) -> str:
 
 
 def _coming(row: calls.DueRow) -> str:
-    return f"{row.kind} {row.name}, due from {_when(row)}, by {row.by}"
+    return f"{row.kind} {row.name}, due from {_when(row)}, {_BY.get(row.by, row.by)}"
 
 
 def _when(row: calls.DueRow) -> Plain:

@@ -162,5 +162,7 @@ def _leaves(facts: Facts, says: str) -> _Row:
 
 
 def _names(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - NAMED_MOST} more" if len(names) > NAMED_MOST else ""
-    return ", ".join(names[:NAMED_MOST]) + more
+    """Name each once: a station may have several certificates."""
+    once = [*dict.fromkeys(names)]
+    more = f" and {len(once) - NAMED_MOST} more" if len(once) > NAMED_MOST else ""
+    return ", ".join(once[:NAMED_MOST]) + more

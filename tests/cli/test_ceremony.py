@@ -61,6 +61,7 @@ def planned(offline: Offline, tmp_path: Path) -> str:
     )  # fmt: skip
     digest = hashlib.sha256((tmp_path / "c.toml").read_bytes()).hexdigest()
     assert told.json()["sha256"] == digest
+    assert "bollard ca ceremony run c.toml --requests requests --out FOLDER" in told.err
     return digest[:8]
 
 

@@ -26,6 +26,7 @@ def test_the_plan_looks_ahead_and_changes_nothing(bollard: Bollard, home: Path) 
     assert (soon.code, late.code) == (0, 0)
     assert "nothing is due" in soon.err
     assert "next: ocsp ocsp" in soon.err
+    assert "renewed by itself" in soon.err
     rows = {row["name"]: row for row in late.rows("due")}
     assert (rows["root"]["by"], rows["root"]["command"]) == ("operator", "bollard ca rollover root")
     assert rows["server-rsa"]["clause"] == "A00.FR.701"

@@ -85,3 +85,11 @@ def test_what_nobody_needs_may_go() -> None:
 def test_a_key_elsewhere_signs_nothing_here() -> None:
     """The refusal names it and what to do."""
     assert "ceremony" in refuse_elsewhere("root").advice
+
+
+def test_a_station_with_several_certificates_is_named_once() -> None:
+    """They are counted all the same."""
+    with pytest.raises(RefusedError, match="3 of its certificates still hold: CP-1, CP-2 ") as refused:
+        refuse_needed("station", Needs(certificates=("CP-1", "CP-1", "CP-2"), stations=()))
+
+    assert refused.value.advice

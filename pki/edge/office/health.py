@@ -165,7 +165,8 @@ def _idle(desk: Desk) -> Iterator[calls.MissingRow]:
     """Duties of authorities that nobody fills: nothing is issued there."""
     mine = [own for own in desk.own.values() if own.purpose in AUTHORITIES]
     alive = [own for own in mine if own.holding.state is not KeyState.RETIRED]
-    for slot in dict.fromkeys(own.holding.slot for own in (*alive, *mine) if own in alive or own.purpose in FOUNDING):
+    slots = [own.holding.slot for own in (*alive, *mine) if own in alive or own.purpose in FOUNDING]
+    for slot in dict.fromkeys(slots or sorted(FOUNDING)):  # a home that waits for its offline root has none yet
         try:
             desk.active(slot)
         except BollardError as problem:

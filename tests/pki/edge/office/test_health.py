@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge import calls
+from pki.edge.asking import ask_once
 from pki.edge.office.health import SOURCES
 from pki.errors import BollardError
+from tests.ceremonies import waiting_home
 from tests.pki.edge.office.test_records import tamper
 from tests.worlds import Manufacturer, Paper, at_the_desk, make_home
 
@@ -30,6 +32,14 @@ def test_a_fresh_home_lists_all_that_ends_and_nothing_failed(tmp_path: Path) -> 
     assert all(row.renewed_by and row.not_before < row.not_after for row in told.expiring)
     assert (told.failed, told.ending, told.restored_behind) == ((), 0, ())
     assert told.audit_size == 13
+
+
+def test_a_home_that_waits_for_its_offline_root_is_not_well(tmp_path: Path) -> None:
+    """Nothing can be issued there, and no station let in; the cure is the import of what was signed."""
+    missing = ask_once(waiting_home(tmp_path), calls.Examine(30), calls.Examined).missing
+
+    assert {each.what for each in missing} == {f"authority for {slot}" for slot in ("root", "csms", "station")}
+    assert all("bollard ca ceremony import" in each.fix for each in missing)
 
 
 def test_a_key_that_was_retired_may_end(tmp_path: Path) -> None:
