@@ -173,3 +173,15 @@ def test_the_token_reaches_the_collector_and_nobody_else(traced: Traced) -> None
     for path, authorization, body in traced.collector.requests:
         assert (path, authorization) == ("/v1/traces", f"Bearer {TOKEN}")
         assert TOKEN.encode() not in body
+
+
+def test_traces_are_switched_off_while_stations_talk(traced: Traced) -> None:
+    """No connection is touched, and who comes after that is told of to nobody."""
+    station = traced.connects(PAPERS[4].identity)
+    traced.home.settings.write_text(traced.home.settings.read_text().replace("\notlp = ", "\n# otlp = "))
+    assert "traces" in traced.world.bollard("reload", shown=False)
+    talks(station, "traced-3")
+    traced.connects(PAPERS[5].identity)
+    met = {fact["connected"]: fact["headers"] for fact in traced.csms.facts() if "connected" in fact}
+    assert "traceparent" in str(met[PAPERS[4].identity])
+    assert "traceparent" not in str(met[PAPERS[5].identity])

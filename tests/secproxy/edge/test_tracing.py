@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from websockets.headers import build_authorization_basic
 from pki import password
 from secproxy.edge import tracing as module
 from secproxy.edge.tracing import UNTRACED, Tracer
-from secproxy.events import Note
+from secproxy.events import Note, render
 from secproxy.spans import Role, Span, read_span
 from secproxy.tally import Tally
 from secproxy.trace_settings import TraceSettings
@@ -153,6 +154,9 @@ def test_whoever_hangs_up_by_himself_is_none_of_those_refused(tmp_path: Path) ->
         assert (root.failed, root.facts["bollard.outcome"]) == ("", "gone")
 
     asyncio.run(story())
+    seldom = traced(TraceSettings(LOCAL, 0.0, 1.0))
+    seldom.begin(3).end("gone")
+    assert len(seldom.waiting) == 0
 
 
 @pytest.mark.parametrize("settings", [None, TraceSettings(LOCAL, 0.0, 0.0)], ids=["off", "none of them"])
@@ -208,12 +212,12 @@ def test_no_password_is_in_a_span_whether_it_is_right_or_wrong(tmp_path: Path) -
 
 def test_a_name_that_a_stranger_made_up_is_cut_and_printable() -> None:
     """As events have it."""
-    tracer = traced()
-    tracer.begin(3).end("station.unknown", Note("station.unknown", "\x1b[2J\u202e" * 100))
+    tracer, note = traced(), Note("station.unknown", "\x1b[2J\u202e" * 100)
+    tracer.begin(3).end(note.cause, note)
     root, *_ = map(read_span, tracer.waiting.take(10**6))
     said = str(root.facts["bollard.station"])
     assert said.isprintable()
-    assert len(said) < 800
+    assert said == render(note, "", dt.datetime.now(dt.UTC))["station"]
 
 
 def test_what_nobody_takes_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
