@@ -10,7 +10,6 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from dataclasses import dataclass, replace
@@ -116,7 +115,7 @@ class _Traced(Trace):
     def __init__(self, tracer: Tracer, settings: TraceSettings, profile: int) -> None:
         self._tracer, self._settings = tracer, settings
         self._chance = random.random()  # noqa: S311 - who is told of is no secret
-        self._id, self._root = os.urandom(16).hex(), _span_id()
+        self._id, self._root = f"{random.getrandbits(128):032x}", _span_id()  # names, and no secrets
         self._offset = time.time_ns() - time.monotonic_ns()  # so that no step ends before it began
         self._steps: list[tuple[str, str, int]] = []
         self._facts: dict[str, Value] = {"bollard.profile": profile}
@@ -188,4 +187,4 @@ class _Traced(Trace):
 
 
 def _span_id() -> str:
-    return os.urandom(8).hex()
+    return f"{random.getrandbits(64):016x}"
