@@ -78,6 +78,7 @@ BOTH: Final = {
     "A02.FR.13": "The station puts the operator's name in the request (1.6), or says which certificate it wants (2.x).",
     "A02.FR.14": "The kind of certificate asked for is named in the answer; the chain begins with the leaf.",
     "A02.FR.16": "A chain longer than the station's limit, 10000 characters at most, is rejected.",
+    "A02.FR.17": "A station that waits for its certificate in vain asks again, waiting twice as long each time.",
     "A03.FR.02": "A station renews its certificate when one month of it is left.",
     "A03.FR.16": "A chain longer than the station's limit, 10000 characters at most, is rejected.",
     "A04.FR.01": "Critical security events are sent to the CSMS.",
@@ -100,6 +101,7 @@ BOTH: Final = {
 
 RENUMBERED: Final = {
     ("A05.FR.07", "A05.FR.09"): "Once connected on the new profile, the CSMS accepts no lower one.",
+    ("M04.FR.03", "M04.FR.06"): "A certificate that the station still needs is not deleted: it answers Failed.",
     ("M05.FR.09", "M05.FR.08"): "A new CSMS root is signed by the one it replaces, where the station asks for that.",
     ("M05.FR.16", "M05.FR.13"): "The old root is removed after the first good connection under the new one.",
     ("A00.FR.306", "A00.FR.305"): "The CSMS is a TLS server.",
