@@ -297,6 +297,11 @@ def write_address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def reachable(host: str) -> str:
+    """An address to knock at: the wildcard addresses are for listening alone."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
+
+
 def _refuse_unknown(raw: dict[str, object]) -> None:
     for name, value in raw.items():
         if name not in KNOWN_KEYS:

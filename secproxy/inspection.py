@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from secproxy.envelope import Call, Result, Send
 from secproxy.message_settings import Ambiguous
-from secproxy.plan import SIGNED_SUFFIX
+from secproxy.plan import SIGNED
 from secproxy.schemas import Fault
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ _CODES: Final[Mapping[str, str]] = {
     "action": "NotImplemented",
     "signed": "NotSupported",
 }
-_SIGNED: Final = SIGNED_SUFFIX.lower().encode()
 _VALUE: Final = "PropertyConstraintViolation"
 _SPELLINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "ocpp1.6": {
@@ -86,8 +85,8 @@ class Inspection:
         What is inside a signed message never fits.
         """
         action = asked if isinstance(said, Result) else said.action.encode()
-        if action.lower().endswith(_SIGNED):
-            return self._unfit_signed(said, action[: -len(_SIGNED)])
+        if action.lower().endswith(SIGNED):
+            return self._unfit_signed(said, action[: -len(SIGNED)])
         try:
             schema = self._shelf(said)[action]
         except KeyError:

@@ -67,16 +67,11 @@ class MessageSettings:
     @property
     def observed(self) -> frozenset[Side]:
         """The sides whose every message is held against its schema."""
-        return _observed(self)
+        return frozenset(side for side in Side if self.mode(side) is not Mode.OFF)
 
     def demands(self) -> Plan:
         """What must fit its schema, or goes nowhere; one for all sessions under the same settings."""
         return _demands(self)
-
-
-@lru_cache(maxsize=8)
-def _observed(settings: MessageSettings) -> frozenset[Side]:
-    return frozenset(side for side in Side if settings.mode(side) is not Mode.OFF)
 
 
 @lru_cache(maxsize=8)  # of the settings in force, and those before; each session would hold kilobytes of its own

@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from secproxy.buckets import Bucket
-from secproxy.policy.gauges import Gauges
 
 if TYPE_CHECKING:
     from pki.firmware.gate import Cleared
@@ -26,13 +25,12 @@ LOOKS_AT_ONCE: Final = 20
 
 
 class Notebook:
-    """``gauges`` count what the policy's own rates allow the session; ``pending`` are the firmware updates that wait
-    for their URL, by ticket; ``secrets`` names those of which it was told that the station tells them."""
+    """``pending`` are the firmware updates that wait for their URL, by ticket; ``secrets`` names those of which it was
+    told that the station tells them."""
 
-    __slots__ = ("_looks", "_ticket", "_told", "gauges", "pending", "secrets")
+    __slots__ = ("_looks", "_ticket", "_told", "pending", "secrets")
 
     def __init__(self) -> None:
-        self.gauges = Gauges()
         self.pending: dict[int, tuple[Call, Cleared]] = {}
         self.secrets: set[str] = set()
         self._ticket = 0

@@ -90,6 +90,9 @@ def small(action: str) -> bytes:
     return action.lower().encode()
 
 
+SIGNED: Final = small(SIGNED_SUFFIX)
+"""The same as ``SIGNED_SUFFIX``, at the end of an action as a plan names it."""
+
 GATED: Final[Mapping[Side, frozenset[bytes]]] = {
     Side.STATION: frozenset(map(small, _FROM_STATION)),
     Side.CSMS: frozenset(map(small, (*_FROM_CSMS, *(action + SIGNED_SUFFIX for action in _FROM_CSMS)))),

@@ -29,7 +29,8 @@ from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
 from secproxy.inspection import TWICE, code_of, evidence
 from secproxy.notebook import Notebook
-from secproxy.plan import GATED, OTHER, SIGNED_SUFFIX, Need, Plan, Side, small
+from secproxy.plan import GATED, OTHER, SIGNED, SIGNED_SUFFIX, Need, Plan, Side, small
+from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
 from secproxy.standard_events import find_standard
@@ -163,8 +164,8 @@ class Session:
     """
 
     __slots__ = (
-        "_admitted", "_budget", "_ended", "_left_out", "_notebook", "_policy", "_remarks", "_version", "_view",
-        "_watch", "calls", "inspection", "plan", "senders",
+        "_admitted", "_budget", "_ended", "_gauges", "_left_out", "_notebook", "_policy", "_remarks", "_version",
+        "_view", "_watch", "calls", "inspection", "plan", "senders",
     )  # fmt: skip
 
     def __init__(
@@ -187,6 +188,7 @@ class Session:
         self._version = version
         self._view = view
         self._notebook: Notebook | None = None
+        self._gauges: Gauges | None = None
         self._budget: Bucket | None = None
         self._remarks: Bucket | None = None
         self._left_out = 0
@@ -303,7 +305,7 @@ class Session:
         if side not in self.senders:
             return "nothing that a CSMS says goes unanswered"
         calls = GATED[side] if self.inspection is None else GATED[side] | self.inspection.book.actions
-        plain = small(said.action).removesuffix(small(SIGNED_SUFFIX))
+        plain = small(said.action).removesuffix(SIGNED)
         return f"{said.action} is a call" if {plain, small(said.action)} & calls else ""
 
     def _drop(self, side: Side, said: ResultError | Send, says: str) -> list[Order]:
@@ -365,8 +367,9 @@ class Session:
         """Judge by the policy, and note what it only observes. Raises ``PolicyRefused``."""
         if self._policy is None:
             return []
+        self._gauges = self._gauges or Gauges()
         asked = Asked(side, small(said.action), said.payload, self._station, self._view, now)
-        notes = self._policy.rulebook.judge(asked, self._notes.gauges, self._policy.fleet)
+        notes = self._policy.rulebook.judge(asked, self._gauges, self._policy.fleet)
         return self._noted(notes, said, now)
 
     def _forbid(self, side: Side, said: Call | Send, refused: PolicyRefused, now: dt.datetime) -> list[Order]:

@@ -13,7 +13,7 @@ import fcntl
 import os
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypedDict
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from pki.edge import clock, keys
@@ -49,11 +49,6 @@ class Created:
     home: Home
     passphrase_made: bool
     audit_size: int
-
-
-class _How(TypedDict):
-    offline_root: bool
-    status_url: str | None
 
 
 def create(

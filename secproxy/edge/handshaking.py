@@ -18,7 +18,7 @@ from OpenSSL import SSL
 from pki.health import Fault, Served
 from pki.served import judge_served
 from pki.station import SecurityProfile
-from secproxy.config import write_address
+from secproxy.config import reachable, write_address
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -34,7 +34,6 @@ FLIGHT_BYTES: Final = 128 * 1024  # of what a server says up to its certificate;
 READ: Final = 16 * 1024  # bytes read at once
 
 _SUITES: Final = {"ECDSA": b"ECDHE-ECDSA-AES128-GCM-SHA256", "RSA": b"ECDHE-RSA-AES128-GCM-SHA256"}
-_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is bound so is reached by loopback too
 _NOBODY: Final = "bollard status; what is not up there is brought up by: bollard up"
 
 
@@ -67,10 +66,9 @@ async def see_served(
 async def _see(door: Door, meant: Meant, roots: Sequence[x509.Certificate], now: dt.datetime) -> Served:
     kind = "RSA" if isinstance(meant.leaf.public_key(), rsa.RSAPublicKey) else "ECDSA"
     what = f"{door.what} {write_address(door.host, door.port)} ({kind}, {meant.host})"
-    host = _EVERYWHERE.get(door.host, door.host)
     try:
         async with asyncio.timeout(PATIENCE):
-            chain = await _presented(host, door.port, _client(kind, meant.host))
+            chain = await _presented(reachable(door.host), door.port, _client(kind, meant.host))
     except TimeoutError:
         return Served(what, (Fault(f"no TLS handshake within {PATIENCE:.0f} seconds", _NOBODY),))
     except (OSError, SSL.Error) as problem:

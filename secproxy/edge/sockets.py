@@ -72,8 +72,7 @@ class Sockets:
                 if place not in self._held:
                     made[place] = make(place.host, place.port, shared=place.duty == "stations")
         except OSError as problem:
-            for sock in made.values():
-                sock.close()
+            close_all(made)
             raise taken(place.host, place.port, problem) from None
         self._held |= made
         addresses = {each[:3] for each in wanted}
@@ -95,8 +94,7 @@ class Sockets:
 
     def close(self) -> None:
         """Close all: whoever knocks from now on is refused, as soon as no other process holds them."""
-        for sock in self._held.values():
-            sock.close()
+        close_all(self._held)
         self._held.clear()
 
 
@@ -192,7 +190,7 @@ class Hatch:
             word, sockets = handed
             self._part |= dict(zip(word.places, sockets, strict=True))
             if not word.more:
-                _close(newest or {})
+                close_all(newest or {})
                 newest, self._part = self._part, {}
         return newest
 
@@ -217,7 +215,8 @@ def _adopted(number: int) -> socket.socket:
     return sock
 
 
-def _close(sockets: Mapping[Place, socket.socket]) -> None:
+def close_all(sockets: Mapping[Place, socket.socket]) -> None:
+    """Close each of them."""
     for sock in sockets.values():
         sock.close()
 

@@ -118,7 +118,6 @@ def _written(estate: Estate) -> Iterator[int]:
     """Lend a descriptor of a nameless file that holds it."""
     file = os.memfd_create("bollard")
     try:
-        os.write(file, b"")
         with open(file, "wb", closefd=False) as out:
             out.write(msgspec.json.encode(estate))
         yield file
@@ -176,30 +175,28 @@ async def _try(words: Sequence[str], environment: Mapping[str, str], files: Sequ
 
 def become(estate: Estate) -> None:
     """Become the installed code. Comes back only as ``ConflictError``, and then nothing has happened."""
-    handed = [estate.lock, estate.desk.listening, *(line.descriptor for line in estate.desk.lines)]
-    handed += [each.descriptor for each in estate.sockets]
-    handed += [child.line for child in estate.children if child.line >= 0]
     words = program()
     with _written(estate) as file:
-        for number in (*handed, file):
-            os.set_inheritable(number, True)
+        _let_inherit(estate, wanted=True)
+        os.set_inheritable(file, True)
         try:
             os.execvpe(words[0], words, os.environ | {HANDED: str(file)})  # noqa: S606 - our own command line
         except OSError as problem:
-            for number in handed:
-                os.set_inheritable(number, False)
+            keep_from_heirs(estate)
             raise refused(f"{words[0]} cannot be started: {problem.strerror}") from None
 
 
 def keep_from_heirs(estate: Estate) -> None:
     """Let no child of this process inherit what it has inherited itself."""
-    for number in (estate.lock, *(line.descriptor for line in estate.desk.lines)):
-        os.set_inheritable(number, False)
-    for number in (estate.desk.listening, *(each.descriptor for each in estate.sockets)):
-        os.set_inheritable(number, False)
-    for child in estate.children:
-        if child.line >= 0:
-            os.set_inheritable(child.line, False)
+    _let_inherit(estate, wanted=False)
+
+
+def _let_inherit(estate: Estate, *, wanted: bool) -> None:
+    handed = [estate.lock, estate.desk.listening, *(line.descriptor for line in estate.desk.lines)]
+    handed += [each.descriptor for each in estate.sockets]
+    handed += [child.line for child in estate.children if child.line >= 0]
+    for number in handed:
+        os.set_inheritable(number, wanted)
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ from pki.edge import hardening, log
 from pki.edge.client import Authority
 from pki.edge.lock import locked
 from pki.errors import BollardError, ConflictError, InputError, UnreachableError
+from secproxy.config import reachable
 from secproxy.edge import births, succession
 from secproxy.edge.children import WHO
 from secproxy.edge.claim_desk import ClaimDesk
@@ -445,17 +446,12 @@ async def _until_authority(home: Home) -> None:
 async def _until_open(host: str, port: int) -> None:
     while True:
         try:
-            _, writer = await asyncio.open_connection(_reachable(host), port)
+            _, writer = await asyncio.open_connection(reachable(host), port)
         except OSError:
             await asyncio.sleep(LOOK_SECONDS)
         else:
             writer.close()
             return
-
-
-def _reachable(host: str) -> str:
-    """An address to knock at: the wildcard addresses are for listening alone."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
 
 
 def _allow_descriptors() -> int:

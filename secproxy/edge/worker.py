@@ -45,7 +45,7 @@ from secproxy.edge.recordings import Recordings
 from secproxy.edge.relay import Link
 from secproxy.edge.reporter import Reporter
 from secproxy.edge.schema_files import SchemaFiles
-from secproxy.edge.sockets import Hatch
+from secproxy.edge.sockets import Hatch, close_all
 from secproxy.edge.staples import staples_by
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.tls_context import server_context
@@ -408,7 +408,7 @@ class Worker:
             return
         if given is None:
             return
-        _close(self._sockets)
+        close_all(self._sockets)
         self._sockets = given
         for door in self._listeners:
             with contextlib.suppress(OSError):  # a door that is about to be closed
@@ -573,7 +573,7 @@ class Worker:
         listeners, self._listeners, self.opened = self._listeners, [], False
         for listener in listeners:
             listener.close()
-        _close(self._sockets)
+        close_all(self._sockets)
         self._sockets = {}
         self._reporter.supervisor.shut()
 
@@ -613,11 +613,6 @@ class Worker:
         self._links.remove(link)
         self._reporter.ended(link)
         self._claims.release(link.leg)
-
-
-def _close(sockets: dict[Place, socket.socket]) -> None:
-    for sock in sockets.values():
-        sock.close()
 
 
 def _signer(credentials: calls.Credentials) -> Signer | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from secproxy.errors import PolicyRefused
 from secproxy.events import CAUSES, Note
-from secproxy.plan import SIGNED_SUFFIX, Need, Needs, Plan, Side
+from secproxy.plan import SIGNED, Need, Needs, Plan, Side
 from secproxy.policy.actions import ACTIONS, is_known
 from secproxy.policy.certificates import Certificates, KeepRoots, Requests
 from secproxy.policy.contents import Shape, Vendors
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from secproxy.policy.gauges import Gauges
     from secproxy.station_view import View
 
-SEALED: Final = SIGNED_SUFFIX.lower().encode()
 LOOKED_AT: Final = Rate(10, 60, Scope.STATION)
 """Requests for certificates that are judged in one session, which takes milliseconds for each: the largest site asks
 for one of each of its EVSEs at once, and a station repeats itself ever more slowly (A02.FR.17)."""
@@ -98,11 +97,11 @@ class Rulebook:
 
     def rules_for(self, side: Side, action: bytes) -> tuple[Rule, ...]:
         """The rules that a call of this action meets, in the order in which they are asked."""
-        return self._rules[side].get(action.removesuffix(SEALED), ())
+        return self._rules[side].get(action.removesuffix(SIGNED), ())
 
     def allows(self, side: Side, action: bytes) -> bool:
         """Whether an action is let through where no rule objects."""
-        allow, plain = self._policy.allow[side], action.removesuffix(SEALED)
+        allow, plain = self._policy.allow[side], action.removesuffix(SIGNED)
         if allow.rest is Rest.ALL or plain in allow.named:
             return True
         return allow.rest is Rest.KNOWN and is_known(self._version, plain.decode())
@@ -165,7 +164,7 @@ class Rulebook:
         test, payload = rule.test, asked.payload
         if isinstance(test, Deny):
             return "the policy forbids it"
-        if asked.action.endswith(SEALED):
+        if asked.action.endswith(SIGNED):
             return "it is inside a signed message, which this rule cannot look into"
         match test:
             case Shape() | Vendors():
@@ -190,7 +189,7 @@ class Rulebook:
         actions = {name.lower().encode() for name in ACTIONS[self._version][side]} | self._rules[side].keys()
         actions |= self._policy.allow[side].named
         named = {action: self._need(side, action) for action in actions}
-        return Needs({**named, **{action + SEALED: need for action, need in named.items()}}, rest)
+        return Needs({**named, **{action + SIGNED: need for action, need in named.items()}}, rest)
 
     def _need(self, side: Side, action: bytes) -> Need:
         base = Need.PASS if self.allows(side, action) else Need.HEAD
@@ -199,7 +198,7 @@ class Rulebook:
 
 def mode_of(rule: Rule, asked: Asked) -> Mode:
     """What becomes of a message that a rule objects to; what the rule spells out as unsafe goes on, and is told of."""
-    sealed, test = asked.action.endswith(SEALED), rule.test
+    sealed, test = asked.action.endswith(SIGNED), rule.test
     if isinstance(test, Certificates) and not sealed and test.tolerates(asked.payload):
         return Mode.OBSERVE
     return rule.mode

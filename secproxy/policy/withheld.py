@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from secproxy.plan import SIGNED_SUFFIX
+from secproxy.plan import SIGNED
 from secproxy.policy.certificates import Certificates, KeepRoots, Requests
 from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.gauges import Gauges
@@ -121,7 +121,7 @@ class Hindsight(Rulebook):
 
     def fault(self, rule: Rule, asked: Asked) -> str:
         """Ask a rule that can be asked."""
-        sealed = asked.action.endswith(SIGNED_SUFFIX.lower().encode())
+        sealed = asked.action.endswith(SIGNED)
         why = "" if sealed else withheld(rule.test, asked.action, asked.payload)
         if not why:
             return super().fault(rule, asked)

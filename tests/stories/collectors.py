@@ -110,6 +110,19 @@ class Hook:
 
 
 @contextlib.contextmanager
+def served(server: http.server.ThreadingHTTPServer) -> Iterator[None]:
+    """Have it answer for the length of the block."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
 def hook(folder: Path, secret: bytes) -> Iterator[Hook]:
     """Run a receiver; ``hook-ca.pem`` in the folder is its root."""
     root = Party.root("Hook Root")
@@ -141,11 +154,5 @@ def hook(folder: Path, secret: bytes) -> Iterator[Hook]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     found.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with served(server):
         yield found
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.stories import kernel
+from tests.stories.collectors import served
 from tests.stories.town import PAPERS, Town, is_refused, talks
 
 if TYPE_CHECKING:
@@ -74,15 +75,11 @@ def collecting() -> Iterator[Collector]:
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield found
-    finally:
-        found.answers.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(server):
+        try:
+            yield found
+        finally:
+            found.answers.set()
 
 
 class Traced(Town):
