@@ -60,6 +60,7 @@ class ClaimLine:
         self._attempts: dict[int, asyncio.Future[Wait | None]] = {}
         self._held: set[int] = set()
         self._released: list[wire.Release] = []
+        self._telling = False  # whether releases are told in a moment, if no claim takes them along before
         self._probes: set[asyncio.Task[None]] = set()
         self.record: Callable[[wire.Record], wire.Recorded] = lambda word: wire.Recorded(word.ticket)
         """Begins or ends a recording. Set before ``ready``."""
@@ -91,8 +92,7 @@ class ClaimLine:
     async def claim(self, identity: str, credential: bytes) -> int:
         """Ask for a station's connection and return its leg; ``DeniedError`` when it is held."""
         ticket, answer = self._ask(self._asked)
-        self._wire.say(*self._released, wire.Want(ticket, identity, credential))
-        self._released.clear()
+        self._tell_released(wire.Want(ticket, identity, credential))
         return await answer
 
     async def attempt(self, identity: str, network: str) -> Wait | None:
@@ -118,12 +118,18 @@ class ClaimLine:
         """Tell that a leg's connection has ended."""
         if leg in self._held:
             self._held.remove(leg)
-            if not self._released:
-                asyncio.get_running_loop().call_later(RELEASE_SECONDS, self._tell_released)
             self._released.append(wire.Release(leg))
+            if not self._telling:
+                self._telling = True
+                asyncio.get_running_loop().call_later(RELEASE_SECONDS, self._tell_late)
 
-    def _tell_released(self) -> None:
-        self._wire.say(*self._released)
+    def _tell_late(self) -> None:
+        self._telling = False
+        self._tell_released()
+
+    def _tell_released(self, *words: wire.Word) -> None:
+        """Tell what was released and, with it, these words."""
+        self._wire.say(*self._released, *words)
         self._released.clear()
 
     def holds(self, leg: int) -> bool:
@@ -177,8 +183,7 @@ class ClaimLine:
             case wire.Tried(ticket):
                 _answer(self._attempts.pop(ticket), _wait(word))
             case wire.Probe(leg) if leg not in self._held:  # it has ended, and waits to be told with others
-                self._tell_released()
-                self._wire.say(wire.Probed(leg, alive=False))
+                self._tell_released(wire.Probed(leg, alive=False))
             case wire.Probe(leg):
                 task = asyncio.create_task(self._answer_probe(leg))
                 self._probes.add(task)

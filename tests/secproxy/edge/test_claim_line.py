@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pki.errors import ConflictError, UnreachableError
+from secproxy.edge import claim_line
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.claim_wire import Mate
@@ -214,6 +215,28 @@ def test_who_comes_back_before_its_end_was_told_is_let_in_at_once(home: Home) ->
                 await one.claim("CP-1", OTHER)
 
     asyncio.run(story())
+
+
+def test_releases_that_claims_take_along_leave_one_timer_behind_them(home: Home) -> None:
+    """Stations that come and go wake the supervisor once each, for their claim."""
+
+    async def story() -> list[float]:
+        loop, timers = asyncio.get_running_loop(), list[float]()
+        call_later = loop.call_later
+
+        def noted(delay: float, *rest: Any) -> asyncio.TimerHandle:
+            timers.append(delay)
+            return call_later(delay, *rest)
+
+        async with desk(home), line(home, 0) as one:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(claim_line, "RELEASE_SECONDS", 3600.0)
+                patch.setattr(loop, "call_later", noted)
+                for _ in range(10):
+                    one.release(await one.claim("CP-1", CREDENTIAL))
+        return [delay for delay in timers if delay == 3600.0]
+
+    assert asyncio.run(story()) == [3600.0]
 
 
 def test_a_worker_tells_its_generation_and_hears_that_others_take_its_place(home: Home) -> None:
