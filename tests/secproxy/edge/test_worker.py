@@ -91,11 +91,11 @@ async def issue(authority: Authority, folder: Path) -> ssl.SSLContext:
 
 
 def dial(
-    port: int, context: ssl.SSLContext, identity: str = "CP-001", headers: dict[str, str] | None = None
+    port: int, context: ssl.SSLContext | None, identity: str = "CP-001", headers: dict[str, str] | None = None
 ) -> connect:
-    """A station's connection to the worker."""
+    """A station's connection to the worker, without a context one without TLS."""
     return connect(
-        f"wss://csms.example.org:{port}/ocpp/{identity}",
+        f"{'wss' if context else 'ws'}://csms.example.org:{port}/ocpp/{identity}",
         host="127.0.0.1",
         ssl=context,
         subprotocols=[Subprotocol("ocpp1.6")],
@@ -105,6 +105,21 @@ def dial(
     )
 
 
+@contextlib.asynccontextmanager
+async def met(
+    port: int, context: ssl.SSLContext | None, identity: str = "CP-001", headers: dict[str, str] | None = None
+) -> AsyncIterator[ClientConnection]:
+    """The same, as soon as the worker has heard of what lets the station in: the authority does not wait for that."""
+    while True:
+        try:
+            socket = await dial(port, context, identity, headers)
+            break
+        except (OSError, InvalidHandshake):
+            await asyncio.sleep(0.01)
+    async with socket:
+        yield socket
+
+
 def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation_ends_it(tmp_path: Path) -> None:
     """Every change of the ledger reaches the worker by itself, and a live session within a second."""
     home = make_home(tmp_path)
@@ -112,7 +127,7 @@ def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation
     async def story() -> None:
         async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
             context = await issue(authority, tmp_path)
-            async with dial(port, context) as socket:
+            async with met(port, context) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
                 [certificate] = (
@@ -137,7 +152,7 @@ def test_attack_35_a_worker_knows_the_roots_of_its_home_and_which_of_them_statio
         async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
             context = await issue(authority, tmp_path)
             root = x509.load_pem_x509_certificate((home.ca / "root.pem").read_bytes())
-            async with dial(port, context) as socket:
+            async with met(port, context) as socket:
                 server = await backend.sockets.get()
 
                 async def install(pem: str) -> bool:
@@ -191,7 +206,7 @@ def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path
         ):
             context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
             guessed = {"Authorization": build_authorization_basic("CP-007", "whatever")}
-            async with dial(port, context, "CP-007", guessed) as socket:
+            async with met(port, context, "CP-007", guessed) as socket:
                 await socket.send('[2,"1","BootNotification",{}]')
                 assert '"Pending"' in str(await socket.recv())
                 added = await authority.ask(calls.AddStation("CP-007", "SN-7", 2), calls.StationAdded)
@@ -199,7 +214,7 @@ def test_a_stranger_in_quarantine_is_let_go_when_it_is_registered(tmp_path: Path
                     with pytest.raises(ConnectionClosed):
                         await socket.recv()
             given = {"Authorization": build_authorization_basic("CP-007", added.password)}
-            async with dial(port, context, "CP-007", given) as socket:
+            async with met(port, context, "CP-007", given) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
 
@@ -218,22 +233,12 @@ def test_a_listener_that_weakens_security_is_an_event_of_each_start(tmp_path: Pa
             assert told["evidence"] == {"listener": f"127.0.0.1:{other}", "setting": "unsafe_plain"}
             added = await authority.ask(calls.AddStation("CP-001", "SN-1", 1), calls.StationAdded)
             headers = {"Authorization": build_authorization_basic("CP-001", added.password)}
-            url, spoken = f"ws://127.0.0.1:{other}/ocpp/CP-001", [Subprotocol("ocpp1.6")]
-            async with connect(url, subprotocols=spoken, additional_headers=headers, proxy=None) as socket:
+            async with met(other, None, "CP-001", headers) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
 
     with running_authority(home):
         asyncio.run(story())
-
-
-async def admitted(
-    port: int, context: ssl.SSLContext, identity: str, headers: dict[str, str] | None = None
-) -> ClientConnection:
-    """Connect, as soon as the worker has heard of what lets the station in."""
-    while True:
-        with contextlib.suppress(OSError, InvalidHandshake):
-            return await dial(port, context, identity, headers)
 
 
 async def refused(home: Home, cause: str, port: int, context: ssl.SSLContext, identity: str) -> None:
@@ -270,9 +275,9 @@ def test_attack_09_a_station_that_came_with_a_certificate_is_not_let_back_with_a
             given = await authority.ask(calls.SetStationPassword("CP-001"), calls.StationAdded)
             headers = {"Authorization": build_authorization_basic("CP-001", given.password)}
             plain = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
-            async with dial(other, plain, "CP-001", headers):
+            async with met(other, plain, "CP-001", headers):
                 await backend.sockets.get()
-            async with dial(port, context):
+            async with met(port, context):
                 await settled(authority, "profile", 3)
             with pytest.raises(InvalidStatus) as refused:
                 await dial(other, plain, "CP-001", headers)
@@ -280,7 +285,7 @@ def test_attack_09_a_station_that_came_with_a_certificate_is_not_let_back_with_a
             found = [event["cause"] for event in EventStore(home).list(cause="profile.too_low")]
             assert found == ["profile.too_low"]
             await authority.ask(down, calls.Done)
-            async with dial(other, plain, "CP-001", headers) as socket:
+            async with met(other, plain, "CP-001", headers) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
 
@@ -304,16 +309,14 @@ def test_the_former_password_is_dead_once_a_station_came_with_the_one_that_follo
             call = calls.SetStationPassword("CP-001", rotate=True)
             new = {"Authorization": ""}
             context = ssl.create_default_context(cadata=(home.path / "ca" / "root.pem").read_text())
-            async with await admitted(other, context, "CP-001", old) as socket:
+            async with met(other, context, "CP-001", old) as socket:
                 given = await authority.ask(call, calls.StationAdded)
                 new["Authorization"] = build_authorization_basic("CP-001", given.password)
-                with contextlib.suppress(InvalidStatus):  # its old session is live: it is told to come back
-                    async with dial(other, context, "CP-001", new):
-                        pass
+                await until(lambda: answers(other, context, 503, new))  # while its old session is live
                 await settled(authority, "rotating", False)
                 with pytest.raises(ConnectionClosed):
                     await socket.recv()
-            async with dial(other, context, "CP-001", new) as socket:
+            async with met(other, context, "CP-001", new) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
             with pytest.raises(InvalidStatus):
@@ -345,7 +348,7 @@ def test_a_station_that_comes_late_renews_over_ocpp_and_comes_back(tmp_path: Pat
             await authority.ask(calls.AddAnchor(maker.pem, "station"), calls.Done)
             await refused(home, "cert.expired", port, shows(old.pem), "CP-007")
             await authority.ask(calls.ChangeStation("CP-007", expired_until=NOW + DAY), calls.Done)
-            async with await admitted(port, shows(old.pem), "CP-007") as socket:
+            async with met(port, shows(old.pem), "CP-007") as socket:
                 await socket.send('[2,"1","BootNotification",{}]')
                 assert (await hear(socket))[2]["status"] == "Pending"
                 assert (await hear(socket))[2:] == [
@@ -361,7 +364,7 @@ def test_a_station_that_comes_late_renews_over_ocpp_and_comes_back(tmp_path: Pat
                 with pytest.raises(ConnectionClosed):
                     await socket.recv()
             assert backend.requests == []
-            async with await admitted(port, shows(payload["certificateChain"]), "CP-007") as socket:
+            async with met(port, shows(payload["certificateChain"]), "CP-007") as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
         causes = dict.fromkeys(event["cause"] for event in EventStore(home).list())
@@ -381,7 +384,7 @@ def test_an_authority_that_is_revoked_takes_its_stations_with_it(tmp_path: Path)
             context = await issue(authority, tmp_path)
             rows = (await authority.ask(calls.ListCertificates(purpose="issuing"), calls.Certificates)).certificates
             (serial,) = (row.serial for row in rows if "Station CA" in row.subject)
-            async with dial(port, context) as socket:
+            async with met(port, context) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
                 await authority.ask(calls.RevokeCertificate(serial, "ca_compromise", True), calls.Done)
@@ -405,9 +408,9 @@ def test_a_worker_goes_on_without_the_authority_and_catches_up_after_it(tmp_path
         async with csms() as backend, working(home, backend) as (port, _, _ready):
             async with connected(home) as authority:
                 context = await issue(authority, tmp_path)
-            async with dial(port, context):
+            async with met(port, context):
                 first.close()
-            async with dial(port, context) as socket:
+            async with met(port, context) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
                 with running_authority(home):
@@ -446,7 +449,7 @@ def test_a_worker_killed_outright_leaves_the_port_to_the_next(tmp_path: Path) ->
             async with (
                 working(home, backend) as (port, _, _ready),
                 connected(home) as authority,
-                dial(port, await issue(authority, tmp_path)) as socket,
+                met(port, await issue(authority, tmp_path)) as socket,
             ):
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
@@ -506,7 +509,7 @@ def test_new_credentials_that_are_unsound_leave_the_worker_presenting_those_it_h
                 async with connected(home) as authority:
                     await authority.ask(Paper.of(2).add, calls.StationAdded)
                 await asyncio.to_thread(_until_said, capfd, "settings.server_certificate")
-                async with dial(port, context) as socket:
+                async with met(port, context) as socket:
                     await socket.send(HEARTBEAT)
                     assert await backend.heard.get() == HEARTBEAT
             assert process.poll() is None
@@ -553,7 +556,7 @@ def test_a_worker_with_too_much_memory_lets_its_stations_go_and_ends_by_itself(t
         words = ("-c", SWOLLEN, str(home.path), str(swollen))
         async with csms() as backend, connected(home) as authority:
             context = await issue(authority, tmp_path)
-            async with working(home, backend, *words) as (port, process, _), dial(port, context) as socket:
+            async with working(home, backend, *words) as (port, process, _), met(port, context) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
                 swollen.touch()
@@ -582,7 +585,7 @@ def test_a_station_that_booted_over_tls_1_3_is_not_let_in_with_less_where_that_i
     async def story() -> None:
         async with csms() as backend, connected(home) as authority, working(home, backend) as (port, _, _ready):
             context = await issue(authority, tmp_path)
-            async with dial(port, context) as socket:
+            async with met(port, context) as socket:
                 await socket.send(BOOT)
                 assert await backend.heard.get() == BOOT
                 await until(lambda: has_tls(authority, "TLSv1.3"))
@@ -607,10 +610,10 @@ async def has_tls(authority: Authority, version: str) -> bool:
     return (await authority.ask(calls.ListStations("CP-001"), calls.Stations)).stations[0].tls == version
 
 
-async def answers(port: int, context: ssl.SSLContext, status: int) -> bool:
+async def answers(port: int, context: ssl.SSLContext, status: int, headers: dict[str, str] | None = None) -> bool:
     """Whether the worker answers a station's upgrade so."""
     try:
-        async with dial(port, context):
+        async with dial(port, context, "CP-001", headers):
             return status == 101
     except InvalidStatus as refused:
         return refused.response.status_code == status
@@ -625,7 +628,7 @@ def test_what_a_station_and_its_csms_say_is_recorded_on_request_without_secrets(
         async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
             context = await issue(authority, tmp_path)
             assert (await ask_record(home, "CP-001", 1, plain=False)).code == "recording.absent"
-            async with dial(port, context) as socket:
+            async with met(port, context) as socket:
                 await socket.send(HEARTBEAT)
                 assert await backend.heard.get() == HEARTBEAT
                 begun = await ask_record(home, "CP-001", 1, plain=False)
