@@ -190,7 +190,10 @@ def main() -> None:
     for name in ("port", "first", "count"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--papers", type=Path, required=True)
+    parser.add_argument("--gives-way", action="store_true", help="to whatever else runs on this machine")
     given = parser.parse_args()
+    if given.gives_way:
+        os.nice(19)
     crowd = Crowd(given.port, given.papers, given.first, given.count)
     acts = {"connect": crowd.connect, "talk": crowd.talk, "reset": crowd.reset}
     os.set_blocking(0, False)

@@ -76,9 +76,9 @@ class Installation:
     up: subprocess.Popen[bytes]
     ending: contextlib.ExitStack
 
-    def crowd(self, first: int, count: int) -> Actors:
-        """Stations by number, not yet connected."""
-        words = ["--port", str(self.port), "--papers", str(self.folder), "--first", str(first), "--count", str(count)]
+    def crowd(self, first: int, count: int, *words: str) -> Actors:
+        """Stations by number, not yet connected; ``words`` are more of ``crowd.py``'s own."""
+        words += ("--port", str(self.port), "--papers", str(self.folder), "--first", str(first), "--count", str(count))
         program = [sys.executable, str(HERE / "crowd.py"), *words]
         process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ending.callback(stop, process)

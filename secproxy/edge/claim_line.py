@@ -221,7 +221,7 @@ class ClaimLine:
 
     async def _answer_probe(self, leg: int) -> None:
         [alive] = await asyncio.gather(self._probe(leg), return_exceptions=True)
-        self._wire.say(wire.Probed(leg, alive is True))
+        self._tell_released(wire.Probed(leg, alive is True))  # a leg that had ended is free, not taken from anybody
 
     def _hang_up(self) -> None:
         self._over.set()

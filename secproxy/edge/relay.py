@@ -332,8 +332,11 @@ class Link:
         self._lost()
 
     async def answers(self, seconds: float) -> bool:
-        """Ping the station; whether it says anything within that time. A dead leg is ended by the caller."""
-        if self._orphaned:
+        """Ping the station; whether it says anything within that time. A dead leg is ended by the caller, unless it is
+        known to have gone and only waits for its turn."""
+        if self.station.gone:
+            self._station_gone()
+        if self._orphaned or self._ended is None:
             return False
         self._alive = self._loop.create_future()
         self.station.write(frames.encode(PING, b"bollard"))
@@ -346,6 +349,8 @@ class Link:
             self._alive = None
 
     def _station_gone(self) -> None:
+        if self._ended is None:
+            return
         self.by = self.by or Side.STATION.value
         if not self._goodbye:
             self.upstream.write(frames.encode_close(GOING_AWAY, "the station hung up", mask()))

@@ -43,7 +43,7 @@ class TlsLeg:
     """
 
     __slots__ = (
-        "_carried", "_closing", "_conn", "_ended", "_loop", "_out", "_paused", "_reading", "_sock", "_waiter",
+        "_carried", "_closing", "_conn", "_ended", "_loop", "_out", "_paused", "_reading", "_sock", "_turns", "_waiter",
         "_writing", "on_data", "on_drain", "on_end", "remote", "waiting",
     )  # fmt: skip
 
@@ -57,6 +57,7 @@ class TlsLeg:
         self._out: deque[bytes] | None = None  # one takes 760 bytes, of each of ten thousand stations
         self._reading = self._writing = self._paused = self._closing = self._ended = False
         self._waiter: asyncio.Future[None] | None = None
+        self._turns: Turns | None = None
         self.waiting = 0
         self.remote = remote
         self._carried = (0, 0)
@@ -67,7 +68,9 @@ class TlsLeg:
     # -- before the WebSocket --------------------------------------------------------------------------------------
 
     async def handshake(self, turns: Turns | None = None) -> None:
-        """Finish the TLS handshake, each step in its turn. Raises ``HandshakeError``; the caller bounds the time."""
+        """Finish the TLS handshake, each step in its turn, and the end of the leg in another. Raises
+        ``HandshakeError``; the caller bounds the time."""
+        self._turns = turns
         self._conn.set_app_data(None)
         while True:
             if turns is not None:
@@ -127,6 +130,11 @@ class TlsLeg:
     def group(self) -> str:
         """The key exchange's group by OpenSSL's name; empty for static RSA."""
         return self._conn.get_group_name() or ""
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing can be said to the peer any more; ``on_end`` may still be to come."""
+        return self._closing or self._ended
 
     @property
     def carried(self) -> tuple[int, int]:
@@ -240,9 +248,18 @@ class TlsLeg:
         except SSL.WantReadError:
             return
         except (SSL.Error, OSError):
-            self._finish()
+            self._hung_up()
             return
         self.on_data(data)
+
+    def _hung_up(self) -> None:
+        """The peer has gone. With a mobile network thousands do at one moment, and those who stay must not wait."""
+        if self._turns is None:
+            self._finish()
+            return
+        self._closing = True
+        self._loop.remove_reader(self._sock.fileno())
+        self._turns.call(self._finish)
 
     def _send(self, data: bytes) -> bytes:
         """Send what fits; return the rest."""

@@ -1,50 +1,61 @@
-"""Whose turn it is among those who come in, so that a crowd of them does not keep live stations waiting.
+"""Whose turn it is among those who come in or go, so that a crowd of them does not keep live stations waiting.
 
 Rules this file keeps:
 
-* In one round of the loop all who come in work for about ``ROUND_SECONDS``; then everybody else has his turn.
+* In one round of the loop all who come or go work for about ``ROUND_SECONDS``; then everybody else has his turn.
 * They go in the order in which they asked.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Callable
 
 ROUND_SECONDS: Final = 0.001  # a step of a handshake takes up to 1 ms, the others a fifth; a live message waits so long
 
 
 class Turns:
-    """The turns of one loop. Whoever comes in takes one before each step that costs processor time."""
+    """The turns of one loop. Whoever comes in takes one before each step that costs processor time; whoever goes has
+    its end called in one."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[None] | Callable[[], None]] = deque()
         self._began = 0.0  # this round's work; 0 while nobody has begun
 
     async def take(self) -> None:
         """Go on now, or when it is this one's turn."""
-        if not self._waiting and (not self._began or time.monotonic() - self._began < ROUND_SECONDS):
-            if not self._began:
-                self._begin()
-            return
-        turn = self._loop.create_future()
-        self._waiting.append(turn)
-        await turn
+        if self._waiting or not self._has_time():
+            turn = self._loop.create_future()
+            self._waiting.append(turn)
+            await turn
 
-    def _begin(self) -> None:
+    def call(self, work: Callable[[], None]) -> None:
+        """Have this done now, or when it is its turn."""
+        if self._waiting or not self._has_time():
+            self._waiting.append(work)
+        else:
+            work()
+
+    def _has_time(self) -> bool:
+        """Whether this round has some left; who asks first begins it."""
+        if self._began:
+            return time.monotonic() - self._began < ROUND_SECONDS
         self._began = time.monotonic()
         self._loop.call_soon(self._next_round)
+        return True
 
     def _next_round(self) -> None:
         self._began = 0.0
-        while self._waiting:
+        while self._waiting and self._has_time():
             turn = self._waiting.popleft()
-            if not turn.done():  # else it was given up
-                turn.set_result(None)
-                self._begin()
+            if not isinstance(turn, asyncio.Future):
+                turn()
+            elif not turn.done():  # else it was given up
+                turn.set_result(None)  # what it costs is known when it has gone on, so nobody else does in this round
                 return

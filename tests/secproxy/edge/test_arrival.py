@@ -14,7 +14,9 @@ from websockets.headers import build_authorization_basic
 from pki import password
 from pki.chain import key_id
 from pki.station import StationStatus
+from secproxy.claims import REPLACED_AT_ONCE
 from secproxy.config import Limits, NoSubprotocol, Unknown
+from secproxy.edge.turns import Turns
 from tests.certs import Party
 from tests.secproxy.edge.doors import (
     NO_UPSTREAM,
@@ -30,6 +32,7 @@ from tests.secproxy.edge.doors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 PARTY = STATIONS.issue("SN-1")
@@ -361,6 +364,32 @@ def test_attack_04_a_dead_leg_gives_way_to_its_own_station(tmp_path: Path) -> No
             writer.close()
 
     asyncio.run(story())
+
+
+def test_a_station_whose_end_is_known_comes_back_before_the_end_has_had_its_turn(tmp_path: Path) -> None:
+    """After a failure of the mobile network thousands end first; who comes back meanwhile replaces nobody."""
+
+    async def story(patch: pytest.MonkeyPatch) -> None:
+        ends: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+        patch.setattr(Turns, "call", lambda _, end: ends.put_nowait(end))
+        limits = Limits(probe_seconds=3600)
+        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
+            for _ in range(2 * REPLACED_AT_ONCE):
+                reader, writer = await raw_station(tmp_path, at, PARTY)
+                writer.write(UPGRADE)
+                assert b"101" in await reader.readline()
+                writer.transport.abort()
+                end = await ends.get()
+                async with station(tmp_path, at, PARTY) as again:
+                    assert await backend.closed.get() == 1001
+                    end()
+                    await again.send('[2,"1","Heartbeat",{}]')
+                    assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
+                await backend.closed.get()
+            assert at.around.notes.empty()
+
+    with pytest.MonkeyPatch.context() as patch:
+        asyncio.run(story(patch))
 
 
 def test_a_station_that_comes_in_leaves_one_event_with_what_its_handshake_agreed_on(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from secproxy.edge.turns import Turns
 from tests.secproxy.edge.legs import STATION, STATIONS, client_context, connect, der, meet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from secproxy.edge.tls import TlsLeg
@@ -109,3 +111,35 @@ def test_a_peer_that_resets_before_the_leg_is_handed_over_is_an_end(tmp_path: Pa
         await asyncio.wait_for(ended.wait(), 10)
 
     uvloop.run(meet(serve, visit))
+
+
+def test_a_peer_that_hung_up_is_gone_at_once_and_its_end_has_a_turn_of_its_own(tmp_path: Path) -> None:
+    """Thousands may hang up at one moment; nothing is said to any of them in between, and each ends once."""
+
+    class Late(Turns):
+        def call(self, work: Callable[[], None]) -> None:
+            late.put_nowait(work)
+
+    late: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+    ends: list[str] = []
+
+    async def serve(leg: TlsLeg) -> None:
+        await leg.handshake(Late(asyncio.get_running_loop()))
+        leg.attach(lambda _: None, lambda: ends.append("end"), lambda: None)
+        assert not leg.gone
+        end = await late.get()
+        assert (leg.gone, ends) == (True, [])
+        leg.write(b"who hears it?")
+        leg.pause()
+        leg.resume()
+        leg.close()
+        assert (leg.waiting, ends) == (0, [])
+        end()
+        end()
+        assert ends == ["end"]
+
+    def visit(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), 10) as raw:
+            client_context(tmp_path, STATION).wrap_socket(raw, server_hostname="localhost").close()
+
+    asyncio.run(meet(serve, visit))

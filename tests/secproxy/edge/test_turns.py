@@ -1,9 +1,10 @@
-"""A crowd that comes in works one after the other, and those who are in already have their turn in between."""
+"""A crowd that comes or goes works one after the other, and those who are in have their turn in between."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
 
@@ -74,5 +75,64 @@ def test_who_gives_up_holds_nobody_back() -> None:
         assert said == ["a", "c"]
         with pytest.raises(asyncio.CancelledError):
             coming[1].result()
+
+    asyncio.run(story())
+
+
+def test_a_crowd_that_goes_lets_everybody_else_have_a_turn_as_well() -> None:
+    """However many go at once; who is first to go is first to be gone, and who comes in meanwhile waits behind them."""
+
+    async def story() -> None:
+        loop, said = asyncio.get_running_loop(), list[str]()
+        turns, gone = Turns(loop), asyncio.Event()
+
+        def go(name: str) -> None:
+            work()
+            said.append(name)
+
+        def live() -> None:
+            said.append("live")
+            if not gone.is_set():
+                loop.call_soon(live)
+
+        for name in "abcd":
+            turns.call(partial(go, name))
+        turns.call(gone.set)
+        coming = crowd(turns, said, "e")
+        loop.call_soon(live)
+        await asyncio.gather(gone.wait(), *coming)
+
+        assert [name for name in said if name != "live"] == list("abcde")
+        assert "live" in said[said.index("b") : said.index("c")]
+
+    asyncio.run(story())
+
+
+def test_who_goes_alone_is_gone_at_once() -> None:
+    """The loop does not go round for it."""
+
+    async def story() -> None:
+        gone = list[bool]()
+        Turns(asyncio.get_running_loop()).call(partial(gone.append, True))
+        assert gone == [True]
+
+    asyncio.run(story())
+
+
+def test_an_end_that_goes_wrong_holds_nobody_back() -> None:
+    """It is told as any fault of ours is."""
+
+    async def story() -> None:
+        def fails() -> None:
+            raise ValueError
+
+        loop, faults, gone = asyncio.get_running_loop(), list[str](), asyncio.Event()
+        loop.set_exception_handler(lambda _, told: faults.append(repr(told["exception"])))
+        turns = Turns(loop)
+        turns.call(work)
+        turns.call(fails)
+        turns.call(gone.set)
+        await gone.wait()
+        assert ["ValueError" in fault for fault in faults] == [True]
 
     asyncio.run(story())
