@@ -1,7 +1,8 @@
 """A home with many stations and their certificates, put straight into the ledger: for benchmarks that begin there.
 
-The certificates are real ones of the home's own authority, a few hundred of them; their rows repeat them under serials
-of their own. The log knows nothing of these rows, so ``bollard audit verify`` would find them; nothing else looks.
+The certificates are real ones of the home's own authority, a few hundred of them or one for each station; their rows
+repeat them under serials of their own. The log knows nothing of these rows, so ``bollard audit verify`` would find
+them; nothing else looks.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
 
 ORGANISATION = Organisation.parse("Example Charging")
-REAL = 200  # certificates that are really signed
+REAL = 200  # certificates that are really signed, where nobody looks at the keys of them all
 _STATION = (
     "INSERT INTO station (identity, serial, profile, status, verifier, password_form, station_group, site)"
     " VALUES (?, ?, 3, 'active', '', 'any', '', '')"
@@ -54,11 +55,12 @@ class Model:
     not_after: str
 
 
-def make_home(folder: Path, stations: int, each: int) -> Home:
-    """Create a home and give it so many stations with so many valid certificates each."""
+def make_home(folder: Path, stations: int, each: int, real: int = REAL) -> Home:
+    """Create a home and give it so many stations with so many valid certificates each, so many of them with a key of
+    their own."""
     home = create(folder / "home", ORGANISATION, Host.parse("csms.example.org")).home
     issuer = x509.load_pem_x509_certificate((home.ca / "station.pem").read_bytes())
-    models = list(_models(home, issuer))
+    models = list(_models(home, issuer, real))
     database = store.open_writer(home.ledger)
     for pragma in ("synchronous=OFF", "cache_size=-600000"):
         database.execute(f"PRAGMA {pragma}")
@@ -71,10 +73,10 @@ def make_home(folder: Path, stations: int, each: int) -> Home:
     return home
 
 
-def _models(home: Home, issuer: x509.Certificate) -> Iterator[Model]:
+def _models(home: Home, issuer: x509.Certificate, count: int) -> Iterator[Model]:
     key = Keyring(home.keys, read_passphrase(home.keys)).key("station")
     profile = parse_profile("station", read_certificate_policy(home.policies, "station"))
-    for number in range(REAL):
+    for number in range(count):
         holder, subject = ec.generate_private_key(ec.SECP256R1()), Subject(f"SN-{number}", ORGANISATION)
         public, above = holder.public_key(), Issuer("station", issuer)
         planned = plan(profile, subject, public, above, draw_serial(), clock.now())

@@ -1,8 +1,8 @@
 """How long does it take to re-issue the certificates of a hundred thousand stations in one run, with its progress bar?
 
-A home of its own is filled with stations; a real authority runs, and ``bollard cert reissue`` is run against it on a
-terminal, whose bar is passed on to stderr. Every certificate is recorded before it is signed, and durable. Printed:
-certificates a second by the clock, by the authority's own CPU time, and by the command's.
+A home is filled with stations, each with a key of its own; a real authority runs, and ``bollard cert reissue`` is run
+against it on a terminal, whose bar is passed on to stderr. Every certificate is recorded before it is signed, and
+durable. Printed: certificates a second by the clock, by the authority's own CPU time, and by the command's.
 
     python benchmarks/reissue.py [--count 100000]
 """
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        home, out = make_home(Path(folder), given.count, 1), Path(folder) / "chains"
+        home, out = make_home(Path(folder), given.count, 1, given.count), Path(folder) / "chains"
         argv = [sys.executable, "-m", "bollard", "--home", str(home.path)]
         with subprocess.Popen([*argv, "authority"], stderr=subprocess.PIPE, text=True) as authority:
             assert authority.stderr is not None
