@@ -17,7 +17,7 @@ SMALL: Final = {
     "crl.py": (("--count", "2000"), r"one list: 2000 entries"),
     "issuance.py": (("--count", "60", "--rounds", "1"), r"by the clock +\d+ a second"),
     "ocsp.py": (("--seconds", "0.2", "--rounds", "1", "--connections", "2"), r"[1-9]\d* requests/s"),
-    "reissue.py": (("--count", "40"), r"40 certificates re-issued"),
+    "reissue.py": (("--count", "240"), r"240 certificates re-issued"),
     "startup.py": (("--count", "400", "--stations", "40", "--rounds", "1"), r"ready after 0\.\d+ s"),
     "idle.py": (("--stations", "20", "--talking", "4", "--rate", "40", "--seconds", "1"), r"holds: every call"),
     "scale.py": (("--stations", "4", "8", "--rate", "40"), r"\n +8 +\d+"),
