@@ -1,6 +1,6 @@
 """A conversation with one who may not come in yet: there is no CSMS behind it, and every answer is ours.
 
-It is told facts and gives orders in the words of ``secproxy.session``. Rules this file keeps:
+It is told facts and gives orders in the words of ``secproxy.orders``. Rules this file keeps:
 
 * A BootNotification is answered Pending (B02.FR.01): come back in ``interval`` seconds, and say nothing unasked.
 * What a pending station may still say is taken and goes nowhere; whatever else it asks is a SecurityError (B02.FR.09).
@@ -22,15 +22,15 @@ from secproxy.envelope import Call
 from secproxy.errors import MessageRefused
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION
+from secproxy.orders import Declined, Granted, HangUp, Heard, HungUp, Record, Say
 from secproxy.plan import Side
-from secproxy.session import Declined, Granted, HangUp, Heard, HungUp, Record, Say
 from secproxy.strangers import STRANGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from secproxy.events import Value
-    from secproxy.session import Fact, Order
+    from secproxy.orders import Fact, Order
     from secproxy.strangers import Guest
 
 HEARD_PER_SECOND: Final = 1.0  # messages of one guest, on average: a pending station has little to say

@@ -20,15 +20,15 @@ from secproxy.envelope import Call, Error, Result
 from secproxy.errors import MessageRefused
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION, SERVICE_RESTART
+from secproxy.orders import Declined, HangUp, Heard, Record, Say
 from secproxy.plan import Side
 from secproxy.quarantine import Quarantine
-from secproxy.session import Declined, HangUp, Heard, Record, Say
 
 if TYPE_CHECKING:
     import datetime as dt
 
     from secproxy.events import Value
-    from secproxy.session import Fact, Order
+    from secproxy.orders import Fact, Order
     from secproxy.strangers import Guest
 
 TRIES_MOST: Final = 3  # requests of one connection; one is enough, and a station may have to be told of a mistake

@@ -25,12 +25,13 @@ from secproxy.agreed import Agreed
 from secproxy.answers import is_by_policy
 from secproxy.envelope import Call, Error, Result, Send, parse
 from secproxy.errors import MessageRefused
+from secproxy.orders import HangUp, Heard
 from secproxy.plan import OTHER, Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import InForce
 from secproxy.policy.rules import Mode
 from secproxy.policy.withheld import ASSUMED, Hindsight
-from secproxy.session import HangUp, Heard, Session
+from secproxy.session import Session
 from secproxy.station_view import View
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, assert_never
 
 from pki.firmware.gate import Answer
@@ -29,6 +29,7 @@ from secproxy.frames import POLICY_VIOLATION
 from secproxy.gates import firmware
 from secproxy.inspection import TWICE, code_of, evidence
 from secproxy.notebook import Notebook
+from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say
 from secproxy.plan import GATED, OTHER, SIGNED, SIGNED_SUFFIX, Need, Plan, Side, small
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from secproxy.admission import Admitted
     from secproxy.envelope import Message
     from secproxy.inspection import Inspection
+    from secproxy.orders import Fact, Order
     from secproxy.policy.rulebook import InForce
     from secproxy.schemas import Fault
     from secproxy.station_view import View
@@ -59,101 +61,6 @@ SENDERS: Final = {"ocpp2.1": frozenset({Side.STATION})}
 """Who may say what nobody answers: of the standard's messages NotifyPeriodicEventStream alone is one."""
 NOTED_PER_SECOND: Final = 1.0  # messages of one session that are written down or acted on, on average; ours
 NOTED_AT_ONCE: Final = 60  # of them at once: a station may have gathered security events while it was offline
-
-# -- facts -------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A side said this whole message."""
-
-    side: Side
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """The authority gave a download URL for a ticket; the URL is a secret of the station's."""
-
-    ticket: int
-    url: str
-
-    def __repr__(self) -> str:
-        return f"Granted({self.ticket}, ...)"
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """The authority gave no download URL; ``cause`` is its error's code."""
-
-    ticket: int
-    cause: str
-
-
-@dataclass(frozen=True, slots=True)
-class HungUp:
-    """A side has ended its connection."""
-
-    side: Side
-
-
-Fact = Heard | Granted | Declined | HungUp
-
-# -- orders ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Forward:
-    """Pass on the message just heard, byte for byte."""
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Say this message to that side."""
-
-    side: Side
-    message: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Ask the authority for a URL under which this station may fetch this image (SHA-256, hex)."""
-
-    ticket: int
-    digest: str
-    message_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Write a security event."""
-
-    note: Note
-
-
-@dataclass(frozen=True, slots=True)
-class Learn:
-    """Tell the authority what the station said of itself."""
-
-    vendor: str
-    model: str
-    serial: str
-    firmware_version: str
-    protocol: str
-    """The version of OCPP it speaks, as the WebSocket's subprotocol."""
-
-
-@dataclass(frozen=True, slots=True)
-class HangUp:
-    """Close the connection to the station with this code and reason, and the one to the CSMS with it."""
-
-    code: int
-    reason: str
-
-
-Order = Forward | Say | Ask | Record | Learn | HangUp
-
-# -- the conversation --------------------------------------------------------------------------------------------------
 
 
 class Session:

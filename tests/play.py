@@ -10,14 +10,16 @@ from secproxy.claims import Claims
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from secproxy import claims, session
+    from secproxy import claims
+    from secproxy import orders as words
+    from secproxy.session import Session
 
 NOON: Final = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 
 
 def play(
-    told: session.Session | Claims,
-    *turns: tuple[session.Fact | claims.Fact, Sequence[session.Order | claims.Order]],
+    told: Session | Claims,
+    *turns: tuple[words.Fact | claims.Fact, Sequence[words.Order | claims.Order]],
     now: dt.datetime = NOON,
 ) -> None:
     """Tell each fact in turn and compare what is ordered; a difference fails with both transcripts up to there."""

@@ -34,9 +34,9 @@ from secproxy.frames import (
     FrameViolationError,
     Walker,
 )
+from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say
 from secproxy.plan import OTHER, Side
 from secproxy.schemas import fits_at
-from secproxy.session import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +46,10 @@ if TYPE_CHECKING:
     from secproxy.config import Limits
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.orders import Order
     from secproxy.plan import Plan
     from secproxy.policy.rulebook import InForce
-    from secproxy.session import Order
+    from secproxy.session import Session
 
 _ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
 LEAVES_ALL: Final = frozenset({GOING_AWAY, 1011, SERVICE_RESTART, TRY_AGAIN})  # close codes of a server that leaves

@@ -29,10 +29,10 @@ from secproxy.frames import (
     FrameViolationError,
     Walker,
 )
+from secproxy.orders import HangUp, Heard, HungUp, Record, Say
 from secproxy.plan import Side
 from secproxy.quarantine import Quarantine
 from secproxy.renewal import Certified, Certify, Renewal
-from secproxy.session import HangUp, Heard, HungUp, Record, Say
 from secproxy.strangers import STRANGER, may_stay
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from secproxy.config import Limits
     from secproxy.edge.tls import TlsLeg
-    from secproxy.session import Fact
+    from secproxy.orders import Fact
     from secproxy.station_view import View
     from secproxy.strangers import Guest
 

@@ -54,10 +54,11 @@ from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.inspection import inspect
+from secproxy.orders import Ask, Declined, Granted, Learn
 from secproxy.reachability import spread
 from secproxy.renewal import Certified, Certify
 from secproxy.schemas import Schemas
-from secproxy.session import Ask, Declined, Granted, Learn, Session
+from secproxy.session import Session
 from secproxy.tally import Tally
 
 if TYPE_CHECKING:

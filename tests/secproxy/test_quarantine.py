@@ -10,9 +10,9 @@ import pytest
 
 from pki.names import StationIdentity
 from pki.station import SecurityProfile
+from secproxy.orders import Granted, HangUp, Heard, HungUp, Order, Record, Say
 from secproxy.plan import Side
 from secproxy.quarantine import HEARD_AT_ONCE, Quarantine
-from secproxy.session import Granted, HangUp, Heard, HungUp, Order, Record, Say
 from secproxy.strangers import Guest
 from tests.play import NOON
 from tests.secproxy.scene import MAKERS, REMOTE, certificate

@@ -9,15 +9,15 @@ import pytest
 
 from pki.names import StationIdentity
 from pki.station import SecurityProfile
+from secproxy.orders import Declined, HangUp, Heard, HungUp, Record, Say
 from secproxy.plan import Side
 from secproxy.renewal import SIGNED_ID, TRIES_MOST, TRIGGER_ID, Certified, Certify, Renewal
-from secproxy.session import Declined, HangUp, Heard, HungUp, Record, Say
 from secproxy.strangers import LATE, Guest
 from tests.play import NOON
 from tests.secproxy.scene import REMOTE, certificate
 
 if TYPE_CHECKING:
-    from secproxy.session import Order
+    from secproxy.orders import Order
 
 CSR, CHAIN = "-----BEGIN CERTIFICATE REQUEST-----", "-----BEGIN CERTIFICATE-----"
 

@@ -18,6 +18,7 @@ from secproxy.edge.schema_files import SchemaFiles
 from secproxy.errors import PolicyRefused
 from secproxy.inspection import inspect
 from secproxy.message_settings import MessageSettings
+from secproxy.orders import Heard, Say
 from secproxy.plan import Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked, InForce, Rulebook
@@ -25,7 +26,7 @@ from secproxy.recording import FORM, Head, Recorder, read_head, read_lines
 from secproxy.redaction import Redaction
 from secproxy.replay import ELSEWHERE, GROUPS_MOST, LISTED_MOST, OTHERS, Compared, Report, Verdict, replay
 from secproxy.schemas import Schemas
-from secproxy.session import NOTED_AT_ONCE, Heard, Say, Session
+from secproxy.session import NOTED_AT_ONCE, Session
 from tests.play import NOON
 from tests.secproxy.policy.test_rulebook import ATTACKS, DENY, DOUBTFUL, HOST, OPEN, RATE, RIGHT, SHAPE
 from tests.secproxy.scene import admitted, station, view

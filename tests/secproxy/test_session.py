@@ -20,27 +20,13 @@ from secproxy.events import CAUSES, Note
 from secproxy.inspection import SEALED, inspect
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.notebook import LOOKS_AT_ONCE
+from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Order, Record, Say
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.reading import parse_policy
 from secproxy.policy.rulebook import InForce, Rulebook
 from secproxy.schemas import Schemas
-from secproxy.session import (
-    NOTED_AT_ONCE,
-    PENDING_LIMIT,
-    Ask,
-    Declined,
-    Forward,
-    Granted,
-    HangUp,
-    Heard,
-    HungUp,
-    Learn,
-    Order,
-    Record,
-    Say,
-    Session,
-)
+from secproxy.session import NOTED_AT_ONCE, PENDING_LIMIT, Session
 from secproxy.standard_events import STANDARD
 from secproxy.transactions import Transactions, Watch, wish
 from tests.pki.firmware.makers import CLAIM, make_maker

@@ -38,7 +38,7 @@ from secproxy.events import Note
 from secproxy.inspection import inspect
 from secproxy.plan import compile_plan
 from secproxy.schemas import Schemas
-from secproxy.session import Ask, Learn, Session
+from secproxy.session import Session
 from secproxy.station_view import Trust, View
 from secproxy.tally import Tally
 from secproxy.upstreams import Upstream, UpstreamConfig, plain
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.message_settings import MessageSettings
+    from secproxy.orders import Ask, Learn
     from secproxy.plan import Plan
     from secproxy.policy.rulebook import InForce
     from secproxy.renewal import Certify

@@ -24,10 +24,11 @@ from secproxy.edge.policies import parse
 from secproxy.edge.relay import _Way
 from secproxy.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode
 from secproxy.message_settings import MessageSettings
+from secproxy.orders import Forward, Granted, Heard
 from secproxy.plan import Need, Needs, Plan, Side, compile_plan
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import InForce, Rulebook
-from secproxy.session import Forward, Granted, Heard, Session
+from secproxy.session import Session
 from tests.pki.papers import request
 from tests.secproxy import scene
 from tests.secproxy.edge.doors import (
