@@ -14,14 +14,13 @@ Rules this file keeps:
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pki.edge.clock import now
 from secproxy import frames
-from secproxy.buckets import Bucket, Meter
+from secproxy.buckets import Meter
+from secproxy.edge.direction import Direction, Tapped
 from secproxy.edge.upstream import mask
-from secproxy.envelope import HEAD
 from secproxy.events import Note
 from secproxy.frames import (
     CLOSE,
@@ -36,7 +35,6 @@ from secproxy.frames import (
 )
 from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say
 from secproxy.plan import OTHER, Side
-from secproxy.schemas import fits_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,14 +42,13 @@ if TYPE_CHECKING:
     from pki.station import Station
     from secproxy.admission import Admitted
     from secproxy.config import Limits
+    from secproxy.edge.direction import Tap
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
     from secproxy.orders import Order
-    from secproxy.plan import Plan
     from secproxy.policy.rulebook import InForce
     from secproxy.session import Session
 
-_ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
 LEAVES_ALL: Final = frozenset({GOING_AWAY, 1011, SERVICE_RESTART, TRY_AGAIN})  # close codes of a server that leaves
 FAREWELL_SECONDS: Final = 5.0  # how long the peers may take to close after a close frame has passed
 
@@ -70,87 +67,6 @@ class Surroundings(Protocol):
 
     def grace(self) -> float:
         """Seconds until a station whose CSMS has died is let go: each its own, so that not all come back at once."""
-
-
-class _Way:
-    """One direction of a link: who speaks, what becomes of frames, and what is remembered of this direction alone."""
-
-    __slots__ = (
-        "_asks", "_book", "_call", "_calls", "_replies", "_reply", "_sends", "_waiting", "controls", "side", "walker",
-        "write",
-    )  # fmt: skip
-
-    def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
-        up = side is Side.STATION
-        size = limits.frame_up if up else limits.frame_down
-        self.side, self.write = side, write
-        self.walker = Walker(masked=up, limit=size, fragments=limits.fragments)
-        self.controls = Bucket(limits.controls_per_second, limits.controls_burst)
-        self._asks, self._waiting = session.calls[side], session.calls[OTHER[side]]
-        self._sends = side in session.senders
-        inspection = session.inspection
-        self._book = inspection.book if inspection is not None and side in inspection.sides else None
-        self.follow(session.plan)
-
-    def follow(self, plan: Plan) -> None:
-        """Go by this plan from now on."""
-        calls, replies = plan.calls[self.side], plan.answers[self.side]
-        self._calls, self._call = calls.named, calls.rest  # taken apart: this is looked up for every message
-        self._replies, self._reply = replies.named, replies.rest
-
-    def is_dull(self, message: bytes) -> bool:
-        """Whether a message needs no thought: its head is plain, the plan does not name it, its id is in order, and,
-        where this side is held against the schemas, it fits."""
-        head = HEAD.match(message)
-        if head is None:
-            return False
-        kind, _, message_id, action = head.groups()
-        book = self._book
-        if kind in _ANSWERS:
-            asked = self._waiting.asked(message_id)
-            if asked is None or self._replies.get(asked, self._reply):
-                return False
-            if book is not None and (kind == b"4" or not fits_at(book.answers, asked, message, head.end())):
-                return False
-            return (self._waiting.result if kind == b"3" else self._waiting.answer)(message_id) is not None
-        if action is None or (kind == b"6" and not self._sends):
-            return False
-        small = action.lower()
-        if self._calls.get(small, self._call):
-            return False
-        calls = kind == b"2"
-        if book is not None and not fits_at(book.calls if calls else book.sends, action, message, head.end()):
-            return False
-        return not calls or self._asks.ask(message_id, small, time.time())
-
-
-class Tap(Protocol):
-    """Whoever writes down what is said on a link."""
-
-    def take(self, speaker: str, message: bytes) -> None:
-        """Hear a message that the station, the CSMS or the proxy said."""
-
-    def end(self, because: str) -> None:
-        """Hear that the link is over."""
-
-
-class _Tapped(_Way):
-    """A way that somebody listens to. It stands in the plain way's place, which pays nothing for it meanwhile."""
-
-    __slots__ = ("_tap", "way")
-
-    def __init__(self, way: _Way, tap: Tap) -> None:
-        self.way, self._tap = way, tap
-        self.side, self.write, self.walker, self.controls = way.side, way.write, way.walker, way.controls
-
-    def follow(self, plan: Plan) -> None:
-        """Go by this plan from now on."""
-        self.way.follow(plan)
-
-    def is_dull(self, message: bytes) -> bool:
-        """Tell the listener; decide as ever."""
-        self._tap.take(self.side.value, message)
-        return self.way.is_dull(message)
 
 
 class Link:
@@ -183,9 +99,9 @@ class Link:
         self.station, self.upstream = station, upstream
         self._session, self._world = session, world
         self._ended: Callable[[Link], None] | None = ended
-        self._up: _Way = _Way(Side.STATION, session, limits, upstream.write)
+        self._up: Direction = Direction(Side.STATION, session, limits, upstream.write)
         self._up.walker.deflate = deflate
-        self._down: _Way = _Way(Side.CSMS, session, limits, station.write)
+        self._down: Direction = Direction(Side.CSMS, session, limits, station.write)
         self._tap: Tap | None = None
         self._partial: asyncio.TimerHandle | None = None
         self._full: dict[Side, asyncio.TimerHandle] | None = None
@@ -211,8 +127,8 @@ class Link:
     def tap(self, tap: Tap | None) -> None:
         """Have all that is said from now on heard by a listener, or by nobody any more. One at a time."""
         self._tap = tap
-        up, down = (way.way if isinstance(way, _Tapped) else way for way in (self._up, self._down))
-        self._up, self._down = (up, down) if tap is None else (_Tapped(up, tap), _Tapped(down, tap))
+        up, down = (way.way if isinstance(way, Tapped) else way for way in (self._up, self._down))
+        self._up, self._down = (up, down) if tap is None else (Tapped(up, tap), Tapped(down, tap))
 
     def open(self) -> None:
         """Let the bytes flow."""
@@ -247,7 +163,7 @@ class Link:
             self.upstream.transport.pause_reading()
             self._watch_full(Side.STATION)
 
-    def _pass(self, way: _Way, data: bytes) -> None:
+    def _pass(self, way: Direction, data: bytes) -> None:
         """Pass frames on in one write. Whatever is said in between goes after what came before it."""
         message = way.walker.whole(data)
         if message is not None:
@@ -272,7 +188,7 @@ class Link:
         if violation is not None:
             raise violation
 
-    def _think(self, way: _Way, frame: frames.Frame) -> bool:
+    def _think(self, way: Direction, frame: frames.Frame) -> bool:
         """Whether a frame that is not dull goes on as it is; what must be said or done instead is done here."""
         if frame.opcode == TEXT:
             return self.tell(Heard(way.side, frame.payload))
@@ -425,7 +341,7 @@ class Link:
         else:
             self._read_on(Side.STATION)
 
-    def _measure(self, way: _Way) -> int:
+    def _measure(self, way: Direction) -> int:
         """Hold how much a side says against what it may say; return the count from which to ask again."""
         if self._ended is None:
             return way.walker.messages

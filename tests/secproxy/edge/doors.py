@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 
 ROOT = Party.root()
 STATIONS = ROOT.issue("Station CA", ca=True)
+PARTY = STATIONS.issue("SN-1")  # what CP-001 is registered with
 _EC = ROOT.issue("localhost", dns="localhost")
 _RSA = ROOT.issue("localhost", dns="localhost", key=rsa.generate_private_key(65537, 2048))
 CREDENTIALS = Credentials(_EC.pem, _EC.key_pem, _RSA.pem, _RSA.key_pem)
@@ -334,3 +335,16 @@ async def say(socket: ClientConnection | ServerConnection, *messages: str) -> No
     """Send messages one after the other."""
     for message in messages:
         await socket.send(message)
+
+
+@contextlib.asynccontextmanager
+async def talk(
+    folder: Path, limits: Limits | None = None
+) -> AsyncIterator[tuple[ClientConnection, ServerConnection, Csms, Door]]:
+    """A station and its CSMS, connected through a door."""
+    async with (
+        csms() as backend,
+        door(folder, known(registered()), backend.port, limits=limits) as at,
+        station(folder, at, PARTY) as client,
+    ):
+        yield client, await backend.sockets.get(), backend, at

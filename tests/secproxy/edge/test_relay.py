@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime as dt
 import itertools
 import json
 import tracemalloc
@@ -12,29 +11,19 @@ import zlib
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
-from pki.edge.policies import FOLDER
 from secproxy.config import Limits
 from secproxy.edge import tls
-from secproxy.edge.policies import parse
-from secproxy.edge.relay import _Way
 from secproxy.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, encode
 from secproxy.message_settings import MessageSettings
-from secproxy.orders import Forward, Granted, Heard
-from secproxy.plan import Need, Needs, Plan, Side, compile_plan
-from secproxy.policy.gauges import Gauges
-from secproxy.policy.rulebook import InForce, Rulebook
-from secproxy.session import Session
-from tests.pki.papers import request
-from tests.secproxy import scene
+from secproxy.orders import Granted
+from secproxy.plan import Side
 from tests.secproxy.edge.doors import (
+    PARTY,
     STATIONS,
     UPGRADE,
-    Door,
     csms,
     door,
     known,
@@ -42,18 +31,16 @@ from tests.secproxy.edge.doors import (
     registered,
     say,
     station,
+    talk,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from websockets.asyncio.client import ClientConnection
     from websockets.asyncio.server import ServerConnection
 
-    from tests.secproxy.edge.doors import Csms
 
-PARTY = STATIONS.issue("SN-1")
 ONE_READ = 262_144  # bytes; what the loop reads at most before it can be told to pause
 MASK = b"\x11\x22\x33\x44"
 ODD = [
@@ -62,19 +49,6 @@ ODD = [
     '[2,"3","DataTransfer",{"ключ":"значение", "a":1,  "a2":[]}]',
     '[2,"4","DataTransfer",{"data":"' + "x" * 60_000 + '"}]',
 ]
-
-
-@contextlib.asynccontextmanager
-async def talk(
-    folder: Path, limits: Limits | None = None
-) -> AsyncIterator[tuple[ClientConnection, ServerConnection, Csms, Door]]:
-    """A station and its CSMS, connected through a door."""
-    async with (
-        csms() as backend,
-        door(folder, known(registered()), backend.port, limits=limits) as at,
-        station(folder, at, PARTY) as client,
-    ):
-        yield client, await backend.sockets.get(), backend, at
 
 
 def test_messages_reach_either_side_byte_for_byte(tmp_path: Path) -> None:
@@ -90,74 +64,6 @@ def test_messages_reach_either_side_byte_for_byte(tmp_path: Path) -> None:
             assert [await client.recv() for _ in ODD] == ODD
 
     asyncio.run(story())
-
-
-def test_an_answer_is_thought_about_where_the_plan_names_the_action_it_answers(tmp_path: Path) -> None:
-    """One with a doubled key stops there; the same answer to another call is nobody's business."""
-
-    async def story() -> None:
-        wish = Plan(answers={Side.STATION: Needs({b"getlog": Need.WHOLE}), Side.CSMS: Needs()})
-        async with (
-            csms() as backend,
-            door(tmp_path, known(registered()), backend.port, plan=compile_plan(wish)) as at,
-            station(tmp_path, at, PARTY) as client,
-        ):
-            server = await backend.sockets.get()
-            for number, action in enumerate(["GetLog", "GetReport"]):
-                await server.send(f'[2,"{number}","{action}",{{}}]')
-                await client.recv()
-                await client.send(f'[3,"{number}",{{"a":1,"a":2}}]')
-            assert await backend.heard.get() == '[3,"1",{"a":1,"a":2}]'
-            assert await at.around.causes(1) == ["message.malformed"]
-
-    asyncio.run(story())
-
-
-SAID = st.builds(
-    lambda kind, number, action, payload: (
-        [kind, number, action, payload] if kind in {2, 6} else [kind, number, *["x"] * (2 * (kind == 4)), payload]
-    ),
-    st.sampled_from([2, 2, 2, 3, 4, 6]),
-    st.sampled_from(["1", "2", "3"]),
-    st.sampled_from(["Reset", "Reset-Signed", "GetLog", "SetNetworkProfile", "Heartbeat", "Mad", "DataTransfer",
-                     "SignCertificate", "signcertificate", "InstallCertificate", "DeleteCertificate"]),
-    st.sampled_from([{}, {"vendorId": "x", "data": "x" * 20_000}, {"log": {"remoteLocation": "file:///x"}},
-                     {"connectionData": {"securityProfile": 0}}, {"csr": request(("SN-CP-001",))}, {"csr": "x"},
-                     {"certificate": "x"}, {"certificateHashData": {}}]),
-)  # fmt: skip
-
-
-VERSIONS = ("ocpp1.6", "ocpp2.1")
-BOOKS = {
-    (path, version): Rulebook(parse(path.stem, path.read_text()), version, "csms.example.org")
-    for path in sorted((FOLDER / "proxy").glob("*.toml"))
-    for version in VERSIONS
-}
-
-
-@given(
-    st.lists(st.tuples(st.sampled_from(Side), SAID, st.booleans()), max_size=30),
-    st.sampled_from(sorted((FOLDER / "proxy").glob("*.toml"))),
-    st.sampled_from(VERSIONS),
-)
-def test_plan_and_session_agree_about_every_message(
-    said: list[tuple[Side, list[object], bool]], path: Path, version: str
-) -> None:
-    """A relay that tells only what the plan names orders what a session orders that is told everything."""
-    planned, told = (_under(path, version) for _ in range(2))
-    ways = {side: _Way(side, planned, Limits(), lambda _: None) for side in Side}
-    for side, items, escaped in said:
-        text = json.dumps(items).replace("Reset", "R\\u0065set" if escaped else "Reset").encode()
-        now = dt.datetime.now(dt.UTC)
-        dull = ways[side].is_dull(text)
-        assert ([Forward()] if dull else planned.tell(Heard(side, text), now)) == told.tell(Heard(side, text), now)
-
-
-def _under(path: Path, version: str) -> Session:
-    rulebook = BOOKS[path, version]
-    policy = InForce(rulebook, Gauges(), compile_plan(rulebook.plan))
-    shown = scene.certificate()
-    return Session(scene.admitted(scene.station(), shown=shown), version, scene.view(), policy.plan, policy)
 
 
 def test_a_fragmented_message_arrives_as_one(tmp_path: Path) -> None:
@@ -789,32 +695,6 @@ def test_attack_26_what_can_be_read_in_two_ways_stops_here_whoever_says_it(
                 await say(server, message, '[2,"z","ClearCache",{}]')
                 assert await client.recv() == '[2,"z","ClearCache",{}]'
             assert await at.around.causes(1) == ["message.malformed"]
-
-    asyncio.run(story())
-
-
-def test_what_fits_its_schema_goes_on_byte_for_byte_and_untold(tmp_path: Path) -> None:
-    """Calls, answers and errors of both sides, however they are spaced; one that does not fit arrives as well."""
-    up = [
-        '[2,"1","Heartbeat",{}]',
-        '[2, "2", "StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Available"}]',
-        '[3,"a",{"status":"Accepted"}]',
-        '[4,"b","NotSupported","",{}]',
-        '[2,"3","StatusNotification",{"connectorId":1,"errorCode":"None","status":"Available"}]',
-    ]
-    down = ['[2,"a","Reset",{"type":"Soft"}]', '[2,"b","ClearCache",{}]', '[2,"c","ClearCache",{}]']
-
-    async def story() -> None:
-        async with (
-            csms() as backend,
-            door(tmp_path, known(registered()), backend.port, messages=MessageSettings()) as at,
-            station(tmp_path, at, PARTY, subprotocols=("ocpp1.6",)) as client,
-        ):
-            await say(await backend.sockets.get(), *down)
-            assert [await client.recv() for _ in down] == down
-            await say(client, *up)
-            assert [await backend.heard.get() for _ in up] == up
-            assert await at.around.causes(1) == ["message.schema"]
 
     asyncio.run(story())
 
