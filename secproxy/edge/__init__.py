@@ -4,9 +4,10 @@ A station's way: ``listener`` accepts (``preamble`` hears who a load balancer sp
 terms of ``tls_context``, with the status from ``staples`` (``tls_failure`` names what went wrong; ``clear`` stands in
 where there is no TLS), ``arrival`` takes it, in ``turns`` with others, through admission, claim and CSMS
 (``passwords``, ``claim_line``, ``switchboard`` with ``csms_tls`` and ``upstream``), ``relay`` is its live connection,
-each ``direction`` of which knows what needs no thought, ``links`` ends it when the ledger says so, ``recordings`` write
-down what is said on it; ``waiting_room`` has who waits without a CSMS. ``worker`` puts these together;
-``authority_line`` and ``reading`` bring what the ledger knows, ``schema_files`` the official schemas.
+each ``direction`` of which knows what needs no thought, at a ``pace`` that nobody sets alone; ``links`` ends it when
+the ledger says so, ``recordings`` write down what is said on it; ``waiting_room`` has who waits without a CSMS.
+``worker`` puts these together; ``authority_line`` and ``reading`` bring what the ledger knows, ``schema_files`` the
+official schemas.
 
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads both,
 ``export/`` sends them on. Processes: ``supervisor`` with ``births``, ``children``, ``lifeline``, ``reloading``,

@@ -5,8 +5,7 @@ Rules this file keeps:
 * The dull message costs a frame walk and one match of its head; the session hears only what its plan names, and every
   message whose head could be read in two ways.
 * Pings are answered here and pongs end here: each leg's health is our own affair. A close frame is passed on.
-* Each leg's buffer is bounded: a slow reader pauses the other leg, and one that stays slow is dropped.
-* Whoever says more messages than allowed is not read for a while; who floods on nevertheless is closed.
+* Nobody is read faster than it may speak, nor than the other side reads (``pace``).
 * A CSMS that dies lets its stations go one after the other, unread meanwhile, so that nothing they say is lost.
 * When one leg ends the other is closed; ``ended`` is called once, whatever happens.
 """
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from pki.edge.clock import now
 from secproxy import frames
-from secproxy.buckets import Meter
 from secproxy.edge.direction import Direction, Tapped
+from secproxy.edge.pace import Pace
 from secproxy.edge.upstream import mask
 from secproxy.events import Note
 from secproxy.frames import (
@@ -34,10 +33,10 @@ from secproxy.frames import (
     Walker,
 )
 from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say
-from secproxy.plan import OTHER, Side
+from secproxy.plan import Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pki.station import Station
     from secproxy.admission import Admitted
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from secproxy.edge.direction import Tap
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
+    from secproxy.events import Value
     from secproxy.orders import Order
     from secproxy.policy.rulebook import InForce
     from secproxy.session import Session
@@ -76,9 +76,8 @@ class Link:
     """
 
     __slots__ = (
-        "_alive", "_down", "_down_due", "_ended", "_full", "_goodbye", "_held", "_loop", "_meters", "_orphaned",
-        "_partial", "_session", "_tap", "_up", "_up_due", "_world", "admitted", "by", "identity", "leg", "limits",
-        "station", "upstream",
+        "_alive", "_down", "_down_due", "_ended", "_goodbye", "_loop", "_orphaned", "_pace", "_partial", "_session",
+        "_tap", "_up", "_up_due", "_world", "admitted", "by", "identity", "leg", "limits", "station", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -104,9 +103,7 @@ class Link:
         self._down: Direction = Direction(Side.CSMS, session, limits, station.write)
         self._tap: Tap | None = None
         self._partial: asyncio.TimerHandle | None = None
-        self._full: dict[Side, asyncio.TimerHandle] | None = None
-        self._held: dict[Side, asyncio.TimerHandle] | None = None
-        self._meters: dict[Side, Meter] | None = None
+        self._pace: Pace | None = None
         self._up_due = self._down_due = limits.messages_burst  # messages; below it there is nothing to measure
         self._orphaned = False
         self._alive: asyncio.Future[bool] | None = None
@@ -145,8 +142,8 @@ class Link:
             self._pass(self._up, data)
             if self._partial is not None or self._up.walker.partial:
                 self._watch_partial(progress=self._up.walker.messages > messages)
-            if self._up.walker.messages >= self._up_due:
-                self._up_due = self._measure(self._up)
+            if self._up.walker.messages >= self._up_due and self._ended is not None:
+                self._up_due = self._paced().measure(Side.STATION, self._up.walker.messages)
         except FrameViolationError as violation:
             self._refuse_frame(violation)
 
@@ -157,11 +154,10 @@ class Link:
             self._world.record(Note("frame.violation", self.identity, "csms", {"says": violation.says}))
             self.close(GOING_AWAY, "the CSMS broke the framing rules", (violation.code, violation.says))
             return
-        if self._down.walker.messages >= self._down_due:
-            self._down_due = self._measure(self._down)
+        if self._down.walker.messages >= self._down_due and self._ended is not None:
+            self._down_due = self._paced().measure(Side.CSMS, self._down.walker.messages)
         if self.station.waiting > self.limits.write_high_water and self.upstream.transport is not None:
-            self.upstream.transport.pause_reading()
-            self._watch_full(Side.STATION)
+            self._fill(Side.STATION)
 
     def _pass(self, way: Direction, data: bytes) -> None:
         """Pass frames on in one write. Whatever is said in between goes after what came before it."""
@@ -286,8 +282,9 @@ class Link:
         """
         if not self._orphaned and self._ended is not None:
             self._orphaned, self.by = True, self.by or Side.CSMS.value
-            self._watch_full(Side.CSMS, full=False)
-            self._rest()
+            if self._pace is not None:
+                self._pace.forgive(Side.CSMS)
+            self.rest(Side.STATION)
             self._loop.call_later(self._world.grace(), self._let_go, farewell)
 
     def _let_go(self, farewell: bytes) -> None:
@@ -299,9 +296,11 @@ class Link:
         if self._ended is None:
             return
         ended, self._ended = self._ended, None
-        for timer in (self._partial, *(self._full or {}).values(), *(self._held or {}).values()):
-            if timer is not None:
-                timer.cancel()
+        if self._partial is not None:
+            self._partial.cancel()
+        if self._pace is not None:
+            self._pace.end()
+            self._pace = None
         if self._alive is not None and not self._alive.done():
             self._alive.set_result(False)
         if self._tap is not None:
@@ -312,9 +311,14 @@ class Link:
         ended(self)
 
     def _refuse_frame(self, violation: FrameViolationError) -> None:
-        note = Note(violation.cause, self.identity, self.admitted.remote, {"says": violation.says})
-        self._world.record(note)
-        self.close(violation.code, violation.says)
+        self.give_up(violation.cause, {"says": violation.says}, violation.code, violation.says)
+
+    def give_up(
+        self, cause: str, evidence: Mapping[str, Value], code: int, reason: str, csms: tuple[int, str] | None = None
+    ) -> None:
+        """End both legs with an event; ``csms`` as for ``close``."""
+        self._world.record(Note(cause, self.identity, self.admitted.remote, evidence))
+        self.close(code, reason, csms)
 
     def _watch_partial(self, *, progress: bool) -> None:
         """A message that has begun must end in time, or the peer is holding our memory on purpose."""
@@ -327,88 +331,46 @@ class Link:
     def _too_slow(self) -> None:
         self._refuse_frame(FrameViolationError(POLICY_VIOLATION, "a frame that did not end in time"))
 
-    # -- back-pressure ---------------------------------------------------------------------------------------------
+    # -- the pace --------------------------------------------------------------------------------------------------
+
+    def _paced(self) -> Pace:
+        if self._pace is None:
+            self._pace = Pace(self.limits, self)
+        return self._pace
+
+    def _fill(self, reader: Side) -> None:
+        if self._ended is not None:
+            self._paced().fill(reader)
 
     def _station_drained(self) -> None:
-        self._watch_full(Side.STATION, full=False)
-        self._read_on(Side.CSMS)
+        if self._pace is not None:
+            self._pace.drain(Side.STATION)
 
     def _csms_blocked(self, blocked: bool) -> None:
         """While the CSMS does not read, the station is not read, and no time runs against it."""
-        self._watch_full(Side.CSMS, full=blocked)
         if blocked:
-            self._rest()
-        else:
-            self._read_on(Side.STATION)
+            self._fill(Side.CSMS)
+        elif self._pace is not None:
+            self._pace.drain(Side.CSMS)
 
-    def _measure(self, way: Direction) -> int:
-        """Hold how much a side says against what it may say; return the count from which to ask again."""
-        if self._ended is None:
-            return way.walker.messages
-        side, now_, limits = way.side, self._loop.time(), self.limits
-        meters = self._meters = self._meters or {}
-        meter = meters.setdefault(side, Meter(limits.messages_per_second, limits.messages_burst))
-        pause = meter.read(way.walker.messages, now_)
-        if meter.flooding(now_) > limits.flood_seconds:
-            self._drown(side)
-        elif pause:
-            self._hold(side, pause)
-        return meter.due
-
-    def _hold(self, side: Side, seconds: float) -> None:
-        """Do not read a side for a while: what it says waits on its own side of the line."""
-        held = self._held = self._held or {}
-        if side in held:
-            held[side].cancel()
-        held[side] = self._loop.call_later(seconds, self._let_on, side)
-        if side is Side.STATION:
-            self._rest()
-        elif self.upstream.transport is not None:
-            self.upstream.transport.pause_reading()
-
-    def _let_on(self, side: Side) -> None:
-        (self._held or {}).pop(side, None)
-        if self._meters is not None:
-            self._meters[side].go_on(self._loop.time())
-        self._read_on(side)
-
-    def _read_on(self, side: Side) -> None:
-        """Read a side again, unless there is another reason not to."""
-        if side in (self._held or ()) or OTHER[side] in (self._full or ()):
+    def rest(self, side: Side) -> None:
+        """Do not read a side, and hold no time against it."""
+        if side is Side.CSMS:
+            if self.upstream.transport is not None:
+                self.upstream.transport.pause_reading()
             return
-        if side is Side.CSMS and self.upstream.transport is not None:
-            self.upstream.transport.resume_reading()
-        elif side is Side.STATION and not self._orphaned:
-            self.station.resume()
-            self._watch_partial(progress=False)
-
-    def _drown(self, side: Side) -> None:
-        evidence = {"side": side.value, "per_second": self.limits.messages_per_second}
-        self._world.record(Note("message.rate", self.identity, self.admitted.remote, evidence))
-        codes = (POLICY_VIOLATION, GOING_AWAY) if side is Side.STATION else (GOING_AWAY, POLICY_VIOLATION)
-        self.close(codes[0], "more messages than allowed", (codes[1], "more messages than allowed"))
-
-    def _rest(self) -> None:
-        """Do not read the station, and hold no time against it."""
         self.station.pause()
         if self._partial is not None:
             self._partial.cancel()
             self._partial = None
 
-    def _watch_full(self, reader: Side, *, full: bool = True) -> None:
-        """Once all that may wait for a reader does, it has a while to read it."""
-        timers = self._full = self._full or {}
-        timer = timers.get(reader)
-        if not full and timer is not None:
-            timer.cancel()
-            del timers[reader]
-        elif full and timer is None and self._ended is not None:
-            timers[reader] = self._loop.call_later(self.limits.slow_reader_seconds, self._drop_slow, reader)
-
-    def _drop_slow(self, reader: Side) -> None:
-        evidence = {"reader": reader.value, "seconds": self.limits.slow_reader_seconds}
-        self._world.record(Note("session.slow_reader", self.identity, self.admitted.remote, evidence))
-        self.close(POLICY_VIOLATION if reader is Side.STATION else GOING_AWAY, "what waited was not read in time")
+    def read_on(self, side: Side) -> None:
+        """Read a side again; a station whose CSMS has left is not."""
+        if side is Side.CSMS and self.upstream.transport is not None:
+            self.upstream.transport.resume_reading()
+        elif side is Side.STATION and not self._orphaned:
+            self.station.resume()
+            self._watch_partial(progress=False)
 
 
 def _walk(walker: Walker, data: bytes) -> tuple[list[frames.Frame], FrameViolationError | None]:

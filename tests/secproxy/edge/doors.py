@@ -348,3 +348,9 @@ async def talk(
         station(folder, at, PARTY) as client,
     ):
         yield client, await backend.sockets.get(), backend, at
+
+
+async def send_all(sender: ServerConnection | ClientConnection, message: str, times: int) -> None:
+    """Send a message so many times, each under its number."""
+    for number in range(times):
+        await sender.send(message % number)

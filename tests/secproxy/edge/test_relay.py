@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import itertools
-import json
 import tracemalloc
 import zlib
 from typing import TYPE_CHECKING, cast
@@ -30,6 +27,7 @@ from tests.secproxy.edge.doors import (
     raw_station,
     registered,
     say,
+    send_all,
     station,
     talk,
 )
@@ -37,11 +35,7 @@ from tests.secproxy.edge.doors import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from websockets.asyncio.client import ClientConnection
-    from websockets.asyncio.server import ServerConnection
 
-
-ONE_READ = 262_144  # bytes; what the loop reads at most before it can be told to pause
 MASK = b"\x11\x22\x33\x44"
 ODD = [
     '[2,"1","Heartbeat",{}]',
@@ -318,42 +312,6 @@ def test_a_stale_grant_after_the_end_orders_nothing(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_attack_41_a_slow_reader_holds_a_bounded_amount_of_memory(tmp_path: Path) -> None:
-    """Row 41: while the station does not read, the CSMS is read no further than the high-water mark."""
-    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 100_000 + '"}]'
-
-    async def story() -> None:
-        limits = Limits(write_high_water=50_000)
-        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
-            reader, writer = await raw_station(tmp_path, at, PARTY)
-            writer.write(UPGRADE)
-            await reader.readuntil(b"\r\n\r\n")
-            transport = cast("asyncio.Transport", writer.transport)
-            transport.pause_reading()
-            server = await backend.sockets.get()
-            [link] = at.links.all()
-            sending = asyncio.ensure_future(_send_all(server, message, 400))
-            while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
-                await asyncio.sleep(0)
-            assert link.station.waiting < 4 * len(message)
-            transport.resume_reading()
-            await asyncio.gather(sending, _read_bytes(reader, 400 * len(message)))
-            writer.close()
-
-    asyncio.run(story())
-
-
-async def _send_all(sender: ServerConnection | ClientConnection, message: str, times: int) -> None:
-    for number in range(times):
-        await sender.send(message % number)
-
-
-async def _read_bytes(reader: asyncio.StreamReader, at_least: int) -> None:
-    got = 0
-    while got < at_least:
-        got += len(await reader.read(1 << 16))
-
-
 def test_attack_20_a_station_s_pings_use_up_nothing_of_the_csms(tmp_path: Path) -> None:
     """Row 20: each side answers for its own control frames; a CSMS is not cut off for its station's."""
 
@@ -385,111 +343,6 @@ def test_attack_19_no_time_runs_against_a_station_that_is_not_read(tmp_path: Pat
     asyncio.run(story())
 
 
-FLOOD = Limits(messages_per_second=100, messages_burst=20, flood_seconds=0.05)
-
-
-def test_attack_29_a_station_that_floods_is_read_ever_more_slowly_and_then_closed(tmp_path: Path) -> None:
-    """Row 29: with one event; the CSMS has heard the least part of what was sent."""
-
-    async def story() -> None:
-        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=FLOOD) as at:
-            reader, writer = await raw_station(tmp_path, at, PARTY)
-            writer.write(UPGRADE)
-            await reader.readuntil(b"\r\n\r\n")
-            numbers = itertools.count()
-
-            async def flood() -> None:
-                with contextlib.suppress(ConnectionError):
-                    while True:
-                        calls = (f'[2,"{next(numbers)}","Heartbeat",{{}}]'.encode() for _ in range(40))
-                        writer.write(b"".join(encode(TEXT, call, MASK) for call in calls))
-                        await writer.drain()
-
-            flooding = asyncio.ensure_future(flood())
-            note = await at.around.notes.get()
-            assert (note.cause, note.evidence["side"]) == ("message.rate", "station")
-            assert at.links.all() == []
-            assert await backend.closed.get() == 1001
-            flooding.cancel()
-            await asyncio.wait([flooding])
-            assert 0 < backend.heard.qsize() < next(numbers)
-            assert at.around.notes.empty()
-            writer.transport.abort()
-
-    asyncio.run(story())
-
-
-def test_attack_29_a_csms_that_floods_is_read_ever_more_slowly_and_then_closed(tmp_path: Path) -> None:
-    """Row 29: with one event; the station hears that it is left, and comes back."""
-
-    async def story() -> None:
-        async with talk(tmp_path, FLOOD) as (client, server, backend, at):
-            flooding = asyncio.ensure_future(_flood(server))
-            received = asyncio.ensure_future(_drain(client))
-            note = await at.around.notes.get()
-            assert (note.cause, note.evidence["side"]) == ("message.rate", "csms")
-            assert at.links.all() == []
-            await asyncio.wait([flooding, received])
-            assert client.close_code == 1001
-            await backend.closed.get()
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize(("side", "codes"), [(Side.STATION, (1008, 1001)), (Side.CSMS, (1001, 1008))])
-def test_attack_29_who_floods_hears_that_it_may_not_and_the_other_that_it_is_left(
-    tmp_path: Path, side: Side, codes: tuple[int, int]
-) -> None:
-    """Row 29: as far as the one who floods still reads; so here nobody does."""
-
-    async def story() -> None:
-        async with talk(tmp_path) as (client, _, backend, at):
-            [link] = at.links.all()
-            link._drown(side)
-            await client.wait_closed()
-            assert (client.close_code, await backend.closed.get()) == codes
-
-    asyncio.run(story())
-
-
-async def _flood(socket: ServerConnection) -> None:
-    with contextlib.suppress(ConnectionClosed):
-        for number in itertools.count():
-            await socket.send(f'[2,"{number}","ClearCache",{{"a":"{"x" * 8_000}"}}]')
-
-
-async def _drain(socket: ClientConnection) -> None:
-    with contextlib.suppress(ConnectionClosed):
-        while True:
-            await socket.recv()
-
-
-@pytest.mark.parametrize("blocked", [False, True])
-def test_attack_29_a_station_that_waits_for_each_answer_stays_however_much_it_has_to_say(
-    tmp_path: Path, blocked: bool
-) -> None:
-    """Row 29: at its limit it is slowed down and nothing else; what else holds it up meanwhile changes nothing."""
-
-    async def story() -> None:
-        limits = Limits(messages_per_second=20, messages_burst=3, flood_seconds=0)
-        async with talk(tmp_path, limits) as (client, server, backend, at):
-            [link] = at.links.all()
-            for number in range(20):
-                await client.send(f'[2,"{number}","Heartbeat",{{}}]')
-                if blocked and link._held:
-                    link._csms_blocked(True)
-                    link._csms_blocked(False)
-                assert json.loads(await backend.heard.get())[1] == str(number)
-                await asyncio.sleep(0.02)  # a CSMS that thinks
-                await server.send(f'[3,"{number}",{{}}]')
-                assert json.loads(await client.recv())[1] == str(number)
-            assert at.links.all() == [link]
-            assert link._meters
-            assert at.around.notes.empty()
-
-    asyncio.run(story())
-
-
 def test_attack_41_a_leg_that_is_closed_is_gone_in_time_even_if_nobody_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -505,7 +358,7 @@ def test_attack_41_a_leg_that_is_closed_is_gone_in_time_even_if_nobody_reads(
             await reader.readuntil(b"\r\n\r\n")
             cast("asyncio.Transport", writer.transport).pause_reading()
             server, [link] = await backend.sockets.get(), at.links.all()
-            sending = asyncio.ensure_future(_send_all(server, message, 400))
+            sending = asyncio.ensure_future(send_all(server, message, 400))
             while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
                 await asyncio.sleep(0)
             link.close(1008, "revoked")
@@ -528,59 +381,6 @@ def test_attack_32_an_update_in_small_letters_is_answered_by_the_proxy(tmp_path:
             await server.send('[2,"h","GetLocalListVersion",{}]')
             assert await client.recv() == '[2,"h","GetLocalListVersion",{}]'
             assert await at.around.causes(1) == ["firmware.unsigned"]
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("slow", ["station", "csms"])
-def test_attack_41_a_reader_that_stays_slow_is_dropped_with_an_event(tmp_path: Path, slow: str) -> None:
-    """Row 41: either side; what waits for it is bounded until then, and both legs are ended."""
-    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 60_000 + '"}]'
-
-    async def story() -> None:
-        limits = Limits(write_high_water=50_000, slow_reader_seconds=0.3)
-        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
-            client = await station(tmp_path, at, PARTY)
-            server, [link] = await backend.sockets.get(), at.links.all()
-            reader, writer = (client, server) if slow == "station" else (server, client)
-            reader.transport.pause_reading()
-            sending = asyncio.ensure_future(_send_all(writer, message, 400))
-            note = await at.around.notes.get()
-            assert (note.cause, note.evidence["reader"]) == ("session.slow_reader", slow)
-            assert link.station.waiting <= limits.write_high_water + ONE_READ
-            assert at.links.all() == []
-            with pytest.raises(ConnectionClosed):
-                await sending
-            reader.transport.abort()
-
-    asyncio.run(story())
-
-
-def test_attack_41_a_reader_that_catches_up_in_time_stays(tmp_path: Path) -> None:
-    """Row 41: once what waited was read, no time runs any more."""
-    message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 60_000 + '"}]'
-
-    async def story() -> None:
-        async with talk(tmp_path, Limits(write_high_water=50_000, slow_reader_seconds=60)) as (
-            client,
-            server,
-            back,
-            at,
-        ):
-            [link] = at.links.all()
-            for reader, writer, side in ((client, server, Side.STATION), (server, client, Side.CSMS)):
-                reader.transport.pause_reading()
-                sending = asyncio.ensure_future(_send_all(writer, message, 200))
-                while side not in (link._full or ()):  # noqa: ASYNC110 - it is told to nobody
-                    await asyncio.sleep(0)
-                reader.transport.resume_reading()
-                heard = client.recv if reader is client else back.heard.get
-                for _ in range(200):
-                    await heard()
-                await sending
-                while side in (link._full or ()):  # noqa: ASYNC110 - nor is its end
-                    await asyncio.sleep(0)
-            assert at.around.notes.empty()
 
     asyncio.run(story())
 
