@@ -30,6 +30,7 @@ from pki.edge.wire import admit_peer, bind, read_peer
 from pki.errors import ConflictError, ForbiddenError, NotFoundError
 from secproxy import claims, lockout
 from secproxy.edge import claim_wire as wire
+from secproxy.edge.line_end import LINE_BYTES, Wire
 from secproxy.lockout import Lockouts
 from secproxy.spans import Waiting
 from secproxy.tally import Tally, Totals
@@ -115,8 +116,8 @@ class ClaimDesk:
         self._spans, self._tally = Waiting(SPANS_BYTES), Tally()
         self._open: dict[int, wire.Mate] = dict(self._kept.open)  # by connection: those whose listeners are open
         self._claims = self._kept.claims
-        self._lines: dict[int, wire.Wire] = {}
-        self._silent: dict[int, wire.Wire] = {}  # those that have not said a word
+        self._lines: dict[int, Wire] = {}
+        self._silent: dict[int, Wire] = {}  # those that have not said a word
         self._connections = count(self._kept.connections)
         self._numbers: dict[int, wire.Mate] = dict(self._kept.mates)  # which worker is at the other end of a line
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
@@ -196,20 +197,20 @@ class ClaimDesk:
             if each == mate:
                 self._say(connection, wire.Retire())
 
-    def _answer(self) -> wire.Wire:
+    def _answer(self) -> Wire:
         """Make the desk's end of a new line. Until its first word has been heard it belongs to nobody."""
         connection = next(self._connections)
         made = self._silent[connection] = self._wire(connection)
         return made
 
-    def _wire(self, connection: int) -> wire.Wire:
+    def _wire(self, connection: int) -> Wire:
         def hear(line: bytes) -> None:
             if connection not in self._lines:
                 _admit(made)
                 self._lines[connection] = self._silent.pop(connection)
             self.hear(connection, _decoder.decode(line))
 
-        made = wire.Wire(hear, lambda: self._gone(connection))
+        made = Wire(hear, lambda: self._gone(connection))
         return made
 
     def _gone(self, connection: int) -> None:
@@ -276,7 +277,7 @@ class ClaimDesk:
             return
         self._count_spans("sent", word.sent)
         self._count_spans("dropped", word.dropped)
-        taken = self._spans.take(wire.LINE_BYTES // 2)
+        taken = self._spans.take(LINE_BYTES // 2)
         self._say(connection, wire.SpansTaken([msgspec.Raw(each) for each in taken]))
 
     def _count_spans(self, outcome: str, many: int) -> None:
@@ -389,7 +390,7 @@ class ClaimDesk:
             line.abort()
 
 
-def _admit(line: wire.Wire) -> None:
+def _admit(line: Wire) -> None:
     """Raise ``ValueError`` for a process of another user's."""
     try:
         admit_peer(read_peer(line.peer), os.geteuid())

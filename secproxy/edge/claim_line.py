@@ -21,6 +21,7 @@ import msgspec
 from pki.edge.wire import short_path
 from pki.errors import BollardError, ConflictError, UnreachableError
 from secproxy.edge import claim_wire as wire
+from secproxy.edge.line_end import LINE_BYTES, Wire
 from secproxy.events import CAUSES
 from secproxy.lockout import Scope, Wait
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from secproxy.tally import Tally
 
 RELEASE_SECONDS: Final = 0.05  # how long a release may wait for a claim to travel with; each line wakes the supervisor
-SPANS_BYTES: Final = wire.LINE_BYTES // 2  # of spans on one line; the commas between them are less than the rest
+SPANS_BYTES: Final = LINE_BYTES // 2  # of spans on one line; the commas between them are less than the rest
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class ClaimLine:
     """One worker's line to the supervisor. Made by ``connect``."""
 
     def __init__(self, probe: Callable[[int], Awaitable[bool]], drop: Callable[[int], None]) -> None:
-        self._wire: wire.Wire
+        self._wire: Wire
         self._over = asyncio.Event()
         self._probe = probe
         self._drop = drop
@@ -80,7 +81,7 @@ class ClaimLine:
     ) -> Self:
         """Reach the supervisor. ``probe`` says whether a leg's station is alive, ``drop`` ends a leg at once."""
         made = cls(probe, drop)
-        made._wire = end = wire.Wire(made._hear, made._hang_up)
+        made._wire = end = Wire(made._hear, made._hang_up)
         try:
             with short_path(home.claims_socket) as path:
                 await asyncio.get_running_loop().create_unix_connection(lambda: end, path)
@@ -159,7 +160,7 @@ class ClaimLine:
 
     def pass_on(self, spans: Waiting) -> None:
         """Hand over spans, unless the supervisor has yet to read what it was told before: then they go on waiting."""
-        if spans and self._wire.unread < wire.LINE_BYTES:
+        if spans and self._wire.unread < LINE_BYTES:
             self._wire.say(wire.Spans([msgspec.Raw(each) for each in spans.take(SPANS_BYTES)]))
 
     async def closed(self) -> None:

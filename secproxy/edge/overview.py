@@ -10,6 +10,7 @@ import msgspec
 
 from pki.errors import UnreachableError
 from secproxy.edge import claim_wire as wire
+from secproxy.edge.line_end import ask
 
 if TYPE_CHECKING:
     from pki.edge.home import Home
@@ -23,7 +24,7 @@ async def look(home: Home) -> wire.Seen:
     """Ask the supervisor of this home. ``UnreachableError``: none is there, or it is silent."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return _decoder.decode(await wire.ask(home.claims_socket, wire.Look()))
+            return _decoder.decode(await ask(home.claims_socket, wire.Look()))
     except TimeoutError:
         says = f"the supervisor does not answer within {PATIENCE:.0f} seconds"
         advice = "See what keeps it; restart 'bollard up' if it hangs."

@@ -28,9 +28,9 @@ from secproxy.edge.claim_wire import (
     ReloadDone,
     Reloaded,
     UpgradeDone,
-    ask,
 )
 from secproxy.edge.effective import put_in_force
+from secproxy.edge.line_end import ask
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
 from secproxy.reload import Reader, changed, readers

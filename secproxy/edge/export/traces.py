@@ -20,6 +20,7 @@ from pki.errors import UnreachableError
 from secproxy.edge import claim_wire as wire
 from secproxy.edge.export.deliveries import exchange
 from secproxy.edge.export.exporter import TROUBLE_LENGTH, pause
+from secproxy.edge.line_end import ask
 from secproxy.events import written_out
 from secproxy.export.otlp_traces import batch
 from secproxy.spans import Span, read_span
@@ -75,7 +76,7 @@ class SpanSender:
         told = wire.TakeSpans(self._sent, self._dropped)
         try:
             async with asyncio.timeout(PATIENCE):
-                taken = _decoder.decode(await wire.ask(self._home.claims_socket, told))
+                taken = _decoder.decode(await ask(self._home.claims_socket, told))
         except (OSError, TimeoutError, msgspec.MsgspecError):
             raise _SilentError from None
         self._sent = self._dropped = 0

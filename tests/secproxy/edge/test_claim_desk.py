@@ -13,6 +13,7 @@ import pytest
 
 from secproxy.edge import claim_desk as module
 from secproxy.edge import claim_wire as wire
+from secproxy.edge import line_end
 from secproxy.edge.claim_desk import ClaimDesk
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Peer:
     writer: asyncio.StreamWriter
 
     def say(self, *words: wire.Word) -> None:
-        self.writer.write(b"".join(map(wire.line, words)))
+        self.writer.write(b"".join(map(line_end.line, words)))
 
     async def hear(self) -> wire.FromDesk:
         word: wire.FromDesk = msgspec.json.decode(await self.reader.readline(), type=wire.FromDesk)
@@ -53,7 +54,7 @@ async def peers(path: Path, count: int, *, probe_seconds: float = NEVER) -> Asyn
     """A desk and so many workers on the line to it."""
     async with contextlib.AsyncExitStack() as stack, asyncio.timeout(20):
         await stack.enter_async_context(ClaimDesk(probe_seconds, lambda _: None).open(path))
-        found = [Peer(*await asyncio.open_unix_connection(path, limit=wire.LINE_BYTES)) for _ in range(count)]
+        found = [Peer(*await asyncio.open_unix_connection(path, limit=line_end.LINE_BYTES)) for _ in range(count)]
         for number, peer in enumerate(found):
             stack.push_async_callback(peer.leave)
             peer.say(wire.Hello(number))
@@ -141,7 +142,7 @@ def test_what_a_gone_worker_held_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "junk",
-    [b"junk\n", b'{"says":"granted","ticket":1,"leg":1}\n', b"x" * (2 * wire.LINE_BYTES)],
+    [b"junk\n", b'{"says":"granted","ticket":1,"leg":1}\n', b"x" * (2 * line_end.LINE_BYTES)],
     ids=["no JSON", "a desk's word", "no end"],
 )
 def test_a_line_that_cannot_be_read_ends_that_connection_alone(tmp_path: Path, junk: bytes) -> None:
@@ -279,7 +280,7 @@ def test_a_desk_that_follows_another_goes_on_where_it_ended(tmp_path: Path) -> N
             assert [await two.hear() for _ in range(5)] == [wire.Tried(n) for n in range(5)]
             two.say(wire.Want(9, "CP-1", CREDENTIAL))
             assert await one.hear() == wire.Probe(1)
-            whole = wire.line(wire.Release(1))
+            whole = line_end.line(wire.Release(1))
             one.writer.write(whole[:7])
             command.say(wire.AskReload())
             while not (before._errands and _half(before)):  # noqa: ASYNC110 (nothing tells it)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from secproxy.edge import claim_wire as wire
+from secproxy.edge import line_end
 
 UP: list[wire.Word] = [
     wire.Hello(3),
@@ -32,7 +33,7 @@ DOWN: list[wire.Word] = [
 @pytest.mark.parametrize("word", UP)
 def test_what_a_worker_says_comes_back_the_same(word: wire.Word) -> None:
     """Each word is one line, and the desk reads what the worker meant."""
-    line = wire.line(word)
+    line = line_end.line(word)
 
     assert line.count(b"\n") == 1
     assert msgspec.json.decode(line, type=wire.FromWorker) == word
@@ -41,23 +42,18 @@ def test_what_a_worker_says_comes_back_the_same(word: wire.Word) -> None:
 @pytest.mark.parametrize("word", DOWN)
 def test_what_the_desk_says_comes_back_the_same(word: wire.Word) -> None:
     """Each word is one line, and the worker reads what the desk meant."""
-    assert msgspec.json.decode(wire.line(word), type=wire.FromDesk) == word
+    assert msgspec.json.decode(line_end.line(word), type=wire.FromDesk) == word
 
 
 def test_spans_go_as_they_were_written() -> None:
     """Whoever only hands them on reads none of them."""
     spans = [msgspec.Raw(b'{"name":"head"}'), msgspec.Raw(b"7")]
-    up = msgspec.json.decode(wire.line(wire.Spans(spans)), type=wire.FromWorker)
-    down = msgspec.json.decode(wire.line(wire.SpansTaken(spans)), type=wire.FromDesk)
+    up = msgspec.json.decode(line_end.line(wire.Spans(spans)), type=wire.FromWorker)
+    down = msgspec.json.decode(line_end.line(wire.SpansTaken(spans)), type=wire.FromDesk)
 
     assert isinstance(up, wire.Spans)
     assert isinstance(down, wire.SpansTaken)
     assert [bytes(each) for each in up.spans] == [bytes(each) for each in down.spans] == [b'{"name":"head"}', b"7"]
-
-
-def test_the_longest_line_fits_the_bound() -> None:
-    """An identity of 48 characters and a credential of 32 bytes."""
-    assert len(wire.line(wire.Want(2**63, "C" * 48, bytes(32)))) < wire.LINE_BYTES
 
 
 @pytest.mark.parametrize("text", [b"{}", b'{"says": "granted", "ticket": 1, "leg": 1}', b'{"says": "hello"}', b"junk"])

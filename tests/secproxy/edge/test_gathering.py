@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pki.edge import calls
 from pki.errors import UnreachableError
 from secproxy.edge import claim_wire as wire
+from secproxy.edge import line_end
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.export.outbox import Outbox
 from secproxy.edge.gathering import Gathering
@@ -110,8 +111,10 @@ def test_the_supervisor_tells_of_its_processes_and_of_what_workers_counted(tmp_p
     async def story() -> Series:
         async with ClaimDesk(1, lambda _: None, processes=lambda: processes).open(home.claims_socket):
             reader, writer = await asyncio.open_unix_connection(home.claims_socket)
-            writer.write(wire.line(wire.Hello(0)) + wire.line(wire.Report({"messages_total csms": 2, "odd": 1}, {})))
-            writer.write(wire.line(wire.Look()))
+            writer.write(
+                line_end.line(wire.Hello(0)) + line_end.line(wire.Report({"messages_total csms": 2, "odd": 1}, {}))
+            )
+            writer.write(line_end.line(wire.Look()))
             await reader.readline()
             figures = await Gathering(home, is_away, "").figures()
             writer.close()

@@ -12,6 +12,7 @@ from websockets.headers import build_authorization_basic
 
 from pki.edge import calls
 from secproxy.edge import claim_wire as wire
+from secproxy.edge.line_end import ask
 from secproxy.edge.overview import look
 from secproxy.spans import read_span
 from tests.secproxy.edge.doors import csms
@@ -124,7 +125,7 @@ def test_the_last_spans_are_handed_over_when_a_worker_is_asked_to_end(tmp_path: 
                 await until(home, lambda seen: seen.gauges.get("claims") == 1)
                 process.terminate()
                 await until(home, lambda seen: "loop_lag_seconds worker-0" not in seen.gauges)
-            line = await wire.ask(home.claims_socket, wire.TakeSpans())
+            line = await ask(home.claims_socket, wire.TakeSpans())
             taken = msgspec.json.decode(line, type=wire.SpansTaken).spans
             spans = {span.name: span for span in map(read_span, map(bytes, taken))}
             assert {*STEPS, "station.connect", "station.session"} == set(spans)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from secproxy.edge import claim_wire as wire
+from secproxy.edge import line_end
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.export import deliveries
 from secproxy.edge.export.traces import SpanSender, send_spans
@@ -47,8 +48,8 @@ class House:
         """A worker tells the supervisor of spans."""
         reader, writer = await asyncio.open_unix_connection(self.home.claims_socket)
         written = [each if isinstance(each, bytes) else write_span(each) for each in spans]
-        writer.write(wire.line(wire.Hello(0)) + wire.line(wire.Spans([msgspec.Raw(each) for each in written])))
-        writer.write(wire.line(wire.Look()))  # once it is answered, the desk has heard the rest
+        writer.write(line_end.line(wire.Hello(0)) + line_end.line(wire.Spans([msgspec.Raw(each) for each in written])))
+        writer.write(line_end.line(wire.Look()))  # once it is answered, the desk has heard the rest
         await reader.readline()
         writer.close()
 
