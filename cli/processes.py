@@ -91,7 +91,7 @@ def reload(asked: Asked) -> None:
     """Put a changed bollard.toml in force in what is up; no connection it still allows is dropped."""
     import asyncio
 
-    from secproxy.edge.reloading import ask_reload
+    from secproxy.edge.errands import ask_reload
 
     if asked.dry_run:
         configured(asked, {"upstream": None, "listen": (), "workers": None})  # raises what the reload would
@@ -113,7 +113,7 @@ def upgrade(asked: Asked) -> None:
     """
     import asyncio
 
-    from secproxy.edge.reloading import ask_upgrade
+    from secproxy.edge.errands import ask_upgrade
 
     done = asyncio.run(ask_upgrade(asked.home(), dry=asked.dry_run))
     if done.code:

@@ -199,7 +199,7 @@ def record_(asked: Asked, identity: StationIdentity, minutes: int | None, stop: 
     """Write down what a connected station and its CSMS say, without secrets, in HOME/recordings."""
     import asyncio
 
-    from secproxy.edge.reloading import ask_record
+    from secproxy.edge.errands import ask_record
 
     if stop and (minutes or plain_tokens):
         raise InputError("usage", "--stop begins no recording", "Give it alone.")

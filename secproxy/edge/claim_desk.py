@@ -8,8 +8,7 @@ Rules this file keeps:
 * Each connection is a worker of its own, numbered by the desk: a worker that was started again is not mistaken for the
   one that died.
 * A probe that is not answered in time counts as dead; an answer that comes later, or unasked, counts for nothing.
-* What workers report is kept as a sum that outlives each of them, and told to whoever looks.
-* Spans wait here, a bounded number of bytes, for whoever sends them on; they end with the code that runs.
+* What else comes over the lines is handed on: what workers report (``reports``), what commands ask (``errands``).
 * Only processes of our own user, or root's, may talk to it. A line that cannot be read ends the connection, and so does
   a worker that does not read what it is told.
 """
@@ -27,58 +26,23 @@ from typing import TYPE_CHECKING, Final, assert_never
 import msgspec
 
 from pki.edge.wire import admit_peer, bind, read_peer
-from pki.errors import ConflictError, ForbiddenError, NotFoundError
-from secproxy import claims, lockout
+from pki.errors import ForbiddenError
+from secproxy import claims
 from secproxy.edge import claim_wire as wire
-from secproxy.edge.line_end import LINE_BYTES, Wire
+from secproxy.edge.claim_estate import Kept, Line
+from secproxy.edge.errands import Errands
+from secproxy.edge.line_end import Wire
+from secproxy.edge.reports import Reports
 from secproxy.lockout import Lockouts
-from secproxy.spans import Waiting
-from secproxy.tally import Tally, Totals
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
 UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,000 orders
-SPANS_BYTES: Final = 4 * 1024 * 1024  # bytes of spans that wait to be sent; about 12,000 of them
-OURS: Final = 0  # in place of a connection's number: what the desk itself counts
-
-ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
-RELOAD: Final = 0  # the ticket of the one reload that is under way; each recording has one of its own
 SETTLE_SECONDS: Final = 0.01  # between two looks at whether everybody has taken what was said
-RECORD_SECONDS: Final = 5.0  # for every worker to say whether it records; it opens a file, no more
 
-_SILENT: Final = ConflictError("reload.silent", "a worker did not say in time whether it took the new settings")
 _decoder = msgspec.json.Decoder(wire.FromWorker)
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A line of a desk that was: its number, its descriptor, what was heard of a word, and whether one was heard."""
-
-    connection: int
-    descriptor: int
-    rest: bytes
-    known: bool
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """All that a desk knows, for the code that takes over from its own; a claim lives as long as its connection."""
-
-    listening: int = -1
-    lines: list[Line] = []
-    mates: dict[int, wire.Mate] = {}
-    open: dict[int, wire.Mate] = {}
-    claims: claims.Claims = msgspec.field(default_factory=claims.Claims)
-    lockouts: lockout.Kept = lockout.Kept()
-    totals: Totals = msgspec.field(default_factory=Totals)
-    probes: dict[int, str] = {}
-    """By leg: whose sign of life is waited for."""
-    connections: int = 1
-    tickets: int = RELOAD + 1
-    errands: list[tuple[int, wire.Errand]] = []
-    """What commands wait for, by the line they asked on."""
-    upgrades: list[int] = []
-    """The lines of those that wait for the very thing that comes about."""
 
 
 class ClaimDesk:
@@ -100,26 +64,21 @@ class ClaimDesk:
         kept: Kept | None = None,
     ) -> None:
         self._clock = clock
-        self._prepared, self._shut, self._upgrade = prepared, shut, upgrade
+        self._prepared, self._shut = prepared, shut
         self._kept = kept or Kept()
         self._lockouts = Lockouts(self._kept.lockouts)
         self._probe_seconds = probe_seconds
         self._ready = ready
-        self._reload = reload
-        self._asked: dict[tuple[int, int], asyncio.Future[wire.Reloaded | wire.Recorded]] = {}  # by ticket, connection
-        self._tickets = count(self._kept.tickets)
-        self._errands: dict[asyncio.Task[None], tuple[int, wire.Errand]] = {}
         self._server: asyncio.Server | None = None
         self._processes = processes
-        self._totals = self._kept.totals
-        self._totals.gone(OURS)  # what the desk before us counted is kept; we begin anew
-        self._spans, self._tally = Waiting(SPANS_BYTES), Tally()
+        self._reports = Reports(self._kept.totals)
         self._open: dict[int, wire.Mate] = dict(self._kept.open)  # by connection: those whose listeners are open
         self._claims = self._kept.claims
         self._lines: dict[int, Wire] = {}
         self._silent: dict[int, Wire] = {}  # those that have not said a word
         self._connections = count(self._kept.connections)
         self._numbers: dict[int, wire.Mate] = dict(self._kept.mates)  # which worker is at the other end of a line
+        self._errands = Errands(self._say, self._numbers, reload, upgrade, self._kept.tickets)
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
 
     @contextlib.asynccontextmanager
@@ -164,7 +123,8 @@ class ClaimDesk:
     def hand_over(self) -> Kept:
         """Tell all that is known, for another desk to go on with in this process' place; nothing may be heard after."""
         assert self._server is not None  # noqa: S101 (it is open)
-        self._count_spans("dropped", len(self._spans.take(SPANS_BYTES)))
+        self._reports.drop()
+        errands = self._errands.under_way()
         lines = [
             Line(number, line.peer.fileno(), line.rest, known)
             for held, known in ((self._lines, True), (self._silent, False))
@@ -178,12 +138,12 @@ class ClaimDesk:
             open=self._open,
             claims=self._claims,
             lockouts=self._lockouts.kept(),
-            totals=self._totals,
+            totals=self._reports.totals,
             probes={leg: identity for leg, (identity, _) in self._probes.items()},
             connections=next(self._connections),
-            tickets=next(self._tickets),
-            errands=[errand for errand in self._errands.values() if not isinstance(errand[1], wire.AskUpgrade)],
-            upgrades=[number for number, word in self._errands.values() if isinstance(word, wire.AskUpgrade)],
+            tickets=self._errands.ticket(),
+            errands=[errand for errand in errands if not isinstance(errand[1], wire.AskUpgrade)],
+            upgrades=[number for number, word in errands if isinstance(word, wire.AskUpgrade)],
         )
 
     def answer_upgrade(self, done: wire.UpgradeDone) -> None:
@@ -214,10 +174,10 @@ class ClaimDesk:
         return made
 
     def _gone(self, connection: int) -> None:
-        self._answered(RELOAD, connection, wire.Reloaded())  # whoever is started in its place reads the new ones
+        self._errands.gone(connection)
         self._silent.pop(connection, None)
         self._open.pop(connection, None)
-        self._totals.gone(connection)
+        self._reports.gone(connection)
         mate = self._numbers.pop(connection, None)
         if mate is not None and mate not in self._numbers.values():
             self._shut(mate)
@@ -244,18 +204,18 @@ class ClaimDesk:
                 self._lockouts.failed(network, self._clock())
             case wire.Proved(identity, network):
                 self._lockouts.proved(identity, network)
-            case wire.Report(counters, gauges):
-                self._totals.take(connection, counters, gauges)
-            case wire.Spans() | wire.TakeSpans():
-                self._hear_of_spans(connection, word)
+            case wire.Report():
+                self._reports.take(connection, word)
+            case wire.Spans():
+                self._reports.keep(word)
+            case wire.TakeSpans():
+                self._say(connection, self._reports.give_out(word))
             case wire.Look():
                 self._say(connection, self.seen())
-            case wire.Reloaded():
-                self._answered(RELOAD, connection, word)
+            case wire.Reloaded() | wire.Recorded():
+                self._errands.hear(connection, word)
             case wire.AskReload() | wire.AskUpgrade() | wire.AskRecord():
-                self._run(connection, word)
-            case wire.Recorded(ticket):
-                self._answered(ticket, connection, word)
+                self._errands.run(connection, word)
             case _:
                 assert_never(word)
 
@@ -271,83 +231,14 @@ class ClaimDesk:
                 self._open.pop(connection, None)
                 self._shut(mate)
 
-    def _hear_of_spans(self, connection: int, word: wire.Spans | wire.TakeSpans) -> None:
-        if isinstance(word, wire.Spans):
-            self._count_spans("dropped", self._spans.put([bytes(each) for each in word.spans]))
-            return
-        self._count_spans("sent", word.sent)
-        self._count_spans("dropped", word.dropped)
-        taken = self._spans.take(LINE_BYTES // 2)
-        self._say(connection, wire.SpansTaken([msgspec.Raw(each) for each in taken]))
-
-    def _count_spans(self, outcome: str, many: int) -> None:
-        if many > 0:
-            self._tally.count("spans_total", outcome, by=many)
-            self._totals.take(OURS, self._tally.counters, {})
-
     def seen(self) -> wire.Seen:
         """Tell how the house stands."""
         ready = sorted({mate.number for mate in self._open.values()})
-        return wire.Seen(self._processes(), ready, self._totals.counters(), self._totals.gauges())
+        return wire.Seen(self._processes(), ready, *self._reports.figures())
 
     async def reload_workers(self, seconds: float) -> list[wire.Reloaded]:
         """Tell every worker to take the settings in force; return what each says, or that it said nothing in time."""
-        silent = wire.Reloaded(_SILENT.code, _SILENT.cause)
-        heard = await self._ask_workers(RELOAD, wire.Reload(), seconds)
-        return [said if isinstance(said, wire.Reloaded) else silent for said in heard]
-
-    async def _ask_workers(
-        self, ticket: int, word: wire.Reload | wire.Record, seconds: float
-    ) -> list[wire.Reloaded | wire.Recorded | None]:
-        """Say this to every worker; return what each answers, None where it says nothing in time."""
-        loop = asyncio.get_running_loop()
-        told: dict[int, asyncio.Future[wire.Reloaded | wire.Recorded]]
-        told = {connection: loop.create_future() for connection in self._numbers}
-        self._asked |= {(ticket, connection): said for connection, said in told.items()}
-        for connection in told:
-            self._say(connection, word)
-        if told:
-            await asyncio.wait(told.values(), timeout=seconds)
-        for connection in told:
-            self._asked.pop((ticket, connection), None)
-        return [said.result() if said.done() else None for said in told.values()]
-
-    def _answered(self, ticket: int, connection: int, word: wire.Reloaded | wire.Recorded) -> None:
-        said = self._asked.pop((ticket, connection), None)
-        if said is not None:
-            said.set_result(word)
-
-    def _run(self, connection: int, word: wire.Errand) -> None:
-        """Do what a command asks, and answer it."""
-        if len(self._errands) < ERRANDS_MOST and (work := self._errand(word)) is not None:
-            errand = asyncio.ensure_future(self._answer_command(connection, work))
-            self._errands[errand] = connection, word
-            errand.add_done_callback(self._errands.pop)
-
-    def _errand(self, word: wire.Errand) -> Awaitable[wire.Done] | None:
-        match word:
-            case wire.AskReload():
-                return self._reload() if self._reload else None
-            case wire.AskUpgrade():
-                return self._upgrade(word) if self._upgrade else None
-            case wire.AskRecord():
-                return self._record(word)
-
-    async def _answer_command(self, connection: int, done: Awaitable[wire.Done]) -> None:
-        self._say(connection, await done)
-
-    async def _record(self, word: wire.AskRecord) -> wire.RecordDone:
-        """Have whoever holds a station record it: all are asked, since a claim may be older than its connection."""
-        ticket = next(self._tickets)
-        asked = wire.Record(ticket, word.identity, word.minutes, word.plain)
-        answers = await self._ask_workers(ticket, asked, RECORD_SECONDS)
-        heard = [said for said in answers if isinstance(said, wire.Recorded)]
-        holder = next((said for said in heard if said.file or said.code), None)
-        if holder is not None:
-            return wire.RecordDone(holder.file, holder.code, holder.cause, holder.advice)
-        says = f"{word.identity} is not connected here"
-        absent = NotFoundError("recording.absent", says, "Look at 'bollard station list', and try again.")
-        return wire.RecordDone("", absent.code, absent.cause, absent.advice)
+        return await self._errands.reload_workers(seconds)
 
     def _attempt(self, word: wire.Attempt) -> wire.Tried:
         wait = self._lockouts.attempt(word.identity, word.network, self._clock())

@@ -13,24 +13,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
-import msgspec
-
 from pki.edge.home import read_settings
 from pki.edge.policies import PROXY
-from pki.errors import BollardError, ConflictError, UnreachableError
-from secproxy.edge.claim_wire import (
-    AskRecord,
-    AskReload,
-    AskUpgrade,
-    Done,
-    Errand,
-    RecordDone,
-    ReloadDone,
-    Reloaded,
-    UpgradeDone,
-)
+from pki.errors import BollardError, ConflictError
+from secproxy.edge.claim_wire import ReloadDone, Reloaded
 from secproxy.edge.effective import put_in_force
-from secproxy.edge.line_end import ask
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
 from secproxy.reload import Reader, changed, readers
@@ -45,50 +32,7 @@ if TYPE_CHECKING:
 Stamp = tuple[int, int, int]
 """What tells that a file was written anew: inode, size, time of the last change in nanoseconds."""
 
-ANSWER_SECONDS: Final = 30.0  # seconds a command waits for a reload, which may wait for another and for every worker
-UPGRADE_SECONDS: Final = 240.0  # the same of an upgrade: two rehearsals, a generation prepared, and opened
 NO_FILE: Final[Stamp] = (0, 0, 0)
-
-_decoder: Final = msgspec.json.Decoder(Done)
-
-
-async def ask_reload(home: Home) -> ReloadDone:
-    """Have the home that is up read its settings again, and hear what became of it.
-
-    Raises ``UnreachableError`` when nothing is up there.
-    """
-    answer = await _ask(home, AskReload(), "reload.unreachable")
-    assert isinstance(answer, ReloadDone)  # noqa: S101 (what was asked for is what is answered)
-    return answer
-
-
-async def ask_upgrade(home: Home, *, dry: bool) -> UpgradeDone:
-    """Have the code that is installed take over in the home that is up, or only rehearse it; hear what became of it.
-
-    Raises ``UnreachableError`` when nothing is up there.
-    """
-    answer = await _ask(home, AskUpgrade(dry), "upgrade.unreachable", UPGRADE_SECONDS)
-    assert isinstance(answer, UpgradeDone)  # noqa: S101 (as above)
-    return answer
-
-
-async def ask_record(home: Home, identity: str, minutes: int, *, plain: bool) -> RecordDone:
-    """Have a station recorded for some minutes, or, with 0, no longer; hear what became of it.
-
-    Raises ``UnreachableError`` when nothing is up there.
-    """
-    answer = await _ask(home, AskRecord(identity, minutes, plain), "recording.unreachable")
-    assert isinstance(answer, RecordDone)  # noqa: S101 (as above)
-    return answer
-
-
-async def _ask(home: Home, word: Errand, code: str, seconds: float = ANSWER_SECONDS) -> Done:
-    try:
-        async with asyncio.timeout(seconds):
-            answer: Done = _decoder.decode(await ask(home.claims_socket, word))
-            return answer
-    except (OSError, msgspec.MsgspecError):  # nobody listens, or hung up; a timeout is an OSError as well
-        raise UnreachableError(code, "nothing is up here that answers", "Start 'bollard up'.") from None
 
 
 class World(Protocol):

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from pki.errors import BollardError, ConflictError
-from secproxy.edge.claim_desk import Kept  # noqa: TC001 - msgspec reads annotations at run time
+from secproxy.edge.claim_estate import Kept  # noqa: TC001 - msgspec reads annotations at run time
 from secproxy.edge.claim_wire import Mate  # noqa: TC001 - as above
 from secproxy.edge.sockets import Place  # noqa: TC001 - as above
 

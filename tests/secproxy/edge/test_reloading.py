@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge.home import read_settings
-from pki.errors import ConflictError, UnreachableError
+from pki.errors import ConflictError
 from secproxy.config import Config, parse_config
-from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_wire import ReloadDone, Reloaded
 from secproxy.edge.effective import put_in_force
 from secproxy.edge.policies import read_policies
-from secproxy.edge.reloading import Reloader, ask_reload
+from secproxy.edge.reloading import Reloader
 from secproxy.reload import Reader
 from tests.worlds import make_home
 
@@ -188,22 +187,6 @@ def test_a_policy_that_is_wrong_or_that_a_worker_cannot_take_changes_nothing(tmp
     assert (home.run / "policy-baseline.toml").read_text() == OPEN
     change(home, "[proxy]", '[policy]\npreset = "nobodys"\n[proxy]')
     assert asyncio.run(reloader.reload()).code == "policy.unknown"
-
-
-def test_a_command_hears_what_became_of_it(tmp_path: Path) -> None:
-    """Over the real socket; where nothing is up there is nobody to ask."""
-    home = make_home(tmp_path)
-
-    async def story() -> None:
-        async def reload() -> ReloadDone:
-            return ReloadDone(("listener",))
-
-        with pytest.raises(UnreachableError):
-            await ask_reload(home)
-        async with asyncio.timeout(20), ClaimDesk(3, lambda _: None, reload).open(home.claims_socket):
-            assert await ask_reload(home) == ReloadDone(("listener",))
-
-    asyncio.run(story())
 
 
 def test_what_only_the_web_process_reads_is_in_force_before_it_is_started_again(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from pki.errors import ConflictError
 from secproxy.claims import Claims, Grant, Wanted
 from secproxy.edge import succession
-from secproxy.edge.claim_desk import Kept
+from secproxy.edge.claim_estate import Kept
 from secproxy.edge.claim_wire import Mate
 from secproxy.edge.sockets import Place
 from secproxy.edge.succession import HANDED, REHEARSED, Estate, KeptChild, KeptSocket, Successor, rehearse
@@ -154,7 +154,7 @@ BECOMES = """
 import os, sys
 from secproxy.edge import succession
 from tests.secproxy.edge.test_succession import estate
-from secproxy.edge.claim_desk import Kept
+from secproxy.edge.claim_estate import Kept
 left = succession.inherited()
 if left is None:
     lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)

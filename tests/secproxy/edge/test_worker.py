@@ -30,11 +30,11 @@ from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
 from secproxy.edge.effective import write_config
+from secproxy.edge.errands import ask_record
 from secproxy.edge.event_store import EventStore
 from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.policies import Policies
-from secproxy.edge.reloading import ask_record
 from secproxy.edge.reporter import Reporter
 from secproxy.edge.worker import Surroundings, Worker
 from secproxy.tally import Tally
