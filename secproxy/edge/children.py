@@ -20,6 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pki.edge import log
+from secproxy.edge.claim_wire import Process
 from secproxy.edge.lifeline import die_with
 from secproxy.edge.sockets import INHERITED, pair
 
@@ -66,6 +67,10 @@ class Child:
     def pid(self) -> int:
         """Its process id; 0 while it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else 0
+
+    def seen(self, generation: int, *, leaving: bool = False) -> Process:
+        """How it stands, for whoever looks; it is of this generation."""
+        return Process(self.name, self.pid, self.since, max(0, self.starts - 1), generation, leaving)
 
     def start(self) -> None:
         """Begin to keep it running."""

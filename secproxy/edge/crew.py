@@ -174,8 +174,7 @@ class Crew:
         """Name all of them."""
         for kept, leaving in ((self.children, False), (self.leaving, True)):
             for mate, child in sorted(kept.items()):
-                again = max(0, child.starts - 1)
-                yield Process(f"worker {mate.number}", child.pid, child.since, again, mate.generation, leaving)
+                yield child.seen(mate.generation, leaving=leaving)
 
     def adopt(
         self, mates: Iterable[tuple[Mate, Child]], leaving: Iterable[tuple[Mate, Child]], accepting: Iterable[Mate]

@@ -354,11 +354,9 @@ class Supervisor:
         self._sockets.close()
 
     def _processes(self) -> list[Process]:
-        def told(child: Child) -> Process:
-            return Process(child.name, child.pid, child.since, max(0, child.starts - 1), self._crew.generation)
-
-        myself = Process("supervisor", os.getpid(), self._since, 0, self._crew.generation)
-        first, last = map(told, self._authority), map(told, self._web)
+        generation = self._crew.generation
+        myself = Process("supervisor", os.getpid(), self._since, 0, generation)
+        first, last = ([child.seen(generation) for child in children] for children in (self._authority, self._web))
         return [myself, *first, *self._crew.processes(), *last]
 
     def _make_worker(self, mate: Mate) -> Child:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from secproxy.edge import children as module
 from secproxy.edge.children import Child, next_pause
+from secproxy.edge.claim_wire import Process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,23 @@ def test_a_child_that_is_killed_is_started_again(tmp_path: Path) -> None:
 
     asyncio.run(asyncio.wait_for(story(), 20))
     assert ended == [-signal.SIGKILL, -signal.SIGKILL]
+
+
+def test_a_child_says_how_it_stands(tmp_path: Path) -> None:
+    """Before its first life and in its second, which is the first that counts as a restart."""
+
+    async def story() -> None:
+        kept = child(SLEEPER, tmp_path / "mark", [])
+        assert kept.seen(1) == Process("child", 0, 0.0, 0, 1)
+        kept.start()
+        await until_lives(tmp_path / "mark", 1)
+        assert kept.seen(2, leaving=True) == Process("child", kept.pid, kept.since, 0, 2, leaving=True)
+        os.kill(kept.pid, signal.SIGKILL)
+        await until_lives(tmp_path / "mark", 2)
+        assert kept.seen(2).restarts == 1
+        await kept.stop()
+
+    asyncio.run(asyncio.wait_for(story(), 20))
 
 
 def test_a_stopped_child_does_not_come_back_and_its_end_is_not_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pki.errors import ConflictError
 from secproxy.config import parse_config
 from secproxy.edge import crew as module
-from secproxy.edge.claim_wire import Mate
+from secproxy.edge.claim_wire import Mate, Process
 from secproxy.edge.crew import Crew
 from secproxy.edge.sockets import Hatch, Sockets, pair, places
 from tests.worlds import free_port
@@ -62,6 +62,9 @@ class Hand:
             for sock in taken.values():
                 sock.close()
         return self.accepts
+
+    def seen(self, generation: int, *, leaving: bool = False) -> Process:
+        return Process(f"worker {self.mate.number}", self.pid, self.since, 0, generation, leaving)
 
     def release(self) -> None:
         self.log.append(f"{self.mate.number} of {self.mate.generation} is not kept any more")
