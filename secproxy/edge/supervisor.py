@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
-import resource
 import signal
 import socket
 import sys
@@ -34,33 +33,32 @@ from secproxy.config import reachable
 from secproxy.edge import births, succession
 from secproxy.edge.children import WHO
 from secproxy.edge.claim_desk import ClaimDesk
-from secproxy.edge.claim_wire import AskUpgrade, Process, UpgradeDone
+from secproxy.edge.claim_wire import Process, UpgradeDone
 from secproxy.edge.crew import Crew
+from secproxy.edge.descriptors import allow_descriptors, tell_of_descriptors
 from secproxy.edge.effective import config_in_force, in_force
 from secproxy.edge.journal import Journal
 from secproxy.edge.policies import read_policies
+from secproxy.edge.races import any_of, comes_first
 from secproxy.edge.reloading import Reloader
 from secproxy.edge.sockets import WEB, Sockets, hand, places, refuse_taken
-from secproxy.events import Note
+from secproxy.edge.upgrading import Upgrader
 from secproxy.reload import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
 
     from pki.edge.home import Home
     from secproxy.config import Config
     from secproxy.edge.children import Child
     from secproxy.edge.claim_wire import Mate, Reloaded
     from secproxy.edge.sockets import Place
+    from secproxy.events import Note
 
 WATCH_SECONDS: Final = 1.0  # seconds between two looks at whether the settings' file was changed
 RELOAD_SECONDS: Final = 10.0  # seconds a worker has to take new settings; it opens sockets and reads files, no more
 SETTLE_SECONDS: Final = 1.0  # seconds that a worker has to take what it was told, before the code is exchanged
-HEARD_SECONDS: Final = 0.02  # seconds for signals that came before they had to wait
 LOOK_SECONDS: Final = 0.05  # seconds between two tries to reach a process that is starting
-DESCRIPTORS_WANTED: Final = 20_000  # files that a worker may open; two for each of 10,000 stations
-DESCRIPTORS_SPARE: Final = 100  # of them for everything else
-RUNNING: Final = ConflictError("upgrade.running", "an upgrade is under way already", "Wait for its end.")
 
 
 def run_up(
@@ -85,7 +83,7 @@ def run_up(
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
         if left is None:
             refuse_taken((place.host, place.port) for place in places(config, 1, web=web))
-        _tell_of_descriptors(_allow_descriptors())
+        tell_of_descriptors(allow_descriptors())
         with in_force(home, None if left else config), closing(Journal(home.journal, "supervisor")) as journal:
             parts = Parts(authority=authority, web=web, version=version, lock=lock)
             supervisor = Supervisor(home, config, lambda: _counted(read()), journal, parts, left)
@@ -128,7 +126,6 @@ class Supervisor:
     ) -> None:
         self._home, self._journal, self._parts, self._left = home, journal, parts, left
         self._config = config
-        self._executable = {1: sys.executable}
         held = {each.place: socket.socket(fileno=each.descriptor) for each in left.sockets} if left else {}
         self._sockets = Sockets(held)
         self._crew = Crew(config, self._sockets, self._make_worker, self._tell_to_retire)
@@ -138,8 +135,9 @@ class Supervisor:
         self._since = left.since if left else time.time()
         in_force = (left.settings, left.policies) if left else None
         self._reloader = Reloader(home, config, read, self, in_force)
+        turn, version = self._reloader.turn, parts.version
+        self._upgrader = Upgrader(home, self, self._crew, turn, version, authority=parts.authority)
         self._gave_up: asyncio.Future[int] | None = None  # the exit code of a process that ended during the start
-        self._upgrade: asyncio.Task[UpgradeDone] | None = None
         self._asked: asyncio.Future[int]
         self._desk = ClaimDesk(
             config.limits.probe_seconds,
@@ -148,7 +146,7 @@ class Supervisor:
             processes=self._processes,
             prepared=self._crew.is_prepared,
             shut=self._crew.has_shut,
-            upgrade=self.upgrade,
+            upgrade=self._upgrader.upgrade,
             kept=left.desk if left else None,
         )
 
@@ -166,12 +164,12 @@ class Supervisor:
         async with self._desk.open(self._home.claims_socket):
             try:
                 if self._left is not None:
-                    self._upgrade = asyncio.ensure_future(self._finish(self._left))
-                elif await _comes_first(self._start(), asked, gave_up):
+                    self._upgrader.finish(self._left)
+                elif await comes_first(self._start(), asked, gave_up):
                     self._gave_up = None
                     log.say("process.ready", "bollard ready")
                 if not asked.done() and not gave_up.done():
-                    await _comes_first(self._follow(hung_up, upgraded), asked)
+                    await comes_first(self._follow(hung_up, upgraded), asked)
             finally:
                 await self._stop()
         return gave_up.result() if gave_up.done() else 0
@@ -190,10 +188,10 @@ class Supervisor:
     async def _follow(self, hung_up: asyncio.Event, upgraded: asyncio.Event) -> None:
         """Upgrade at SIGUSR2, reload at SIGHUP, and whenever the settings' file was changed, for ever."""
         while True:
-            await _any_of(hung_up, upgraded, seconds=WATCH_SECONDS)
+            await any_of(hung_up, upgraded, seconds=WATCH_SECONDS)
             if upgraded.is_set():
                 upgraded.clear()
-                await self._say_upgraded()
+                await self._upgrader.upgrade_unasked()
             if hung_up.is_set() or self._reloader.touched():
                 hung_up.clear()
                 done = await self._reloader.reload()
@@ -237,76 +235,23 @@ class Supervisor:
             for child in children if reader in readers else ():
                 child.renew()
 
-    # -- another generation of code --------------------------------------------------------------------------------
+    # -- what an upgrade needs besides (``upgrading.World``) -------------------------------------------------------
 
-    async def upgrade(self, word: AskUpgrade) -> UpgradeDone:
-        """Have the code that is installed take over. Comes back when it did not; else the new code answers."""
-        if self._upgrade is not None and not self._upgrade.done():
-            return UpgradeDone(0, "", RUNNING.code, RUNNING.cause, RUNNING.advice)
-        self._upgrade = asyncio.ensure_future(self._try_upgrade(dry=word.dry))
-        return await asyncio.shield(self._upgrade)
+    def is_ending(self) -> bool:
+        """Whether everything is about to end."""
+        return self._asked.done()
 
-    async def _say_upgraded(self) -> None:
-        done = await self.upgrade(AskUpgrade())
-        if done.code == RUNNING.code:
-            log.complain(RUNNING, who=WHO)
+    async def fall_silent(self) -> None:
+        """Have all that was said taken by whoever it was said to, and write no more."""
+        await self._desk.settled(SETTLE_SECONDS)
+        self._journal.close()
 
-    async def _try_upgrade(self, *, dry: bool) -> UpgradeDone:
-        async with self._reloader.turn:
-            candidates = self._crew.generation + 1
-            try:
-                successor = await succession.rehearse(
-                    self._estate(candidates), self._rehearse_authority if self._authority else None
-                )
-                if dry:
-                    return UpgradeDone(candidates, successor.version)
-                self._executable[candidates] = successor.executable
-                await self._crew.prepare(candidates)
-                await self._hand_over(candidates)
-            except Exception as failure:  # noqa: BLE001 - whatever it is, what runs goes on
-                return await self._refused(candidates, failure, told=not dry)
-        raise AssertionError("another program runs in this process")
-
-    async def _refused(self, candidates: int, failure: Exception, *, told: bool = True) -> UpgradeDone:
-        problem = failure if isinstance(failure, BollardError) else succession.refused(f"a fault: {failure!r}")
-        await self._crew.dismiss(candidates)
-        if told:
-            self._tell_refused(problem)
-        return UpgradeDone(0, "", problem.code, problem.cause, problem.advice)
-
-    def _tell_refused(self, problem: BollardError) -> None:
-        self.record(Note("upgrade.refused", evidence={"code": problem.code, "says": problem.cause}))
-        log.complain(problem, who=WHO)
-
-    async def _hand_over(self, candidates: int) -> None:
-        with succession.signals_waiting():
-            await asyncio.sleep(HEARD_SECONDS)  # for what came before they had to wait
-            if self._asked.done():
-                raise ConflictError("upgrade.ended", "everything is about to end", "It is upgraded when it starts.")
-            await self._desk.settled(SETTLE_SECONDS)
-            self._journal.close()
-            succession.become(self._estate(candidates))
-
-    def _rehearse_authority(self, successor: succession.Successor) -> tuple[str, ...]:
-        return births.authority_rehearsal(self._home, successor.executable)
-
-    async def _finish(self, left: succession.Estate) -> UpgradeDone:
-        """The code before has handed over: have the new workers serve, and let the former go."""
-        async with self._reloader.turn:
-            try:
-                await self._crew.exchange(left.candidates)
-            except Exception as failure:  # noqa: BLE001 - as above
-                done = await self._refused(left.candidates, failure)
-            else:
-                done = UpgradeDone(left.candidates, self._parts.version)
-                self.renew(frozenset({Reader.AUTHORITY, Reader.WEB}))
-                self.record(Note("upgrade.done", evidence={"generation": done.generation, "version": done.version}))
-                says = f"upgraded: generation {done.generation}, version {done.version}, serves"
-                log.say("process.upgraded", says, who=WHO)
+    def answer_upgrade(self, done: UpgradeDone) -> None:
+        """Answer those who asked the code before for what has come about."""
         self._desk.answer_upgrade(done)
-        return done
 
-    def _estate(self, candidates: int) -> succession.Estate:
+    def estate(self, candidates: int) -> succession.Estate:
+        """All that is left to the code after this; ``candidates`` is the generation that waits for its sockets."""
         workers = [(mate, child, False) for mate, child in self._crew.children.items()]
         workers += [(mate, child, True) for mate, child in self._crew.leaving.items()]
         sockets = [succession.KeptSocket(place, sock.fileno()) for place, sock in self._sockets.all().items()]
@@ -328,7 +273,6 @@ class Supervisor:
     def _adopt(self, left: succession.Estate) -> None:
         succession.keep_from_heirs(left)
         self._crew.generation = left.generation
-        self._executable = {left.generation: sys.executable, left.candidates: sys.executable}
         mates: list[tuple[Mate, Child]] = []
         leaving: list[tuple[Mate, Child]] = []
         for each in left.children:
@@ -345,9 +289,7 @@ class Supervisor:
     # -- the processes ---------------------------------------------------------------------------------------------
 
     async def _stop(self) -> None:
-        if self._upgrade is not None:
-            self._upgrade.cancel()
-            await asyncio.wait({self._upgrade})
+        await self._upgrader.stop()
         await self._crew.stop()
         for children in (self._web, self._authority):
             await asyncio.gather(*(child.stop() for child in children))
@@ -364,7 +306,7 @@ class Supervisor:
             self._crew.has_ended(mate)
             self._ended(code)
 
-        executable = self._executable.get(mate.generation, sys.executable)
+        executable = self._upgrader.executable(mate.generation)
         spread = self._config.limits.close_spread_seconds
         return births.worker(self._home, executable, mate, spread, ended, lambda _: self._crew.started(mate))
 
@@ -389,29 +331,6 @@ class Supervisor:
 def _kept(child: Child, mate: Mate | None = None, *, leaving: bool = False) -> succession.KeptChild:
     line = child.line.fileno() if child.line else -1
     return succession.KeptChild(child.name, child.pid, child.since, child.starts, line, mate, leaving)
-
-
-async def _any_of(*events: asyncio.Event, seconds: float) -> None:
-    """Wait until one of these is set, and no longer than this."""
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-async def _comes_first(work: Coroutine[object, object, None], *others: asyncio.Future[int]) -> bool:
-    """Do the work unless one of the others comes first; tell whether it is done."""
-    task = asyncio.ensure_future(work)
-    rivals: set[asyncio.Future[int] | asyncio.Future[None]] = {task, *others}
-    await asyncio.wait(rivals, return_when=asyncio.FIRST_COMPLETED)
-    if task.done():
-        task.result()
-        return True
-    task.cancel()
-    await asyncio.wait({task})
-    return False
 
 
 def _signalled(hung_up: asyncio.Event, upgraded: asyncio.Event) -> asyncio.Future[int]:
@@ -450,18 +369,3 @@ async def _until_open(host: str, port: int) -> None:
         else:
             writer.close()
             return
-
-
-def _allow_descriptors() -> int:
-    """Let our children open as many files as the system allows: a station takes two, the usual limit is 1,024."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    return most
-
-
-def _tell_of_descriptors(most: int) -> None:
-    if most < DESCRIPTORS_WANTED:
-        stations = max(0, most - DESCRIPTORS_SPARE) // 2
-        advice = "allow more with LimitNOFILE= of systemd or ulimit -Hn"
-        says = f"each worker may open {most} files, enough for {stations} stations; {advice}"
-        log.say("process.files", says, who=WHO, level=log.Level.WARNING)

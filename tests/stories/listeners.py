@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pki.edge import calls
 from pki.edge.home import Home
 from tests.certs import key_pem
-from tests.secproxy.edge.test_supervisor import bollard, up
+from tests.secproxy.edge.houses import bollard, up
 from tests.worlds import ORGANISATION, Paper, connected, free_port, station_key
 
 if TYPE_CHECKING:

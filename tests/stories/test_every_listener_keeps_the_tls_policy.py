@@ -13,7 +13,7 @@ from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL._util import lib  # the binding's own door to OpenSSL: its client has no call to choose groups
 
-from tests.secproxy.edge.test_supervisor import bollard
+from tests.secproxy.edge.houses import bollard
 from tests.stories.listeners import DOORS, SECONDS, SUITES_1_2, SUITES_1_3, listening
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from secproxy.edge import examination, handshaking
 from secproxy.edge.handshaking import Door, doors, see_served
 from tests.certs import NOW, Party
 from tests.secproxy.edge.doors import CREDENTIALS, door, known
-from tests.secproxy.edge.test_supervisor import make_home, up
+from tests.secproxy.edge.houses import make_home, up
 from tests.worlds import free_port
 
 if TYPE_CHECKING:

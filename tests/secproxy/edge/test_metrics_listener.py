@@ -18,7 +18,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from secproxy.metrics import METRICS, PREFIX, Shape, Source
-from tests.secproxy.edge.test_supervisor import BOLLARD, PASSPHRASE, SECONDS, Up, bollard, make_home
+from tests.secproxy.edge.houses import BOLLARD, PASSPHRASE, SECONDS, Up, bollard, make_home
 from tests.worlds import free_port
 
 if TYPE_CHECKING:

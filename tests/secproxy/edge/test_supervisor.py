@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import select
@@ -10,96 +9,27 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
-import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.headers import build_authorization_basic
 
-from secproxy.edge.supervisor import _tell_of_descriptors
+from tests.secproxy.edge.houses import (
+    BOLLARD,
+    ENOUGH,
+    PASSPHRASE,
+    SECONDS,
+    Up,
+    bollard,
+    environment_of,
+    make_home,
+    up,
+    up_words,
+)
 from tests.worlds import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-BOLLARD = [sys.executable, "-m", "bollard"]
-PASSPHRASE = "a passphrase for tests alone"
-SECONDS = 30.0  # for a step to happen, on the slowest machine
-ENOUGH = {"authority", "web", "worker 0", "worker 1"}
-
-
-def bollard(home: Path, *words: str, passphrase: str = PASSPHRASE) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    env = os.environ | {"BOLLARD_PASSPHRASE": passphrase}
-    command = [*BOLLARD, "--home", str(home), *words]
-    return subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=SECONDS)
-
-
-@dataclass
-class Up:
-    """A running ``bollard up``."""
-
-    home: Path
-    process: subprocess.Popen[str]
-    doors: list[int]
-    said: list[str] = field(default_factory=list)
-
-    def wait_for(self, words: str) -> str:
-        """Read what it says until a line holds these words."""
-        stream = self.process.stderr
-        assert stream
-        for line in stream:
-            self.said.append(line)
-            if words in line:
-                return line
-        raise AssertionError(f"it ended without {words!r}: {''.join(self.said)}")
-
-    def children(self) -> dict[str, int]:
-        """Name each child process and its id."""
-        found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError, IndexError):
-                parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-                words = (folder / "cmdline").read_text().split("\0")[:-1]
-                if int(parent) == self.process.pid and words:
-                    noun = words[words.index("--home") + 2 :]
-                    found[" ".join(noun).replace(" --number", "")] = int(folder.name)
-        return found
-
-
-def up_words(*doors: int) -> list[str]:
-    """Say ``up`` for two workers at these ports: stations with certificates, web, stations with passwords."""
-    listen = [f"--listen=127.0.0.1:{doors[0]}=3", f"--listen=127.0.0.1:{doors[2]}=2"]
-    return [
-        "up",
-        "--upstream=ws://127.0.0.1:9",
-        "--workers=2",
-        *listen,
-        f"--web=127.0.0.1:{doors[1]}",
-        "--status=127.0.0.1:0",
-    ]
-
-
-@contextlib.contextmanager
-def up(home: Path, words: Callable[..., list[str]] = up_words) -> Iterator[Up]:
-    """Bring a home up; whatever the test did to it, all of it is gone afterwards."""
-    doors = [free_port(), free_port(), free_port()]
-    command = [*BOLLARD, "--home", str(home), *words(*doors)]
-    env = os.environ | {"BOLLARD_PASSPHRASE": PASSPHRASE, "BOLLARD_HSM_PIN": "2468", "BOLLARD_HSM_PIN_FILE": ""}
-    with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        try:
-            yield Up(home, process, doors)
-        finally:
-            process.kill()
-
-
-def make_home(path: Path) -> Path:
-    made = bollard(path, "init", "--org", "Example", "--csms-host", "localhost")
-    assert made.returncode == 0, made.stderr
-    return path
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="module")
@@ -121,14 +51,6 @@ def test_when_it_says_ready_every_process_runs_and_every_door_is_open(running: U
     assert set(running.children()) == ENOUGH
     for port in running.doors:
         socket.create_connection(("127.0.0.1", port), SECONDS).close()
-
-
-def environment_of(pid: int) -> str:
-    """What a process was given; that ours are not dumpable keeps it from all but root."""
-    try:
-        return Path(f"/proc/{pid}/environ").read_text()
-    except PermissionError:
-        pytest.skip("ONLY ROOT LOOKS INTO A PROCESS OF OURS: run as root to test it")
 
 
 def test_the_passphrase_goes_to_the_authority_alone(running: Up) -> None:
@@ -251,76 +173,6 @@ def test_every_process_has_begun_by_giving_up_what_it_does_not_need(running: Up)
     kept = {name for name, pid in pids.items() if "NoNewPrivs:\t1" not in Path(f"/proc/{pid}/status").read_text()}
 
     assert kept == set()
-
-
-@pytest.mark.parametrize(("most", "says"), [(4_096, ["1998 stations"]), (1_048_576, [])])
-def test_too_few_descriptors_are_told_in_stations(
-    capsys: pytest.CaptureFixture[str], most: int, says: list[str]
-) -> None:
-    """Two for each; who plans for more learns it at the start and not from the station that is turned away."""
-    _tell_of_descriptors(most)
-    told = capsys.readouterr().err
-
-    assert [word for word in ["1998 stations"] if word in told] == says
-
-
-def offers_wrong_password(port: int) -> int:
-    """Knock at the door for stations with passwords as one that nobody registered; the status of the answer."""
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    head = (
-        "GET /ocpp/CP-404 HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Protocol: ocpp1.6",
-        f"Authorization: {build_authorization_basic('CP-404', 'a wrong password of sixteen')}",
-    )  # fmt: skip
-    with (
-        socket.create_connection(("127.0.0.1", port), SECONDS) as raw,
-        context.wrap_socket(raw) as tls,
-    ):
-        tls.sendall("\r\n".join([*head, "", ""]).encode())
-        return int(tls.recv(100).split()[1])
-
-
-def test_attack_07_a_lock_out_outlives_the_code_that_began_it(home: Path) -> None:
-    """And an upgrade is no way to more guesses; the passphrase is with the next authority alone, as with the first."""
-    with up(home) as found:
-        found.wait_for("bollard ready")
-        statuses = [offers_wrong_password(found.doors[2]) for _ in range(6)]
-        assert statuses == [401] * 5 + [429]
-        done = bollard(home, "upgrade")
-        assert done.returncode == 0, done.stderr
-        assert offers_wrong_password(found.doors[2]) == 429
-        found.wait_for("authority ready")
-        pids = {"supervisor": found.process.pid, **found.children()}
-        assert {name for name, pid in pids.items() if PASSPHRASE in environment_of(pid)} == {"supervisor", "authority"}
-        found.process.terminate()
-        found.process.communicate(timeout=SECONDS)
-
-    assert found.process.returncode == 0
-
-
-def test_upgrades_leave_no_descriptor_behind(home: Path) -> None:
-    """The second has as many as the first, and children have none of them."""
-    with up(home) as found:
-        found.wait_for("bollard ready")
-        counts = []
-        for _ in range(3):
-            assert bollard(home, "upgrade").returncode == 0
-            found.wait_for("web ready")
-            gone(found, 5)
-            counts.append(len(list(Path(f"/proc/{found.process.pid}/fd").iterdir())))
-        found.process.terminate()
-        found.process.communicate(timeout=SECONDS)
-
-    assert len(set(counts)) == 1, counts
-
-
-def gone(found: Up, most: int) -> None:
-    """Wait until the former generation has gone."""
-    end = time.monotonic() + SECONDS
-    while len(found.children()) > most:
-        assert time.monotonic() < end, found.children()
-        time.sleep(0.05)
 
 
 def test_every_line_of_every_process_is_an_object_where_programs_read_them(home: Path) -> None:
