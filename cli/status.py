@@ -90,14 +90,15 @@ def _sinks(asked: Asked) -> list[Plain]:
 
 def _unsafe(asked: Asked) -> list[Plain]:
     """Which listeners take old TLS, and for whom, and which weaken security otherwise."""
-    from secproxy.config import unsafe_listeners, write_address
     from secproxy.edge.effective import config_in_force
+    from secproxy.weakening import weakened
 
-    config = config_in_force(asked.home())
-    doors = [door for door in config.listeners if door.legacy]
-    old: list[Plain] = [{"address": write_address(door.host, door.port), "stations": [*door.legacy]} for door in doors]
-    others: list[Plain] = [{"address": e["listener"], "setting": e["setting"]} for e in unsafe_listeners(config)]
-    return [*old, *others]
+    return [
+        {"address": each.address, "stations": [*each.stations]}
+        if each.stations
+        else {"address": each.address, "setting": each.setting}
+        for each in weakened(config_in_force(asked.home()))
+    ]
 
 
 def _old_tls(listener: dict[str, Plain]) -> str:

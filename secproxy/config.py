@@ -340,19 +340,6 @@ def _listener(table: Table) -> ListenerConfig:
     return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending, compression, silent)
 
 
-def unsafe_listeners(config: Config) -> list[dict[str, str | int]]:
-    """Say which listeners weaken security for every station that comes to them, and by which setting."""
-    return [
-        {"listener": write_address(door.host, door.port), "setting": setting}
-        for door in config.listeners
-        for setting, on in (
-            ("unsafe_plain", door.profile is SecurityProfile.BASIC),
-            ("unsafe_observe", door.unknown is Unknown.OBSERVE),
-        )
-        if on
-    ]
-
-
 def _legacy(table: Table) -> tuple[str, ...]:
     """Read for which stations a door takes old TLS; a list is what makes it so narrow that it can be allowed at all."""
     unsafe, named = table.flag("unsafe_legacy_tls", default=False), table.texts("stations")

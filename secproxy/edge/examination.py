@@ -19,24 +19,20 @@ from pki.errors import BollardError
 from pki.health import SOON, Expiring, Facts, Failed, Known, Missing, Receiver, Served, Unsafe
 from pki.served import Meant
 from pki.settings import parse_settings
-from secproxy.config import Config, unsafe_listeners, write_address
 from secproxy.edge import landlock
 from secproxy.edge.effective import config_in_force
 from secproxy.edge.event_store import EventStore
 from secproxy.edge.handshaking import doors, see_served
 from secproxy.edge.knocking import try_csms
+from secproxy.weakening import weakened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pki.edge.home import Home
+    from secproxy.config import Config
 
-
-WEAKENS: Final = {
-    "unsafe_plain": "passwords and messages of its stations travel in clear",
-    "unsafe_observe": "stations that nobody registered reach the CSMS",
-}
-"""What each setting does that a person should know of."""
+LISTED: Final = 200  # characters of the stations that one finding names
 
 
 def examine(home: Home) -> Facts:
@@ -77,18 +73,13 @@ def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Pat
 
 def _unsafe(config: Config) -> Iterator[Unsafe]:
     """Tell what the settings allow that weakens the proxy."""
-    for door in config.listeners:
-        if door.legacy:
-            yield Unsafe(
-                f"listener {write_address(door.host, door.port)}",
-                f"it takes TLS 1.0 and 1.1, which are broken, from {', '.join(door.legacy)[:200]}",
-                "Update the firmware of these stations, then remove the [[listener]] with unsafe_legacy_tls.",
-                "A00.FR.313",
-            )
-    for each in unsafe_listeners(config):
-        setting = str(each["setting"])
-        fix = f"Take {setting} out of bollard.toml."
-        yield Unsafe(f"listener {each['listener']}", f"{setting} is on: {WEAKENS[setting]}", fix, "A00.FR.201")
+    for each in weakened(config):
+        says, clause = f"{each.setting} is on: {each.lets()}", "A00.FR.201"
+        fix = f"Take {each.setting} out of bollard.toml."
+        if each.stations:
+            says, clause = f"it {each.lets(LISTED)}", "A00.FR.313"
+            fix = "Update the firmware of these stations, then remove the [[listener]] with unsafe_legacy_tls."
+        yield Unsafe(f"listener {each.address}", says, fix, clause)
 
 
 def _unfenced(home: Home, config: Config | None) -> Iterator[Unsafe]:

@@ -29,7 +29,7 @@ from pki.errors import BollardError, ConflictError, ForbiddenError, UnreachableE
 from pki.station import SecurityProfile
 from secproxy import transactions
 from secproxy.assertion import Signer
-from secproxy.config import TransactionIds, Unknown, parse_config, unsafe_listeners, write_address
+from secproxy.config import TransactionIds, Unknown, parse_config
 from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
 from secproxy.edge.authority_line import AuthorityLine
@@ -60,6 +60,7 @@ from secproxy.renewal import Certified, Certify
 from secproxy.schemas import Schemas
 from secproxy.session import Session
 from secproxy.tally import Tally
+from secproxy.weakening import weakened
 
 if TYPE_CHECKING:
     import socket
@@ -269,16 +270,15 @@ class Surroundings:
 
     def tell_unsafe(self, config: Config) -> None:
         """Say which listeners take old TLS, and for whom: on record at every start, by one worker for all."""
-        for problem in unsafe_listeners(config):
-            self.record(Note("listener.unsafe", evidence=problem))
-            says = f"{problem['setting']}: {problem['listener']} weakens security for whoever comes to it"
-            _tell_operator("listener.unsafe", says)
-        for door in config.listeners:
-            if door.legacy:
-                address, stations = write_address(door.host, door.port), ", ".join(door.legacy)
-                self.record(Note("tls.legacy", evidence={"listener": address, "stations": stations}))
-                says = f"unsafe_legacy_tls: {address} takes TLS 1.0 and 1.1, which are broken, from {stations}"
-                _tell_operator("tls.unsafe", says)
+        for each in weakened(config):
+            if each.stations:
+                evidence = {"listener": each.address, "stations": ", ".join(each.stations)}
+                self.record(Note("tls.legacy", evidence=evidence))
+                _tell_operator("tls.unsafe", f"{each.setting}: {each.address} {each.lets()}")
+            else:
+                self.record(Note("listener.unsafe", evidence={"listener": each.address, "setting": each.setting}))
+                says = f"{each.setting}: {each.address} weakens security for whoever comes to it"
+                _tell_operator("listener.unsafe", says)
 
     def grace(self) -> float:
         """Draw when a station is let go whose CSMS has died, out of a time that grows with the stations there are."""

@@ -18,10 +18,10 @@ from secproxy.config import (
     WebConfig,
     parse_address,
     parse_config,
-    unsafe_listeners,
 )
 from secproxy.message_settings import MessageSettings, Mode
 from secproxy.upstreams import UpstreamConfig, plain
+from secproxy.weakening import Weakened, weakened
 
 GOOD = """
 [organisation]
@@ -78,10 +78,10 @@ def test_profile_1_is_served_where_it_is_spelled_out_alone() -> None:
     """A00.FR.201: on a listener of its own, which is told for as long as it is there."""
     config = parse_config(GOOD.replace("profile = 2", "profile = 1\nunsafe_plain = true"))
     assert config.listeners[1].profile is SecurityProfile.BASIC
-    assert unsafe_listeners(config) == [{"listener": "[::1]:8442", "setting": "unsafe_plain"}]
+    assert weakened(config) == [Weakened("[::1]:8442", "unsafe_plain")]
     observing = parse_config(GOOD.replace("profile = 2", 'profile = 2\nunknown = "unsafe_observe"'))
-    assert unsafe_listeners(observing) == [{"listener": "[::1]:8442", "setting": "unsafe_observe"}]
-    assert unsafe_listeners(parse_config(GOOD)) == []
+    assert weakened(observing) == [Weakened("[::1]:8442", "unsafe_observe")]
+    assert weakened(parse_config(GOOD)) == []
 
 
 def test_an_upstream_may_be_named_later() -> None:
