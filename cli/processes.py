@@ -158,7 +158,7 @@ def web(asked: Asked, log_format: str | None) -> None:
 @pass_asked
 def worker(asked: Asked, number: int, generation: int, log_format: str | None) -> None:
     """Run one proxy worker; the supervisor starts these."""
-    from secproxy.edge.worker import run_worker
+    from secproxy.edge.worker_process import run_worker
 
     _begin(asked, f"worker-{number}", log_format or "text")
     run_worker(asked.home(), number, generation)

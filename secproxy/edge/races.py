@@ -30,3 +30,16 @@ async def comes_first(work: Coroutine[object, object, None], *others: asyncio.Fu
     task.cancel()
     await asyncio.wait({task})
     return False
+
+
+async def first_end(*works: Coroutine[object, object, None]) -> None:
+    """Do all of these until one of them ends, then none; what that one raises is raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

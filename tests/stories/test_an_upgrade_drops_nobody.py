@@ -235,7 +235,7 @@ def test_a_rehearsal_alone_says_what_would_take_over(town: Evolving) -> None:
 def midway(town: Evolving) -> subprocess.Popen[str]:
     """Begin an upgrade that does not go on before it is let; returns once the new workers have been started."""
     before = town.pids()
-    town.installs("7.0.0", behind=("secproxy/edge/worker.py", WAITS))
+    town.installs("7.0.0", behind=("secproxy/edge/worker_process.py", WAITS))
     asked = town.upgrade()
     kernel.until("they are started", lambda: len(town.pids()) == len(before) + WORKERS)
     return asked

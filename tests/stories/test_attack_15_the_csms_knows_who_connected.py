@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.secproxy.edge.doors import csms
 from tests.secproxy.edge.test_web import running_web
-from tests.secproxy.edge.test_worker import dial, issue, working
+from tests.secproxy.edge.workers import dial, issue, working
 from tests.secproxy.test_assertion import decode, public_pem, verified_by_openssl
 from tests.worlds import connected, make_home, running_authority
 

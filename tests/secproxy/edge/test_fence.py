@@ -28,7 +28,7 @@ PROBED = """
 import json, os, socket, ssl, sys
 from pathlib import Path
 from pki.edge.home import Home
-from secproxy.edge import worker
+from secproxy.edge import worker_process
 home = Home(Path(sys.argv[1]))
 tries = {
     "ledger": lambda: home.ledger.read_bytes(),
@@ -59,8 +59,8 @@ async def probe(*_):
     status = Path("/proc/self/status").read_text()
     no_new = "NoNewPrivs:\\t1" in status
     print(json.dumps({"no new privileges": no_new} | {name: tried(act) for name, act in tries.items()}))
-worker._run = probe
-worker.run_worker(home, 0)
+worker_process._run = probe
+worker_process.run_worker(home, 0)
 """
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from secproxy.edge.races import any_of, comes_first
+from secproxy.edge.races import any_of, comes_first, first_end
 
 
 def test_one_event_of_several_is_enough_and_none_of_them_is_waited_for_ever() -> None:
@@ -45,5 +45,26 @@ def test_work_is_done_unless_something_else_comes_first() -> None:
         asyncio.get_running_loop().call_soon(other.set_result, 3)
         assert not await comes_first(work(seconds=3600), other)
         assert did == ["done", "ended", "ended"]
+
+    asyncio.run(story())
+
+
+def test_the_first_of_several_works_to_end_ends_them_all() -> None:
+    """Whether it returns or raises; each has ended before anybody goes on."""
+    ended: list[str] = []
+
+    async def work(name: str, seconds: float, problem: Exception | None = None) -> None:
+        try:
+            await asyncio.sleep(seconds)
+            if problem:
+                raise problem
+        finally:
+            ended.append(name)
+
+    async def story() -> None:
+        await first_end(work("long", 3600), work("short", 0))
+        with pytest.raises(ConnectionError):
+            await first_end(work("fails", 0, ConnectionError()), work("long", 3600))
+        assert ended == ["short", "long", "fails", "long"]
 
     asyncio.run(story())

@@ -17,7 +17,7 @@ from secproxy.edge.overview import look
 from secproxy.spans import read_span
 from tests.secproxy.edge.doors import csms
 from tests.secproxy.edge.test_tracing import STEPS
-from tests.secproxy.edge.test_worker import HEARTBEAT, dial, issue, working
+from tests.secproxy.edge.workers import HEARTBEAT, dial, issue, working
 from tests.secproxy.test_trace_settings import TRACES
 from tests.worlds import Paper, connected, make_home, running_authority
 
