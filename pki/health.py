@@ -126,10 +126,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A listener of ours that hands were shaken with: what is wrong with the certificate it presents, if anything."""
+    """A listener of ours, as it was looked at: what is wrong with it, if anything. ``seen`` says what was looked at,
+    and what was not, where that is not the certificate it presents."""
 
     what: str
     faults: tuple[Fault, ...] = ()
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ class Facts:
     csms: tuple[Csms, ...] = ()
     """Each URL of a CSMS that was tried; empty when none is configured."""
     served: tuple[Served, ...] = ()
-    """Each certificate that a listener of ours is meant to present; empty when nothing runs."""
+    """Each listener of ours, and each certificate that it is meant to present; empty when nothing runs."""
     receivers: tuple[Receiver, ...] = ()
     unsafe: tuple[Unsafe, ...] = ()
     failed: tuple[Failed, ...] = ()
@@ -305,7 +307,7 @@ def _served(facts: Facts) -> Iterator[Symptom]:
         for fault in each.faults:
             yield Symptom("health.served", Weight.CRITICAL, each.what, fault.says, fault.fix, fault.clause)
         if not each.faults:
-            says = "it presents the certificate that it is meant to, and who trusts our root accepts it"
+            says = each.seen or "it presents the certificate that it is meant to, and who trusts our root accepts it"
             yield Symptom("health.served", Weight.OK, each.what, says)
 
 
