@@ -128,7 +128,17 @@ def main() -> None:
         (folder / "tokens").mkdir()
         (folder / "conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
         os.environ |= {"SOFTHSM2_CONF": str(folder / "conf"), "BOLLARD_HSM_PIN": PIN}
-        token = ["softhsm2-util", "--init-token", "--free", "--label", "benchmark", "--pin", PIN, "--so-pin", "12345678"]
+        token = [
+            "softhsm2-util",
+            "--init-token",
+            "--free",
+            "--label",
+            "benchmark",
+            "--pin",
+            PIN,
+            "--so-pin",
+            "12345678",
+        ]
         subprocess.run(token, check=True, capture_output=True)
         print(f"{'kind':<10} {'place':<6} {'signature/s':>12} {'core/s':>10} {'office/s':>10}")
         for kind in given.kinds:

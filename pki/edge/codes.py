@@ -12,6 +12,7 @@ CODES: Final[Mapping[str, str]] = {
     "home.busy": "Another 'bollard init' works at the same folder; wait for it to end.",
     "home.exists": "The folder holds a Bollard home already; use it, or name another with --home.",
     "home.failed": "The home could not be made; check the folder's permissions and the space on its disk.",
+    "home.folder": "A folder of the home is missing; make it anew, or restore the home from a backup.",
     "home.missing": "The folder holds no Bollard home; make one with 'bollard init', or name another with --home.",
     "home.not_empty": "The folder holds other things, which a new home would mix with; name an empty one.",
     "policy.forbidden": "This user may not read a certificate profile or policy; run the command as the one who may.",

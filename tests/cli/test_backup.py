@@ -47,7 +47,7 @@ def test_a_home_is_replaced_with_leave_alone_and_kept_beside(bollard: Bollard, t
 
 
 @pytest.mark.parametrize("dry", [(), ("--dry-run",)])
-def test_where_nothing_was_replaced_nothing_is_said_of_it(bollard: Bollard, tmp_path: Path, dry: tuple[str, ...]) -> None:
+def test_where_nothing_was_replaced_none_is_told(bollard: Bollard, tmp_path: Path, dry: tuple[str, ...]) -> None:
     """No number, for there was no log; where there was one, its length."""
     bollard("backup", str(tmp_path / "backup"), "--with-passphrase")
     told = bollard("-o", "json", *dry, "--home", str(tmp_path / "new"), "restore", str(tmp_path / "backup")).json()
