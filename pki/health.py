@@ -96,7 +96,8 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the authority knows. ``ending`` counts stations whose last valid certificate ends within ``SOON``."""
+    """What the authority knows. ``ending`` counts stations whose last valid certificate ends within ``SOON``, ``ended``
+    those whose last one has ended."""
 
     expiring: tuple[Expiring, ...]
     ending: int
@@ -104,6 +105,7 @@ class Known:
     audit_size: int
     restored_behind: tuple[dt.datetime, ...] = ()
     missing: tuple[Missing, ...] = ()
+    ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +234,10 @@ def _lifetime(each: Expiring, now: dt.datetime) -> Symptom:
 def _stations(facts: Facts) -> Iterator[Symptom]:
     if facts.known is None:
         return
+    if facts.known.ended:
+        says = f"{facts.known.ended} stations have none any more that lasts: what they had has ended"
+        fix = "bollard rotate --plan names them: renew each, or 'bollard station disable' what is gone."
+        yield Symptom("health.stations", Weight.WARNING, "station certificates", says, fix)
     if facts.known.ending:
         says = f"{facts.known.ending} stations have no certificate that lasts longer than {SOON.days} days"
         fix = f"bollard cert list --expiring {SOON.days}d; then a new request of each, and bollard cert issue"

@@ -28,6 +28,7 @@ CODES: Final[Mapping[str, str]] = {
     "key.kind": "A key is of a kind that is never made here, or cannot sign certificates.",
     "key.name": "This is no name for a key: 1 to 40 small letters, digits and hyphens.",
     "key.missing": "A key file is gone; restore it from a backup.",
+    "key.other": "A key is not the one that its certificate is about; restore the real one from a backup.",
     "key.padding": "PSS was chosen for a key that is not RSA; leave the padding out.",
     "key.seal": "The file that says how the passphrase locks the keys is damaged or gone; restore it with the keys.",
     "key.twice": "One name has a key file and a key in the token; take away the one that does not belong there.",

@@ -161,4 +161,12 @@ def _known(told: calls.Examined) -> Known:
         Expiring(each.kind, each.name, each.not_before, each.not_after, each.renewed_by) for each in told.expiring
     )
     missing = tuple(Missing(each.what, each.says, each.fix, each.clause) for each in told.missing)
-    return Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind, missing)
+    return Known(
+        tuple(expiring),
+        told.ending,
+        told.newest_entry,
+        told.audit_size,
+        told.restored_behind,
+        missing,
+        told.ended,
+    )
