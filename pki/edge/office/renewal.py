@@ -130,13 +130,21 @@ def _retire_formers(desk: Desk, who: str, tx: Tx) -> None:
 
 
 def _serves_nobody(desk: Desk, own: OwnCertificate) -> bool:
-    """Whether another has taken its place, or, of who answers OCSP, the authority that it answers for was retired: it
-    may answer for no other (RFC 6960 4.2.2.2)."""
+    """Whether nothing is presented, or signed, with this key any more."""
     if own.purpose not in PROFILES or _is_retired(own):
         return False
-    issuers = [each for each in desk.own.values() if names_issuer(own.certificate, each.certificate)]
-    is_bereft = own.purpose == "ocsp" and bool(issuers) and all(map(_is_retired, issuers))
-    return own.holding.state is KeyState.OLD or is_bereft
+    return own.holding.state is KeyState.OLD or (own.purpose == "ocsp" and _answers_for_nobody(desk, own))
+
+
+def _answers_for_nobody(desk: Desk, signer: OwnCertificate) -> bool:
+    """Whether the authority that it answers for was retired, since it may answer for no other (RFC 6960 4.2.2.2), or
+    has another signer, made later."""
+    issuers = [each for each in desk.own.values() if names_issuer(signer.certificate, each.certificate)]
+    alive = [each.certificate for each in issuers if not _is_retired(each)]
+    signers = [each for each in desk.own.values() if each.purpose == "ocsp" and _is_active(each)]
+    mine = [each for each in signers if any(names_issuer(each.certificate, issuer) for issuer in alive)]
+    newest = max(mine, key=lambda each: each.certificate.not_valid_before_utc, default=None)
+    return bool(issuers) and signer is not newest
 
 
 def _clear(desk: Desk) -> None:

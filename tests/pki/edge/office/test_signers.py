@@ -12,11 +12,11 @@ from pki.certificate import names_issuer
 from pki.edge import calls, clock
 from pki.edge.keys import KeyKind
 from pki.edge.office import rollover, signers
-from pki.edge.office.authorities import certify
+from pki.edge.office.authorities import Wanted, certify
 from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers, signer_of
 from pki.errors import RefusedError
-from pki.holding import KeyState
+from pki.holding import Holding, KeyState
 from tests.worlds import at_the_desk, make_home
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pki.edge.office.authorities import Wanted
     from pki.edge.office.desk import Desk as Office
     from pki.edge.office.issuing import Sealed
     from tests.worlds import Desk
@@ -220,3 +219,27 @@ def test_a_signer_that_an_older_version_left_behind_goes_at_the_next_round(tmp_p
 
     at_the_desk(home, older)
     at_the_desk(home, newer)
+
+
+def test_of_two_signers_of_one_authority_the_newer_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older version let one in for another authority that was retired."""
+    home = make_home(tmp_path, status=True)
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        await renew_signers(mine)
+        at(monkeypatch, 1)
+        mine.keys.make("ocsp-gone-0a1b2c3d", KeyKind.EC_P256)
+        holding = Holding("ocsp-gone-0a1b2c3d", "ocsp-gone", "ocsp")
+        await certify(mine, Wanted(holding, "ocsp", "station", signers.NAME), "somebody")
+        await desk.office.tend()
+        states = {own.holding.slot: own.holding.state for own in mine.own.values() if own.purpose == "ocsp"}
+        assert states == {
+            "ocsp-csms": KeyState.ACTIVE, "ocsp-station": KeyState.RETIRED, "ocsp-gone": KeyState.ACTIVE,
+        }  # fmt: skip
+        signer = signer_of(mine, mine.mine("station"))
+        assert signer is not None
+        assert signer.name == "ocsp-gone-0a1b2c3d"
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+    at_the_desk(home, story)
