@@ -15,10 +15,11 @@ from pki.errors import InputError
 from tests.certs import request
 from tests.chains import box, chain, crl, moment, raw, root
 from tests.pki.papers import NOW, key
+from tests.worlds import station_key
 
 LEAF, CA, ROOT = chain()
 LIST = crl(ROOT)
-CSR = x509.load_pem_x509_csr(request(key("p256"), "SN-1", "Example").encode()).public_bytes(Encoding.DER)
+CSR = x509.load_pem_x509_csr(request(station_key(1), "SN-1", "Example").encode()).public_bytes(Encoding.DER)
 
 
 def pem(der: bytes, label: bytes = b"CERTIFICATE") -> bytes:
