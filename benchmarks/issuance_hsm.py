@@ -1,18 +1,19 @@
 """How many certificates a second a CA key in a PKCS#11 token issues, beside the same kind of key in a file.
 
-Run it from the root of a checkout, with SoftHSM2 installed: ``python benchmarks/issuance_hsm.py [SECONDS] [KIND...]``.
-It makes a token of its own in a temporary folder. Three figures for each place of the key: the raw signature, the way
-of the core (twin, lint, signature, comparison), and the whole office with both durable records, 50 requests at a time;
-the authority is in this very process. All are per second of CPU time: what one core could do if nothing else ran on it.
+Run it from the root of a checkout, with SoftHSM2 installed: ``python benchmarks/issuance_hsm.py``. It makes a token of
+its own in a temporary folder. Three figures for each place of the key: the raw signature, the way of the core (twin,
+lint, signature, comparison), and the whole office with both durable records, 50 requests at a time; the authority is in
+this very process. All are per second of CPU time: what one core could do if nothing else ran on it.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
 import os
+import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -108,10 +109,20 @@ async def measure(folder: Path, kind: KeyKind, hsm: Hsm | None, seconds: float) 
     return figures
 
 
+def wanted() -> argparse.Namespace:
+    """What the command line asks for; without SoftHSM2 there is nothing to measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=3.0, help="for each figure (3)")
+    parser.add_argument("--kinds", nargs="+", type=KeyKind, default=[KeyKind.EC_P256], metavar="KIND", help="(ec-p256)")
+    given = parser.parse_args()
+    if shutil.which("softhsm2-util") is None or not Path(MODULE).exists():
+        parser.error(f"SoftHSM2 is not installed: softhsm2-util and {MODULE} are needed")
+    return given
+
+
 def main() -> None:
     """Measure each kind in a file and in the token."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
-    kinds = [KeyKind(word) for word in sys.argv[2:]] or [KeyKind.EC_P256]
+    given = wanted()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "tokens").mkdir()
@@ -130,10 +141,10 @@ def main() -> None:
         ]
         subprocess.run(token, check=True, capture_output=True)
         print(f"{'kind':<10} {'place':<6} {'signature/s':>12} {'core/s':>10} {'office/s':>10}")
-        for kind in kinds:
+        for kind in given.kinds:
             for place, hsm in (("file", None), ("token", Hsm.parse(MODULE, "benchmark"))):
                 home = folder / f"{kind}-{place}"
-                figures = asyncio.run(measure(home, kind, hsm, seconds))
+                figures = asyncio.run(measure(home, kind, hsm, given.seconds))
                 print(f"{kind:<10} {place:<6} {figures[0]:>12,.0f} {figures[1]:>10,.0f} {figures[2]:>10,.0f}")
 
 

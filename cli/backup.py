@@ -54,13 +54,13 @@ def restore(asked: Asked, file: str, checkpoint: tuple[str, ...], *, unsafe_roll
     if asked.dry_run:
         found = check(path)
         judged = restore(path, asked.home_path, Judged(held, unsafe_roll_back), rehearsed=True)
-        more_of_it: dict[str, Plain] = {"replaced_size": judged.replaced_size, "overruled": [*judged.overruled]}
+        more_of_it: dict[str, Plain] = {"replaced_size": _replaced(judged), "overruled": [*judged.overruled]}
         asked.would({"call": "restore", "file": file, **found, **more_of_it}, judged=True)
     _confirm(asked, unsafe_roll_back=unsafe_roll_back)
     done = restore(path, asked.home_path, Judged(held, unsafe_roll_back))
     _tell_restored(done)
-    sizes: dict[str, Plain] = {"audit_size": done.audit_size, "replaced_size": done.replaced_size}
-    more: dict[str, Plain] = {"replaced": str(done.aside or ""), "overruled": [*done.overruled]}
+    sizes: dict[str, Plain] = {"audit_size": done.audit_size, "replaced_size": _replaced(done)}
+    more: dict[str, Plain] = {"replaced": str(done.aside) if done.aside else None, "overruled": [*done.overruled]}
     asked.done(done.audit_index, {"home": str(asked.home_path), **sizes, **more})
 
 
@@ -71,6 +71,13 @@ def check(path: Path) -> dict[str, Plain]:
     with path.open("rb") as file:
         found = check_archive(file)
     return {"made": found.made.isoformat(), "version": found.version, "audit_size": found.audit_size}
+
+
+def _replaced(done: Restored) -> int | None:
+    """The entries of the log that was replaced; none where there was no home, or its log could not be read."""
+    from pki.edge.ledger.restores import NOTHING
+
+    return None if done.replaced_size == NOTHING else done.replaced_size
 
 
 def _tell_passphrase(file: str, *, given: bool) -> None:

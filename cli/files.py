@@ -70,9 +70,7 @@ def _as_text(name: str, content: bytes) -> str:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        advice = (
-            "Give it in PEM: 'openssl pkey -inform der' turns a key into PEM, 'x509' a certificate, 'req' a request."
-        )
+        advice = "Check that it is the right file; DER becomes PEM by 'openssl pkey', 'x509' or 'req' with -inform der."
         raise InputError("file.not_text", f"{name[:200]!r} is no text file", advice) from None
     if not text.strip():  # to take it for an option left out would turn its meaning
         raise _empty(name)

@@ -98,9 +98,10 @@ def finding_row(finding: Finding) -> dict[str, Plain]:
 
 
 def note_findings(findings: Iterable[Finding]) -> None:
-    """Say findings to the person, each on a line."""
+    """Say findings to the person, each on a line, with the clause, once."""
     for found in findings:
-        note(f"  {found.severity}[{found.code}] {found.says}" + f" ({found.clause})" * bool(found.clause))
+        clause = f" ({found.clause})" if found.clause and not found.says.endswith(f"({found.clause})") else ""
+        note(f"  {found.severity}[{found.code}] {found.says}{clause}")
 
 
 def note(text: str, *, plain: bool = False) -> None:

@@ -36,7 +36,7 @@ def read_seeds(text: str, profile: int | None) -> tuple[StationSeed, ...]:
             except InputError as refused:
                 wrong.append(error(refused.code, "", f"line {lines.line_num}: {refused.cause}"))
     except csv.Error as broken:
-        raise InputError("stations.unreadable", f"line {lines.line_num} is no CSV: {broken}", _ADVICE) from None
+        raise InputError("stations.unreadable", f"line {lines.reader.line_num} is no CSV: {broken}", _ADVICE) from None
     if wrong:
         says = f"{len(wrong)} lines of the list are wrong; nothing was registered"
         raise InputError("stations.unreadable", says, _ADVICE, findings=tuple(wrong))

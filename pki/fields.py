@@ -40,6 +40,12 @@ _LIST_EXTENSIONS: Final = 0xA0
 _TIMES: Final = frozenset({UTC_TIME, GENERALIZED_TIME})
 _TRUE: Final = b"\xff"
 
+_SIGNED_PARTS: Final = 3  # body, algorithm, signature
+_PARTS: Final = 6  # serial, algorithm, issuer, validity, subject, key: what no certificate lacks (RFC 5280 4.1)
+_LIST_PARTS: Final = 2  # algorithm and issuer (RFC 5280 5.1)
+_EXTENSION_PARTS: Final = 2  # type and value
+_ENDS: Final = 2  # of a validity
+
 
 @dataclass(frozen=True, slots=True)
 class RawExtension:
@@ -92,8 +98,10 @@ def read_fields(der: bytes) -> Fields:
     version = 1
     if parts and parts[0].tag == _EXPLICIT_VERSION:
         version = int.from_bytes(read_box(parts.pop(0).content).held(INTEGER).content) + 1
+    if len(parts) < _PARTS:
+        raise ValueError("it has too few fields for a certificate")
     serial, inner, issuer, validity, subject, key, *rest = parts
-    begin, end = validity.held(SEQUENCE).boxes()
+    begin, end = _times(validity)
     return Fields(
         version=version,
         serial=serial.held(INTEGER).content,
@@ -117,6 +125,8 @@ def read_list_fields(der: bytes) -> ListFields:
     version = 1
     if parts and parts[0].tag == INTEGER:
         version = int.from_bytes(parts.pop(0).content) + 1
+    if len(parts) < _LIST_PARTS:
+        raise ValueError("it has too few fields for a revocation list")
     inner, issuer, *rest = parts
     listed = [part for part in rest if part.tag not in _TIMES and part.tag != _LIST_EXTENSIONS]
     return ListFields(
@@ -132,7 +142,10 @@ def read_list_fields(der: bytes) -> ListFields:
 
 def read_extension(box: Box) -> RawExtension:
     """Read one extension. Raises ``ValueError``."""
-    oid, *flag, value = box.held(SEQUENCE).boxes()
+    parts = box.held(SEQUENCE).boxes()
+    if len(parts) < _EXTENSION_PARTS:
+        raise ValueError("an extension without a value")
+    oid, *flag, value = parts
     critical = bool(flag) and flag[0].held(BOOLEAN).content == _TRUE
     return RawExtension(oid.held(OBJECT_IDENTIFIER).content, critical, value.held(OCTET_STRING).content)
 
@@ -156,10 +169,20 @@ def check_subtrees(fields: Fields) -> None:
 
 
 def _signed(der: bytes) -> tuple[Box, Box, bytes]:
-    body, outer, signature = read_box(der).held(SEQUENCE).boxes()
+    parts = read_box(der).held(SEQUENCE).boxes()
+    if len(parts) != _SIGNED_PARTS:
+        raise ValueError("it is no body with an algorithm and a signature")
+    body, outer, signature = parts
     if not signature.held(BIT_STRING).content.startswith(b"\0"):
         raise ValueError("a signature that is not made of whole bytes")
     return body.held(SEQUENCE), outer.held(SEQUENCE), signature.content[1:]
+
+
+def _times(validity: Box) -> tuple[Box, Box]:
+    times = validity.held(SEQUENCE).boxes()
+    if len(times) != _ENDS:
+        raise ValueError("a validity without its two times")
+    return times[0], times[1]
 
 
 def _extensions(parts: Sequence[Box], tag: int) -> list[RawExtension]:

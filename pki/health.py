@@ -96,7 +96,8 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the authority knows. ``ending`` counts stations whose last valid certificate ends within ``SOON``."""
+    """What the authority knows. ``ending`` counts stations whose last valid certificate ends within ``SOON``, ``ended``
+    those whose last one has ended."""
 
     expiring: tuple[Expiring, ...]
     ending: int
@@ -104,6 +105,7 @@ class Known:
     audit_size: int
     restored_behind: tuple[dt.datetime, ...] = ()
     missing: tuple[Missing, ...] = ()
+    ended: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +128,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A listener of ours that hands were shaken with: what is wrong with the certificate it presents, if anything."""
+    """A listener of ours, as it was looked at: what is wrong with it, if anything. ``seen`` says what was looked at,
+    and what was not, where that is not the certificate it presents."""
 
     what: str
     faults: tuple[Fault, ...] = ()
+    seen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ class Facts:
     csms: tuple[Csms, ...] = ()
     """Each URL of a CSMS that was tried; empty when none is configured."""
     served: tuple[Served, ...] = ()
-    """Each certificate that a listener of ours is meant to present; empty when nothing runs."""
+    """Each listener of ours, and each certificate that it is meant to present; empty when nothing runs."""
     receivers: tuple[Receiver, ...] = ()
     unsafe: tuple[Unsafe, ...] = ()
     failed: tuple[Failed, ...] = ()
@@ -230,6 +234,10 @@ def _lifetime(each: Expiring, now: dt.datetime) -> Symptom:
 def _stations(facts: Facts) -> Iterator[Symptom]:
     if facts.known is None:
         return
+    if facts.known.ended:
+        says = f"{facts.known.ended} stations have none any more that lasts: what they had has ended"
+        fix = "bollard rotate --plan names them: renew each, or 'bollard station disable' what is gone."
+        yield Symptom("health.stations", Weight.WARNING, "station certificates", says, fix)
     if facts.known.ending:
         says = f"{facts.known.ending} stations have no certificate that lasts longer than {SOON.days} days"
         fix = f"bollard cert list --expiring {SOON.days}d; then a new request of each, and bollard cert issue"
@@ -305,7 +313,7 @@ def _served(facts: Facts) -> Iterator[Symptom]:
         for fault in each.faults:
             yield Symptom("health.served", Weight.CRITICAL, each.what, fault.says, fault.fix, fault.clause)
         if not each.faults:
-            says = "it presents the certificate that it is meant to, and who trusts our root accepts it"
+            says = each.seen or "it presents the certificate that it is meant to, and who trusts our root accepts it"
             yield Symptom("health.served", Weight.OK, each.what, says)
 
 

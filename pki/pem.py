@@ -50,6 +50,8 @@ def read_base64(text: bytes, code: str, longest: int = PEM_LENGTH) -> bytes:
     if len(text) > longest:
         raise InputError(code, f"{len(text)} bytes of base64; {longest} are the most", _BASE64_ADVICE)
     packed = b"".join(text.split())
+    if not packed:
+        raise InputError(code, "there is nothing in it", _BASE64_ADVICE)
     try:
         der = base64.b64decode(packed, validate=True)
     except (binascii.Error, ValueError):

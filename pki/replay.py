@@ -76,7 +76,16 @@ class Drop:
     must: bool = True
 
 
-Order: TypeAlias = Put | Change | Drop
+@dataclass(frozen=True, slots=True)
+class Find:
+    """The row is there and says this, or the entry does not fit what came before it."""
+
+    kind: str
+    key: str
+    fields: Mapping[str, Value]
+
+
+Order: TypeAlias = Put | Change | Drop | Find
 
 
 def read_entry(text: str | bytes) -> Entry:
@@ -219,10 +228,22 @@ def _founded(entry: Entry) -> tuple[Order, ...]:
 
 def _settings_told(entry: Entry) -> tuple[Order, ...]:
     """Older homes tell no settings when they are founded."""
-    told = entry.what.get("settings")
-    each = {name: _value(value) for name, value in told.items()} if isinstance(told, dict) else {}
-    kept = ((Drop("setting", name, must=False), Put("setting", name, {"value": value})) for name, value in each.items())
-    return tuple(order for pair in kept for order in pair)
+    return tuple(Put("setting", name, {"value": value}) for name, value in _settings(entry, "settings").items())
+
+
+def _settings_changed(entry: Entry) -> tuple[Order, ...]:
+    """What was there before is told as its row said it: an edited row is found, however soon it is written over."""
+    before, orders = _settings(entry, "former"), list[Order]()
+    for put in _settings_told(entry):
+        if put.key in before:
+            orders += [Find("setting", put.key, {"value": before[put.key]}), Drop("setting", put.key)]
+        orders.append(put)
+    return tuple(orders)
+
+
+def _settings(entry: Entry, name: str) -> dict[str, Value]:
+    told = entry.what.get(name)
+    return {str(key): _value(value) for key, value in told.items()} if isinstance(told, dict) else {}
 
 
 def _anchor_key(what: Mapping[str, object]) -> str:
@@ -411,7 +432,7 @@ RULES: Final[Mapping[str, Callable[[Entry], tuple[Order, ...]]]] = {
     "crl.intended": _lists_intended,
     "crl.issued": _lists_issued,
     "crl.abandoned": _lists_abandoned,
-    "settings.changed": _settings_told,
+    "settings.changed": _settings_changed,
 }
 """Each act that changes a row, and what it makes of it."""
 

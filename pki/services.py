@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -25,6 +26,8 @@ SHARDS_MOST: Final = 256  # one byte of the serial chooses among them
 URL_LENGTH: Final = 200  # characters of the address that the others begin with
 HTTP: Final = r"http://(?:[A-Za-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[1-9][0-9]{0,4})?"
 """The form of such an address: plain HTTP (RFC 5280 8), a host, perhaps a port; nobody's name or password."""
+
+_LIST: Final = re.compile(r"/crl/[a-z0-9-]{1,64}/([0-9]{1,3})\.crl$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,20 @@ class Published:
     def crl(self, shard: int) -> str:  # noqa: ARG002 - one shape for all services
         """Where its one list lies."""
         return self.list_url
+
+
+def named_shard(certificate: x509.Certificate) -> int | None:
+    """Return the shard that a certificate says it is listed in; ``None`` where it names no list, or none of ours.
+
+    Raises ``ValueError`` where its extensions cannot be read.
+    """
+    try:
+        points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    except x509.ExtensionNotFound:
+        return None
+    urls = [str(name.value) for point in points for name in point.full_name or ()]
+    found = [match for url in urls if (match := _LIST.search(url))]
+    return int(found[0][1]) if found else None
 
 
 def shard_of(serial: CertificateSerial, shards: int) -> int:

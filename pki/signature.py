@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-    from pki.strength import SigningHash, SigningKey
+    from pki.strength import SigningKey
 
 Signed: TypeAlias = "x509.Certificate | x509.CertificateSigningRequest"
 
@@ -92,10 +92,9 @@ def _rsa(padding: Padding) -> bytes:
 
 def sign(key: SigningKey, tbs: bytes, padding: Padding = Padding.PKCS1) -> bytes:
     """Sign these bytes, and verify the result. Raises ``RefusedError("signature.spoilt")``."""
-    using = signing_hash(key.public_key())
     signature = make(key, tbs, padding)
     try:
-        _verify(key.public_key(), signature, tbs, using, padding)
+        verify(key.public_key(), signature, tbs, padding)
     except InvalidSignature:
         raise RefusedError(
             "signature.spoilt",
@@ -159,9 +158,9 @@ def verify_ecdsa(key: ec.EllipticCurvePublicKey, paper: Signed, body: bytes) -> 
     key.verify(paper.signature, body, way)
 
 
-def _verify(
-    key: CertificatePublicKeyTypes, signature: bytes, tbs: bytes, using: SigningHash | None, padding: Padding
-) -> None:
+def verify(key: CertificatePublicKeyTypes, signature: bytes, tbs: bytes, padding: Padding = Padding.PKCS1) -> None:
+    """Verify a signature as ``sign`` makes it. Raises ``InvalidSignature``."""
+    using = signing_hash(key)
     match key:
         case ec.EllipticCurvePublicKey() if using is not None:
             key.verify(signature, tbs, ec.ECDSA(using))

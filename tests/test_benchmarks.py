@@ -46,3 +46,13 @@ def test_no_benchmark_is_left_out() -> None:
     """A new one gets its line here."""
     scripts = {path.name for path in FOLDER.glob("*.py")}
     assert scripts - PARTS - {"issuance_hsm.py"} == SMALL.keys()
+
+
+@pytest.mark.parametrize("script", [*SMALL, "issuance_hsm.py"])
+def test_a_benchmark_explains_itself(script: str) -> None:
+    """On stdout, with success, as every program does."""
+    asked = [sys.executable, str(FOLDER / script), "--help"]
+    told = subprocess.run(asked, capture_output=True, text=True, check=False)
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.startswith(f"usage: {script}")

@@ -138,7 +138,7 @@ def _read_told(first: Entry) -> _Told:
 def _read_root(result: Result, ceremony: Ceremony) -> x509.Certificate:
     found, wrong = _read_certificate(result, ROOT)
     if found is None:
-        raise refused(wrong)
+        raise refused(f"{certificate_file(ROOT)}: {wrong}")
     try:
         found.verify_directly_issued_by(found)
     except (InvalidSignature, *UNREADABLE):
@@ -149,14 +149,16 @@ def _read_root(result: Result, ceremony: Ceremony) -> x509.Certificate:
 
 
 def _read_certificate(result: Result, name: str) -> tuple[x509.Certificate | None, str]:
-    """Read one file in the one form that we write."""
+    """Read one file in the one form that we write; where it is not, say what is wrong with it."""
     raw = result.certificate(name)
+    if not raw:
+        return None, "it is missing, or empty"
     try:
         found = read_certificates(raw)
     except InputError as problem:
-        return None, f"{certificate_file(name)}: {problem.cause[:120]}"
+        return None, problem.cause[:120]
     if to_pem(found[:1]).encode() != raw:
-        return None, f"{certificate_file(name)} is not in the one form that certificates have here"
+        return None, "it is not in the one form that certificates have here"
     return found[0], ""
 
 

@@ -18,7 +18,7 @@ def confirm(ceremony: Ceremony, typed: Mapping[str, str]) -> None:
     """See that every witness typed the beginning of the file's digest. Raises ``RefusedError("ceremony.witness")``."""
     due = {each.name for each in ceremony.witnesses}
     found = [
-        error("ceremony.phrase", "", f"what {name[:64]!r} typed is not the beginning of this file's SHA-256")
+        error("ceremony.phrase", "", f"{name[:64]!r} typed other than the first {PHRASE_DIGITS} digits of its SHA-256")
         for name in sorted(due & set(typed))
         if not hmac.compare_digest(typed[name].strip().lower().encode(), ceremony.phrase.encode())
     ]

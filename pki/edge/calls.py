@@ -1180,6 +1180,8 @@ class PresentedRow(Row, frozen=True):
 class Examined(Row, frozen=True):
     """What the authority knows of its own health. ``ending`` counts stations whose last certificate ends soon.
 
+    ``ended`` counts those that need one to connect with, of which the last has ended.
+
     ``presented`` is what listeners are meant to present, ``roots`` our roots that it leads to (PEM).
 
     ``restored_behind`` are the moments of restores that undid acts which had been recorded.
@@ -1194,6 +1196,7 @@ class Examined(Row, frozen=True):
     missing: tuple[MissingRow, ...] = ()
     presented: tuple[PresentedRow, ...] = ()
     roots: tuple[str, ...] = ()
+    ended: int = 0
 
 
 class Examine(Call, frozen=True):

@@ -98,6 +98,10 @@ class Keyring:
         """Return a key by name: a private key to the library's builders, even when it never leaves the token."""
         return self._held(name)[0]
 
+    def reread(self, name: str) -> SigningKey:
+        """Return a key as it lies there now, whatever of it is in memory: what the next start will find."""
+        return self._found(name)[0]
+
     def describe(self, name: str) -> KeyFacts:
         """Say what kind of key it is, where it lies, and how it signs."""
         return self._held(name)[1]
@@ -159,10 +163,13 @@ class Keyring:
 
     def _held(self, name: str) -> tuple[SigningKey, KeyFacts]:
         if name not in self._open:
-            held = self._from_token(name) if self._reference(name).exists() else self._from_file(name)
+            held = self._found(name)
             self._refuse_kind(held[1].kind)
             self._open[name] = held
         return self._open[name]
+
+    def _found(self, name: str) -> tuple[SigningKey, KeyFacts]:
+        return self._from_token(name) if self._reference(name).exists() else self._from_file(name)
 
     def _from_file(self, name: str) -> tuple[SigningKey, KeyFacts]:
         path = self._file(name)

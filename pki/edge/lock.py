@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import shlex
 from typing import TYPE_CHECKING
 
-from pki.errors import ConflictError
+from pki.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ def locked(path: Path, held: int = -1) -> Iterator[int]:
 
     ``held`` is one that was inherited with its lock, which is held on to.
     """
-    handle = held if held >= 0 else os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    handle = held if held >= 0 else _open(path)
     try:
         yield handle if _locked(handle) else -1
     finally:
@@ -48,6 +49,18 @@ def hold(path: Path) -> Iterator[None]:
                 "Stop it first, or just use it: every command finds the running one by itself.",
             )
         yield
+
+
+def _open(path: Path) -> int:
+    """A home that was copied without its ``run`` is not whole, and says which folder it lacks."""
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except FileNotFoundError:
+        raise NotFoundError(
+            "home.folder",
+            f"the folder {str(path.parent)!r} is missing",
+            f"mkdir -m 700 {shlex.quote(str(path.parent))}, as the user who owns the home; then run 'bollard doctor'.",
+        ) from None
 
 
 def _locked(handle: int) -> bool:

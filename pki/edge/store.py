@@ -182,7 +182,12 @@ def _open(path: Path, prepare: Callable[[Database], object]) -> Database:
 def _prepare_old(database: Database) -> None:
     if not database.execute("SELECT 1 FROM sqlite_schema WHERE name = 'frontier'").fetchone():
         raise missing("ledger.db holds no table of a ledger")
-    _prepare_writer(database)
+    try:
+        _prepare_writer(database)
+    except (RuntimeError, sqlite3.OperationalError) as problem:
+        if getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
+            raise
+        raise damaged(f"its tables are not those that it says it has: {str(problem)[:120]}") from None
 
 
 def _prepare_writer(database: Database) -> None:

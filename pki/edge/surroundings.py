@@ -30,6 +30,7 @@ PATIENCE: Final = 3.0  # seconds for a process of ours to answer a small questio
 TIME_ERROR: Final = 5  # adjtimex(2): the clock is not synchronised
 TIMEX_BYTES: Final = 512  # of struct timex, 208 on 64-bit Linux; all zero asks and changes nothing
 SECRET: Final = frozenset({"keys"})  # folders whose files nobody else may read
+REFILLED: Final = frozenset({"ca", "journal", "quarantine", "run"})  # folders that fill up again by themselves
 OTHERS_READ: Final = 0o077
 OTHERS_WRITE: Final = 0o022
 
@@ -43,10 +44,14 @@ def see_disk(home: Home) -> Disk:
 
 
 def see_files(home: Home, private: Sequence[Path] = ()) -> tuple[Loose, ...]:
-    """Find files and folders that others may read or write. ``private`` are key files that lie elsewhere."""
+    """Find folders that are missing, and what others may read or write. ``private`` are keys that lie elsewhere."""
     owner = home.path.stat().st_uid
     found = [loose for path, secret in _watched(home) if (loose := _loose(path, owner, secret=secret))]
-    return (*found, *(loose for path in private if path.exists() and (loose := _loose(path, None, secret=True))))
+    return (
+        *_gone(home),
+        *found,
+        *(loose for path in private if path.exists() and (loose := _loose(path, None, secret=True))),
+    )
 
 
 def see_clock() -> bool | None:
@@ -59,11 +64,14 @@ def see_clock() -> bool | None:
 
 
 def see_processes(home: Home) -> tuple[tuple[str, bool | None], ...]:
-    """Ask each process that has a socket: True when it answers, False when it is silent, None when none is there."""
+    """Ask each process that has a socket: True when it answers, False when it is silent, None when none is there.
+
+    The kernel takes connections for one that hangs, so each has to say something. The supervisor's words are not known
+    here; whoever knows them asks it (``secproxy.edge.overview``).
+    """
     return (
         ("authority", asyncio.run(_asked(home)) if home.authority_socket.exists() else None),
-        ("proxy", _knocked(home.claims_socket) if home.claims_socket.exists() else None),
-        ("web", _knocked(home.web_socket, answers=True) if home.web_socket.exists() else None),
+        ("web", _greeted(home.web_socket) if home.web_socket.exists() else None),
     )
 
 
@@ -87,15 +95,22 @@ async def _asked(home: Home) -> bool:
     return True
 
 
-def _knocked(path: Path, *, answers: bool = False) -> bool:
-    """Connect; of a process that answers whoever connects, wait for that as well."""
+def _greeted(path: Path) -> bool:
+    """Connect to one that greets whoever does, and wait for that."""
     with socket.socket(socket.AF_UNIX) as knock, wire.short_path(path) as short:
         knock.settimeout(PATIENCE)
         try:
             knock.connect(short)
-            return not answers or bool(knock.recv(1))
+            return bool(knock.recv(1))
         except OSError:
             return False
+
+
+def _gone(home: Home) -> Iterator[Loose]:
+    for path in (home.keys, home.ca, home.journal, home.vault, home.quarantine, home.run):
+        if not path.is_dir():
+            fix = f"mkdir -m 700 {shlex.quote(str(path))}" if path.name in REFILLED else "Restore it from a backup."
+            yield Loose(str(path), "it is missing", fix, secret=True)
 
 
 def _watched(home: Home) -> Iterator[tuple[Path, bool]]:

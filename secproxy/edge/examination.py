@@ -15,7 +15,7 @@ from pki.edge import calls, clock, surroundings
 from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
-from pki.errors import BollardError
+from pki.errors import BollardError, UnreachableError
 from pki.health import SOON, Expiring, Facts, Failed, Known, Missing, Receiver, Served, Unsafe
 from pki.served import Meant
 from pki.settings import parse_settings
@@ -24,6 +24,7 @@ from secproxy.edge.effective import config_in_force
 from secproxy.edge.event_store import EventStore
 from secproxy.edge.handshaking import doors, see_served
 from secproxy.edge.knocking import try_csms
+from secproxy.edge.overview import look
 from secproxy.weakening import weakened
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def examine(home: Home) -> Facts:
     """Look at everything; what is refused on the way is part of the facts."""
     failed: list[Failed] = []
     config, private = _settings(home, failed)
-    running = surroundings.see_processes(home)
+    running = (*surroundings.see_processes(home), ("proxy", _supervised(home)))
     told, unseen = _ask(home, failed, silent=dict(running)["authority"] is False)
     csms = asyncio.run(try_csms(config.upstreams)) if config else ()
     return Facts(
@@ -57,6 +58,17 @@ def examine(home: Home) -> Facts:
         failed=tuple(failed),
         unseen=tuple(unseen),
     )
+
+
+def _supervised(home: Home) -> bool | None:
+    """Ask the supervisor, where there is one, whether it still does anything."""
+    if not home.claims_socket.exists():
+        return None
+    try:
+        asyncio.run(look(home))
+    except UnreachableError:
+        return False
+    return True
 
 
 def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Path]]:
@@ -121,11 +133,18 @@ def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[calls.Exami
         return None, [("authority, ledger, audit log", "the authority does not answer")]
     try:
         told = ask_once(home, calls.Examine(SOON.days), calls.Examined)
-    except BollardError as problem:
-        failed.append(Failed("authority", problem.code, problem.cause, problem.advice))
+    except (BollardError, OSError) as problem:
+        failed.append(_failed("authority", problem))
         return None, [("certificates, ledger, audit log", "the authority could not be asked")]
     failed += [Failed(each.what, each.code, each.cause, each.advice) for each in told.failed]
     return told, []
+
+
+def _failed(what: str, problem: BollardError | OSError) -> Failed:
+    if isinstance(problem, BollardError):
+        return Failed(what, problem.code, problem.cause, problem.advice)
+    says = f"{problem.strerror or type(problem).__name__}: {str(problem.filename or '')[:200]!r}"
+    return Failed(what, "system", says, "The operating system said so; put it right there.")
 
 
 def _known(told: calls.Examined) -> Known:
@@ -133,4 +152,12 @@ def _known(told: calls.Examined) -> Known:
         Expiring(each.kind, each.name, each.not_before, each.not_after, each.renewed_by) for each in told.expiring
     )
     missing = tuple(Missing(each.what, each.says, each.fix, each.clause) for each in told.missing)
-    return Known(tuple(expiring), told.ending, told.newest_entry, told.audit_size, told.restored_behind, missing)
+    return Known(
+        tuple(expiring),
+        told.ending,
+        told.newest_entry,
+        told.audit_size,
+        told.restored_behind,
+        missing,
+        told.ended,
+    )

@@ -46,6 +46,19 @@ def test_a_home_is_replaced_with_leave_alone_and_kept_beside(bollard: Bollard, t
     assert bollard("audit", "verify").code == 0
 
 
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_where_nothing_was_replaced_none_is_told(bollard: Bollard, tmp_path: Path, dry: tuple[str, ...]) -> None:
+    """No number, for there was no log; where there was one, its length."""
+    bollard("backup", str(tmp_path / "backup"), "--with-passphrase")
+    told = bollard("-o", "json", *dry, "--home", str(tmp_path / "new"), "restore", str(tmp_path / "backup")).json()
+    people = bollard(*dry, "--home", str(tmp_path / "other"), "restore", str(tmp_path / "backup")).out
+
+    assert (told["replaced_size"], told.get("replaced")) == (None, None)
+    assert [line.split() for line in people.splitlines() if "replaced size" in line] == [["replaced", "size"]]
+    over = bollard("--yes", "-o", "json", *dry, "restore", str(tmp_path / "backup")).json()
+    assert over["replaced_size"] == over["audit_size"]
+
+
 def test_a_dry_run_is_refused_where_the_restore_would_be(bollard: Bollard, home: Path, tmp_path: Path) -> None:
     """Over a newer home, and of one that nothing can open; the home is as it was, and nothing lies beside it."""
     bollard("backup", str(tmp_path / "backup"))

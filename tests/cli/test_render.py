@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.render import Output, Plain, cell, clean, show_record, show_rows, tell_error, to_line, to_plain
+from cli.render import Output, Plain, cell, clean, note_findings, show_record, show_rows, tell_error, to_line, to_plain
 from pki.edge import calls
 from pki.errors import RefusedError
 from pki.findings import error, refuse_errors, warning
@@ -155,3 +155,9 @@ def test_a_spreadsheet_finds_no_formula_in_what_a_station_said(
     """Model and vendor are the station's own words; identities, which can call nothing, stay as they are."""
     show_rows(Output.CSV, "things", [{"name": value}], ("name",))
     assert list(csv.reader(io.StringIO(capsys.readouterr().out))) == [["name"], [shown]]
+
+
+def test_a_clause_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the words end with it already, it is not said again."""
+    note_findings([error("a.b", "RFC 5280 4.1", "no (RFC 5280 4.1)"), error("a.b", "RFC 5280 4.1", "no")])
+    assert capsys.readouterr().err == "  error[a.b] no (RFC 5280 4.1)\n" * 2

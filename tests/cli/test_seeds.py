@@ -40,6 +40,13 @@ def test_what_is_no_list_is_refused(text: str, says: str) -> None:
         read_seeds(text, 3)
 
 
+@pytest.mark.parametrize("before", ["", "identity,serial\nCP-1,SN-1\n"])
+def test_a_line_that_is_no_csv_is_named_by_its_number(before: str) -> None:
+    """As an editor counts, from 1 on."""
+    with pytest.raises(InputError, match=f"line {before.count(chr(10)) + 1} is no CSV"):
+        read_seeds(f'{before}"a"b,c\n', 3)
+
+
 def test_a_row_without_profile_needs_the_option() -> None:
     """No profile is ever assumed."""
     with pytest.raises(InputError) as refused:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pki.bundle import CERTIFICATE_BYTES_MOST, CERTIFICATES_MOST, LISTS_MOST, read_bundle, read_lists
 from pki.errors import InputError
-from tests.chains import chain, crl, raw, root
-from tests.pki.papers import key
+from tests.certs import request
+from tests.chains import box, chain, crl, moment, raw, root
+from tests.pki.papers import NOW, key
+from tests.worlds import station_key
 
 LEAF, CA, ROOT = chain()
 LIST = crl(ROOT)
+CSR = x509.load_pem_x509_csr(request(station_key(1), "SN-1", "Example").encode()).public_bytes(Encoding.DER)
 
 
 def pem(der: bytes, label: bytes = b"CERTIFICATE") -> bytes:
@@ -65,6 +69,11 @@ MALFORMED = [
     pytest.param(chain(times=b"\x18\x11" + b"20600531120000.5Z" + b"\x17\x0d270531120000Z")[0].der, id="half a second"),
     pytest.param(chain(raw("551d0e", b"\xff"))[0].der, id="an extension that is none"),
     pytest.param(LIST, id="a revocation list"),
+    pytest.param(CSR, id="a request"),
+    pytest.param(box(0x30, b"\x30\x00" * 4), id="a box too many"),
+    pytest.param(box(0x30, b"\x30\x00" * 2 + box(0x03, b"\0")), id="no fields"),
+    pytest.param(chain(times=moment(NOW))[0].der, id="one time"),
+    pytest.param(chain(box(0x30, b"\x06\x01\x2a"))[0].der, id="an extension without a value"),
 ]
 
 
@@ -75,6 +84,7 @@ def test_a_certificate_that_is_none_is_told_and_left_out(der: bytes) -> None:
 
     assert (bundle.first, bundle.certificates, len(bundle.malformed)) == (None, (CA.certificate,), 1)
     assert len(bundle.malformed[0]) < 200
+    assert "unpack" not in bundle.malformed[0], "the interpreter's words tell nobody what is wrong"
 
 
 @pytest.mark.parametrize("der", [LEAF.der + b"\0", LEAF.der + b"\n", LEAF.der * 2])
@@ -123,6 +133,15 @@ def test_lists_are_read_in_the_same_way() -> None:
     lists, malformed = read_lists(pem(LIST, b"X509 CRL") + pem(LIST[:-1], b"X509 CRL"))
 
     assert ([each.crl.public_bytes(Encoding.DER) for each in lists], len(malformed)) == ([LIST], 1)
+
+
+@pytest.mark.parametrize("der", [LEAF.der, CSR, box(0x30, b"\x30\x00" * 2 + box(0x03, b"\0"))])
+def test_what_is_no_list_is_told_in_words(der: bytes) -> None:
+    """A certificate, a request, nothing at all: each was given in a list's place."""
+    lists, (says,) = read_lists(pem(der, b"X509 CRL"))
+
+    assert lists == ()
+    assert "unpack" not in says
     assert len(read_lists(LIST)[0]) == 1
     for content in (b"hello", pem(LIST), pem(b"\x30\x00", b"X509 CRL") * (LISTS_MOST + 1)):
         with pytest.raises(InputError, match=r"crl\.unreadable"):

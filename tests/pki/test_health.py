@@ -16,10 +16,12 @@ from pki.health import (
     Expiring,
     Facts,
     Failed,
+    Fault,
     Known,
     Loose,
     Missing,
     Receiver,
+    Served,
     Symptom,
     Unsafe,
     Weight,
@@ -92,6 +94,7 @@ LOOSE = Loose("keys/root.pem", "its mode is 0644", "chmod 600 keys/root.pem", se
     ("facts", "code", "weight"),
     [
         (known(ending=3), "health.stations", Weight.WARNING),
+        (known(ended=3), "health.stations", Weight.WARNING),
         (known(newest_entry=NOW + dt.timedelta(hours=1)), "health.clock", Weight.CRITICAL),
         (known(restored_behind=(NOW,)), "health.restored", Weight.WARNING),
         (known(missing=(Missing("authority for station", "x", "y"),)), "health.missing", Weight.CRITICAL),
@@ -121,6 +124,18 @@ def test_what_is_wrong_is_told_once_with_its_cure(facts: Facts, code: str, weigh
     assert [(symptom.code, symptom.weight) for symptom in symptoms] == [(code, weight)]
     assert all(symptom.fix for symptom in symptoms)
     assert worst(judge(facts)) is weight
+
+
+def test_a_listener_is_told_with_what_was_not_looked_at() -> None:
+    """What could be seen is said of each; where nothing else is, it is the certificate."""
+    served = (Served("listener a"), Served("listener b", seen="not looked at: x"), Served("c", (Fault("y", "z"),)))
+    found = {
+        each.what: each for each in judge(dataclasses.replace(WELL, served=served)) if each.code == "health.served"
+    }
+
+    assert found["listener a"].says.startswith("it presents the certificate")
+    assert (found["listener b"].says, found["listener b"].weight) == ("not looked at: x", Weight.OK)
+    assert (found["c"].says, found["c"].weight, found["c"].fix) == ("y", Weight.CRITICAL, "z")
 
 
 @pytest.mark.parametrize(

@@ -121,3 +121,10 @@ def test_base64_that_is_none_is_refused(text: bytes) -> None:
     """Neither loose nor too long."""
     with pytest.raises(InputError, match=r"csr\.unreadable"):
         read_base64(text, "csr.unreadable", 8)
+
+
+@pytest.mark.parametrize("text", [b"", b" \r\n"])
+def test_base64_of_nothing_is_told_as_that(text: bytes) -> None:
+    """Whoever sent an empty body is not told of a request in it."""
+    with pytest.raises(InputError, match="there is nothing in it"):
+        read_base64(text, "x.unreadable")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pki import replay
-from pki.replay import Change, Drop, Entry, Order, Put, key_of, orders, read_entry
+from pki.replay import Change, Drop, Entry, Find, Order, Put, key_of, orders, read_entry
 
 HELD: dict[str, str | int | None] = dict.fromkeys(("role", "serial", "slot", "state", "keeper"))
 CAME: dict[str, str | int | None] = dict.fromkeys(
@@ -96,7 +96,15 @@ def test_every_act_that_is_recorded_is_known_here() -> None:
         ),
         (
             entry("settings.changed", {"settings": {"web.status_url": "u"}, "former": {"web.status_url": "t"}}),
-            (Drop("setting", "web.status_url", must=False), Put("setting", "web.status_url", {"value": "u"})),
+            (
+                Find("setting", "web.status_url", {"value": "t"}),
+                Drop("setting", "web.status_url"),
+                Put("setting", "web.status_url", {"value": "u"}),
+            ),
+        ),
+        (
+            entry("settings.changed", {"settings": {"web.status_url": "u"}, "former": {}}),
+            (Put("setting", "web.status_url", {"value": "u"}),),
         ),
         (
             entry("anchor.removed", {"purpose": "csms", "vendor": "", "key_id": "00"}),

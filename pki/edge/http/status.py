@@ -234,7 +234,7 @@ def _is_known(page: Page, headers: Mapping[bytes, bytes]) -> bool:
 
 
 async def _say(send: Send, status: int, *more: tuple[bytes, bytes]) -> None:
-    text = _SAYS[status]
+    text = f"{_SAYS[status].code}: {_SAYS[status].cause}\n".encode("ascii")
     retry = [(b"retry-after", b"%d" % RETRY_SECONDS)] if status == 503 else []
     plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(text)), _NO_STORE, _SNIFF]
     await send({"type": "http.response.start", "status": status, "headers": [*plain, *retry, *more]})
@@ -242,9 +242,10 @@ async def _say(send: Send, status: int, *more: tuple[bytes, bytes]) -> None:
 
 
 _SAYS: Final = {
-    404: b"not found\n",
-    405: b"method not allowed\n",
-    413: b"request too large\n",
-    414: b"path too long\n",
-    503: b"not available now\n",
+    404: NotFoundError("status.path", "nothing is served at this address"),
+    405: InputError("status.method", "this address takes another method; the header Allow names it"),
+    413: InputError("status.body", f"a question has more than {ocsp.REQUEST_LENGTH} bytes, or does not say how many"),
+    414: InputError("status.address", f"an address has more than {PATH_LENGTH} bytes"),
+    503: UnreachableError("status.away", "this cannot be had now"),
 }
+"""Why there is nothing to give back, for people; OCSP has words of its own for what is wrong with a question."""

@@ -318,14 +318,31 @@ def listed(
 
 
 def count_ending(database: Database, now: dt.datetime, within: dt.timedelta) -> int:
-    """Count the active stations whose last valid certificate has not ended yet and will within this time."""
+    """Count the active stations whose last valid certificate has not ended yet and will within this time.
+
+    What a station connects with does not last longer because of what it shows to cars, and that is for one SECCID.
+    """
     found = database.execute(
         "SELECT count(DISTINCT station) FROM certificate AS ending WHERE not_after > :now AND not_after <= :soon"
         " AND status = 'valid'"
         " AND EXISTS (SELECT 1 FROM station WHERE identity = ending.station AND status = 'active')"
         " AND NOT EXISTS (SELECT 1 FROM certificate AS later WHERE later.station = ending.station"
+        " AND later.purpose = ending.purpose AND (ending.purpose = 'station' OR later.subject = ending.subject)"
         " AND later.status = 'valid' AND later.not_after > :soon)",
         {"now": stamp(now), "soon": stamp(now + within)},
+    )
+    return int(found.fetchone()[0])
+
+
+def count_ended(database: Database, now: dt.datetime) -> int:
+    """Count the active stations that need a certificate to connect with, and had one, of which the last has ended."""
+    found = database.execute(
+        "SELECT count(DISTINCT station) FROM certificate AS ended WHERE not_after <= :now"
+        " AND status = 'valid' AND purpose = 'station'"
+        " AND EXISTS (SELECT 1 FROM station WHERE identity = ended.station AND status = 'active' AND profile = 3)"
+        " AND NOT EXISTS (SELECT 1 FROM certificate AS later WHERE later.station = ended.station"
+        " AND later.purpose = 'station' AND later.status = 'valid' AND later.not_after > :now)",
+        {"now": stamp(now)},
     )
     return int(found.fetchone()[0])
 

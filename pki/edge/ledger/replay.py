@@ -201,6 +201,8 @@ class Replay:
             case replay.Drop():
                 self._drop(order.kind, order.key)
                 return there is not None or not order.must
+            case replay.Find():
+                return there is not None and order.fields.items() <= there.fields.items()
 
     def _find(self, kind: str, key: str) -> _Row | None:
         """Return the row to be changed, from memory or out of the scratch database."""

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 LIVE: Final = "status NOT IN ('intended', 'abandoned', 'revoked') AND not_after > :now"
 """A certificate that holds, or may hold again."""
 
+COMMON_NAME: Final = (
+    "CASE WHEN subject LIKE 'CN=%' THEN substr(subject, 1, instr(subject || ',', ',')) ELSE subject END"
+)
+"""An RFC 4514 name begins with what is narrowest, the CN; where others wrote it in another order, the whole counts."""
+
 _RETIRED: Final = "SELECT certificate FROM own_key WHERE state = 'retired' OR purpose = 'link'"
 _SERVED: Final = "status = 'active' AND profile > 1"
 """The stations that may connect by TLS, and so must trust a root of ours."""
@@ -94,15 +99,21 @@ def _leaves(database: Database, key_id: bytes, now: str) -> int:
     return count
 
 
-def newest_of_stations(database: Database, limit: int, purpose: str = "station") -> list[CertificateRow]:
-    """Return each active station's newest valid certificate for a purpose, those that end first, at most ``limit``."""
+def newest_of_stations(
+    database: Database, limit: int, purpose: str = "station", *, by_name: bool = False
+) -> list[CertificateRow]:
+    """Return each active station's newest valid certificate for a purpose, those that end first, at most ``limit``.
+
+    ``by_name``: for each common name that it has, as a station has a SECCID for each of its places to charge at.
+    """
     return store.rows(
         database,
         CertificateRow,
-        "SELECT certificate.serial, subject, issuer, issuer_key_id, not_before, not_after, certificate.status, purpose,"
+        "SELECT certificate.serial, subject, issuer, issuer_key_id, not_before, not_after, certificate.status, purpose,"  # noqa: S608 - ours
         " station FROM certificate JOIN station ON station = identity WHERE station.status = 'active' AND"
         " certificate.id IN (SELECT max(id) FROM certificate WHERE station IS NOT NULL AND status = 'valid'"
-        " AND purpose = :purpose GROUP BY station) ORDER BY not_after, certificate.id LIMIT :limit",
+        f" AND purpose = :purpose GROUP BY station{f', {COMMON_NAME}' * by_name})"
+        " ORDER BY not_after, certificate.id LIMIT :limit",
         {"limit": limit, "purpose": purpose},
     )
 

@@ -109,6 +109,11 @@ async def given(desk: Desk) -> calls.Credentials | None:
     return found
 
 
+def refuse_unfit(desk: Desk) -> None:
+    """Raise what is wrong with the files that the settings name, as they lie there now; the next start needs them."""
+    _given(desk.settings.server_certificates)
+
+
 async def watch(desk: Desk, who: str) -> None:
     """Tell listeners when the files named in the settings hold another certificate; raise when they are unsound."""
     if not desk.settings.server_certificates:

@@ -20,7 +20,7 @@ from pki.edge.ledger import anchors, ceremonies, certificates, crls, restores
 from pki.edge.ledger import audit as log
 from pki.edge.office import troubles
 from pki.edge.office.backups import check_file
-from pki.edge.office.credentials import meant, read_chain
+from pki.edge.office.credentials import meant, read_chain, refuse_unfit
 from pki.edge.office.crls import read_list
 from pki.edge.office.records import proved
 from pki.edge.office.services import answering, below_the_root
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     Source = Callable[[Desk, Database], Iterable[calls.ExpiringRow]]
 
+GIVEN: Final = "server certificates"  # of others, which the settings name
+
 RENEWED_BY: Final[Mapping[str, str]] = {
     "link": "It ends with the old root: bollard ca rollover root --plan",
     "ocsp": "A running authority renews it; at once: bollard rotate --now ocsp",
@@ -54,7 +56,7 @@ async def examine(desk: Desk, call: calls.Examine, who: str) -> calls.Examined: 
     roots = tuple(to_pem([own.certificate]) for own in desk.own.values() if is_self_issued(own.certificate))
     try:
         return structs.replace(found, presented=await meant(desk), roots=roots)
-    except BollardError:  # no certificate of ours, or files that cannot be read: among what is missing, or has failed
+    except BollardError:  # no certificate of ours, or files that are unfit: among what is missing, or has failed
         return found
 
 
@@ -78,11 +80,16 @@ def _examine(desk: Desk, within: dt.timedelta, database: Database) -> calls.Exam
     expiring: list[calls.ExpiringRow] = []
     for name, source in SOURCES.items():
         _attempt(failed, name, partial(_gather, expiring, source, desk, database))
+    if not any(row.what == GIVEN for row in failed):
+        _attempt(failed, GIVEN, partial(refuse_unfit, desk))
+    for own in _needed(desk):
+        _attempt(failed, f"key of {own.name}", partial(_refuse_other_key, desk, own))
     failed += troubles.listed(desk)
     size = log.edge(database).size
     return calls.Examined(
         expiring=tuple(expiring),
         ending=certificates.count_ending(database, clock.now(), within),
+        ended=certificates.count_ended(database, clock.now()),
         newest_entry=_newest(database, size),
         audit_size=size,
         restored_behind=tuple(each.moment for each in restores.every(database) if each.went_back),
@@ -124,14 +131,33 @@ def _newest(database: Database, size: int) -> dt.datetime:
 
 
 def _own(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:
+    for own in _used(desk):
+        yield _row("our certificate", own.name, own.certificate, _renewed_by(desk, own))
+
+
+def _used(desk: Desk) -> Iterator[OwnCertificate]:
     given = bool(desk.settings.server_certificates)
     for own in desk.own.values():
         unused = given and own.purpose == "server"  # not presented while others are
         if not unused and own.holding.state is not KeyState.RETIRED:
-            yield _row("our certificate", own.name, own.certificate, _renewed_by(desk, own))
+            yield own
+
+
+def _needed(desk: Desk) -> Iterator[OwnCertificate]:
+    """Those whose key is used, or may be again."""
+    return (own for own in _used(desk) if own.holding.keeper is Keeper.HERE)
+
+
+def _refuse_other_key(desk: Desk, own: OwnCertificate) -> None:
+    """A key that is in memory works until the next start, so it is looked for where that will."""
+    if key_id(desk.keys.reread(own.name).public_key()) != key_id(own.certificate):
+        says = f"what lies there as the key {own.name!r} is another than that in its certificate"
+        raise BollardError("key.other", says, "Restore the real one from a backup.")
 
 
 def _renewed_by(desk: Desk, own: OwnCertificate) -> str:
+    if own.holding.state is KeyState.OLD and own.purpose in AUTHORITIES:
+        return f"It signs no more; once nothing below it holds: bollard ca retire {own.name}"
     if own.purpose in FOUNDING:
         return f"bollard ca rollover {own.purpose} --plan"
     if own.purpose in AUTHORITIES:
@@ -211,7 +237,7 @@ def _row(kind: str, name: str, certificate: x509.Certificate, renewed_by: str) -
 
 SOURCES: Final[Mapping[str, Source]] = {
     "our certificates": _own,
-    "server certificates": _given,
+    GIVEN: _given,
     "anchors": _anchors,
     "revocation lists": _lists,
 }

@@ -88,18 +88,26 @@ async def given(desk: Desk) -> list[Item]:
 
 
 async def of_stations(desk: Desk) -> list[Item]:
-    """List each active station's newest certificate, and what it shows to cars."""
-    kinds = {"station": Kind.STATION, **dict.fromkeys(V2G_PROFILES, Kind.V2G)}
+    """List each active station's newest certificate, and what it shows to cars: one for each SECCID."""
     found = []
-    for purpose, kind in kinds.items():
-        look = partial(successions.newest_of_stations, limit=STATIONS_MOST, purpose=purpose)
-        command = RULES[kind].command.replace("PROFILE", purpose)
-        rows = await desk.ledger.read(look)
-        found += [
-            Item(kind, row.station, row.not_before, row.not_after, command=command.format(name=row.station))
-            for row in rows
-        ]
+    for profile in dict.fromkeys(("station", *V2G_PROFILES, *_asked_of_others(desk))):
+        by_name = profile != "station"
+        look = partial(successions.newest_of_stations, limit=STATIONS_MOST, purpose=profile, by_name=by_name)
+        found += [_of_station(row) for row in await desk.ledger.read(look)]
     return found
+
+
+def _asked_of_others(desk: Desk) -> list[str]:
+    """What an external authority issues is known by the certificate profile that it is named for."""
+    return [issuer.certificate_profile for issuer in desk.settings.external_issuers]
+
+
+def _of_station(row: calls.CertificateRow) -> Item:
+    if row.purpose == "station":
+        return Item(Kind.STATION, row.station, row.not_before, row.not_after)
+    name = row.subject.removeprefix("CN=").partition(",")[0] if row.subject.startswith("CN=") else "SECCID"
+    command = RULES[Kind.V2G].command.format(name=row.station).replace("PROFILE", row.purpose).replace("SECCID", name)
+    return Item(Kind.V2G, row.station, row.not_before, row.not_after, command=command)
 
 
 async def of_others(desk: Desk) -> list[Item]:

@@ -60,11 +60,16 @@ async def renew(desk: Desk, purpose: str, who: str) -> tuple[calls.Renewed, ...]
 
 
 async def tidy(desk: Desk, who: str) -> None:
-    """Finish what a crash left of a renewal."""
+    """Finish what a crash left of a renewal, or of an authority's retirement."""
     async with desk.renewing:
-        if any(own.purpose in PROFILES and own.holding.state is KeyState.OLD for own in desk.own.values()):
-            await desk.ledger.write(partial(_retire_formers, desk, who))
-        _clear(desk)
+        await let_go(desk, who)
+
+
+async def let_go(desk: Desk, who: str) -> None:
+    """Retire the keys of leaves that serve nobody any more, and delete them. Whoever calls holds ``desk.renewing``."""
+    if any(_serves_nobody(desk, own) for own in desk.own.values()):
+        await desk.ledger.write(partial(_retire_formers, desk, who))
+    _clear(desk)
 
 
 def issuer_of(desk: Desk, own: OwnCertificate) -> OwnCertificate:
@@ -114,13 +119,32 @@ def _subject(desk: Desk, former: OwnCertificate) -> tuple[str, float]:
 
 def _retire_formers(desk: Desk, who: str, tx: Tx) -> None:
     """Nobody presents them from now on, so nothing of theirs is kept."""
+    bereft = {own.name for own in desk.own.values() if _serves_nobody(desk, own)}
     for held in certificates.held(tx.database):
-        if held.purpose in PROFILES and held.state is KeyState.OLD:
+        if held.purpose in PROFILES and (held.state is KeyState.OLD or held.name in bereft):
             certificates.set_state(tx.database, held.name, KeyState.RETIRED)
             desk.record(tx, "key.retired", who, {"name": held.name, "slot": held.slot})
             tx.after.append(partial(desk.move, held.name, KeyState.RETIRED))
     tx.after.append(partial(desk.board.publish, calls.CredentialsChanged()))
     reach("renew.retiring")
+
+
+def _serves_nobody(desk: Desk, own: OwnCertificate) -> bool:
+    """Whether nothing is presented, or signed, with this key any more."""
+    if own.purpose not in PROFILES or _is_retired(own):
+        return False
+    return own.holding.state is KeyState.OLD or (own.purpose == "ocsp" and _answers_for_nobody(desk, own))
+
+
+def _answers_for_nobody(desk: Desk, signer: OwnCertificate) -> bool:
+    """Whether the authority that it answers for was retired, since it may answer for no other (RFC 6960 4.2.2.2), or
+    has another signer, made later."""
+    issuers = [each for each in desk.own.values() if names_issuer(signer.certificate, each.certificate)]
+    alive = [each.certificate for each in issuers if not _is_retired(each)]
+    signers = [each for each in desk.own.values() if each.purpose == "ocsp" and _is_active(each)]
+    mine = [each for each in signers if any(names_issuer(each.certificate, issuer) for issuer in alive)]
+    newest = max(mine, key=lambda each: each.certificate.not_valid_before_utc, default=None)
+    return bool(issuers) and signer is not newest
 
 
 def _clear(desk: Desk) -> None:

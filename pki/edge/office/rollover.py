@@ -20,7 +20,7 @@ from pki.edge.ledger import anchors, certificates, successions
 from pki.edge.office import duties
 from pki.edge.office.anchors import our_issuers, trust_changed
 from pki.edge.office.authorities import LINK, Wanted, certify, export
-from pki.edge.office.renewal import make_like
+from pki.edge.office.renewal import let_go, make_like
 from pki.errors import ConflictError, InputError, NotFoundError
 from pki.hierarchy import AUTHORITIES
 from pki.holding import Holding, Keeper, KeyState, step
@@ -93,7 +93,7 @@ async def retire(desk: Desk, call: calls.RetireIssuer, who: str) -> calls.Done:
         if not in_use or own.holding.state is KeyState.RETIRED:
             step(_authority(desk, call.name).holding, KeyState.RETIRED)
         index = await desk.ledger.write(partial(_retire, desk, own, who), long=True)
-        export(desk)
+        await let_go(desk, who)
     return calls.Done(index)
 
 

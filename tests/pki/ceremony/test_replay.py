@@ -89,8 +89,17 @@ def test_a_file_cut_short_or_with_more_at_its_end_is_refused(held: Held, data: s
 def test_a_missing_file_is_refused(held: Held, name: str) -> None:
     """By name, where it is not read first."""
     files = {each: content for each, content in result(held).files.items() if each != name}
-    with pytest.raises(RefusedError):
+    with pytest.raises(RefusedError, match=f"{name}: it is missing"):
         replay(Result(files), throwaway_key)
+
+
+def test_a_file_that_is_spoilt_is_named_once(held: Held) -> None:
+    """With what is wrong with it."""
+    name = certificate_file("csms")
+    with pytest.raises(RefusedError) as refusal:
+        replay(altered(held, name, b"no certificate"), throwaway_key)
+
+    assert max(finding.says.count(name) for finding in refusal.value.findings) == 1
 
 
 def test_a_file_that_nobody_asked_for_is_refused(held: Held) -> None:

@@ -38,3 +38,4 @@ def test_one_who_is_absent_wrong_or_a_stranger_stops_it(typed: dict[str, str], c
     assert refusal.value.code == "ceremony.witness"
     assert codes(refusal.value) == {code}
     assert THIS.phrase not in str(refusal.value) + refusal.value.advice
+    assert "the beginning" not in str(refusal.value), "who typed all of it typed its beginning, and yet not what is due"

@@ -8,7 +8,7 @@ import pytest
 
 from pki.edge import lock
 from pki.edge.lock import exclusive
-from pki.errors import ConflictError
+from pki.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,3 +46,10 @@ def test_a_lock_file_is_private(tmp_path: Path) -> None:
     """Nobody else can hold our lock against us."""
     with exclusive(tmp_path / "lock"):
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lock_s_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    """A home may be copied without it; the cure is one command."""
+    with pytest.raises(NotFoundError, match=r"home\.folder") as refused, exclusive(tmp_path / "run" / "lock"):
+        pass
+    assert f"mkdir -m 700 {tmp_path / 'run'}" in refused.value.advice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -86,6 +87,24 @@ def test_a_database_without_tables_is_no_ledger(tmp_path: Path) -> None:
         blank.execute("VACUUM")
     with pytest.raises(BollardError, match=r"ledger\.missing"):
         store.open_writer(tmp_path / "ledger.db")
+
+
+def test_a_ledger_that_forgot_a_step_of_its_making_is_damaged(tmp_path: Path) -> None:
+    """Whoever took the step's row away; no step is taken twice, and nobody is told of a fault in the program."""
+    store.create(tmp_path / "ledger.db")
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as ledger:
+        steps = [str(name) for (name,) in ledger.execute("SELECT name FROM _sqlite_migrations")]
+    codes = {}
+    for step in steps:
+        shutil.copy(tmp_path / "ledger.db", tmp_path / "less.db")
+        with closing(sqlite3.connect(tmp_path / "less.db")) as ledger, ledger:
+            ledger.execute("DELETE FROM _sqlite_migrations WHERE name = ?", [step])
+        try:
+            store.open_writer(tmp_path / "less.db").close()
+        except BollardError as problem:
+            codes[step] = problem.code
+    assert len(codes) > 10
+    assert set(codes.values()) == {"ledger.damaged"}
 
 
 def test_a_ledger_is_never_made_over_another(tmp_path: Path) -> None:

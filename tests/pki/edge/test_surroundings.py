@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,20 @@ def test_what_others_may_read_or_write_is_found_with_its_cure(
     assert (loose.path, loose.secret, loose.fix) == (str(home.path / name), secret, f"{fix} {home.path / name}")
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [(name, "mkdir -m 700") for name in ("ca", "journal", "quarantine", "run")]
+    + [(name, "Restore it from a backup") for name in ("keys", "vault")],
+)
+def test_a_folder_that_is_missing_is_found_with_its_cure(tmp_path: Path, name: str, fix: str) -> None:
+    """Without it something fails when it is next needed; what fills up by itself is made anew."""
+    home = make_home(tmp_path)
+    shutil.rmtree(home.path / name)
+    (gone,) = surroundings.see_files(home)
+    assert (gone.path, gone.says, gone.secret) == (str(home.path / name), "it is missing", True)
+    assert gone.fix.startswith(fix)
+
+
 @pytest.mark.parametrize("name", ["bollard.toml", "ca/root.pem"])
 def test_what_is_public_may_be_read(tmp_path: Path, name: str) -> None:
     """Settings and certificates hold no secret."""
@@ -79,7 +94,7 @@ def test_the_kernel_is_asked_about_its_clock() -> None:
 def test_a_process_answers_hangs_or_is_not_there(tmp_path: Path) -> None:
     """One that hangs still takes connections; one that was killed leaves its socket."""
     home = make_home(tmp_path)
-    assert dict(surroundings.see_processes(home)) == {"authority": None, "proxy": None, "web": None}
+    assert dict(surroundings.see_processes(home)) == {"authority": None, "web": None}
     with running_authority(home) as process:
         assert dict(surroundings.see_processes(home))["authority"] is True
         assert surroundings.is_held(home)

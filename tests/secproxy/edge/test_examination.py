@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import shutil
 import signal
 import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pki.edge.home import Home
 from pki.health import Weight, judge
 from secproxy.edge import examination, landlock
 from secproxy.edge.export.outbox import Outbox
 from secproxy.edge.recorder import Recorder
+from tests.secproxy.edge import test_supervisor as bring_up
 from tests.worlds import free_port, make_home, running_authority
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pki.edge.home import Home
 
 
 def critical(home: Home) -> set[tuple[str, str]]:
@@ -63,8 +65,9 @@ def test_an_authority_that_hangs_is_told_and_not_waited_for(tmp_path: Path) -> N
         (lambda home: home.ledger.write_bytes(b"x" * 5000), ("health.failed", "authority")),
         (lambda home: home.settings.write_text("[organisation"), ("health.failed", "bollard.toml")),
         (lambda home: _execute(home, "DELETE FROM own_key WHERE name = 'ocsp'"), ("health.failed", "audit log")),
+        (lambda home: shutil.rmtree(home.run), ("health.failed", "authority")),
     ],
-    ids=["no passphrase", "no audit key", "no ledger", "no settings", "a row dropped"],
+    ids=["no passphrase", "no audit key", "no ledger", "no settings", "a row dropped", "no folder for the lock"],
 )
 def test_what_is_broken_is_critical(tmp_path: Path, break_it: object, expected: tuple[str, str]) -> None:
     """In the words of its own error."""
@@ -72,6 +75,40 @@ def test_what_is_broken_is_critical(tmp_path: Path, break_it: object, expected: 
     assert callable(break_it)
     break_it(home)
     assert expected in critical(home)
+
+
+def test_what_the_system_refuses_is_told_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that became read-only in the night: the authority cannot even take its lock."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), "lock")
+
+    monkeypatch.setattr(examination, "ask_once", refuse)
+    facts = examination.examine(make_home(tmp_path))
+
+    assert [(each.what, each.code, each.cause) for each in facts.failed] == [
+        ("authority", "system", "Read-only file system: 'lock'")
+    ]
+    assert facts.disk is not None
+    assert facts.unseen
+
+
+def test_a_supervisor_that_hangs_is_told(tmp_path: Path) -> None:
+    """The kernel takes connections in its place, so it is asked, and has to answer; it did before, and does again."""
+    home = Home(bring_up.make_home(tmp_path / "home"))
+
+    def answers() -> bool | None:
+        return dict(examination.examine(home).running)["proxy"]
+
+    assert answers() is None
+    with bring_up.up(home.path) as running:
+        running.wait_for("bollard ready")
+        assert answers() is True
+        running.process.send_signal(signal.SIGSTOP)
+        try:
+            assert answers() is False
+        finally:
+            running.process.send_signal(signal.SIGCONT)
 
 
 def test_collectors_of_events_are_looked_at(tmp_path: Path) -> None:

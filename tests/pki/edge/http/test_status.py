@@ -168,6 +168,10 @@ def test_anything_else_is_refused_without_asking_the_authority(method: str, path
     said = authority.ask(method, path)
 
     assert (said.status, said.headers["cache-control"]) == (status, "no-store")
+    assert (
+        said.body.decode().partition(":")[0]
+        == {404: "status.path", 405: "status.method", 414: "status.address"}[status]
+    )
     assert authority.asked == []
     assert ("allow" in said.headers) is (status == 405)
 
@@ -183,6 +187,7 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(length: str) -> No
     said = Authority().ask("POST", "/ocsp", b"", content_length=length)
 
     assert (said.status, said.headers["connection"]) == (413, "close")
+    assert said.body.startswith(b"status.body: ")
 
 
 def test_a_body_that_says_nothing_of_its_length_is_counted() -> None:

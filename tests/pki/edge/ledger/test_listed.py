@@ -21,6 +21,7 @@ from pki.errors import RefusedError
 from tests.worlds import Paper, at_the_desk, make_home
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.worlds import Desk
@@ -154,6 +155,8 @@ FAR: Final = "UPDATE crl SET next_update = '2099-01-01T00:00:00Z' WHERE shard = 
         ("DELETE FROM crl WHERE shard = 9", "the newest_crl row 'station / 9' is gone"),
         ("DELETE FROM crl_scope", "into how many its issuer's list is cut is gone"),
         ("UPDATE crl_scope SET shards = 1", "and nothing says it is to"),
+        ("UPDATE crl_scope SET shards = 256 WHERE shards > 1", "are cut into 256, and certificates say otherwise"),
+        ("UPDATE crl_scope SET shards = 8 WHERE shards > 1", "are cut into 8, and certificates say otherwise"),
     ],
 )
 def test_a_list_that_is_not_the_one_that_was_signed_is_found(home: Home, statement: str, says: str) -> None:
@@ -169,11 +172,37 @@ def test_a_list_that_is_not_the_one_that_was_signed_is_found(home: Home, stateme
         "UPDATE ocsp_answer SET tbs_digest = zeroblob(32)",
         "UPDATE ocsp_answer SET serial = '1a'",
         "UPDATE ocsp_answer SET serial = (SELECT serial FROM certificate WHERE status = 'held')",
+        "UPDATE ocsp_answer SET next_update = '2099-01-01T00:00:00Z'",
+        "UPDATE ocsp_answer SET this_update = '2020-01-01T00:00:00Z'",
+        "UPDATE ocsp_answer SET cert_id = CAST('0' || id AS BLOB)",
+        "UPDATE ocsp_answer SET cert_id = NULL",
+        "UPDATE ocsp_answer SET issuer_key_id = (SELECT issuer_key_id FROM certificate WHERE purpose = 'csms')",
     ],
 )
 def test_a_kept_answer_that_is_not_the_one_that_was_signed_is_found(home: Home, statement: str) -> None:
     """It would be given to whoever asks, for as long as it holds."""
     edit(home, statement)
+    assert "the kept OCSP answer about" in refused(home)
+
+
+def spoil(home: Home, change: Callable[[bytes, bytes], bytes]) -> None:
+    """Make something else of every kept answer, out of its bytes and its signer's certificate."""
+    with closing(sqlite3.connect(home.ledger)) as ledger:
+        for number, der in ledger.execute("SELECT id, der FROM ocsp_answer WHERE der IS NOT NULL").fetchall():
+            signer = ocsp.load_der_ocsp_response(der).certificates[0].public_bytes(Encoding.DER)
+            ledger.execute("UPDATE ocsp_answer SET der = ? WHERE id = ?", [change(der, signer), number])
+        ledger.commit()
+
+
+@pytest.mark.parametrize("behind", [False, True], ids=["signature", "signer"])
+def test_a_kept_answer_that_no_signer_of_ours_signed_is_found(home: Home, behind: bool) -> None:
+    """One bit of the signature, or of the certificate beside it: nobody would believe what we give."""
+
+    def change(der: bytes, signer: bytes) -> bytes:
+        at = len(der) - 1 if behind else der.rindex(signer) - 10
+        return der[:at] + bytes((der[at] ^ 1,)) + der[at + 1 :]
+
+    spoil(home, change)
     assert "the kept OCSP answer about" in refused(home)
 
 

@@ -95,6 +95,17 @@ def test_of_each_active_station_the_newest_valid_certificate_counts(ledger: Data
     assert len(successions.newest_of_stations(ledger, 1)) == 1
 
 
+def test_what_a_station_shows_to_cars_counts_by_name(ledger: Database) -> None:
+    """Each of its places to charge at has a name of its own, which another's certificate does nothing for."""
+    for serial, name in (("1a", "CN=DEA,O=X"), ("1b", "CN=DEB,O=X"), ("1c", "CN=DEA,O=Y"), ("1d", "O=X,CN=DEC")):
+        row = msgspec.structs.replace(certificate(serial, "CP-1"), purpose="v2g-secc-2", subject=name)
+        certificates.seal(ledger, certificates.intend(ledger, row, b"tbs"), b"der")
+
+    found = successions.newest_of_stations(ledger, 10, "v2g-secc-2", by_name=True)
+    assert [row.serial for row in found] == ["1b", "1c", "1d"]
+    assert [row.serial for row in successions.newest_of_stations(ledger, 10, "v2g-secc-2")] == ["1d"]
+
+
 def test_a_former_certificate_is_superseded_when_only_the_newer_one_was_used_for_long_enough(ledger: Database) -> None:
     """Not before, and not one that was used again since."""
     for serial, owner in (

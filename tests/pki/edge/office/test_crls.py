@@ -326,7 +326,10 @@ def test_an_issuer_that_cannot_sign_keeps_no_other_from_it(home: Home) -> None:
         entry, _ = await listed(desk, leaf)
         assert entry is not None
         told = await desk.ask(calls.Examine(30), calls.Examined)
-        assert [(row.what, row.code) for row in told.failed] == [("revocation list of csms", "key.missing")]
+        assert [(row.what, row.code) for row in told.failed] == [
+            ("key of csms", "key.missing"),
+            ("revocation list of csms", "key.missing"),
+        ]
         key.with_suffix(".away").rename(key)
         assert await sign_due_crls(mine) == 1
         assert (await desk.ask(calls.Examine(30), calls.Examined)).failed == ()

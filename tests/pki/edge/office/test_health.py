@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pki.edge import calls
+from pki.edge import calls, clock
 from pki.edge.asking import ask_once
 from pki.edge.office.health import SOURCES
 from pki.errors import BollardError
 from tests.ceremonies import waiting_home
+from tests.certs import request
 from tests.pki.edge.office.test_records import tamper
-from tests.worlds import Manufacturer, Paper, at_the_desk, make_home
+from tests.worlds import Manufacturer, Paper, at_the_desk, make_home, station_key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.worlds import Desk
@@ -78,6 +81,102 @@ def test_a_station_counts_until_it_has_a_certificate_that_lasts(tmp_path: Path) 
     assert at_the_desk(make_home(tmp_path), story) == [4, 0, 1]
 
 
+def test_what_a_station_shows_to_cars_lasts_for_nothing_else(tmp_path: Path) -> None:
+    """Nor does what it connects with: each is counted by itself, and each SECCID."""
+    names = [f"DEABCS0123456789ABCDEF0123456789ABCDEF{number}" for number in (1, 2)]
+
+    async def show(desk: Desk, key: int, name: str, days: int) -> None:
+        csr = request(station_key(key), name, "Example Charging")
+        call = calls.IssueCertificate("CP-001", csr, days=days, profile="v2g-secc-2", name=name)
+        await desk.ask(call, calls.CertificateIssued)
+
+    async def story(desk: Desk) -> list[int]:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        await desk.ask(calls.CreateIssuer("v2g", "v2g", edition="2"), calls.IssuersCreated)
+        await desk.ask(calls.IssueCertificate("CP-001", Paper.of(1).csr, days=10), calls.CertificateIssued)
+        await show(desk, 5, names[0], 60)
+        counts = [(await examine(desk)).ending]
+        await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+        counts.append((await examine(desk)).ending)
+        await show(desk, 6, names[1], 20)
+        return [*counts, (await examine(desk)).ending]
+
+    assert at_the_desk(make_home(tmp_path), story) == [1, 0, 1]
+
+
+def test_a_station_whose_last_certificate_has_ended_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot connect, whatever it shows to cars; one that needs none, or is disabled, is well."""
+
+    async def story(desk: Desk) -> list[int]:
+        for number in range(4):
+            await desk.ask(Paper.of(number).add, calls.StationAdded)
+            call = calls.IssueCertificate(f"CP-{number:03}", Paper.of(number).csr, days=10)
+            await desk.ask(call, calls.CertificateIssued)
+        await desk.ask(calls.SetStationStatus("CP-001", "disabled"), calls.Done)
+        await desk.ask(calls.ChangeStation("CP-002", profile=2, allow_downgrade=True), calls.Done)
+        await desk.ask(Paper.of(3).issue, calls.CertificateIssued)
+        before = (await examine(desk)).ended
+        moment = dt.datetime.now(dt.UTC) + dt.timedelta(days=11)
+        monkeypatch.setattr(clock, "now", lambda: moment)
+        return [before, (await examine(desk)).ended]
+
+    assert at_the_desk(make_home(tmp_path), story) == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "break_it", "code"),
+    [
+        ("station", lambda key: key.unlink(), "key.missing"),
+        ("root", lambda key: key.write_text("no key"), "key.damaged"),
+        ("server-rsa", lambda key: key.write_bytes(key.with_name("server-ecdsa.pem").read_bytes()), "key.other"),
+    ],
+    ids=["gone", "damaged", "another"],
+)
+def test_a_key_that_the_next_start_would_not_find_is_told(
+    tmp_path: Path, name: str, break_it: Callable[[Path], None], code: str
+) -> None:
+    """Though it is in memory, and signs until then."""
+    home = make_home(tmp_path)
+
+    async def story(desk: Desk) -> tuple[calls.FailedRow, ...]:
+        desk.office._desk.keys.key(name)
+        assert (await examine(desk)).failed == ()
+        break_it(home.keys / f"{name}.pem")
+        return (await examine(desk)).failed
+
+    assert [(row.what, row.code) for row in at_the_desk(home, story)] == [(f"key of {name}", code)]
+
+
+def test_a_key_that_is_used_no_more_may_be_gone(tmp_path: Path) -> None:
+    """Of an authority that was retired; nobody needs it."""
+    home = make_home(tmp_path)
+
+    async def story(desk: Desk) -> tuple[calls.FailedRow, ...]:
+        for call, answer in (
+            (calls.RollOver("station"), calls.RolledOver),
+            (calls.ActivateIssuer("station-2"), calls.Activated),
+            (calls.RetireIssuer("station"), calls.Done),
+        ):
+            await desk.ask(call, answer)
+        (home.keys / "station.pem").unlink()
+        return (await examine(desk)).failed
+
+    assert at_the_desk(home, story) == ()
+
+
+def test_an_authority_that_signs_no_more_is_to_be_retired(tmp_path: Path) -> None:
+    """A successor it has already."""
+
+    async def story(desk: Desk) -> dict[str, str]:
+        await desk.ask(calls.RollOver("station"), calls.RolledOver)
+        await desk.ask(calls.ActivateIssuer("station-2"), calls.Activated)
+        return {row.name: row.renewed_by for row in (await examine(desk)).expiring}
+
+    renewed_by = at_the_desk(make_home(tmp_path), story)
+    assert "bollard ca retire station" in renewed_by["station"]
+    assert "bollard ca rollover station --plan" in renewed_by["station-2"]
+
+
 def test_an_altered_ledger_is_told_and_the_rest_is_looked_at_all_the_same(tmp_path: Path) -> None:
     """The proof fails; what ends is listed."""
     home = make_home(tmp_path)
@@ -98,11 +197,14 @@ def test_a_row_that_cannot_be_is_told_as_damage(tmp_path: Path) -> None:
 def test_certificates_given_in_the_settings_are_looked_at_in_our_own_ones_place(tmp_path: Path) -> None:
     """And a file that cannot be read is told by the name of the setting."""
     home = make_home(tmp_path)
-    given = f'\n[[server_certificate]]\ncertificate = "{home.ca / "server-rsa.pem"}"\nkey = "x"\n'
+    given = f'\n[[server_certificate]]\ncertificate = "{home.ca / "server-rsa.pem"}"\nkey = "{tmp_path / "key"}"\n'
     text = home.settings.read_text()
     home.settings.write_text(text + given)
-    kinds = [row.kind for row in at_the_desk(home, examine).expiring]
+    told = at_the_desk(home, examine)
+    kinds = [row.kind for row in told.expiring]
     assert (kinds.count("server certificate"), kinds.count("our certificate")) == (1, 4)
+    assert [(row.what, row.code) for row in told.failed] == [("server certificates", "settings.server_certificate")]
+    assert "cannot be read" in told.failed[0].cause
 
     home.settings.write_text(text + given.replace("server-rsa.pem", "gone.pem"))
     told = at_the_desk(home, examine)

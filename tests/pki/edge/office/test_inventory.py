@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pki.edge import calls
 from pki.edge.office import inventory
+from pki.external import ExternalIssuer
 from pki.rotation import Actor, Item, Kind
 from tests.ceremonies import ceremony_of, waiting_home
 from tests.certs import NOW, Party, request
@@ -202,7 +204,46 @@ def test_what_a_station_shows_to_cars_is_in_it(tmp_path: Path) -> None:
 
     (item,) = [item for item in at_the_desk(make_home(tmp_path), story) if item.kind is Kind.V2G]
     assert item.name == "CP-001"
-    assert "--certificate-profile v2g-secc-2" in item.command
+    assert "--certificate-profile v2g-secc-2 --seccid DEABCS0123456789ABCDEF0123456789ABCDEF0 --csr" in item.command
+
+
+def test_each_name_that_a_station_shows_to_cars_is_in_it(tmp_path: Path) -> None:
+    """One place to charge at is renewed without the other, and the plan still has both, each with its command."""
+    names = [f"DEABCS0123456789ABCDEF0123456789ABCDEF{number}" for number in (1, 2)]
+
+    async def story(desk: Desk) -> list[Item]:
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        await desk.ask(calls.CreateIssuer("v2g", "v2g", edition="2"), calls.IssuersCreated)
+        for number, name in enumerate((*names, names[0])):
+            csr = request(station_key(5 + number), name, "Example Charging")
+            await desk.ask(
+                calls.IssueCertificate("CP-001", csr, profile="v2g-secc-2", name=name), calls.CertificateIssued
+            )
+        return await taken(desk)
+
+    items = [item for item in at_the_desk(make_home(tmp_path), story) if item.kind is Kind.V2G]
+    assert [name for item in items for name in names if f"--seccid {name} " in item.command] == [names[1], names[0]]
+    assert {item.name for item in items} == {"CP-001"}
+
+
+def test_what_an_external_authority_issues_by_a_profile_of_the_home_s_is_in_it(tmp_path: Path) -> None:
+    """It is kept under the profile's name, whatever that is."""
+
+    async def story(desk: Desk) -> list[Item]:
+        office = desk.office._desk
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        issued = await desk.ask(Paper.of(1).issue, calls.CertificateIssued)
+        await office.ledger.write(
+            lambda tx: tx.database.execute(
+                "UPDATE certificate SET purpose = 'our-secc' WHERE serial = ?", [issued.certificate.serial]
+            )
+        )
+        hub = ExternalIssuer("hub", "https://hub/.well-known/est", "our-secc", "a.pem", "a.pem")
+        named = replace(office, settings=replace(office.settings, external_issuers=(hub,)))
+        return [*(await inventory.take(named)).items]
+
+    (item,) = [item for item in at_the_desk(make_home(tmp_path), story) if item.kind is Kind.V2G]
+    assert "--certificate-profile our-secc --seccid SN-001 " in item.command
 
 
 def test_an_authority_that_has_fallen_is_a_persons_and_what_it_signs_waits(tmp_path: Path) -> None:

@@ -98,3 +98,21 @@ def test_a_row_that_was_edited_with_the_settings_is_found(home: Home) -> None:
         ledger.execute("UPDATE setting SET value = 'http://elsewhere.example.org' WHERE name = 'web.status_url'")
     with pytest.raises(RefusedError, match=r"audit\.rows"):
         ask_once(home, calls.VerifyAudit(), calls.AuditVerified)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE setting SET value = 'Evil' WHERE name = 'organisation.name'",
+        "DELETE FROM setting",
+        "UPDATE setting SET name = 'x' WHERE name = 'csms.host'",
+    ],
+)
+def test_a_row_that_was_edited_alone_is_found_though_it_is_written_over_at_once(home: Home, statement: str) -> None:
+    """The next who opens the home tells of the change that it sees; the log knows that nobody made it."""
+    with closing(sqlite3.connect(home.ledger)) as ledger, ledger:
+        ledger.execute(statement)
+    ask_once(home, calls.ListAudit(first=0, limit=1), calls.AuditRows)
+    assert len(entries(home, "settings.changed")) == 1
+    with pytest.raises(RefusedError, match=r"audit\.rows.*settings\.changed.* does not fit what came before it"):
+        ask_once(home, calls.VerifyAudit(), calls.AuditVerified)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -10,12 +11,12 @@ from cryptography import x509
 from pki.certificate import names_issuer
 from pki.edge import calls, clock
 from pki.edge.keys import KeyKind
-from pki.edge.office import signers
-from pki.edge.office.authorities import certify
+from pki.edge.office import rollover, signers
+from pki.edge.office.authorities import Wanted, certify
 from pki.edge.office.crls import sign_due_crls
 from pki.edge.office.signers import renew_signers, signer_of
 from pki.errors import RefusedError
-from pki.holding import KeyState
+from pki.holding import Holding, KeyState
 from tests.worlds import at_the_desk, make_home
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from pki.edge.office.authorities import Wanted
     from pki.edge.office.desk import Desk as Office
     from pki.edge.office.issuing import Sealed
     from tests.worlds import Desk
@@ -166,3 +166,80 @@ def test_a_new_authority_has_its_signer_and_its_lists_at_once(tmp_path: Path) ->
             assert len((await desk.ask(calls.ListCrls(name), calls.Crls)).crls) == 32
 
     at_the_desk(make_home(tmp_path, status=True), story)
+
+
+async def roll_over(desk: Desk) -> None:
+    """A successor of the authority for stations, in use, with its signer; the former signs nothing and is needed by
+    nobody."""
+    await renew_signers(desk.office._desk)
+    await desk.ask(calls.RollOver("station"), calls.RolledOver)
+    await desk.ask(calls.ActivateIssuer("station-2"), calls.Activated)
+
+
+def of_station(mine: Office) -> dict[str, KeyState]:
+    """How the signers stand that answer for an authority for stations."""
+    return {own.holding.slot: own.holding.state for own in mine.own.values() if "ocsp-station" in own.holding.slot}
+
+
+def test_a_signer_goes_with_its_authority(tmp_path: Path) -> None:
+    """It may answer for no other, so it is neither renewed nor missed, and its key is gone; the ledger follows."""
+    home = make_home(tmp_path, status=True)
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        await roll_over(desk)
+        kept = {path.stem for path in home.keys.glob("ocsp-station-*.pem")}
+        await desk.ask(calls.RetireIssuer("station"), calls.Done)
+        assert of_station(mine) == {"ocsp-station": KeyState.RETIRED, "ocsp-station-2": KeyState.ACTIVE}
+        assert len(kept) - len([*home.keys.glob("ocsp-station-*.pem")]) == 1
+        assert [row for row in (await desk.ask(calls.ShowRotation(), calls.Rotation)).due if row.kind == "ocsp"] == []
+        renewed = (await desk.ask(calls.Rotate("ocsp"), calls.Rotated)).renewed
+        assert sorted(mine.mine(row.name).holding.slot for row in renewed) == ["ocsp-csms", "ocsp-station-2"]
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+    at_the_desk(home, story)
+
+
+def test_a_signer_that_an_older_version_left_behind_goes_at_the_next_round(tmp_path: Path) -> None:
+    """It retired authorities without; so would a crash."""
+    home = make_home(tmp_path, status=True)
+
+    async def older(desk: Desk) -> None:
+        mine = desk.office._desk
+        await roll_over(desk)
+        await mine.ledger.write(partial(rollover._retire, mine, mine.mine("station"), "somebody"))
+        assert of_station(mine)["ocsp-station"] is KeyState.ACTIVE
+
+    async def newer(desk: Desk) -> None:
+        assert of_station(desk.office._desk)["ocsp-station"] is KeyState.ACTIVE
+        await desk.office.tend()
+        assert of_station(desk.office._desk) == {
+            "ocsp-station": KeyState.RETIRED, "ocsp-station-2": KeyState.ACTIVE,
+        }  # fmt: skip
+
+    at_the_desk(home, older)
+    at_the_desk(home, newer)
+
+
+def test_of_two_signers_of_one_authority_the_newer_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older version let one in for another authority that was retired."""
+    home = make_home(tmp_path, status=True)
+
+    async def story(desk: Desk) -> None:
+        mine = desk.office._desk
+        await renew_signers(mine)
+        at(monkeypatch, 1)
+        mine.keys.make("ocsp-gone-0a1b2c3d", KeyKind.EC_P256)
+        holding = Holding("ocsp-gone-0a1b2c3d", "ocsp-gone", "ocsp")
+        await certify(mine, Wanted(holding, "ocsp", "station", signers.NAME), "somebody")
+        await desk.office.tend()
+        states = {own.holding.slot: own.holding.state for own in mine.own.values() if own.purpose == "ocsp"}
+        assert states == {
+            "ocsp-csms": KeyState.ACTIVE, "ocsp-station": KeyState.RETIRED, "ocsp-gone": KeyState.ACTIVE,
+        }  # fmt: skip
+        signer = signer_of(mine, mine.mine("station"))
+        assert signer is not None
+        assert signer.name == "ocsp-gone-0a1b2c3d"
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+    at_the_desk(home, story)
