@@ -31,7 +31,7 @@ from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from secproxy.tables import Network
     from secproxy.trace_settings import TraceSettings
@@ -290,6 +290,17 @@ def parse_address(text: str, key: str = "address") -> tuple[str, int]:
     if match is None or address is None or (address.version == 6) is not bool(match["six"]) or port > 65_535:
         raise wrong(key, f"{text[:60]!r} is not of the form 127.0.0.1:8443 or [::1]:8443")
     return str(address), port
+
+
+def refuse_port_zero(listeners: Sequence[ListenerConfig], key: str) -> None:
+    """Refuse listeners for stations whose port the system would choose. ``key`` is named in the ``InputError``.
+
+    Stations are told a port once and keep it, and each worker would be given a port of its own.
+    """
+    for door in listeners:
+        if not door.port:
+            says = f"stations need a port that stays; {write_address(door.host, 0)} leaves it to the system"
+            raise wrong(key, says)
 
 
 def write_address(host: str, port: int) -> str:

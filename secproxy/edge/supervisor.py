@@ -183,8 +183,8 @@ class Supervisor:
         self._crew.resize(self._config)
         for child in self._web:
             child.start()
-        for _ in self._web:
-            await _until_open(self._config.web.host, self._config.web.port)
+        for sock in self._sockets.of("web", {0}).values():  # which knows its port, also one of the system's choosing
+            await _until_open(*sock.getsockname()[:2])
         await self._crew.all_open()
 
     async def _follow(self, hung_up: asyncio.Event, upgraded: asyncio.Event) -> None:
