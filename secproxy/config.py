@@ -132,6 +132,10 @@ class Limits:
     """Seconds, at most, over which stations are let go when their CSMS dies."""
     returns_per_second: float = 100.0
     """Stations let go in a second meanwhile; a handshake takes 2 ms of a core, so a fifth of it is used for returns."""
+    transfer_end_seconds: float = 45.0
+    """Seconds that firmware downloads under way may still take when the web process is to end; at 10 Mbit/s, 56 MB.
+    After it: cut, and the station's next try asks for the rest alone. With what comes before and after it in an orderly
+    end, less than the 90 that systemd gives a service."""
     probe_seconds: float = 3.0
     """Seconds a live connection has to answer a ping before a newcomer with the same credential takes its place."""
     handshakes_at_once: int = 64

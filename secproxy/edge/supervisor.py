@@ -134,7 +134,8 @@ class Supervisor:
         self._crew = Crew(config, self._sockets, self._make_worker, self._tell_to_retire)
         python, ended = sys.executable, self._ended
         self._authority = [births.authority(home, python, ended)] if parts.authority else []
-        self._web = [births.web(home, python, ended, self._hand_web)] if parts.web else []
+        transfers = config.limits.transfer_end_seconds
+        self._web = [births.web(home, python, transfers, ended, self._hand_web)] if parts.web else []
         self._since = left.since if left else time.time()
         in_force = (left.settings, left.policies) if left else None
         self._reloader = Reloader(home, config, read, self, in_force)

@@ -78,7 +78,7 @@ def test_stations_are_not_given_a_port_of_the_systems_choosing(
         (home / "bollard.toml").write_text(text.replace('"0.0.0.0:8442"', '"[::1]:0"'))
     refused = bollard("--dry-run", "up", "--upstream=ws://127.0.0.1:9", *words)
 
-    assert (refused.code, "config.value" in refused.err, f"{key}: stations need a port" in refused.err) == (2, True, True)
+    assert (refused.code, f"{key}: stations need a port" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["up", "proxy", "authority", "web"])
