@@ -479,9 +479,9 @@ deny = true
 """
 
 
-def under_policy(version: str = "ocpp2.0.1") -> Session:
+def under_policy(version: str = "ocpp2.0.1", text: str = POLICY) -> Session:
     """A session of ``CP-001`` under that policy."""
-    rulebook = Rulebook(parse_policy("own", POLICY, ZoneInfo), version, "csms.example.org")
+    rulebook = Rulebook(parse_policy("own", text, ZoneInfo), version, "csms.example.org")
     policy = InForce(rulebook, Gauges(), compile_plan(rulebook.plan))
     return Session(admitted(station(), shown=certificate()), version, world(), policy.plan, policy)
 
@@ -517,6 +517,16 @@ def test_what_the_policy_forbids_is_answered_as_its_action_can(version: str, act
     expected = by_policy("policy.refused", rule, clause, "csms", action)
     for _ in range(2):
         play(told, (Heard(CSMS, message(2, "m-1", action, {})), [expected, said]))
+
+
+def test_attack_35_what_a_data_transfer_carries_is_refused_as_one() -> None:
+    """With the status of the call that was made; the event says what was inside."""
+    policy = POLICY.replace('actions = ["Reset"', 'actions = ["InstallCertificate", "Reset"')
+    pnc = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": "InstallCertificate", "data": "{}"}
+    said = Say(CSMS, b'[3,"m-1",{"status":"Rejected"}]')
+    more = {"carried": "installcertificate"}
+    expected = by_policy("policy.refused", "no-resets", "attack 36", "csms", "DataTransfer", **more)
+    play(under_policy("ocpp1.6", policy), (Heard(CSMS, message(2, "m-1", "DataTransfer", pnc)), [expected, said]))
 
 
 def test_what_the_policy_only_observes_is_noted_and_goes_on() -> None:
