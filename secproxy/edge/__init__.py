@@ -11,7 +11,8 @@ knows, ``schema_files`` the official schemas.
 Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into the database, ``event_store`` reads both,
 ``export/`` sends them on. Processes: ``supervisor`` with ``births``, ``children``, ``lifeline``, ``reloading``,
 ``effective`` (the settings in force) and ``policies`` (read and found), ``claim_desk`` and ``claim_wire``, the
-``sockets`` that the ``crew`` of workers accepts from, ``succession`` when other code takes over; ``web`` serves
+``sockets`` that the ``crew`` of workers accepts from, ``lockout_file`` for whoever offered wrong passwords,
+``succession`` when other code takes over; ``web`` serves
 firmware and enrolment through ``web_door``, where ``doorkeeper`` counts who is refused, and the status of certificates
 through ``status_listener``, all with ``patience`` for strangers; what the libraries below log of them is a line of
 ``log_lines`` at most. ``fence`` has ``landlock`` keep a worker from all it does not need, ``memory`` sees when it has

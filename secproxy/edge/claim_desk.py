@@ -121,6 +121,11 @@ class ClaimDesk:
         self._numbers: dict[int, wire.Mate] = dict(self._kept.mates)  # which worker is at the other end of a line
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
 
+    @property
+    def lockouts(self) -> Lockouts:
+        """What is held against those who offered wrong passwords."""
+        return self._lockouts
+
     @contextlib.asynccontextmanager
     async def open(self, path: Path) -> AsyncIterator[None]:
         """Listen at ``path`` for the length of the block; a socket file left behind by an earlier run is replaced."""

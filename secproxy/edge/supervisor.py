@@ -33,11 +33,12 @@ from pki.errors import BollardError, ConflictError, InputError, UnreachableError
 from secproxy.config import reachable
 from secproxy.edge import births, succession
 from secproxy.edge.children import WHO
-from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_desk import ClaimDesk, Kept
 from secproxy.edge.claim_wire import AskUpgrade, Process, UpgradeDone
 from secproxy.edge.crew import Crew
 from secproxy.edge.effective import config_in_force, in_force
 from secproxy.edge.journal import Journal
+from secproxy.edge.lockout_file import keeping, present, read_lockouts
 from secproxy.edge.policies import read_policies
 from secproxy.edge.reloading import Reloader
 from secproxy.edge.sockets import WEB, Sockets, hand, places, refuse_taken
@@ -150,7 +151,7 @@ class Supervisor:
             prepared=self._crew.is_prepared,
             shut=self._crew.has_shut,
             upgrade=self.upgrade,
-            kept=left.desk if left else None,
+            kept=left.desk if left else Kept(lockouts=read_lockouts(home, present())),
         )
 
     async def run(self) -> int:
@@ -164,7 +165,7 @@ class Supervisor:
             self._sockets.keep(self._places(self._config))
         else:
             self._adopt(self._left)
-        async with self._desk.open(self._home.claims_socket):
+        async with self._desk.open(self._home.claims_socket), keeping(self._home, self._desk.lockouts):
             try:
                 if self._left is not None:
                     self._upgrade = asyncio.ensure_future(self._finish(self._left))
