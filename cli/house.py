@@ -80,6 +80,37 @@ def events(asked: Asked) -> tuple[dict[str, Plain], int]:
         return {}, 0
 
 
+def traces(asked: Asked, house: Seen | None) -> dict[str, Plain]:
+    """Say where spans go, of how many arrivals, and how the collector is doing; ``to`` is empty when they are off.
+
+    ``sent`` and ``dropped`` count spans since the start of what is up.
+    """
+    from secproxy.edge.effective import config_in_force
+    from secproxy.edge.export.standing import read_standing
+    from secproxy.tally import series
+
+    settings = config_in_force(asked.home()).traces
+    if settings is None:
+        return {"to": ""}
+    found = read_standing(asked.home(), settings.sink)
+    counters = house.counters if house else {}
+    counted: dict[str, Plain] = {
+        outcome: int(counters.get(series("spans_total", outcome), 0)) for outcome in ("sent", "dropped")
+    }
+    shares: dict[str, Plain] = {"ratio": settings.ratio, "refused_ratio": settings.refused_ratio}
+    return {"to": found.to, **shares, **counted, "taken": found.taken, "trouble": found.trouble, "since": found.since}
+
+
+def traces_line(told: dict[str, Plain]) -> str:
+    """Write that for people."""
+    if not told["to"]:
+        return "off"
+    how = f"took some last at {told['taken']}" if told["taken"] else "was sent nothing yet"
+    if told["trouble"]:
+        how = f"down since {told['since']}: {told['trouble']}"
+    return f"{told['to']}: {told['sent']} spans sent, {told['dropped']} dropped, {how}"
+
+
 def lines(house: Seen | None, now: float) -> dict[str, Plain]:
     """Write it for people, in a few lines; ``now`` is seconds since 1970."""
     if house is None:

@@ -167,13 +167,15 @@ def worker(asked: Asked, number: int, generation: int, log_format: str | None) -
 def configured(asked: Asked, given: Overrides) -> Config:
     """Read the settings and lay what the command line says over them."""
     from pki.edge.home import read_settings
-    from secproxy.config import ListenerConfig, parse_address, parse_config
+    from secproxy.config import ListenerConfig, parse_address, parse_config, refuse_port_zero
     from secproxy.upstreams import parse_upstream, put_in_place
 
     config = parse_config(read_settings(asked.home()))
     upstream, workers, web = given["upstream"], given["workers"], given.get("web")
     asked_status, metrics = given.get("status"), given.get("metrics")
     doors = [(*parse_address(address, "--listen"), SecurityProfile(profile)) for address, profile in given["listen"]]
+    listeners = tuple(ListenerConfig(*door) for door in doors) or config.listeners
+    refuse_port_zero(listeners, "--listen" if doors else "listener.address")
     host, port = parse_address(web, "--web") if web else (config.web.host, config.web.port)
     status = parse_address(asked_status, "--status") if asked_status else config.web.status
     return replace(
@@ -181,7 +183,7 @@ def configured(asked: Asked, given: Overrides) -> Config:
         upstreams=put_in_place(config.upstreams, parse_upstream(upstream, "--upstream"))
         if upstream
         else config.upstreams,
-        listeners=tuple(ListenerConfig(*door) for door in doors) or config.listeners,
+        listeners=listeners,
         workers=config.workers if workers is None else workers,
         web=replace(config.web, host=host, port=port, status=status),
         metrics=parse_address(metrics, "--metrics") if metrics else config.metrics,

@@ -50,9 +50,10 @@ def _show(asked: Asked, standing: Seen | None) -> None:
     due: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotation.due]
     sinks, unsafe = _sinks(asked), _unsafe(asked)
     events, waiting = house.events(asked)
+    traces = house.traces(asked, standing)
     if asked.output is not Output.TABLE:
         machine: dict[str, Plain] = {"processes": processes, "counts": counts, "issuers": issuers, "due": due}
-        machine["event_sinks"] = sinks
+        machine |= {"event_sinks": sinks, "traces": traces}
         machine["unsafe_listeners"] = unsafe
         machine |= {"events_last_hour": events, "journal_waiting_bytes": waiting}
         machine |= _running(standing) if standing else {}
@@ -62,6 +63,7 @@ def _show(asked: Asked, standing: Seen | None) -> None:
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
     ends |= {"server ends": _server_ends(certificates), "revocation lists end": _lists_end(asked)}
     late: dict[str, Plain] = {f"event sink {each['name']}": _word(each) for each in sinks if isinstance(each, dict)}
+    late |= {"traces": house.traces_line(traces)}
     late |= {f"unsafe listener {each['address']}": _old_tls(each) for each in unsafe if isinstance(each, dict)}
     happened = ", ".join(f"{count} {name}" for name, count in events.items() if count)
     late |= {"events in the last hour": happened or "none"}

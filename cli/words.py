@@ -85,7 +85,9 @@ KEY_KIND: Final = click.Choice(
     ["ec-p256", "ec-p384", "ec-p521", "rsa-2048", "rsa-3072", "rsa-4096", "ed25519", "ed448"]
 )
 PADDING: Final = click.Choice(["pkcs1", "pss"])
-PURPOSE: Final = click.Choice(["station", "firmware", "csms"])
+PURPOSE: Final = click.Choice(
+    ["station", "firmware", "csms", "V2GRootCertificate", "MORootCertificate", "OEMRootCertificate"]
+)
 HIERARCHY: Final = click.Choice(["root", "csms", "station", "operator", "manufacturer", "v2g"])
 IMPORTED: Final = click.Choice(
     ["root", "csms", "station", "operator", "manufacturer", "v2g-root", "v2g-sub1", "v2g-sub2"]

@@ -90,6 +90,7 @@ CODES: Final[Mapping[str, str]] = {
     "health.stations": "Stations whose last certificate ends within a month; without one they cannot connect.",
     "health.unseen": "Something could not be looked at; it may be well or not.",
     "health.sink": "How a collector of events is doing; what waits for one that is down is sent when it is back.",
+    "health.traces": "Whether arrivals are traced, where spans go, and whether the collector takes them.",
     "health.unsafe": "The settings allow something that weakens the system, for stations that can do no better.",
     "health.served": "What a listener of ours presents in a TLS handshake, and whether who trusts us accepts it.",
     "health.upstream": "Whether the CSMS takes connections; while it does not, stations are turned away.",

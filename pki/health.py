@@ -148,6 +148,17 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
+class Collector:
+    """Whom arrivals are told to in spans: where it is, empty when they are told to nobody; when it took some last, and
+    what is wrong with it since when."""
+
+    to: str = ""
+    taken: str = ""
+    trouble: str = ""
+    since: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unsafe:
     """Something that the settings allow although it weakens the system."""
 
@@ -177,6 +188,7 @@ class Facts:
     served: tuple[Served, ...] = ()
     """Each listener of ours, and each certificate that it is meant to present; empty when nothing runs."""
     receivers: tuple[Receiver, ...] = ()
+    collector: Collector | None = None
     unsafe: tuple[Unsafe, ...] = ()
     failed: tuple[Failed, ...] = ()
     unseen: tuple[tuple[str, str], ...] = field(default=())
@@ -344,6 +356,21 @@ def _receivers(facts: Facts) -> Iterator[Symptom]:
             yield Symptom("health.sink", Weight.OK, what, f"{each.waiting} events wait for it")
 
 
+def _collector(facts: Facts) -> Iterator[Symptom]:
+    found = facts.collector
+    if found is None:
+        return
+    if found.trouble:
+        says = f"{found.to} takes no spans since {found.since}: {found.trouble}"
+        fix = "Bring it back or correct [traces] in bollard.toml; nothing else waits for it."
+        yield Symptom("health.traces", Weight.WARNING, "traces", says, fix)
+    elif not found.to:
+        yield Symptom("health.traces", Weight.OK, "traces", "they are off")
+    else:
+        told = f"took some last at {found.taken}" if found.taken else "was sent nothing yet"
+        yield Symptom("health.traces", Weight.OK, "traces", f"{found.to} {told}")
+
+
 def _unsafe(facts: Facts) -> Iterator[Symptom]:
     for each in facts.unsafe:
         yield Symptom("health.unsafe", Weight.WARNING, each.what, each.says, each.fix, each.clause)
@@ -362,6 +389,7 @@ _AREAS: Final[tuple[Callable[[Facts], Iterator[Symptom]], ...]] = (
     _served,
     _upstream,
     _receivers,
+    _collector,
     _unsafe,
 )
 

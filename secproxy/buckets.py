@@ -30,6 +30,10 @@ class Bucket:
         self._tokens = tokens - 1 if tokens >= 1 else tokens
         return tokens >= 1
 
+    def moved(self, rate: float, burst: float, by: float) -> Bucket:
+        """Return one of these bounds with what is in this one, by a clock that shows so many seconds more."""
+        return Bucket(rate, burst, min(self._tokens, burst), self._at + by)
+
 
 @dataclass(slots=True)
 class Meter:

@@ -31,7 +31,7 @@ from secproxy.upstreams import KEYS as UPSTREAM_KEYS
 from secproxy.upstreams import parse_upstreams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from secproxy.tables import Network
     from secproxy.trace_settings import TraceSettings
@@ -132,6 +132,10 @@ class Limits:
     """Seconds, at most, over which stations are let go when their CSMS dies."""
     returns_per_second: float = 100.0
     """Stations let go in a second meanwhile; a handshake takes 2 ms of a core, so a fifth of it is used for returns."""
+    transfer_end_seconds: float = 45.0
+    """Seconds that firmware downloads under way may still take when the web process is to end; at 10 Mbit/s, 56 MB.
+    After it: cut, and the station's next try asks for the rest alone. With what comes before and after it in an orderly
+    end, less than the 90 that systemd gives a service."""
     probe_seconds: float = 3.0
     """Seconds a live connection has to answer a ping before a newcomer with the same credential takes its place."""
     handshakes_at_once: int = 64
@@ -290,6 +294,17 @@ def parse_address(text: str, key: str = "address") -> tuple[str, int]:
     if match is None or address is None or (address.version == 6) is not bool(match["six"]) or port > 65_535:
         raise wrong(key, f"{text[:60]!r} is not of the form 127.0.0.1:8443 or [::1]:8443")
     return str(address), port
+
+
+def refuse_port_zero(listeners: Sequence[ListenerConfig], key: str) -> None:
+    """Refuse listeners for stations whose port the system would choose. ``key`` is named in the ``InputError``.
+
+    Stations are told a port once and keep it, and each worker would be given a port of its own.
+    """
+    for door in listeners:
+        if not door.port:
+            says = f"stations need a port that stays; {write_address(door.host, 0)} leaves it to the system"
+            raise wrong(key, says)
 
 
 def write_address(host: str, port: int) -> str:

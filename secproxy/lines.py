@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 LINES: Final[Mapping[str, str]] = {
     "boot.unrecorded": "The authority could not be told what a station said of itself; its next boot tells it again.",
     "listener.unsafe": "A listener serves what weakens security; the text names the setting.",
+    "lockouts.unreadable": "Who has to wait for wrong passwords cannot be read at the start; nobody has to.",
+    "lockouts.unwritten": "Who has to wait for wrong passwords cannot be written down; a restart would forget it.",
+    "process.cut": "A process that was to end cut off downloads that took too long; stations ask for the rest.",
     "process.ended": "A process ended by itself and is started again.",
     "process.files": "The system lets a worker open fewer files than 10,000 stations need; raise the limit.",
     "process.stuck": "A process did not end when it was asked to, and was killed.",

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from secproxy.buckets import Bucket
@@ -29,6 +30,10 @@ CALM_SECONDS: Final = 86_400.0  # after so long without an attempt nothing is he
 PAIRS_MOST: Final = 50_000  # names counted, each from one network; about 400 bytes each
 NETWORKS_MOST: Final = 10_000  # networks counted
 PROVED_MOST: Final = 100_000  # stations remembered with the network they proved themselves from
+PAIRS_WRITTEN: Final = 2_000  # of the names, those counted last: once a second all of it is told within 10 ms
+NETWORKS_WRITTEN: Final = 1_000  # of the networks, likewise
+PROVED_WRITTEN: Final = 5_000  # of the stations that a network which is written must not hold up
+PROVED_SEARCHED: Final = 10_000  # stations that proved themselves last, among which these are looked for
 
 K = TypeVar("K", str, tuple[str, str])
 
@@ -109,9 +114,11 @@ class Kept:
 class Lockouts:
     """Counts attempts. Time is given, in seconds of any clock that is never set back; a network is a name of one."""
 
-    __slots__ = ("_networks", "_pairs", "_proved")
+    __slots__ = ("_networks", "_pairs", "_proved", "changes")
 
     def __init__(self, kept: Kept = Kept()) -> None:
+        self.changes = 0
+        """How often what is held against anybody has changed; another number, another state."""
         self._pairs: _Accounts[tuple[str, str]] = _Accounts(STATION_RATE, STATION_BURST, PAIRS_MOST)
         self._networks: _Accounts[str] = _Accounts(NETWORK_RATE, NETWORK_BURST, NETWORKS_MOST)
         self._pairs.held.update(((identity, network), account) for identity, network, account in kept.pairs)
@@ -123,12 +130,21 @@ class Lockouts:
         pairs = [(*pair, account) for pair, account in self._pairs.held.items()]
         return Kept(pairs, list(self._networks.held.items()), list(self._proved))
 
+    def recent(self) -> Kept:
+        """Tell what is written down, which outlives this process: of each kind those touched last."""
+        pairs = [(*pair, account) for pair, account in islice(reversed(self._pairs.held.items()), PAIRS_WRITTEN)]
+        networks = dict(islice(reversed(self._networks.held.items()), NETWORKS_WRITTEN))
+        latest = islice(reversed(self._proved), PROVED_SEARCHED if networks else 0)
+        proved = islice((pair for pair in latest if pair[1] in networks), PROVED_WRITTEN)
+        return Kept(pairs[::-1], [*networks.items()][::-1], [*proved][::-1])
+
     def attempt(self, identity: str, network: str, now: float) -> Wait | None:
         """Count an attempt that is about to be made; a ``Wait`` when it must not be."""
         if (identity, network) not in self._proved and network in self._networks.held:
             wait = self._networks.held[network].wait(Scope.NETWORK, now)
             if wait is not None:
                 return wait
+        self.changes += 1
         account = self._pairs.open((identity, network), now)
         if account.until <= now:
             account.take(now)
@@ -136,6 +152,7 @@ class Lockouts:
 
     def failed(self, network: str, now: float) -> None:
         """The password was wrong, or could not have helped."""
+        self.changes += 1
         account = self._networks.open(network, now)
         if account.until <= now:
             account.take(now)
@@ -143,8 +160,33 @@ class Lockouts:
     def proved(self, identity: str, network: str) -> None:
         """The password was right: nothing is held against this station here any more."""
         pair = identity, network
-        self._pairs.held.pop(pair, None)
+        self.changes += self._pairs.held.pop(pair, None) is not None
         self._proved[pair] = None
         self._proved.move_to_end(pair)
         while len(self._proved) > PROVED_MOST:
             self._proved.popitem(last=False)
+
+
+def moved(kept: Kept, by: float, now: float) -> Kept:
+    """Tell the same by another clock, which shows so many seconds more, and ``now``; no wait is longer than usual."""
+    return Kept(
+        [
+            (identity, network, _moved(account, STATION_RATE, STATION_BURST, by, now))
+            for identity, network, account in kept.pairs[-PAIRS_MOST:]
+        ],
+        [
+            (network, _moved(account, NETWORK_RATE, NETWORK_BURST, by, now))
+            for network, account in kept.networks[-NETWORKS_MOST:]
+        ],
+        kept.proved[-PROVED_MOST:],
+    )
+
+
+def _moved(account: _Account, rate: float, burst: float, by: float, now: float) -> _Account:
+    return _Account(
+        account.bucket.moved(rate, burst, by),
+        account.locks,
+        min(account.until + by, now + MOST_SECONDS),
+        account.told,
+        min(account.touched + by, now),
+    )

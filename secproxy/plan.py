@@ -94,10 +94,10 @@ SIGNED: Final = small(SIGNED_SUFFIX)
 """The same as ``SIGNED_SUFFIX``, at the end of an action as a plan names it."""
 
 GATED: Final[Mapping[Side, frozenset[bytes]]] = {
-    Side.STATION: frozenset(map(small, _FROM_STATION)),
-    Side.CSMS: frozenset(map(small, (*_FROM_CSMS, *(action + SIGNED_SUFFIX for action in _FROM_CSMS)))),
+    side: frozenset(small(action + form) for action in actions for form in ("", SIGNED_SUFFIX))
+    for side, actions in ((Side.STATION, _FROM_STATION), (Side.CSMS, _FROM_CSMS))
 }
-"""The calls that the session itself has something to do about, in all OCPP versions."""
+"""The calls that the session itself has something to do about, in all OCPP versions, also where they are signed."""
 
 _GATES: Final = Plan(
     {

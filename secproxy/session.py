@@ -34,6 +34,7 @@ from secproxy.plan import GATED, OTHER, SIGNED, SIGNED_SUFFIX, Need, Plan, Side,
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
+from secproxy.sealed import open_signed
 from secproxy.standard_events import find_standard
 from secproxy.transactions import WATCHED
 from secproxy.write_only import find_told
@@ -162,6 +163,8 @@ class Session:
 
     def _go_on(self, side: Side, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
         """What becomes of a message that may be."""
+        if side is Side.STATION:
+            said = open_signed(said)
         if side is Side.STATION and isinstance(said, Call) and small(said.action) in WATCHED:
             return self._on_transaction(said, now)
         if isinstance(said, Result) or small(said.action) not in GATED[side]:
@@ -178,7 +181,10 @@ class Session:
         head = HEAD.match(message)
         if head is not None and self._need(side, head) is Need.HEAD and not self._observes(side):
             return envelope.glance(head)
-        return envelope.parse(message)
+        said = envelope.parse(message)
+        if side is Side.STATION:
+            open_signed(said)  # what is inside and cannot be read goes nowhere
+        return said
 
     def _need(self, side: Side, head: re.Match[bytes]) -> Need:
         kind, _, message_id, action = head.groups()
@@ -352,9 +358,10 @@ class Session:
 
     def _settled(self, asked: bytes, said: Result, now: dt.datetime) -> list[Order]:
         """Learn from the CSMS's answer whose transaction is whose."""
-        if self._watch is None or asked not in WATCHED:
+        action = asked.removesuffix(SIGNED)
+        if self._watch is None or action not in WATCHED:
             return []
-        other = self._watch.answered(said.id, asked, said.payload)
+        other = self._watch.answered(said.id, action, said.payload)
         return [self._record("transaction.shared_id", other=other)] if other and self._may_note(now) else []
 
     # -- from the CSMS ---------------------------------------------------------------------------------------------

@@ -36,8 +36,8 @@ class Trust:
 @dataclass(frozen=True, slots=True)
 class Authority:
     """One authority of ours, or of others that we trust, by what it is for: ``role`` is that of its key (root, link,
-    csms, manufacturer, v2g-root ...) or of its anchor (csms, firmware, station); empty for one that only stands
-    between."""
+    csms, manufacturer, v2g-root ...) or of its anchor (csms, firmware, station, or what InstallCertificate calls it);
+    empty for one that only stands between."""
 
     role: str
     certificate: x509.Certificate

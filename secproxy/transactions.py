@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from secproxy.calls import OPEN_LIMIT
-from secproxy.plan import Need, Needs, Plan, Side
+from secproxy.plan import SIGNED, Need, Needs, Plan, Side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,8 @@ ID_LENGTH: Final = 36  # characters; OCPP 2.0.1, 3.51 TransactionType
 
 WATCHED: Final = frozenset({START, STOP, EVENT, METER})
 _BITS: Final = 64  # of a digest; who finds two messages of one digest has hidden one repetition from us
-_ALWAYS: Final = Needs({START: Need.WHOLE, STOP: Need.WHOLE, EVENT: Need.WHOLE})
-_ANSWERS: Final = Needs({START: Need.WHOLE, STOP: Need.HEAD, EVENT: Need.HEAD})
+_ALWAYS: Final = Needs({START: Need.WHOLE, STOP: Need.WHOLE, EVENT: Need.WHOLE, EVENT + SIGNED: Need.WHOLE})
+_ANSWERS: Final = Needs({START: Need.WHOLE, STOP: Need.HEAD, EVENT: Need.HEAD, EVENT + SIGNED: Need.HEAD})
 
 
 def wish(*, unique: bool) -> Plan:

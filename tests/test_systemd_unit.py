@@ -49,7 +49,7 @@ def test_systemd_finds_the_unit_little_exposed() -> None:
         ("LimitCORE", "0"),
         ("Type", "exec"),
         ("KillMode", "mixed"),
-        ("TimeoutStopSec", "45"),
+        ("TimeoutStopSec", "90"),
         ("ExecReload", "/opt/bollard/bin/bollard --home /var/lib/bollard reload"),
         ("LimitNOFILE", "1048576"),
         ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX AF_NETLINK"),

@@ -138,7 +138,7 @@ CODES: Final[Mapping[str, str]] = {
     "anchor.expired": "The certificate has expired, so no trust can rest on it.",
     "anchor.key_id": "These are no digits of a key id, or too few; copy them from 'bollard ca list'.",
     "anchor.no_ca": "The certificate is not an authority's, so it cannot vouch for others; ask for the root above it.",
-    "anchor.own": "This CA is our own; a manufacturer's must stand apart, or our stations could sign firmware.",
+    "anchor.own": "This CA is our own, and for something else: what it issued would count as what it is not.",
     "anchor.purpose": "This is no purpose to trust a CA for; the error lists those there are.",
     "anchor.refused": "The certificate is not fit to be trusted as a CA; its findings say why.",
     "anchor.several": "The file holds several certificates; each trust is a decision, so give them one by one.",

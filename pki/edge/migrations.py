@@ -393,6 +393,13 @@ def settings_of_certificates(database: Database) -> None:
     database.execute("CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT")
 
 
+@LEDGER()
+def roots_for_stations(database: Database) -> None:
+    """Roots of others may be known as what a CSMS installs on stations, by the standard's own names for that."""
+    installed = "'V2GRootCertificate', 'MORootCertificate', 'OEMRootCertificate'"
+    _replace_check(database, "'station', 'firmware', 'csms'", f"'station', 'firmware', 'csms', {installed}", "anchor")
+
+
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
 
 

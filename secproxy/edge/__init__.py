@@ -14,13 +14,13 @@ Events: ``journal`` writes them in ``segments``, ``recorder`` moves them into th
 ``export/`` sends them on. Processes: ``supervisor`` with ``births``, ``children``, ``lifeline``, ``descriptors``,
 ``races`` (what comes first), ``reloading``, ``effective`` (the settings in force) and ``policies`` (read and found),
 ``claim_desk`` (with ``reports``, ``errands`` and what it hands over, its ``claim_estate``) and the words of
-``claim_wire`` that each ``line_end`` carries, the ``sockets`` that the ``crew`` of workers accepts from, ``upgrading``
-and ``succession`` when other code takes over; ``web`` serves firmware and enrolment through ``web_door``, where
-``doorkeeper`` counts who is refused, and the status of certificates through ``status_listener``, all with ``patience``
-for strangers; what the libraries below log of them is a line of ``log_lines`` at most. ``fence`` has ``landlock`` keep
-a worker from all it does not need, ``memory`` sees when it has too much. Figures: a worker's ``reporter`` tells the
-supervisor what was counted, and what ``tracing`` has of those who came, ``overview`` asks for it, ``gathering`` brings
-together what everybody knows, ``exposition`` writes it, ``metrics_listener`` serves it, with ``knocking`` at a CSMS.
-``pulse`` shows that a process works, ``examination`` gathers what the doctor judges, with ``handshaking`` to see what
-our own listeners present.
+``claim_wire`` that each ``line_end`` carries, the ``sockets`` that the ``crew`` of workers accepts from,
+``lockout_file`` for whoever offered wrong passwords, ``upgrading`` and ``succession`` when other code takes over;
+``web`` serves firmware and enrolment through ``web_door``, where ``doorkeeper`` counts who is refused, and the status
+of certificates through ``status_listener``, all with ``patience`` for strangers; what the libraries below log of them
+is a line of ``log_lines`` at most. ``fence`` has ``landlock`` keep a worker from all it does not need, ``memory`` sees
+when it has too much. Figures: a worker's ``reporter`` tells the supervisor what was counted, and what ``tracing`` has
+of those who came, ``overview`` asks for it, ``gathering`` brings together what everybody knows, ``exposition`` writes
+it, ``metrics_listener`` serves it, with ``knocking`` at a CSMS. ``pulse`` shows that a process works, ``examination``
+gathers what the doctor judges, with ``handshaking`` to see what our own listeners present.
 """

@@ -44,9 +44,15 @@ def authority_rehearsal(home: Home, executable: str) -> tuple[str, ...]:
     return (*_bollard(home, executable), "--dry-run", "authority")
 
 
-def web(home: Home, executable: str, ended: Callable[[int], None], listens: Callable[[Child], None]) -> Child:
-    """Make the child that serves HTTP; ``listens`` hands it its sockets."""
-    return Child("web", _argv(home, executable, "web"), _without_secrets() | FOR_TLS, ended, listens=listens)
+def web(
+    home: Home, executable: str, transfers: float, ended: Callable[[int], None], listens: Callable[[Child], None]
+) -> Child:
+    """Make the child that serves HTTP; ``transfers`` are the seconds that its downloads may take at its end.
+
+    ``listens`` hands it its sockets.
+    """
+    argv, environment = _argv(home, executable, "web"), _without_secrets() | FOR_TLS
+    return Child("web", argv, environment, ended, GRACE_SECONDS + transfers, listens)
 
 
 def worker(

@@ -81,6 +81,11 @@ class ClaimDesk:
         self._errands = Errands(self._say, self._numbers, reload, upgrade, self._kept.tickets)
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
 
+    @property
+    def lockouts(self) -> Lockouts:
+        """What is held against those who offered wrong passwords."""
+        return self._lockouts
+
     @contextlib.asynccontextmanager
     async def open(self, path: Path) -> AsyncIterator[None]:
         """Listen at ``path`` for the length of the block; a socket file left behind by an earlier run is replaced."""

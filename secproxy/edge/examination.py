@@ -16,12 +16,13 @@ from pki.edge.asking import ask_once
 from pki.edge.home import read_settings
 from pki.edge.passphrase import PASSPHRASE_FILE
 from pki.errors import BollardError, UnreachableError
-from pki.health import SOON, Expiring, Facts, Failed, Known, Missing, Receiver, Served, Unsafe
+from pki.health import SOON, Collector, Expiring, Facts, Failed, Known, Missing, Receiver, Served, Unsafe
 from pki.served import Meant
 from pki.settings import parse_settings
 from secproxy.edge import landlock
 from secproxy.edge.effective import config_in_force
 from secproxy.edge.event_store import EventStore
+from secproxy.edge.export.standing import read_standing
 from secproxy.edge.handshaking import doors, see_served
 from secproxy.edge.knocking import try_csms
 from secproxy.edge.overview import look
@@ -54,6 +55,7 @@ def examine(home: Home) -> Facts:
         csms=csms,
         served=_served(config, told, dict(running)) if config and told else (),
         receivers=_receivers(home, failed),
+        collector=_collector(home, config) if config else None,
         unsafe=(*(_unsafe(config) if config else ()), *_unfenced(home, config)),
         failed=tuple(failed),
         unseen=tuple(unseen),
@@ -114,6 +116,13 @@ def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:
         failed.append(Failed("events", problem.code, problem.cause, problem.advice))
         return ()
     return tuple(Receiver(each.name, each.waiting, each.missed, each.trouble, each.since) for each in found)
+
+
+def _collector(home: Home, config: Config) -> Collector:
+    if config.traces is None:
+        return Collector()
+    found = read_standing(home, config.traces.sink)
+    return Collector(found.to, found.taken, found.trouble, found.since)
 
 
 def _served(config: Config, told: calls.Examined, running: Mapping[str, bool | None]) -> tuple[Served, ...]:

@@ -33,11 +33,13 @@ from secproxy.config import reachable
 from secproxy.edge import births, succession
 from secproxy.edge.children import WHO
 from secproxy.edge.claim_desk import ClaimDesk
+from secproxy.edge.claim_estate import Kept
 from secproxy.edge.claim_wire import Process, UpgradeDone
 from secproxy.edge.crew import Crew
 from secproxy.edge.descriptors import allow_descriptors, tell_of_descriptors
 from secproxy.edge.effective import config_in_force, in_force
 from secproxy.edge.journal import Journal
+from secproxy.edge.lockout_file import keeping, present, read_lockouts
 from secproxy.edge.policies import read_policies
 from secproxy.edge.races import any_of, comes_first
 from secproxy.edge.reloading import Reloader
@@ -131,7 +133,8 @@ class Supervisor:
         self._crew = Crew(config, self._sockets, self._make_worker, self._tell_to_retire)
         python, ended = sys.executable, self._ended
         self._authority = [births.authority(home, python, ended)] if parts.authority else []
-        self._web = [births.web(home, python, ended, self._hand_web)] if parts.web else []
+        transfers = config.limits.transfer_end_seconds
+        self._web = [births.web(home, python, transfers, ended, self._hand_web)] if parts.web else []
         self._since = left.since if left else time.time()
         in_force = (left.settings, left.policies) if left else None
         self._reloader = Reloader(home, config, read, self, in_force)
@@ -147,7 +150,7 @@ class Supervisor:
             prepared=self._crew.is_prepared,
             shut=self._crew.has_shut,
             upgrade=self._upgrader.upgrade,
-            kept=left.desk if left else None,
+            kept=left.desk if left else Kept(lockouts=read_lockouts(home, present())),
         )
 
     async def run(self) -> int:
@@ -161,7 +164,7 @@ class Supervisor:
             self._sockets.keep(self._places(self._config))
         else:
             self._adopt(self._left)
-        async with self._desk.open(self._home.claims_socket):
+        async with self._desk.open(self._home.claims_socket), keeping(self._home, self._desk.lockouts):
             try:
                 if self._left is not None:
                     self._upgrader.finish(self._left)
@@ -181,8 +184,8 @@ class Supervisor:
         self._crew.resize(self._config)
         for child in self._web:
             child.start()
-        for _ in self._web:
-            await _until_open(self._config.web.host, self._config.web.port)
+        for sock in self._sockets.of("web", {0}).values():  # which knows its port, also one of the system's choosing
+            await _until_open(*sock.getsockname()[:2])
         await self._crew.all_open()
 
     async def _follow(self, hung_up: asyncio.Event, upgraded: asyncio.Event) -> None:

@@ -4,6 +4,8 @@
 * While the authority is away every download answers 503; when it is back, its certificates are fetched anew.
 * The page for those who watch over the home opens at once, the others when there are certificates to present.
 * Who asks for a certificate is told to the authority as it came; nothing is judged here.
+* Asked to end, it accepts nobody at its door and begins no download; those under way go on for a while, and everything
+  else with them, so that only their door is away meanwhile.
 """
 
 from __future__ import annotations
@@ -67,7 +69,6 @@ if TYPE_CHECKING:
 
 CONNECTIONS_MOST: Final = 512  # at once; more are answered 503, which stations take as "try again"
 IDLE_SECONDS: Final = 5  # a kept-alive connection without a request
-FAREWELL_SECONDS: Final = 3  # for transfers under way at the end; less than the supervisor's grace of 5
 
 
 def run_web(home: Home, address: str = "", version: str = "") -> None:
@@ -105,7 +106,9 @@ async def _run(home: Home, config: Config, origin: Origin, handed: Mapping[str, 
     async with AsyncExitStack() as stack:
         write = partial(_write, stack.enter_context(Journal(home.journal, "web")))
         await stack.enter_async_context(beating(home.web_socket))
-        door = _door(_application(home, line, write, status, asks=asks), address, mine)
+        ending = asyncio.Event()
+        application = _application(home, line, write, status, ending.is_set, asks=asks)
+        door = _door(application, address, mine, config.limits.transfer_end_seconds)
         watching = Watching(home, Gathering(home, line.ask, origin.version))
         at_once = asyncio.Event()  # who watches over us wants to know most while something is missing
         at_once.set()
@@ -118,10 +121,11 @@ async def _run(home: Home, config: Config, origin: Origin, handed: Mapping[str, 
             asyncio.ensure_future(Recorder(home, events.retention, marks_of(events)).run()),
             asyncio.ensure_future(export(home, events, origin, write)),
             *([asyncio.ensure_future(send_spans(home, config.traces, origin))] if config.traces else []),
-            asyncio.ensure_future(_asked_to_stop()),
+            asyncio.ensure_future(_asked_to_stop(ending)),
         ]
         serving = [asyncio.ensure_future(_serve(*each)) for each in ((door, None, door.ready), *opening)]
         done, _ = await asyncio.wait([*tasks, *serving], return_when=asyncio.FIRST_COMPLETED)
+        ending.set()
         await _stop(servers, serving)
         for task in [*tasks, *serving]:
             task.cancel()
@@ -133,15 +137,14 @@ async def _run(home: Home, config: Config, origin: Origin, handed: Mapping[str, 
 
 
 async def _stop(servers: list[QuietServer], serving: Sequence[asyncio.Future[None]]) -> None:
-    """Let those that serve finish what is under way."""
+    """Let those that serve finish what is under way, one after the other."""
     for server, task in zip(servers, serving, strict=True):
         if server.started:
             server.should_exit = True
             await asyncio.wait([task])
 
 
-async def _asked_to_stop() -> None:
-    stop = asyncio.Event()
+async def _asked_to_stop(stop: asyncio.Event) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await stop.wait()
@@ -175,7 +178,13 @@ def _write(journal: Journal, note: Note) -> None:
 
 
 def _application(
-    home: Home, line: AuthorityLine, write: Callable[[Note], None], status: Status, *, asks: bool
+    home: Home,
+    line: AuthorityLine,
+    write: Callable[[Note], None],
+    status: Status,
+    ending: Callable[[], bool],
+    *,
+    asks: bool,
 ) -> Starlette:
     async def redeem(token: str) -> calls.DownloadAllowed:
         return await line.ask(calls.RedeemDownload(token=token), calls.DownloadAllowed)
@@ -183,7 +192,7 @@ def _application(
     async def record(served: calls.RecordDownload) -> None:
         await line.ask(served, calls.Done)
 
-    application = downloads(redeem, record, Vault(home.vault), _alarm)
+    application = downloads(redeem, record, Vault(home.vault), _alarm, ending)
     application.add_route(KEYS_PATH, _keys_of(status), methods=["GET"])
     if asks:
         application.mount("/.well-known/est", est(line.ask, Doorkeeper(write), _alarm))
@@ -240,9 +249,9 @@ class _Protocol(H11Protocol):
 class _Door(QuietServer):
     """Uvicorn behind a door of our own, which opens when there are certificates to present."""
 
-    def __init__(self, config: uvicorn.Config, address: tuple[str, int], sock: socket.socket) -> None:
+    def __init__(self, config: uvicorn.Config, address: tuple[str, int], sock: socket.socket, transfers: float) -> None:
         super().__init__("web", config)
-        self._address, self._socket = address, sock
+        self._address, self._socket, self._transfers = address, sock, transfers
         self._context: SSL.Context | None = None
         self._door: WebDoor | None = None
         self.ready = asyncio.Event()
@@ -263,11 +272,24 @@ class _Door(QuietServer):
         self.started = True
         log.say("process.ready", f"web ready on {write_address(self._address[0], self._door.port)}")
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut the door, let what is under way finish, and cut off what takes too long."""
+        try:
+            async with asyncio.timeout(self._transfers):
+                await super().shutdown(sockets)
+        except TimeoutError:
+            cut = [*self.server_state.tasks]
+            for task in cut:
+                task.cancel()
+            says = f"{len(cut)} requests were cut off that took more than {self._transfers:.0f} seconds to finish"
+            log.say("process.cut", says, who="web", level=log.Level.WARNING)
+            await self.lifespan.shutdown()  # which keeps what was served of them
+
     def _protocol(self) -> asyncio.Protocol:
         return _Protocol(self.config, self.server_state, self.lifespan.state)
 
 
-def _door(application: Starlette, address: tuple[str, int], sock: socket.socket) -> _Door:
+def _door(application: Starlette, address: tuple[str, int], sock: socket.socket, transfers: float) -> _Door:
     config = uvicorn.Config(
         application,
         http=_Protocol,
@@ -281,9 +303,8 @@ def _door(application: Starlette, address: tuple[str, int], sock: socket.socket)
         proxy_headers=False,
         limit_concurrency=CONNECTIONS_MOST,
         timeout_keep_alive=IDLE_SECONDS,
-        timeout_graceful_shutdown=FAREWELL_SECONDS,
     )
-    return _Door(config, address, sock)
+    return _Door(config, address, sock, transfers)
 
 
 async def _serve(server: QuietServer, socks: list[socket.socket] | None, ready: asyncio.Event) -> None:

@@ -46,6 +46,7 @@ SUBJECT_LENGTH: Final = 96  # characters of a subject that a stranger chose
 _CSMS: Final = ("CSMSRootCertificate", "CentralSystemRootCertificate")
 _MAKERS: Final = ("ManufacturerRootCertificate",)
 _VEHICLES: Final = ("V2GRootCertificate", "MORootCertificate")  # contract certificates may end in a V2G root too
+_OF_OTHERS: Final = (*_VEHICLES, "OEMRootCertificate")  # also what an anchor is called that is trusted as just that
 _TYPES_BY_ROLE: Final[Mapping[str, tuple[str, ...]]] = {
     "root": _CSMS,
     "link": _CSMS,  # M05.FR.09: a new root as the old one signed it
@@ -53,8 +54,9 @@ _TYPES_BY_ROLE: Final[Mapping[str, tuple[str, ...]]] = {
     "manufacturer": _MAKERS,
     "firmware": _MAKERS,
     "v2g-root": _VEHICLES,
+    **{kind: (kind,) for kind in _OF_OTHERS},
 }
-TYPES: Final = frozenset({*_CSMS, *_MAKERS, *_VEHICLES, "OEMRootCertificate"})
+TYPES: Final = frozenset({*_CSMS, *_MAKERS, *_OF_OTHERS})
 """What InstallCertificate may say that a certificate is for, in any version."""
 
 STATIONS: Final = "ChargingStationCertificate"  # also what a request without a type is for

@@ -46,19 +46,18 @@ class Line:
 
 def explain(rulebook: Rulebook, asked: Asked, payload: Mapping[str, object] | None) -> list[Line]:
     """Ask every rule that a call meets; what is not let through at all is the first line."""
-    lines = [_line(rulebook, rule, asked, payload) for rule in rulebook.rules_for(asked.side, asked.action)]
-    if rulebook.allows(asked.side, asked.action):
-        return lines
+    called, read = replace(asked, payload=payload or {}), payload is not None
     says = "the policy does not let this action through"
-    return [Line(ALLOW, ALLOW_CLAUSE, rulebook.mode, Verdict.OBJECTS, says), *lines]
+    barred = [Line(ALLOW, ALLOW_CLAUSE, rulebook.mode, Verdict.OBJECTS, says) for _ in rulebook.barred(called)]
+    return [*barred, *(_line(rulebook, rule, each, read=read) for rule, each in rulebook.met(called))]
 
 
-def _line(rulebook: Rulebook, rule: Rule, asked: Asked, payload: Mapping[str, object] | None) -> Line:
-    verdict, says = _ask(rulebook, rule, asked, payload)
+def _line(rulebook: Rulebook, rule: Rule, asked: Asked, *, read: bool) -> Line:
+    verdict, says = _ask(rulebook, rule, asked, read=read)
     return Line(rule.name, rule.clause, mode_of(rule, asked), verdict, says or rule.says)
 
 
-def _ask(rulebook: Rulebook, rule: Rule, asked: Asked, payload: Mapping[str, object] | None) -> tuple[Verdict, str]:
+def _ask(rulebook: Rulebook, rule: Rule, asked: Asked, *, read: bool) -> tuple[Verdict, str]:
     if rule.window is not None and not rule.window.holds(asked.at):
         return Verdict.SLEEPS, ""
     if isinstance(rule.test, Rate):
@@ -66,7 +65,7 @@ def _ask(rulebook: Rulebook, rule: Rule, asked: Asked, payload: Mapping[str, obj
             Verdict.COUNTS,
             f"{rule.test.per_minute:g} a minute, {rule.test.burst:g} at once, {rule.test.scope.value}",
         )
-    if payload is None and not isinstance(rule.test, Deny):
+    if not read and not isinstance(rule.test, Deny):
         return Verdict.READS, ""
-    says = rulebook.fault(rule, replace(asked, payload=payload or {}))
+    says = rulebook.fault(rule, asked)
     return (Verdict.OBJECTS, says) if says else (Verdict.PASSES, "")

@@ -3,7 +3,8 @@
 Rules this file keeps:
 
 * What is not allowed is refused before any rule is asked; rates come last, so that what is refused anyway uses none up.
-* A message inside a signed one cannot be looked into without trusting it: a rule that would have to objects.
+* A message inside a signed one cannot be looked into without trusting it: a rule that would have to objects. One that
+  a DataTransfer carries meets the rules of both, and an objection as well where it cannot be read.
 * Every objection of an observing rule is evidence; the first of an enforcing one is the refusal.
 """
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from secproxy.errors import PolicyRefused
 from secproxy.events import CAUSES, Note
 from secproxy.plan import SIGNED, Need, Needs, Plan, Side
+from secproxy.policy import carried
 from secproxy.policy.actions import ACTIONS, is_known
 from secproxy.policy.certificates import Certificates, KeepRoots, Requests
 from secproxy.policy.contents import Shape, Vendors
@@ -60,6 +62,10 @@ class Asked:
     station: Station
     view: View
     at: dt.datetime
+    carrier: bytes = b""
+    """The action of the call that carries this one, in small letters; empty for one that stands by itself."""
+    unreadable: str = ""
+    """Why nobody can read its payload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +84,12 @@ class Objection:
 class Rulebook:
     """A policy for sessions of one OCPP version. ``csms_host`` is what ``@csms`` stands for."""
 
-    __slots__ = ("_csms_host", "_policy", "_rules", "_version", "plan")
+    __slots__ = ("_csms_host", "_inside", "_policy", "_rules", "_version", "plan")
 
     def __init__(self, policy: Policy, version: str, csms_host: str) -> None:
         self._policy, self._version, self._csms_host = policy, version, csms_host
-        self._rules = {side: _by_action(policy, version, side) for side in Side}
+        self._rules = {side: _by_action(policy, {version}, side) for side in Side}
+        self._inside = {side: _by_action(policy, {version, carried.VERSION}, side) for side in Side}
         self.plan = Plan({side: self._needs(side) for side in Side})
 
     @property
@@ -99,6 +106,21 @@ class Rulebook:
         """The rules that a call of this action meets, in the order in which they are asked."""
         return self._rules[side].get(action.removesuffix(SIGNED), ())
 
+    def met(self, asked: Asked) -> list[tuple[Rule, Asked]]:
+        """The rules that a call and the one it carries meet, each with what it is asked of, in the order of asking."""
+        found = [(rule, asked) for rule in self.rules_for(asked.side, asked.action)]
+        inside = _carried_by(asked)
+        if inside is None:
+            return found
+        found += [(rule, inside) for rule in self._inside[asked.side].get(inside.action, ())]
+        return sorted(found, key=lambda each: isinstance(each[0].test, Rate))
+
+    def barred(self, asked: Asked) -> list[Asked]:
+        """Of a call and the one it carries those that are not let through, whatever the rules say."""
+        inside = _carried_by(asked)
+        outside = [] if self.allows(asked.side, asked.action) else [asked]
+        return outside if inside is None or self._allows_inside(inside.side, inside.action) else [*outside, inside]
+
     def allows(self, side: Side, action: bytes) -> bool:
         """Whether an action is let through where no rule objects."""
         allow, plain = self._policy.allow[side], action.removesuffix(SIGNED)
@@ -106,20 +128,24 @@ class Rulebook:
             return True
         return allow.rest is Rest.KNOWN and is_known(self._version, plain.decode())
 
+    def _allows_inside(self, side: Side, action: bytes) -> bool:
+        allow = self._policy.allow[side]
+        return allow.rest in {Rest.ALL, Rest.KNOWN} or action in allow.named
+
     def judge(self, asked: Asked, own: Gauges, fleet: Gauges) -> list[Note]:
         """Return what is to be noted of a call that may go on. Raises ``PolicyRefused``.
 
         ``own`` are the session's gauges, ``fleet`` those of all the stations that are counted together.
         """
         notes: list[Note] = []
-        if not self.allows(asked.side, asked.action):
+        for each in self.barred(asked):
             says = "the policy does not let this action through"
-            self.object_to(notes, asked, Objection(ALLOW, ALLOW_CLAUSE, self._policy.mode, says))
-        for rule in self.rules_for(asked.side, asked.action):
-            if rule.window is None or rule.window.holds(asked.at):
-                objection = self._ask(rule, asked, own, fleet)
+            self.object_to(notes, each, Objection(ALLOW, ALLOW_CLAUSE, self._policy.mode, says))
+        for rule, each in self.met(asked):
+            if rule.window is None or rule.window.holds(each.at):
+                objection = self._ask(rule, each, own, fleet)
                 if objection is not None:
-                    self.object_to(notes, asked, objection)
+                    self.object_to(notes, each, objection)
         return notes
 
     def object_to(self, notes: list[Note], asked: Asked, objection: Objection) -> None:
@@ -129,15 +155,18 @@ class Rulebook:
         whose, evidence = asked.station.identity.text, self._evidence(asked, objection)
         note = Note(cause, whose, evidence=evidence, reported=_kind(cause, objection))
         if refuses:
-            unknown = objection.rule == ALLOW and not is_known(self._version, asked.action.decode())
+            action = asked.carrier or asked.action
+            unknown = objection.rule == ALLOW and not is_known(self._version, action.decode())
             raise PolicyRefused(note, objection.says, notes, unknown=unknown, tell=objection.tell)
         if objection.tell:
             notes.append(note)
 
     def _evidence(self, asked: Asked, objection: Objection) -> dict[str, str | int]:
         facts = {"policy": self.name, "rule": objection.rule, "clause": objection.clause, "mode": objection.mode.value}
-        more = {"left_out": objection.left_out} if objection.left_out else {}
-        return {**facts, "side": asked.side.value, "action": asked.action.decode(), "says": objection.says, **more}
+        more: dict[str, str | int] = {"left_out": objection.left_out} if objection.left_out else {}
+        more |= {"carried": asked.action.decode()} if asked.carrier else {}
+        action = (asked.carrier or asked.action).decode()
+        return {**facts, "side": asked.side.value, "action": action, "says": objection.says, **more}
 
     def _ask(self, rule: Rule, asked: Asked, own: Gauges, fleet: Gauges) -> Objection | None:
         if isinstance(rule.test, Rate):
@@ -166,13 +195,16 @@ class Rulebook:
             return "the policy forbids it"
         if asked.action.endswith(SIGNED):
             return "it is inside a signed message, which this rule cannot look into"
+        if asked.unreadable and not isinstance(test, Rate):
+            return asked.unreadable
+        version = carried.VERSION if asked.carrier else self._version
         match test:
             case Shape() | Vendors():
                 return test.fault(payload)
             case Certificates() | KeepRoots():
                 return test.fault(payload, asked.view)
             case Requests():
-                return test.fault(payload, self._version, asked.station, asked.view.organisation)
+                return test.fault(payload, version, asked.station, asked.view.organisation)
             case Urls():
                 return test.fault(payload, self._csms_host)
             case Keys():
@@ -193,7 +225,21 @@ class Rulebook:
 
     def _need(self, side: Side, action: bytes) -> Need:
         base = Need.PASS if self.allows(side, action) else Need.HEAD
-        return max([base, *(rule.need for rule in self.rules_for(side, action))])
+        inside = Need.WHOLE if action == carried.CARRIER and self._looks_inside(side) else Need.PASS
+        return max([base, inside, *(rule.need for rule in self.rules_for(side, action))])
+
+    def _looks_inside(self, side: Side) -> bool:
+        """Whether anything is said of what a DataTransfer may carry."""
+        if not carried.CALLS.isdisjoint(self._inside[side]):
+            return True
+        return self.allows(side, carried.CARRIER) and not all(self._allows_inside(side, each) for each in carried.CALLS)
+
+
+def _carried_by(asked: Asked) -> Asked | None:
+    found = carried.find_carried(asked.action, asked.payload)
+    if found is None:
+        return None
+    return replace(asked, action=found.action, payload=found.payload, carrier=asked.action, unreadable=found.unreadable)
 
 
 def mode_of(rule: Rule, asked: Asked) -> Mode:
@@ -204,8 +250,9 @@ def mode_of(rule: Rule, asked: Asked) -> Mode:
     return rule.mode
 
 
-def _by_action(policy: Policy, version: str, side: Side) -> dict[bytes, tuple[Rule, ...]]:
-    rules = [rule for rule in policy.rules if rule.side is side and (not rule.versions or version in rule.versions)]
+def _by_action(policy: Policy, versions: set[str], side: Side) -> dict[bytes, tuple[Rule, ...]]:
+    """Find the rules that hold for any of these versions."""
+    rules = [rule for rule in policy.rules if rule.side is side and (not rule.versions or versions & {*rule.versions})]
     rules.sort(key=lambda rule: isinstance(rule.test, Rate))
     actions = {action for rule in rules for action in rule.actions}
     return {action: tuple(rule for rule in rules if action in rule.actions) for action in actions}

@@ -14,7 +14,7 @@ from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.keys import DOWNGRADE, SECURITY_PROFILE, Keys, settings
 from secproxy.policy.rulebook import Rulebook, mode_of
-from secproxy.policy.rules import KeepProfile, Mode, Rate
+from secproxy.policy.rules import Deny, KeepProfile, Mode, Rate
 from secproxy.policy.urls import Urls, find
 from secproxy.redaction import DATA_KEPT, MASK, holds_masked, is_masked
 from secproxy.station_view import View
@@ -122,7 +122,7 @@ class Hindsight(Rulebook):
     def fault(self, rule: Rule, asked: Asked) -> str:
         """Ask a rule that can be asked."""
         sealed = asked.action.endswith(SIGNED)
-        why = "" if sealed else withheld(rule.test, asked.action, asked.payload)
+        why = "" if sealed else self._withheld(rule.test, asked)
         if not why:
             return super().fault(rule, asked)
         if mode_of(rule, asked) is not Mode.ENFORCE:
@@ -130,10 +130,17 @@ class Hindsight(Rulebook):
         self.blind.append((rule, why))
         return ASSUMED if self.refused else ""
 
+    @staticmethod
+    def _withheld(test: Test, asked: Asked) -> str:
+        """What a DataTransfer carries is cut in a recording, so that most of it cannot be read."""
+        if asked.unreadable and not isinstance(test, Deny | Rate):
+            return REDACTED
+        return withheld(test, asked.action, asked.payload)
+
     def counting(self) -> Rule | None:
         """Find a rule that may have refused the call for what is in no recording: what was counted before it began."""
-        rules = self.rules_for(self.asked.side, self.asked.action) if self.asked else ()
-        return next((rule for rule in rules if isinstance(rule.test, Rate) and rule.mode is Mode.ENFORCE), None)
+        rules = self.met(self.asked) if self.asked else ()
+        return next((rule for rule, _ in rules if isinstance(rule.test, Rate) and rule.mode is Mode.ENFORCE), None)
 
 
 def _names_masked(value: object) -> bool:

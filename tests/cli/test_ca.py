@@ -62,6 +62,14 @@ def test_trust_is_given_and_taken_back(bollard: Bollard, stranger: str) -> None:
     assert bollard("-o", "json", "ca", "trust", "list").rows("anchors") == []
 
 
+def test_a_root_for_cars_is_trusted_by_the_standards_name(bollard: Bollard, stranger: str) -> None:
+    """As InstallCertificate calls it."""
+    assert bollard("ca", "trust", "add", stranger, "--purpose", "MORootCertificate").code == 0
+    (row,) = bollard("-o", "json", "ca", "trust", "list").rows("anchors")
+    assert row["purpose"] == "MORootCertificate"
+    assert bollard("ca", "trust", "remove", str(row["key_id"])[:16], "--purpose", "MORootCertificate").code == 0
+
+
 def test_a_firmware_root_needs_its_vendor(bollard: Bollard, stranger: str) -> None:
     """No manufacturer signs for another."""
     assert bollard("ca", "trust", "add", stranger, "--purpose", "firmware").code == 2

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from cli import house
 from secproxy.edge.claim_wire import Process, Seen
+
+if TYPE_CHECKING:
+    from cli.render import Plain
 
 NOW = 1_800_000_000.0
 PROCESSES = [
@@ -62,3 +67,12 @@ def test_during_an_upgrade_both_generations_are_told_apart() -> None:
         (1, True, False),
     ]
     assert "worker 0 (9, 2 h, generation 1 leaving)" in str(house.lines(seen, NOW)["processes"])
+
+
+def test_a_line_about_traces_counts_spans_and_says_how_the_collector_is_doing() -> None:
+    """Off in a word; else what went, and what is wrong where something is."""
+    told: dict[str, Plain] = {"to": "http://c", "sent": 7, "dropped": 1, "taken": "then", "trouble": "", "since": ""}
+    assert house.traces_line({"to": ""}) == "off"
+    assert house.traces_line(told) == "http://c: 7 spans sent, 1 dropped, took some last at then"
+    down: dict[str, Plain] = {**told, "trouble": "it is down", "since": "now"}
+    assert house.traces_line(down) == "http://c: 7 spans sent, 1 dropped, down since now: it is down"

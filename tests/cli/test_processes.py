@@ -62,6 +62,25 @@ def test_a_wrong_option_is_usage(home: Path, wrong: Overrides) -> None:
         configured(asked(home), NOTHING | wrong)
 
 
+@pytest.mark.parametrize(
+    ("words", "key"),
+    [
+        pytest.param(["--listen=127.0.0.1:0=3"], "--listen", id="on the command line"),
+        pytest.param([], "listener.address", id="in bollard.toml"),
+    ],
+)
+def test_stations_are_not_given_a_port_of_the_systems_choosing(
+    home: Path, bollard: Bollard, words: list[str], key: str
+) -> None:
+    """Nobody could tell them which, and each worker would have another; it is said before anything starts."""
+    if not words:
+        text = (home / "bollard.toml").read_text()
+        (home / "bollard.toml").write_text(text.replace('"0.0.0.0:8442"', '"[::1]:0"'))
+    refused = bollard("--dry-run", "up", "--upstream=ws://127.0.0.1:9", *words)
+
+    assert (refused.code, f"{key}: stations need a port" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize("name", ["up", "proxy", "authority", "web"])
 def test_a_dry_run_starts_nothing(home: Path, bollard: Bollard, name: str) -> None:
     """It says what would run, and ends."""

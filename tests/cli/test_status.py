@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from pki.edge.home import Home
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_wire import Process
 from secproxy.edge.export.outbox import Outbox
+from secproxy.edge.export.standing import Standing, write_standing
 from secproxy.edge.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -49,6 +51,21 @@ def test_collectors_of_events_are_told_with_what_is_wrong(bollard: Bollard, home
     told_spoilt = bollard("status")
     assert (told_spoilt.code, "server ends" in told_spoilt.out) == (0, True)
     assert "events.unreadable" in told_spoilt.err
+
+
+def test_traces_are_told_with_where_they_go_and_what_is_wrong(bollard: Bollard, home: Path) -> None:
+    """Off is told as well; the doctor has the same."""
+    assert bollard("-o", "json", "status").json()["traces"] == {"to": ""}
+    assert re.search(r"traces +off", bollard("status").out)
+    settings, to = Home.at(home).settings, "http://127.0.0.1:4318/v1/traces"
+    settings.write_text(settings.read_text() + f'[traces]\notlp = "{to}"\n')
+    assert f"{to}: 0 spans sent, 0 dropped, was sent nothing yet" in bollard("status").out
+    write_standing(Home.at(home), Standing(to, "2026-06-01T00:00:00Z", "it is down", "2026-06-02T00:00:00Z"))
+    told = bollard("-o", "json", "status").json()["traces"]
+    assert isinstance(told, dict)
+    assert (told["to"], told["ratio"], told["trouble"], told["sent"]) == (to, 0.1, "it is down", 0)
+    assert "down since 2026-06-02T00:00:00Z: it is down" in bollard("status").out
+    assert f"{to} takes no spans since" in bollard("doctor").out
 
 
 def test_people_read_it_on_one_screen(bollard: Bollard) -> None:

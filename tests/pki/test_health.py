@@ -11,6 +11,7 @@ from pki.health import (
     FREE_LEAST,
     FREE_WANTED,
     WAL_MOST,
+    Collector,
     Csms,
     Disk,
     Expiring,
@@ -157,6 +158,27 @@ def test_a_collector_that_takes_events_is_well() -> None:
     facts = dataclasses.replace(WELL, receivers=(Receiver("siem", 0, 0, "", ""),))
     assert told(facts) == []
     assert "event sink siem" in {symptom.what for symptom in judge(facts)}
+
+
+@pytest.mark.parametrize(
+    ("found", "weight", "says"),
+    [
+        (Collector(), Weight.OK, "they are off"),
+        (Collector("http://c"), Weight.OK, "http://c was sent nothing yet"),
+        (Collector("http://c", "then"), Weight.OK, "http://c took some last at then"),
+        (
+            Collector("http://c", "then", "it is down", "now"),
+            Weight.WARNING,
+            "http://c takes no spans since now: it is down",
+        ),
+    ],
+)
+def test_traces_have_their_line(found: Collector, weight: Weight, says: str) -> None:
+    """Whether they are on, where they go, and whether they are taken; nothing is critical about it."""
+    symptoms = judge(dataclasses.replace(WELL, collector=found))
+    [line] = [each for each in symptoms if each.code == "health.traces"]
+    assert (line.weight, line.what, line.says) == (weight, "traces", says)
+    assert bool(line.fix) is (weight is Weight.WARNING)
 
 
 def test_the_worst_comes_first() -> None:

@@ -21,6 +21,15 @@ def test_a_long_rest_gives_no_more_than_the_burst() -> None:
     assert sum(bucket.take(3_600.0) for _ in range(50)) == 10
 
 
+def test_by_another_clock_what_is_in_it_comes_back_as_it_would_have() -> None:
+    """Under the bounds given, which may be others."""
+    bucket = Bucket(1.0, 4.0)
+    assert [bucket.take(100.0) for _ in range(5)] == [True] * 4 + [False]
+    other = bucket.moved(1.0, 2.0, -90.0)
+    assert [other.take(10.5), other.take(11.0), other.take(11.0)] == [False, True, False]
+    assert [other.take(99.0) for _ in range(3)] == [True, True, False]
+
+
 def test_a_meter_is_asked_seldom_and_has_nobody_wait_below_its_rate() -> None:
     """What it has been told of is enough for as many as the bucket holds; what came before is forgotten."""
     meter = Meter(rate=10, burst=100)

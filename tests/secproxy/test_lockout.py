@@ -133,3 +133,63 @@ def test_attack_07_what_is_handed_on_counts_on() -> None:
     for identity, network in (("CP-001", HERE), ("CP-002", HERE), ("CP-003", THERE), ("CP-003", THERE), ("CP-4", HERE)):
         assert other.attempt(identity, network, 1.0) == locks.attempt(identity, network, 1.0)
     assert other.kept() == locks.kept()
+
+
+def test_what_is_written_down_are_those_touched_last_and_whom_they_must_not_hold_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of each kind so many, in their order; who proved itself counts where its network is held against somebody."""
+    for name in ("PAIRS_WRITTEN", "NETWORKS_WRITTEN", "PROVED_WRITTEN"):
+        monkeypatch.setattr(lockout, name, 2)
+    locks = Lockouts()
+    for number, network in enumerate(("a", "b", HERE, THERE)):
+        locks.attempt(f"CP-{number}", network, 0.0)
+        locks.failed(network, 0.0)
+        locks.proved(f"known-{number}", network)
+    kept = locks.recent()
+
+    assert [pair[:2] for pair in kept.pairs] == [("CP-2", HERE), ("CP-3", THERE)]
+    assert [network for network, _ in kept.networks] == [HERE, THERE]
+    assert kept.proved == [("known-2", HERE), ("known-3", THERE)]
+    assert Lockouts().recent() == lockout.Kept()
+
+
+def test_whoever_looks_for_changes_sees_those_that_are_worth_writing() -> None:
+    """A right password that nothing was held against is none, nor is knocking at a network that is closed."""
+    locks, seen = Lockouts(), []
+    locks.proved("CP-002", HERE)
+    seen.append(locks.changes)
+    use_up(locks)
+    seen.append(locks.changes)
+    locks.proved("CP-001", HERE)
+    seen.append(locks.changes)
+
+    assert seen == sorted(set(seen))
+    assert seen[0] == 0
+
+
+def test_attack_07_by_another_clock_everybody_waits_as_long_as_was_left() -> None:
+    """Tokens come back as they would have, and after a day nothing is held against anybody."""
+    for by in (-1_000.0, 0.0, 5_000.0):
+        locks = Lockouts()
+        use_up(locks, now=1_000.0)
+        use_up(locks, now=1_060.0)
+        other = Lockouts(lockout.moved(deepcopy(locks.recent()), by, 1_070.0 + by))
+        wait = other.attempt("CP-001", HERE, 1_070.0 + by)
+        assert wait is not None
+        assert (wait.seconds, wait.locks, wait.begun) == (110.0, 2, False)
+        assert other.attempt("CP-001", HERE, 1_180.0 + by) is None
+        rested = Lockouts(lockout.moved(deepcopy(locks.recent()), by - lockout.CALM_SECONDS, 1_190.0 + by))
+        assert sum(rested.attempt("CP-001", HERE, 1_190.0 + by) is None for _ in range(9)) == lockout.STATION_BURST
+
+
+def test_no_clock_makes_anybody_wait_longer_than_the_longest_wait() -> None:
+    """Whatever stands in what was written, bounds and rates are those of this release."""
+    locks = Lockouts()
+    use_up(locks)
+    kept = lockout.moved(locks.recent(), 10_000_000.0, 0.0)
+    wait = Lockouts(kept).attempt("CP-001", HERE, 0.0)
+
+    assert wait is not None
+    assert wait.seconds == lockout.MOST_SECONDS
+    assert {account.bucket.burst for _, _, account in kept.pairs} == {lockout.STATION_BURST}

@@ -239,6 +239,41 @@ def test_a_serial_number_that_is_not_the_certificates_ends_the_connection(versio
     )
 
 
+def signed(said: bytes, **more: object) -> bytes:
+    """The same call in a signed message; the signature is for the CSMS to verify."""
+    kind, id_, action, payload = json.loads(said)
+    inside = base64.urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=").decode()
+    jws = {"protected": "eyJhbGciOiJFUzI1NiJ9", "payload": inside, "signature": "AAAA", **more}
+    return message(kind, id_, f"{action}-Signed", jws)
+
+
+@pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
+def test_what_a_station_says_of_itself_in_a_signed_message_is_heard_as_in_the_clear(version: str) -> None:
+    """B01.FR.12 has no exception for it; it goes on as it came where it may."""
+    learn = Learn("Volta", "V-22", "SN-CP-001", "1.4", version)
+    wrong = note("cert.serial", reported="SN-other", certificate="SN-CP-001")
+    alarm = message(2, "2", "SecurityEventNotification", {"type": "MemoryExhaustion", "timestamp": "then"})
+    play(
+        session(version),
+        (Heard(STATION, signed(boot(version, serialNumber="SN-CP-001"))), [learn, Forward()]),
+        (Heard(CSMS, message(3, "b-1", {"status": "Accepted"})), [Forward()]),
+        (Heard(STATION, signed(alarm)), [reported(version, "MemoryExhaustion", ""), Forward()]),
+        (
+            Heard(STATION, signed(boot(version, serialNumber="SN-other"))),
+            [wrong, HangUp(1008, "the serial number is not the certificate's")],
+        ),
+    )
+
+
+@pytest.mark.parametrize("inside", ["", "e30=", "{}", "W10", None])
+def test_a_signed_boot_that_cannot_be_read_is_refused(inside: object) -> None:
+    """Some CSMS might read it, and nobody here would have compared its serial number."""
+    [told, answer] = session("ocpp2.1").tell(Heard(STATION, signed(boot("ocpp2.1"), payload=inside)), NOON)
+    assert isinstance(told, Record)
+    assert (told.note.cause, told.note.evidence["fault"]) == ("message.malformed", "signed")
+    assert answer == Say(STATION, b'[4,"b-1","RpcFrameworkError","signed",{}]')
+
+
 def test_without_a_certificate_the_serial_number_proves_nothing() -> None:
     """B01.FR.11 is about profile 3; a password does not vouch for a serial number."""
     said = boot("ocpp2.0.1", serialNumber="SN-other")
@@ -430,9 +465,9 @@ deny = true
 """
 
 
-def under_policy(version: str = "ocpp2.0.1") -> Session:
+def under_policy(version: str = "ocpp2.0.1", text: str = POLICY) -> Session:
     """A session of ``CP-001`` under that policy."""
-    rulebook = Rulebook(parse_policy("own", POLICY, ZoneInfo), version, "csms.example.org")
+    rulebook = Rulebook(parse_policy("own", text, ZoneInfo), version, "csms.example.org")
     policy = InForce(rulebook, Gauges(), compile_plan(rulebook.plan))
     return Session(admitted(station(), shown=certificate()), version, world(), policy.plan, policy)
 
@@ -468,6 +503,16 @@ def test_what_the_policy_forbids_is_answered_as_its_action_can(version: str, act
     expected = by_policy("policy.refused", rule, clause, "csms", action)
     for _ in range(2):
         play(told, (Heard(CSMS, message(2, "m-1", action, {})), [expected, said]))
+
+
+def test_attack_35_what_a_data_transfer_carries_is_refused_as_one() -> None:
+    """With the status of the call that was made; the event says what was inside."""
+    policy = POLICY.replace('actions = ["Reset"', 'actions = ["InstallCertificate", "Reset"')
+    pnc = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": "InstallCertificate", "data": "{}"}
+    said = Say(CSMS, b'[3,"m-1",{"status":"Rejected"}]')
+    more = {"carried": "installcertificate"}
+    expected = by_policy("policy.refused", "no-resets", "attack 36", "csms", "DataTransfer", **more)
+    play(under_policy("ocpp1.6", policy), (Heard(CSMS, message(2, "m-1", "DataTransfer", pnc)), [expected, said]))
 
 
 def test_what_the_policy_only_observes_is_noted_and_goes_on() -> None:
@@ -954,6 +999,27 @@ def test_attack_30_a_start_that_was_answered_and_comes_again_is_told_and_passed_
     play(watched(known), (Heard(STATION, said), [Forward()]), (Heard(CSMS, answer), [Forward()]))
     play(watched(known), (Heard(STATION, said), [told, Forward()]))
     play(watched(known), (Heard(STATION, message(2, "2", "StopTransaction", {"transactionId": 7})), [Forward()]))
+
+
+def test_attack_30_and_31_a_transaction_is_watched_inside_a_signed_message_too() -> None:
+    """Whose it is, and that the same was answered before, counts whether it was signed or not."""
+    known, name = Transactions(), "0f8fad5b-d9cb-469f-a165-70867728950e"
+    said = message(2, "1", "TransactionEvent", {"seqNo": 0, "transactionInfo": {"transactionId": name}})
+    answer = Heard(CSMS, message(3, "1", {}))
+    about: dict[str, Value] = {"action": "TransactionEvent", "transaction": name}
+    again = note("transaction.repeated", **about, changed=False)
+    stolen = note("transaction.foreign", **about, owner="CP-001", refused=False)
+
+    def talk(identity: str) -> Session:
+        watch = Watch(known, identity, refuses=False)
+        shown = certificate() if identity == "CP-001" else None
+        return Session(
+            admitted(station(), shown=shown), "ocpp2.1", world(), compile_plan(wish(unique=False)), watch=watch
+        )
+
+    play(talk("CP-001"), (Heard(STATION, signed(said)), [Forward()]), (answer, [Forward()]))
+    play(talk("CP-001"), (Heard(STATION, said), [again, Forward()]), (answer, [Forward()]))
+    play(talk("CP-002"), (Heard(STATION, signed(said)), [stolen, Forward()]))
 
 
 def test_an_id_given_to_two_stations_is_told_once_and_hinders_nobody() -> None:

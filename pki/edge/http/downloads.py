@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pki.edge.vault import Image, Vault
 
 NAME_DIGITS: Final = 16  # hex digits of the digest that stand in a link's last part
-RETRY_SECONDS: Final = 5  # what a client is told to wait while the authority is away
+RETRY_SECONDS: Final = 5  # what a client is told to wait while the authority is away, or this process about to end
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _PLAIN: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -46,14 +46,16 @@ def downloads(
     record: Callable[[RecordDownload], Awaitable[None]],
     vault: Vault,
     alarm: Callable[[BollardError], None],
+    ending: Callable[[], bool] = lambda: False,
 ) -> Starlette:
     """Make the web application.
 
     ``redeem`` turns a token into what it is for (``NotFoundError`` when it is for nothing), ``record`` keeps what was
     served; both may raise ``BollardError`` while the authority is away. ``alarm`` is told of a damaged image, of a
-    record that could not be kept, and of an authority that failed to answer.
+    record that could not be kept, and of an authority that failed to answer. Once ``ending`` says so, no download
+    begins: 503, as while the authority is away.
     """
-    desk = _Desk(redeem, record, vault, alarm)
+    desk = _Desk(redeem, record, vault, alarm, ending)
     routes = [Route("/f/{token}/{name}", desk.fetch, methods=["GET"]), Route("/healthz", _healthy, methods=["GET"])]
     application = Starlette(routes=routes, exception_handlers={HTTPException: _plain}, lifespan=desk.lifespan)
     application.router.redirect_slashes = False  # a link with a slash too many is a misspelt link
@@ -67,7 +69,9 @@ class _Desk:
         record: Callable[[RecordDownload], Awaitable[None]],
         vault: Vault,
         alarm: Callable[[BollardError], None],
+        ending: Callable[[], bool],
     ) -> None:
+        self._ending = ending
         self._redeem = redeem
         self._record = record
         self._vault = vault
@@ -83,6 +87,8 @@ class _Desk:
 
     async def fetch(self, request: Request) -> Response:
         """Answer GET and HEAD for one link."""
+        if self._ending():
+            _unavailable()
         token = request.path_params["token"]
         allowed = await self._allowed(token, request.path_params["name"])
         image = await self._open(allowed)

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from pki.edge.commit import Tx
     from pki.edge.office.desk import Desk, OwnCertificate
 
-PURPOSES: Final = ("station", "firmware", "csms")
+INSTALLED: Final = ("V2GRootCertificate", "MORootCertificate", "OEMRootCertificate")
+"""What a CSMS installs on stations for ISO 15118, as InstallCertificate names it; we rely on none of them ourselves."""
+PURPOSES: Final = ("station", "firmware", "csms", *INSTALLED)
 VENDOR_LENGTH: Final = 50  # characters; vendorName in BootNotification
 KEY_ID_DIGITS: Final = 8  # hex digits at least; fewer name too much by accident
 
@@ -161,16 +163,24 @@ def _examine_hierarchy(desk: Desk, certificate: x509.Certificate, purpose: str, 
     """A00.FR.601: were our station CA a manufacturer's root, every station could sign firmware. A00.FR.705: were our
     root an anchor for stations, whatever stands below it would be a station's, listed in the ledger or not.
 
-    A manufacturer's root that this home keeps is trusted for that manufacturer alone.
+    A manufacturer's root that this home keeps is trusted for that manufacturer alone. An authority of ours is no root
+    for cars, or what it issues would be shown to them; one for V2G, and the root of others above it, may be several.
     """
-    ours = [own.holding for own in desk.own.values() if _is_or_signed(own, certificate)]
+    found = [own for own in desk.own.values() if _is_or_signed(own, certificate)]
+    ours = [own.holding for own in found if purpose not in INSTALLED or not _is_of_cars(own)]
     if purpose == "csms" or not ours:
         return []
+    if purpose in INSTALLED:
+        return [error("anchor.own", "A00.FR.601", f"it is our own {ours[0].name!r}, and not for cars")]
     if purpose == "station":
         return [error("anchor.own", "A00.FR.705", f"it is our own {ours[0].name!r}, or stands above that one")]
     if any(own.slot == manufacturer_slot(vendor) for own in ours):
         return []
     return [error("anchor.own", "A00.FR.601", "it is our own, and not the root of this manufacturer")]
+
+
+def _is_of_cars(own: OwnCertificate) -> bool:
+    return own.purpose.startswith("v2g-") or ABOVE in own.holding.slot
 
 
 def _is_or_signed(own: OwnCertificate, certificate: x509.Certificate) -> bool:

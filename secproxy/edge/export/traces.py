@@ -5,21 +5,25 @@ Rules this file keeps:
 * A collector that is away or busy is tried again, later and later, with the same batch; meanwhile the supervisor keeps
   what it has room for. What a collector refuses for good is not said again (OTLP 1, "Retryable Response Codes").
 * What becomes of spans is told to the supervisor, which counts; nobody else waits for any of it.
+* How the collector is doing is kept for ``bollard status`` and ``bollard doctor``; a disk that is full hinders no span.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import time
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pki.edge import log
+from pki.edge import clock, log
 from pki.errors import UnreachableError
 from secproxy.edge import claim_wire as wire
 from secproxy.edge.export.deliveries import exchange
 from secproxy.edge.export.exporter import TROUBLE_LENGTH, pause
+from secproxy.edge.export.standing import Standing, read_standing, write_standing
 from secproxy.edge.line_end import ask
 from secproxy.events import written_out
 from secproxy.export.otlp_traces import batch
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
 POLL_SECONDS: Final = 1.0  # seconds between two looks for spans; workers hand theirs over once a second
 PATIENCE: Final = 2.0  # seconds for the supervisor to answer
+NOTED_SECONDS: Final = 60.0  # seconds until it is written down again that a collector goes on to take spans
 RETRYABLE: Final = frozenset({429, 502, 503, 504})  # HTTP statuses after which the same may be said again
 
 _decoder = msgspec.json.Decoder(wire.SpansTaken)
@@ -54,6 +59,8 @@ class SpanSender:
         self._batch: list[Span] = []
         self._sent = self._dropped = 0  # and not told yet
         self._failures = 0
+        self._standing = read_standing(home, settings.sink)
+        self._noted = -NOTED_SECONDS
 
     async def turn(self) -> float:
         """Do one step; returns how many seconds to wait before the next."""
@@ -66,8 +73,10 @@ class SpanSender:
             return POLL_SECONDS  # there is no supervisor; a web process may run by itself
         except Exception as problem:  # noqa: BLE001 - nothing that a collector does may end what the process is there for
             self._failures += 1
+            says = written_out(str(problem) or type(problem).__name__, TROUBLE_LENGTH)
             if self._failures == 1:
-                self._complain(str(problem) or type(problem).__name__)
+                self._complain(says)
+            await self._tell_failed(says)
             return pause(self._failures, random.random())  # noqa: S311 - so that not all come back at once
         self._failures = 0
         return POLL_SECONDS
@@ -97,13 +106,28 @@ class SpanSender:
             self._batch = []
         if 200 <= status < 300:
             self._sent += len(spans)
-            return
+            return await self._tell_taken()
         self._dropped += len(spans) - len(self._batch)
         says = f"the collector answered {status}"
         raise UnreachableError("sink.answer", says, "See what it has against them; what can be sent again is.")
 
     def _complain(self, says: str) -> None:
-        log.say("traces.failing", written_out(says, TROUBLE_LENGTH), who="traces", level=log.Level.WARNING)
+        log.say("traces.failing", says, who="traces", level=log.Level.WARNING)
+
+    async def _tell_taken(self) -> None:
+        if self._standing.trouble or time.monotonic() - self._noted >= NOTED_SECONDS:
+            await self._keep(Standing(self._standing.to, taken=clock.stamp(clock.now())))
+
+    async def _tell_failed(self, says: str) -> None:
+        before = self._standing
+        if says != before.trouble:
+            since = before.since or clock.stamp(clock.now())
+            await self._keep(Standing(before.to, before.taken, says, since))
+
+    async def _keep(self, standing: Standing) -> None:
+        self._standing, self._noted = standing, time.monotonic()
+        with contextlib.suppress(OSError):  # whoever looks sees what was known before
+            await asyncio.to_thread(write_standing, self._home, standing)
 
 
 class _SilentError(Exception):

@@ -13,6 +13,7 @@ from pki.certificate import key_id
 from pki.edge import store
 from pki.edge.ledger import stations
 from pki.edge.migrations import LEDGER
+from pki.edge.office.anchors import INSTALLED
 from tests.pki.papers import leaf
 
 if TYPE_CHECKING:
@@ -140,6 +141,25 @@ def test_stations_from_before_keep_what_they_are_and_may_be_removed(tmp_path: Pa
         stations.remove(newer, "CP-1", "SN-1 (removed)")
         with pytest.raises(sqlite3.IntegrityError):
             newer.execute("UPDATE station SET status = 'lost'")
+        assert newer.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_anchors_from_before_stay_and_roots_for_cars_are_taken(tmp_path: Path) -> None:
+    """For purposes that there are, and no other."""
+    sql = "INSERT INTO anchor VALUES (:purpose, '', :key, 'CN=Root', '2030-01-01T00:00:00Z', 'pem')"
+    with closing(Database(sqlite3.connect(tmp_path / "ledger.db"))) as older:
+        LEDGER.apply(older, stop_before="roots_for_stations")
+        older.execute(sql, {"purpose": "csms", "key": b"k" * 32})
+        older.conn.commit()
+        with pytest.raises(sqlite3.IntegrityError):
+            older.execute(sql, {"purpose": "MORootCertificate", "key": b"k" * 32})
+        older.conn.rollback()
+    with closing(store.open_writer(tmp_path / "ledger.db")) as newer:
+        for purpose in INSTALLED:
+            newer.execute(sql, {"purpose": purpose, "key": b"k" * 32})
+        with pytest.raises(sqlite3.IntegrityError):
+            newer.execute(sql, {"purpose": "everything", "key": b"k" * 32})
+        assert len(newer.execute("SELECT purpose FROM anchor").fetchall()) == 1 + len(INSTALLED)
         assert newer.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

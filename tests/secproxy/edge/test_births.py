@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge import log
-from secproxy.edge import births
+from secproxy.edge import births, children
 from secproxy.edge.claim_wire import Mate
 from tests.secproxy.edge.homes import bare_home
 
@@ -37,7 +37,7 @@ def all_of(home: Home) -> dict[str, Child]:
     """One of each."""
     return {
         "authority": births.authority(home, PYTHON, print),
-        "web": births.web(home, PYTHON, print, print),
+        "web": births.web(home, PYTHON, 45.0, print, print),
         "worker": births.worker(home, PYTHON, Mate(3, 2), 20.0, print, print),
     }
 
@@ -66,6 +66,13 @@ def test_each_is_the_command_of_its_name_in_the_interpreter_given(home: Home) ->
     first = births.worker(home, PYTHON, Mate(0), 20.0, print, print)
     assert (first.name, first._argv[len(begin) :]) == ("worker 0", ("worker", "--number", "0"))
     assert births.authority_rehearsal(home, PYTHON) == (*begin, "--dry-run", "authority")
+
+
+def test_each_is_given_the_time_that_its_farewell_takes(home: Home) -> None:
+    """Workers for their stations, web for its downloads, and all a while for themselves before they are killed."""
+    found = {kind: child._grace - children.GRACE_SECONDS for kind, child in all_of(home).items()}
+
+    assert found == {"authority": 0.0, "web": 45.0, "worker": 20.0}
 
 
 @pytest.mark.usefixtures("_as_json")

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge.home import Home
-from pki.health import Weight, judge
+from pki.health import Collector, Weight, judge
 from secproxy.edge import examination, landlock
 from secproxy.edge.export.outbox import Outbox
+from secproxy.edge.export.standing import Standing, write_standing
 from secproxy.edge.recorder import Recorder
-from tests.secproxy.edge import test_supervisor as bring_up
+from tests.secproxy.edge import houses as bring_up
 from tests.worlds import free_port, make_home, running_authority
 
 if TYPE_CHECKING:
@@ -120,6 +121,21 @@ def test_collectors_of_events_are_looked_at(tmp_path: Path) -> None:
     assert (receiver.name, receiver.waiting, receiver.trouble) == ("siem", 0, "it is down")
     home.events.write_bytes(b"spoilt" * 1_000)
     assert ("health.failed", "events") in critical(home)
+
+
+def test_the_collector_of_traces_is_looked_at(tmp_path: Path) -> None:
+    """As what runs last knew of it; off is known too, and settings that cannot be read leave it unknown."""
+    home = make_home(tmp_path)
+    assert examination.examine(home).collector == Collector()
+    with home.settings.open("a") as settings:
+        settings.write('[traces]\notlp = "http://127.0.0.1:4318/v1/traces"\n')
+    assert examination.examine(home).collector == Collector("http://127.0.0.1:4318/v1/traces")
+    write_standing(home, Standing("http://127.0.0.1:4318/v1/traces", trouble="it is down", since="then"))
+    found = examination.examine(home).collector
+    assert found is not None
+    assert (found.trouble, found.since) == ("it is down", "then")
+    home.settings.write_text("wrong")
+    assert examination.examine(home).collector is None
 
 
 def test_a_csms_that_is_not_there_is_told(tmp_path: Path) -> None:

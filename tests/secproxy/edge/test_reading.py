@@ -200,11 +200,14 @@ def test_authorities_are_known_by_what_stations_may_trust_them_for() -> None:
         issuer("station", "station", b"s"),
         above("station-top", "station", root.pem),
     )
-    told = calls.TrustChanged(issuers, (anchor("firmware", b"f", "Maker"), anchor("csms", b"x")))
+    others = (anchor("firmware", b"f", "Maker"), anchor("csms", b"x"), anchor("MORootCertificate", b"m"))
+    told = calls.TrustChanged(issuers, others)
     seen = view_of(snapshot())
     apply(seen, told)
     roles = [each.role for each in seen.authorities]
-    assert roles == ["root", "csms", "root", "", "v2g-sub2", "v2g-root", "station", "", "firmware", "csms"]
+    ours = ["root", "csms", "root", "", "v2g-sub2", "v2g-root", "station", ""]
+    assert roles == [*ours, "firmware", "csms", "MORootCertificate"]
+    assert not seen.trusts.keys() & {b"m"}
 
 
 def test_what_listeners_present_is_known_for_every_host() -> None:

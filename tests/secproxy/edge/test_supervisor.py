@@ -160,6 +160,24 @@ def test_an_address_that_is_taken_is_named_before_anything_starts(home: Path) ->
     assert "authority ready" not in ended.stderr
 
 
+def any_ports(*doors: int) -> list[str]:
+    """Say ``up`` with every page at a port of the system's choosing."""
+    pages = [f"--{page}=127.0.0.1:0" for page in ("web", "status", "metrics")]
+    return ["up", "--upstream=ws://127.0.0.1:9", "--workers=1", f"--listen=127.0.0.1:{doors[0]}=3", *pages]
+
+
+def test_pages_are_served_at_ports_of_the_systems_choosing_and_said(home: Path) -> None:
+    """Each line says which; a web process that is started again has the same."""
+    with up(home, any_ports) as found:
+        found.wait_for("bollard ready")
+        ports = {line.split()[0]: int(line.rpartition(":")[2]) for line in found.said if " ready on 127.0.0.1:" in line}
+        assert set(ports) == {"web", "status", "metrics"}
+        for port in ports.values():
+            socket.create_connection(("127.0.0.1", port), SECONDS).close()
+        os.kill(found.children()["web"], signal.SIGKILL)
+        assert found.wait_for("web ready on").rstrip().endswith(f":{ports['web']}")
+
+
 def test_without_a_csms_nothing_is_brought_up(home: Path) -> None:
     """The advice says where to name it."""
     ended = bollard(home, "up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import ssl
 import sys
@@ -74,6 +75,23 @@ def test_attack_07_a_lock_out_outlives_the_code_that_began_it(home: Path) -> Non
         found.process.communicate(timeout=SECONDS)
 
     assert found.process.returncode == 0
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_attack_07_a_lock_out_outlives_a_crash_and_a_restart(tmp_path: Path, end: signal.Signals) -> None:
+    """Whoever can have it begin anew has no fresh guesses by that."""
+    home = make_home(tmp_path / "home")
+    kept = home / "run" / "lockouts"
+    with up(home) as found:
+        found.wait_for("bollard ready")
+        assert [offers_wrong_password(found.doors[2]) for _ in range(6)] == [401] * 5 + [429]
+        while end is signal.SIGKILL and not (kept.exists() and b'"locks":1' in kept.read_bytes()):
+            pass  # it is written within a second
+        found.process.send_signal(end)
+        found.process.wait()
+    with up(home) as again:
+        again.wait_for("bollard ready")
+        assert offers_wrong_password(again.doors[2]) == 429
 
 
 def test_upgrades_leave_no_descriptor_behind(home: Path) -> None:

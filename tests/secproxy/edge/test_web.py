@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import os
+import select
 import signal
 import socket
 import ssl
@@ -106,19 +107,19 @@ def ended(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def granted(home: Home) -> str:
+def granted(home: Home, image: bytes = IMAGE) -> str:
     """Import an image and grant it to a station; return the link's path."""
     root = make_root()
     signer = make_signer(root)
-    return asyncio.run(_grant(home, root, signer))
+    return asyncio.run(_grant(home, root, signer, image))
 
 
-async def _grant(home: Home, root: Signed, signer: Signed) -> str:
-    (home.quarantine / "image.bin").write_bytes(IMAGE)
+async def _grant(home: Home, root: Signed, signer: Signed, image: bytes) -> str:
+    (home.quarantine / "image.bin").write_bytes(image)
     async with connected(home) as authority:
         await authority.ask(calls.AddAnchor(root.pem, "firmware", "Volta"), calls.Done)
         await authority.ask(calls.AddStation("CP-001", "SN-1", 3), calls.StationAdded)
-        call = calls.ImportFirmware("image.bin", "Volta", "V-22", "1.4.2", signer.sign(IMAGE), signer.pem)
+        call = calls.ImportFirmware("image.bin", "Volta", "V-22", "1.4.2", signer.sign(image), signer.pem)
         imported = await authority.ask(call, calls.FirmwareImported)
         grant = calls.GrantDownload("CP-001", imported.release.digest, "m-1")
         url = (await authority.ask(grant, calls.DownloadGranted)).url
@@ -223,6 +224,79 @@ def test_sigterm_lets_a_transfer_under_way_finish_and_ends_cleanly(home: Home) -
         said = ended(web.process)
     assert received.endswith(IMAGE)
     assert (web.process.returncode, said) == (0, "")
+
+
+LARGE = os.urandom(1024) * 16 * 1024  # 16 MiB, far more than the kernel keeps for a peer that does not read
+SLOW = 4.0  # seconds; more than a process without downloads takes to end
+
+
+@contextlib.contextmanager
+def downloading(web: Web, path: str) -> Iterator[ssl.SSLSocket]:
+    """A station that has begun to download and does not read on."""
+    with web.handshake(web.context()) as tls:
+        tls.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+        assert tls.recv(15) == b"HTTP/1.1 200 OK"
+        yield tls
+
+
+def asked_to_end(web: Web) -> None:
+    """Ask it, and wait until its door is shut."""
+    web.process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(ConnectionError):
+        while True:
+            web.dial().close()
+
+
+def rest(tls: ssl.SSLSocket) -> bytes:
+    """All that still comes."""
+    received = bytearray()
+    with contextlib.suppress(OSError):
+        while more := tls.recv(65_536):
+            received += more
+    return bytes(received)
+
+
+def test_a_slow_download_is_let_finish_while_no_other_begins(home: Home) -> None:
+    """Seconds after SIGTERM it is still served; one who was at the door already is told to come again."""
+    with running_authority(home), running_web(home) as web:
+        path = granted(home, LARGE)
+        with web.dial() as late, downloading(web, path) as tls:
+            asked_to_end(web)
+            with web.context().wrap_socket(late, server_hostname=HOST) as turned:
+                turned.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+                assert turned.recv(12) == b"HTTP/1.1 503"
+            handle = os.pidfd_open(web.process.pid)
+            assert select.select([handle], [], [], SLOW)[0] == []
+            os.close(handle)
+            assert rest(tls).endswith(LARGE)
+        said = ended(web.process)
+    assert (web.process.returncode, said) == (0, "")
+
+
+def test_a_download_that_never_ends_is_cut_and_can_be_resumed(home: Home) -> None:
+    """Its time at the end is bounded; the next process serves the rest that a station asks for."""
+    hasty = (
+        "from dataclasses import replace; from secproxy.edge import web; read = web._config;"
+        " web._config = lambda home: replace(found := read(home),"
+        " limits=replace(found.limits, transfer_end_seconds=1.0)); "
+    )
+    with running_authority(home):
+        with running_web(home, hasty) as web:
+            path = granted(home, LARGE)
+            with downloading(web, path) as tls:
+                asked_to_end(web)
+                web.process.wait(SLOW * 5)
+                got = rest(tls).partition(b"\r\n\r\n")[2]
+            said = ended(web.process)
+        assert (web.process.returncode, said.count("\n")) == (0, 1)
+        assert "web: 1 requests were cut off" in said
+        assert "download.started" in asyncio.run(audit(home))
+        assert len(got) < len(LARGE)
+        assert LARGE.startswith(got)
+        with running_web(home) as web, web.handshake(web.context()) as tls:
+            head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nRange: bytes={len(got)}-\r\nConnection: close\r\n\r\n"
+            tls.sendall(head.encode())
+            assert got + rest(tls).partition(b"\r\n\r\n")[2] == LARGE
 
 
 ENROL = b"POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkcs10\r\n"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ROOT, OTHER_ROOT, MAKER, CARS = (Party.root(name) for name in ("Our Root", "Trusted Root", "Acme Root", "V2G Root"))
 CSMS_CA, STATIONS = (ROOT.issue(name, ca=True) for name in ("Our CSMS CA", "Our Station CA"))
 EVIL = Party.root("Evil Root")
+OTHERS = {kind: Party.root(kind) for kind in ("V2GRootCertificate", "MORootCertificate", "OEMRootCertificate")}
 KNOWN = (
     Authority("root", ROOT.certificate),
     Authority("csms", CSMS_CA.certificate),
@@ -33,6 +34,7 @@ KNOWN = (
     Authority("firmware", MAKER.certificate),
     Authority("v2g-root", CARS.certificate),
     Authority("station", STATIONS.certificate),
+    *(Authority(kind, party.certificate) for kind, party in OTHERS.items()),
 )
 CSMS, OLD_CSMS, MAKERS = "CSMSRootCertificate", "CentralSystemRootCertificate", "ManufacturerRootCertificate"
 
@@ -84,6 +86,7 @@ def test_attack_35_only_what_is_listed_is_installed(certificate: object, refused
         (CARS, {"V2GRootCertificate", "MORootCertificate"}),
         (STATIONS, set()),
         (EVIL, set()),
+        *((party, {kind}) for kind, party in OTHERS.items()),
     ],
     ids=lambda each: each.certificate.subject.rfc4514_string() if isinstance(each, Party) else "",
 )

@@ -13,7 +13,19 @@ from secproxy.policy.explanation import Verdict, explain
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rules import Mode
 from tests.play import NOON
-from tests.secproxy.policy.test_rulebook import ATTACKS, DENY, DOUBTFUL, OPEN, RIGHT, SHAPE, asked, book, shipped
+from tests.secproxy.policy.test_rulebook import (
+    ATTACKS,
+    DENY,
+    DOUBTFUL,
+    INSTALLED,
+    OPEN,
+    RIGHT,
+    SHAPE,
+    asked,
+    book,
+    carried,
+    shipped,
+)
 
 SAID = [
     *((version, side, action, payload) for version, side, action, payload in RIGHT),
@@ -52,3 +64,10 @@ def test_a_rule_that_would_read_a_payload_is_not_asked_without_one() -> None:
     assert [line.verdict for line in explain(book(text), asked("Reset"), None)] == [Verdict.READS, Verdict.SLEEPS]
     assert [line.verdict for line in explain(book(text), night, None)] == [Verdict.READS, Verdict.OBJECTS]
     assert explain(book(text), asked("Reset"), {"type": "Hard"})[0].refuses
+
+
+def test_what_a_data_transfer_carries_is_explained_with_it() -> None:
+    """By the rules of what is carried, once its payload is known."""
+    payload, rules = carried("InstallCertificate", {}), book(OPEN + INSTALLED)
+    assert explain(rules, asked("DataTransfer"), None) == []
+    assert [line.rule for line in explain(rules, asked("DataTransfer"), payload) if line.refuses] == ["known-roots"]

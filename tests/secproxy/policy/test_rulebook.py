@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from secproxy.policy.rulebook import Asked, Rulebook
 from secproxy.station_view import Authority
 from tests.certs import Party
 from tests.pki.papers import request
+from tests.pki.test_external import SECC_ID
 from tests.play import NOON
 from tests.secproxy import scene
 from tests.secproxy.policy.test_certificates import hash_data
@@ -30,6 +32,15 @@ VIEW = scene.view()
 VIEW.authorities = (Authority("root", ROOT.certificate),)
 VIEW.presented = (ROOT.issue("csms.example.org").certificate,)
 HOST = "csms.example.org"
+WATCHED = """
+[[rule]]
+name = "old"
+clause = "attack 37"
+from = "csms"
+actions = ["DataTransfer"]
+mode = "observe"
+deny = true
+"""
 OPEN = '[allow]\nstation = "all"\ncsms = "all"\n'
 DENY = """
 [[rule]]
@@ -207,7 +218,18 @@ def test_a_rule_with_a_window_sleeps_outside_it() -> None:
 SIGN: dict[str, object] = {"csr": request(("SN-CP-001",))}
 INSTALL: dict[str, object] = {"certificateType": "CSMSRootCertificate", "certificate": ROOT.pem}
 DELETE = hash_data(EVIL)
+V2G: dict[str, object] = {"csr": request((SECC_ID,)), "certificateType": "V2GCertificate"}
 HONEST = {"SignCertificate": SIGN, "InstallCertificate": INSTALL, "DeleteCertificate": DELETE}
+
+
+def carried(action: str, payload: object, **changes: object) -> dict[str, object]:
+    """A call of OCPP 2.0.1 as Plug & Charge over OCPP 1.6 carries it in a DataTransfer."""
+    inside = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": action, "data": json.dumps(payload)}
+    return {**inside, **changes}
+
+
+CARRIED_REQUEST = carried("SignCertificate", V2G)
+CARRIED_CHAIN = carried("CertificateSigned", {"certificateChain": "x", "certificateType": "V2GCertificate"})
 LOG = {"logType": "SecurityLog", "requestId": 1}
 RIGHT: list[tuple[str, Side, str, dict[str, object]]] = [
     ("ocpp1.6", Side.CSMS, "ChangeConfiguration", {"key": "SecurityProfile", "value": "3"}),
@@ -219,6 +241,8 @@ RIGHT: list[tuple[str, Side, str, dict[str, object]]] = [
     ("ocpp1.6", Side.CSMS, "SetChargingProfile", {"connectorId": 1}),
     ("ocpp1.6", Side.STATION, "DataTransfer", {"vendorId": "com.example", "data": "x" * 900}),
     ("ocpp1.6", Side.CSMS, "DataTransfer", {"vendorId": "com.example", "messageId": "m", "data": "{}"}),
+    ("ocpp1.6", Side.STATION, "DataTransfer", CARRIED_REQUEST),
+    ("ocpp1.6", Side.CSMS, "DataTransfer", CARRIED_CHAIN),
     ("ocpp2.0.1", Side.CSMS, "SetVariables", {"setVariableData": []}),
     ("ocpp2.0.1", Side.CSMS, "TriggerMessage", {"requestedMessage": "StatusNotification"}),
     ("ocpp2.0.1", Side.CSMS, "CertificateSigned", {"certificateChain": "x"}),
@@ -293,6 +317,36 @@ def test_attack_09_32_33_34_35_what_is_never_right_is_refused_by_baseline(
     assert refused.value.note.evidence["clause"] == f"attack {row}"
     notes = shipped("observe", version).judge(call, Gauges(), Gauges())
     assert f"attack {row}" in {note.evidence["clause"] for note in notes}
+
+
+OCSP: dict[str, object] = {"ocspRequestData": {"responderURL": METADATA}}
+
+
+@pytest.mark.parametrize(
+    ("row", "side", "said"),
+    [
+        (
+            "35",
+            Side.STATION,
+            carried("SignCertificate", {"csr": request(("Eve",)), "certificateType": "V2GCertificate"}),
+        ),
+        ("35", Side.CSMS, carried("InstallCertificate", {**INSTALL, "certificate": EVIL.pem})),
+        ("35", Side.CSMS, carried("DeleteCertificate", hash_data(ROOT))),
+        ("35", Side.CSMS, carried("DeleteCertificate", DELETE, data="{")),
+        ("32", Side.STATION, carried("GetCertificateStatus", OCSP)),
+    ],
+)
+def test_attack_32_35_what_is_never_right_is_not_right_inside_a_data_transfer(
+    row: str, side: Side, said: dict[str, object]
+) -> None:
+    """``strict`` lets no vendor's message pass that is not listed, and so neither these nor any other."""
+    call = asked("DataTransfer", said, side)
+    with pytest.raises(PolicyRefused) as refused:
+        shipped("baseline", "ocpp1.6").judge(call, Gauges(), Gauges())
+    assert refused.value.note.evidence["clause"] == f"attack {row}"
+    notes = shipped("observe", "ocpp1.6").judge(call, Gauges(), Gauges())
+    assert f"attack {row}" in {note.evidence["clause"] for note in notes}
+    assert outcome(shipped("strict", "ocpp1.6"), call).startswith("refused by vendors-of")
 
 
 NEW_CSMS: dict[str, object] = {"connectionData": {"securityProfile": 3, "ocppCsmsUrl": "wss://evil.example/"}}
@@ -409,3 +463,61 @@ def test_attack_35_a_type_that_is_spelled_out_as_unsafe_goes_on_and_is_told_of()
         assert outcome(rules, asked("InstallCertificate", other)) == "refused by known-roots"
     assert outcome(rules, asked("InstallCertificate-Signed", unlisted)) == "refused by known-roots"
     assert outcome(rules, asked("InstallCertificate", INSTALL)) == "passes"
+
+
+def test_attack_35_what_a_data_transfer_carries_meets_the_rules_of_both() -> None:
+    """The event names the call that was made, and what it carried; the case and blanks of either name hide nothing."""
+    rules = book(OPEN + WATCHED + INSTALLED)
+    evil = {**INSTALL, "certificate": EVIL.pem}
+    for changes in ({}, {"vendorId": " Org.OpenChargeAlliance.ISO15118PnC"}, {"messageId": "installCertificate "}):
+        assert (
+            outcome(rules, asked("DataTransfer", carried("InstallCertificate", evil, **changes)))
+            == "refused by known-roots"
+        )
+    assert outcome(rules, asked("DataTransfer", carried("InstallCertificate", INSTALL))) == "policy.observed old"
+    with pytest.raises(PolicyRefused) as refused:
+        rules.judge(asked("DataTransfer", carried("InstallCertificate", evil)), Gauges(), Gauges())
+    evidence = refused.value.note.evidence
+    assert (evidence["action"], evidence["carried"]) == ("datatransfer", "installcertificate")
+    assert [note.evidence["rule"] for note in refused.value.notes] == ["old"]
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", 7, None, '{"a":1,"a":2}', "\ud800"])
+def test_attack_35_what_is_carried_and_cannot_be_read_is_refused_where_the_rule_is_enforced(data: object) -> None:
+    """A rule that forbids or counts need not read it."""
+    call = asked("DataTransfer", carried("InstallCertificate", {}, data=data))
+    assert outcome(book(OPEN + INSTALLED), call) == "refused by known-roots"
+    watching = INSTALLED.replace("certificates =", 'mode = "observe"\ncertificates =')
+    assert outcome(book(OPEN + watching), call) == "policy.observed known-roots"
+    counting = INSTALLED.replace("certificates", "rate").partition("rate")[0] + "rate = { per_minute = 1 }\n"
+    assert outcome(book(OPEN + counting.replace("}", ', scope = "station" }')), call) == "passes"
+
+
+def test_what_is_carried_is_let_through_where_it_is_named() -> None:
+    """Who lists actions lists these too; who takes every known one takes those that are carried."""
+    call = asked("DataTransfer", carried("InstallCertificate", INSTALL))
+    assert outcome(book('[allow]\ncsms = ["DataTransfer"]\n'), call) == "refused by allow"
+    assert outcome(book('[allow]\ncsms = ["DataTransfer", "InstallCertificate"]\n'), call) == "passes"
+    assert outcome(book('[allow]\ncsms = "known"\n'), call) == "passes"
+    with pytest.raises(PolicyRefused) as refused:
+        book('[allow]\ncsms = ["DataTransfer"]\n').judge(call, Gauges(), Gauges())
+    assert not refused.value.unknown
+
+
+def test_a_data_transfer_is_read_where_something_is_said_of_what_it_carries() -> None:
+    """And else passes after a glance."""
+    assert book(OPEN + INSTALLED).plan.calls[Side.CSMS].of(b"datatransfer") is Need.WHOLE
+    assert book(OPEN + INSTALLED).plan.calls[Side.STATION].of(b"datatransfer") is Need.PASS
+    assert book(OPEN + DENY).plan.calls[Side.CSMS].of(b"datatransfer") is Need.PASS
+    only = book('[allow]\ncsms = ["DataTransfer"]\n')
+    assert only.plan.calls[Side.CSMS].of(b"datatransfer") is Need.WHOLE
+
+
+def test_what_is_refused_for_what_it_carries_uses_no_rate_up() -> None:
+    """Also where the rate is of the call that carries it."""
+    rate = RATE.replace("few-resets", "few-transfers").replace("Reset", "DataTransfer")
+    rules, fleet = book(OPEN + rate + INSTALLED), Gauges()
+    evil = asked("DataTransfer", carried("InstallCertificate", {**INSTALL, "certificate": EVIL.pem}))
+    for _ in range(9):
+        assert outcome(rules, evil, fleet) == "refused by known-roots"
+    assert outcome(rules, asked("DataTransfer", carried("InstallCertificate", INSTALL)), fleet) == "passes"

@@ -15,9 +15,9 @@ from secproxy.policy.gauges import Gauges
 from secproxy.policy.keys import Keys
 from secproxy.policy.rules import Deny, KeepProfile, Rate, Scope, Test
 from secproxy.policy.urls import Urls
-from secproxy.policy.withheld import ASSUMED, UNRECORDED, Hindsight, reads_values, withheld
+from secproxy.policy.withheld import ASSUMED, REDACTED, UNRECORDED, Hindsight, reads_values, withheld
 from secproxy.redaction import DATA_KEPT, Redaction
-from tests.secproxy.policy.test_rulebook import DENY, HOST, OPEN, RATE, asked
+from tests.secproxy.policy.test_rulebook import DENY, HOST, INSTALLED, OPEN, RATE, asked, carried
 from tests.secproxy.test_replay import VALUES, own
 
 Payload = dict[str, object]
@@ -130,6 +130,18 @@ def test_a_rule_that_cannot_be_asked_says_what_it_must_have_said() -> None:
     assert [each.says for each in book.heard] == [ASSUMED]
     book.begin(refused=False)
     assert (book.blind, book.heard, book.asked) == ([], [], None)
+
+
+def test_what_was_carried_is_cut_in_a_recording_and_so_cannot_be_asked() -> None:
+    """What it let go then it lets go; a rule that counts it is found by it."""
+    listed = INSTALLED.replace("catalogue = true, unsafe_types", "unsafe_types")
+    book = Hindsight(own(OPEN + listed + RATE.replace('"Reset"', '"InstallCertificate"')), "ocpp1.6", HOST, 1)
+    said = asked("DataTransfer", redacted("DataTransfer", carried("InstallCertificate", {"certificate": LONG})))
+    assert book.judge(said, Gauges(), Gauges()) == []
+    assert [(rule.name, why) for rule, why in book.blind] == [("known-roots", REDACTED)]
+    counting = book.counting()
+    assert counting is not None
+    assert counting.name == "few-resets"
 
 
 def test_rates_are_counted_from_call_to_call_whatever_gauges_are_given() -> None:

@@ -36,6 +36,7 @@ class Desk:
     alarms: list[BollardError] = field(default_factory=list)
     away: BollardError | None = None
     full: BollardError | None = None
+    ending: bool = False
     told: threading.Event = field(default_factory=threading.Event)
 
     async def redeem(self, token: str) -> DownloadAllowed:
@@ -116,7 +117,7 @@ def serving(folder: Path, image: bytes) -> Iterator[Site]:
     vault.keep(source, digests.hex)
     desk.granted[token] = DownloadAllowed(station="CP-001", digest=digests.hex, size=digests.size)
     server_context, client_context = contexts(folder)
-    app = downloads(desk.redeem, desk.record, vault, desk.alarm)
+    app = downloads(desk.redeem, desk.record, vault, desk.alarm, lambda: desk.ending)
     with running(app, server_context) as port:
         yield Site(desk, vault, folder, image, digests.hex, token, port, client_context)
 

@@ -167,6 +167,15 @@ def test_while_the_authority_is_away_links_wait(site: Site) -> None:
     assert site.ask(site.path).body == IMAGE
 
 
+def test_a_server_that_is_about_to_end_begins_no_download(site: Site) -> None:
+    """503 with a time to try again: its successor will be there."""
+    site.desk.ending = True
+    for method in ("GET", "HEAD"):
+        answer = site.ask(site.path, method)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert site.desk.served == []
+
+
 def test_a_record_that_cannot_be_kept_raises_an_alarm(site: Site) -> None:
     """The image was served all the same; the gap in the record is told."""
     site.desk.full = BollardError("ledger.full", "the disk is full")

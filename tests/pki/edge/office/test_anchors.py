@@ -173,6 +173,55 @@ def test_our_root_serves_a_csms_all_the_same(home: Home) -> None:
     assert at_the_desk(home, story) == 1
 
 
+INSTALLED = ("V2GRootCertificate", "MORootCertificate", "OEMRootCertificate")
+
+
+@pytest.mark.parametrize("purpose", INSTALLED)
+def test_a_root_for_cars_is_known_by_the_standards_name_for_it(home: Home, purpose: str) -> None:
+    """For that alone; it has no vendor, and is taken back by the same name."""
+
+    async def story(desk: Desk) -> tuple[list[str], int]:
+        with pytest.raises(BollardError, match=r"anchor\.vendor"):
+            await desk.ask(calls.AddAnchor(ROOT.pem, purpose, "Volta"), calls.Done)
+        await desk.ask(calls.AddAnchor(ROOT.pem, purpose), calls.Done)
+        found = (await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors
+        await desk.ask(calls.RemoveAnchor(KEY_ID, purpose), calls.Done)
+        await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+        return [row.purpose for row in found], len((await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors)
+
+    assert at_the_desk(home, story) == ([purpose], 0)
+
+
+@pytest.mark.parametrize("name", ["root", "csms", "station"])
+def test_our_own_authority_is_no_root_for_cars(home: Home, name: str) -> None:
+    """What it issues to stations would be shown to cars, or pay for a charge; its own command makes one for cars."""
+
+    async def story(desk: Desk) -> list[str]:
+        issuers = (await desk.ask(calls.ListIssuers(), calls.Issuers)).issuers
+        own = next(issuer for issuer in issuers if issuer.name == name)
+        found = []
+        for purpose in INSTALLED:
+            with pytest.raises(BollardError) as refused:
+                await desk.ask(calls.AddAnchor(own.pem, purpose), calls.Done)
+            found.append(refused.value.findings[0].code)
+        return found
+
+    assert at_the_desk(home, story) == ["anchor.own"] * 3
+
+
+def test_the_root_above_a_hierarchy_for_cars_may_be_one_for_something_else_too(home: Home) -> None:
+    """As that of a provider whose root is a V2G root, and the root of carmakers."""
+
+    async def story(desk: Desk) -> int:
+        await desk.ask(calls.CreateIssuer("cars", "v2g", edition="2"), calls.IssuersCreated)
+        issuers = (await desk.ask(calls.ListIssuers(), calls.Issuers)).issuers
+        own = next(issuer for issuer in issuers if issuer.purpose == "v2g-root")
+        await desk.ask(calls.AddAnchor(own.pem, "OEMRootCertificate"), calls.Done)
+        return len((await desk.ask(calls.ListAnchors(), calls.Anchors)).anchors)
+
+    assert at_the_desk(home, story) == 1
+
+
 def test_watchers_know_every_key_of_ours(home: Home) -> None:
     """Those let go too, and no one else's: what one of them signed counts only if it is in the ledger."""
     middle = ROOT.issue("Their CA", "Others", ca=True)

@@ -14,6 +14,7 @@ from secproxy.edge import claim_wire as wire
 from secproxy.edge import line_end
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.export import deliveries
+from secproxy.edge.export.standing import FILE, Standing, place, read_standing
 from secproxy.edge.export.traces import SpanSender, send_spans
 from secproxy.edge.overview import look
 from secproxy.export import otlp_traces
@@ -94,6 +95,48 @@ def test_what_workers_told_is_posted_in_one_request_and_counted_as_sent(tmp_path
         assert at.receiver.header("Content-Type") == "application/json"
         await at.sender.turn()
         assert len(at.bodies()) == 1
+        assert await at.counted() == {"sent": 2}
+
+    live(tmp_path, OK, story)
+
+
+def test_how_the_collector_is_doing_is_kept(tmp_path: Path) -> None:
+    """When it took some last; or what is wrong since when, until it takes some again. A new sender knows it at once."""
+
+    async def story(at: House) -> None:
+        sink = at.settings.sink
+        assert read_standing(at.home, sink) == Standing(place(sink))
+        await at.told(*SPANS)
+        await at.sender.turn()
+        took = read_standing(at.home, sink)
+        assert (bool(took.taken), took.trouble, took.since) == (True, "", "")
+        at.receiver.answer = BAD
+        await at.told(*SPANS)
+        await at.sender.turn()
+        await at.sender.turn()
+        down = read_standing(at.home, sink)
+        assert (down.taken, "400" in down.trouble, bool(down.since)) == (took.taken, True, True)
+        later = SpanSender(at.home, at.settings, ORIGIN)
+        at.receiver.answer = BUSY
+        await at.told(*SPANS)
+        await later.turn()
+        still = read_standing(at.home, sink)
+        assert ("503" in still.trouble, still.since) == (True, down.since)
+        at.receiver.answer = OK
+        await later.turn()
+        assert read_standing(at.home, sink).trouble == ""
+
+    live(tmp_path, OK, story)
+
+
+def test_a_disk_that_takes_nothing_hinders_no_span(tmp_path: Path) -> None:
+    """How the collector is doing is for people; spans go on."""
+
+    async def story(at: House) -> None:
+        (at.home.run / FILE).mkdir()
+        await at.told(*SPANS)
+        await at.sender.turn()
+        await at.sender.turn()
         assert await at.counted() == {"sent": 2}
 
     live(tmp_path, OK, story)

@@ -1,0 +1,72 @@
+"""``secproxy.policy.carried``: which DataTransfer carries a call of OCPP 2.0.1, and what it says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from secproxy.plan import small
+from secproxy.policy.actions import ACTIONS
+from secproxy.policy.carried import CALLS, CARRIER, VENDOR, VERSION, Carried, find_carried
+
+
+def transfer(**changes: object) -> dict[str, object]:
+    """A DataTransfer that carries a SignCertificate."""
+    return {"vendorId": VENDOR, "messageId": "SignCertificate", "data": json.dumps({"csr": "x"}), **changes}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"data": {"csr": "x"}},
+        {"data": ' {"csr" : "x"}\n'},
+        {"vendorId": VENDOR.upper(), "messageId": "signcertificate"},
+        {"vendorId": f" {VENDOR}\t", "messageId": "\nSignCertificate "},
+    ],
+)
+def test_a_call_is_found_however_it_is_written(changes: dict[str, object]) -> None:
+    """As some peer may read it: names in any case, the payload as a text or as it is."""
+    assert find_carried(CARRIER, transfer(**changes)) == Carried(b"signcertificate", {"csr": "x"})
+
+
+@pytest.mark.parametrize(
+    ("action", "changes"),
+    [
+        (b"signcertificate", {}),
+        (CARRIER, {"vendorId": "com.example"}),
+        (CARRIER, {"vendorId": None}),
+        (CARRIER, {"messageId": "Reset"}),
+        (CARRIER, {"messageId": 7}),
+        (CARRIER, {"messageId": ""}),
+    ],
+)
+def test_everything_else_carries_none(action: bytes, changes: dict[str, object]) -> None:
+    """Another vendor's message is another vendor's, and a name that is not carried means nothing to anybody."""
+    assert find_carried(action, transfer(**changes)) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        pytest.param(None, "not an object", id="nothing"),
+        pytest.param("", "not one JSON value", id="empty"),
+        pytest.param("[]", "not an object", id="a list"),
+        pytest.param('"{}"', "not an object", id="a text inside a text"),
+        pytest.param('{"csr":"x","csr":"y"}', "same key twice", id="ambiguous"),
+        pytest.param("[" * 200, "deeper", id="too deep"),
+        pytest.param("\ud800", "UTF-8", id="half a character"),
+    ],
+)
+def test_what_two_readers_could_read_differently_cannot_be_read(data: object, says: str) -> None:
+    """It is known what it is, and not what it says."""
+    found = find_carried(CARRIER, transfer(data=data))
+    assert found is not None
+    assert (found.action, found.payload) == (b"signcertificate", {})
+    assert says in found.unreadable
+
+
+def test_each_is_a_call_of_the_version_it_is_of() -> None:
+    """A name misspelt here would be looked into by nobody."""
+    assert frozenset(small(name) for names in ACTIONS[VERSION].values() for name in names) >= CALLS
