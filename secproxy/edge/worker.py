@@ -421,6 +421,13 @@ class Worker:
             raise OSError(errno.EADDRNOTAVAIL, "no socket was handed over for it")
         return {place.number: self._sockets.pop(place) for place in mine}
 
+    def _sockets_for(self, address: ListenerConfig) -> dict[int, socket.socket]:
+        """Those that a new door accepts from: those of the one whose place it takes, whose settings were others."""
+        for door in self._listeners:
+            if (door.config.host, door.config.port) == (address.host, address.port):
+                return door.lend()
+        return self._claim(address)
+
     def _receive(self) -> Reception:
         return Reception(
             self._config,
@@ -447,7 +454,7 @@ class Worker:
             lambda *arrival: receive(self._reception, *arrival),
             self._surroundings.record,
             self._config.limits,
-            self._claim(address) if self._hatch else None,
+            self._sockets_for(address) if self._hatch else None,
         )
 
     def reload(self, config: Config, policies: Policies) -> None:
