@@ -80,7 +80,9 @@ def check(asked: Asked, file: str | None) -> None:
 
     if file is not None:
         path = existing(file)
-        return asked.record(_summary(PolicyFile(path.stem, path, shipped=False)))
+        own = PolicyFile(path.stem, path, shipped=False)
+        _read(own, closely=True)
+        return asked.record(_summary(own))
     files = find_policies(PROXY, asked.home().policies)
     _check_all(each for each in files.values() if not each.shipped)
     for name in sorted(_config(asked).policies.names - files.keys()):
@@ -186,10 +188,11 @@ def _config(asked: Asked) -> Config:
     return parse_config(read_settings(asked.home()))
 
 
-def _read(file: PolicyFile) -> Policy:
+def _read(file: PolicyFile, *, closely: bool = False) -> Policy:
     from secproxy.edge.policies import parse
+    from secproxy.edge.schema_files import SchemaFiles, official_fields
 
-    return parse(file.name, file.read())
+    return parse(file.name, file.read(), official_fields(SchemaFiles()) if closely else None)
 
 
 def _check_all(files: Iterable[PolicyFile]) -> None:
@@ -199,7 +202,7 @@ def _check_all(files: Iterable[PolicyFile]) -> None:
     mistakes: list[Finding] = []
     for file in files:
         try:
-            _read(file)
+            _read(file, closely=True)
         except InputError as wrong:
             mistakes += [
                 Finding(each.code, each.severity, each.clause, f"{file.path}: {each.says}") for each in wrong.findings

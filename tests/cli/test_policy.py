@@ -74,7 +74,7 @@ def test_a_file_is_checked_with_every_mistake_at_once(bollard: Bollard, tmp_path
     told = bollard("-o", "json", "policy", "check", str(file))
     findings = [each["says"] for each in json.loads(told.err)["error"]["findings"]]
     assert told.code == 2
-    assert [says.split(":")[0] for says in findings] == ["line 1", "line 7"]
+    assert [says.split(":")[0] for says in findings] == ["line 1", "line 6", "line 7"]
     assert bollard("policy", "check", str(tmp_path / "none.toml")).code == 4
 
 
