@@ -191,7 +191,7 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "InvalidTLSVersion",
         _HIGH,
         "A00.FR.314",
-        "The peer offered no TLS version that this listener takes: 1.2 and above, or with unsafe_legacy_tls 1.0 and 1.1.",
+        "The peer offered no TLS version that this listener takes: 1.2 and above; with unsafe_legacy_tls 1.0 and 1.1.",
         "Update the station's firmware, or send it to the listener that is for it.",
     ),
     "tls.cipher": Kind(
