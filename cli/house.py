@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from cli.render import note, to_plain
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from secproxy.edge.claim_wire import Process, Seen
 
 SPAN: Final = dt.timedelta(hours=1)  # that events are counted over
+NAMED_MOST: Final = 4  # workers of which the same is told that are named one by one; more would fill a screen
 SEVERITIES: Final = ("critical", "high", "medium", "low", "info")
 
 
@@ -115,21 +117,36 @@ def lines(house: Seen | None, now: float) -> dict[str, Plain]:
     """Write it for people, in a few lines; ``now`` is seconds since 1970."""
     if house is None:
         return {}
-    shown = ", ".join(_process(each, now) for each in house.processes)
+    alike = groupby(
+        house.processes, lambda each: _standing(each, now) if each.name.startswith("worker ") else each.name
+    )
+    shown = ", ".join(_processes([*group], now) for _, group in alike)
     missing = down(house)
     told: dict[str, Plain] = {"processes": shown, "down": ", ".join(missing)} if missing else {"processes": shown}
     return {**told, "stations connected": connected(house), **{f"csms {name}": of for name, of in csms(house).items()}}
 
 
+def _processes(alike: list[Process], now: float) -> str:
+    """Workers of which the same is to be told are told of together when they are many; -o json has each."""
+    if len(alike) <= NAMED_MOST:
+        return ", ".join(_process(each, now) for each in alike)
+    first, last = (alike[at].name.removeprefix("worker ") for at in (0, -1))
+    return f"workers {first} to {last} ({_standing(alike[0], now)})"
+
+
 def _process(process: Process, now: float) -> str:
+    says = _standing(process, now)
+    return f"{process.name} ({process.pid}, {says})" if process.pid else f"{process.name} ({says})"
+
+
+def _standing(process: Process, now: float) -> str:
+    """How one stands, but for its name and number."""
+    if not process.pid:
+        return "down"
     again = f", {process.restarts} restarts" if process.restarts else ""
     if process.generation > 1 or process.leaving:
         again += f", generation {process.generation}{' leaving' if process.leaving else ''}"
-    return (
-        f"{process.name} ({process.pid}, {_age(now - process.since)}{again})"
-        if process.pid
-        else f"{process.name} (down)"
-    )
+    return f"{_age(now - process.since)}{again}"
 
 
 def _age(seconds: float) -> str:

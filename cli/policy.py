@@ -80,7 +80,9 @@ def check(asked: Asked, file: str | None) -> None:
 
     if file is not None:
         path = existing(file)
-        return asked.record(_summary(PolicyFile(path.stem, path, shipped=False)))
+        own = PolicyFile(path.stem, path, shipped=False)
+        _read(own, closely=True)
+        return asked.record(_summary(own))
     files = find_policies(PROXY, asked.home().policies)
     _check_all(each for each in files.values() if not each.shipped)
     for name in sorted(_config(asked).policies.names - files.keys()):
@@ -92,12 +94,12 @@ def check(asked: Asked, file: str | None) -> None:
 @policy.command()
 @click.option("--station", type=IDENTITY, required=True, help="Station that the call is about.")
 @click.option("--action", required=True, help="Action that is called, as Reset.")
-@click.option("--from", "side", type=click.Choice(["csms", "station"]), default="csms", help="Who calls.")
+@click.option("--from", "side", type=click.Choice(["csms", "station"]), help="Who calls; else who can, the CSMS first.")
 @click.option("--payload", help="File with the call's payload in JSON; - reads the input.")
 @click.option("--version", "version", help="Subprotocol, as ocpp1.6; what the station last spoke else.")
 @pass_asked
 def explain(
-    asked: Asked, station: StationIdentity, action: str, side: str, payload: str | None, version: str | None
+    asked: Asked, station: StationIdentity, action: str, side: str | None, payload: str | None, version: str | None
 ) -> None:
     """Say what becomes of a call: which rules it meets, by which clause, and what they do; exits 5 when it is refused.
 
@@ -118,6 +120,7 @@ def explain(
     spoken = _version(version or row.protocol)
     rulebook = Rulebook(parse(name, read_policy_text(home, name)), spoken, config.csms_host.text)
     read = _payload(action, payload)
+    side = side or _caller(spoken, action)
     called = Called(Side(side), small(action), read or {}, reading.station(row), _view(asked, config), now())
     lines = explanation.explain(rulebook, called, read)
     refusing = [line for line in lines if line.refuses]
@@ -170,12 +173,26 @@ def _version(text: str) -> str:
     return version
 
 
+def _caller(version: str, action: str) -> str:
+    """Who calls an action in this version; the CSMS where both do, and where nobody does."""
+    from secproxy.plan import Side, small
+    from secproxy.policy.actions import ACTIONS
+
+    theirs = {small(name) for name in ACTIONS[version][Side.STATION] - ACTIONS[version][Side.CSMS]}
+    return "station" if small(action) in theirs else "csms"
+
+
 def _payload(action: str, name: str | None) -> dict[str, object] | None:
-    """Read a payload as strictly as a message is read; ``MessageRefused`` for what would not pass as one."""
+    """Read a payload as strictly as a message is read; ``RefusedError`` for what would not pass as one."""
     from secproxy.envelope import Call, call_bytes, parse
+    from secproxy.errors import MessageRefused
 
     head = call_bytes(Call("policy-explain", action, {})).removesuffix(b"{}]")
-    said = parse(head + (b"{}" if name is None else read_text(name, PAYLOAD_BYTES).encode()) + b"]")
+    try:
+        said = parse(head + (b"{}" if name is None else read_text(name, PAYLOAD_BYTES).encode()) + b"]")
+    except MessageRefused as refused:
+        says = f"with this action and payload it would be no message: {refused.fault}"
+        raise RefusedError(refused.code, says, "Correct what was given, or take it as the proxy's answer.") from None
     return said.payload if name is not None and isinstance(said, Call) else None
 
 
@@ -186,10 +203,11 @@ def _config(asked: Asked) -> Config:
     return parse_config(read_settings(asked.home()))
 
 
-def _read(file: PolicyFile) -> Policy:
+def _read(file: PolicyFile, *, closely: bool = False) -> Policy:
     from secproxy.edge.policies import parse
+    from secproxy.edge.schema_files import SchemaFiles, official_fields
 
-    return parse(file.name, file.read())
+    return parse(file.name, file.read(), official_fields(SchemaFiles()) if closely else None)
 
 
 def _check_all(files: Iterable[PolicyFile]) -> None:
@@ -199,7 +217,7 @@ def _check_all(files: Iterable[PolicyFile]) -> None:
     mistakes: list[Finding] = []
     for file in files:
         try:
-            _read(file)
+            _read(file, closely=True)
         except InputError as wrong:
             mistakes += [
                 Finding(each.code, each.severity, each.clause, f"{file.path}: {each.says}") for each in wrong.findings

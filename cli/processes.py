@@ -10,7 +10,7 @@ import click
 from cli.asked import Asked, pass_asked
 from cli.render import note
 from cli.words import LISTEN
-from pki.errors import ConflictError, InputError
+from pki.errors import BollardError, ConflictError, InputError
 from pki.station import SecurityProfile
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> N
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "up", lambda: configured(asked, given))
+    _dry(asked, "up", lambda: _read_policies(asked, configured(asked, given)))
     context.exit(run_up(asked.home(), lambda: configured(asked, given), version=asked.version))
 
 
@@ -80,7 +80,7 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "proxy", lambda: configured(asked, given))
+    _dry(asked, "proxy", lambda: _read_policies(asked, configured(asked, given)))
     read = lambda: configured(asked, given)  # noqa: E731 - one word for one thing
     context.exit(run_up(asked.home(), read, authority=False, web=False, version=asked.version))
 
@@ -93,8 +93,12 @@ def reload(asked: Asked) -> None:
 
     from secproxy.edge.errands import ask_reload
 
-    if asked.dry_run:
-        configured(asked, {"upstream": None, "listen": (), "workers": None})  # raises what the reload would
+    if asked.dry_run:  # raises what the reload would, but for what only the processes can try
+        config = configured(asked, {"upstream": None, "listen": (), "workers": None})
+        try:
+            _read_policies(asked, config)
+        except BollardError as wrong:
+            raise ConflictError(wrong.code, wrong.cause, wrong.advice, findings=wrong.findings) from None
         asked.would({"call": "reload", "home": str(asked.home().path)})
     done = asyncio.run(ask_reload(asked.home()))
     if done.code:
@@ -198,6 +202,14 @@ def _begin(asked: Asked, process: str, asked_format: str | None) -> None:
 
     form = asked_format or parse_settings(read_settings(asked.home())).log_format
     log.begin(process, log.Form(form))
+
+
+def _read_policies(asked: Asked, config: Config) -> Config:
+    """Read the policies that these settings put stations under: what is wrong with one is refused like they are."""
+    from secproxy.edge.policies import read_policies
+
+    read_policies(asked.home(), config.policies)
+    return config
 
 
 def _dry(asked: Asked, name: str, read: Callable[[], Config] | None = None) -> None:

@@ -62,8 +62,7 @@ def _show(asked: Asked, standing: Seen | None) -> None:
     shown = {name: "runs" if runs else "does not run" for name, runs in processes.items()}
     ends: dict[str, Plain] = {f"{each.name} ends": row_of(each, ("not_after",))["not_after"] for each in found}
     ends |= {"server ends": _server_ends(certificates), "revocation lists end": _lists_end(asked)}
-    late: dict[str, Plain] = {f"event sink {each['name']}": _word(each) for each in sinks if isinstance(each, dict)}
-    late |= {"traces": house.traces_line(traces)}
+    late = _told(sinks) | {"traces": house.traces_line(traces)}
     late |= {f"unsafe listener {each['address']}": _old_tls(each) for each in unsafe if isinstance(each, dict)}
     happened = ", ".join(f"{count} {name}" for name, count in events.items() if count)
     late |= {"events in the last hour": happened or "none"}
@@ -88,6 +87,17 @@ def _sinks(asked: Asked) -> list[Plain]:
     except UnreachableError as problem:  # the rest of the screen is not about events
         note(str(problem))
         return []
+
+
+def _told(sinks: Sequence[Plain]) -> dict[str, Plain]:
+    """Each on a line of its own; of several that have all there is one line tells."""
+    rows = [each for each in sinks if isinstance(each, dict)]
+    well = [str(each["name"]) for each in rows if not each["waiting"] and not each["trouble"]]
+    told: dict[str, Plain] = {"event sinks": f"{', '.join(well)}: nothing waits"} if len(well) > 1 else {}
+    return {
+        **told,
+        **{f"event sink {each['name']}": _word(each) for each in rows if not told or each["name"] not in well},
+    }
 
 
 def _unsafe(asked: Asked) -> list[Plain]:

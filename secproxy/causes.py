@@ -191,14 +191,14 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "InvalidTLSVersion",
         _HIGH,
         "A00.FR.314",
-        "The peer offered no TLS version of 1.2 or above.",
-        "Update the station's firmware; TLS below 1.2 is not accepted.",
+        "The peer offered no TLS version that this listener takes: 1.2 and above; with unsafe_legacy_tls 1.0 and 1.1.",
+        "Update the station's firmware, or send it to the listener that is for it.",
     ),
     "tls.cipher": Kind(
         "InvalidTLSCipherSuite",
         _HIGH,
         "A00.FR.318",
-        "The peer offered none of the four cipher suites that OCPP names.",
+        "The peer offered none of the cipher suites that OCPP names for the TLS versions of this listener.",
         "Update the station's firmware or its cipher settings.",
     ),
     "tls.legacy": Kind(

@@ -113,7 +113,10 @@ class Quarantine:
         except InputError:
             known = "SERIAL"
         identity = _quoted(self._guest.identity.text)
-        return f"bollard station add {identity} --serial {known} --profile {self._guest.profile:d}"
+        words = f"--serial {known} --profile {self._guest.profile:d}"
+        if identity.startswith("-"):  # no name of an option's becomes one
+            return f"bollard station add {words} -- {identity}"
+        return f"bollard station add {identity} {words}"
 
     def _note(self, cause: str, **evidence: Value) -> Record:
         return Record(_of(self._guest, Note(cause, evidence={**self._guest.facts(), **evidence})))

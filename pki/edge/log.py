@@ -78,7 +78,8 @@ def say(kind: str, text: str, *, who: str = "", level: Level = Level.INFO, event
 
 def complain(problem: BollardError, *, who: str, about: str = "", level: Level = Level.WARNING) -> None:
     """Say what went wrong, under its code, and what to do next. ``about`` stands before it."""
-    say(problem.code, f"{about}{problem} {problem.advice}".rstrip(), who=who, level=level)
+    ends = "" if str(problem).endswith((".", ":", "!", "?")) or not problem.advice else "."
+    say(problem.code, f"{about}{problem}{ends} {problem.advice}".rstrip(), who=who, level=level)
 
 
 def clean(text: str) -> str:

@@ -129,7 +129,8 @@ class Child:
             try:
                 code = await self._run()
             except OSError as problem:  # no process or no memory to be had at the moment
-                _say("process.unstartable", f"{self.name} cannot be started: {problem.strerror}")
+                what = f": {problem.filename}, which the home's owner has to be able to run" * bool(problem.filename)
+                _say("process.unstartable", f"{self.name} cannot be started: {problem.strerror}{what}")
                 code = os.EX_OSERR
             pause = next_pause(pause, clock() - began)
             _say("process.ended", f"{self.name} ended ({_reason(code)}) and is started again in {pause:.1f} s")

@@ -95,6 +95,13 @@ class Doors:
             raise OSError(errno.EADDRNOTAVAIL, "no socket was handed over for it")
         return {place.number: self._sockets.pop(place) for place in mine}
 
+    def _sockets_for(self, address: ListenerConfig) -> dict[int, socket.socket]:
+        """Those that a new door accepts from: those of the one whose place it takes, whose settings were others."""
+        for door in self._listeners:
+            if (door.config.host, door.config.port) == (address.host, address.port):
+                return door.lend()
+        return self._claim(address)
+
     def _open(self, address: ListenerConfig) -> Listener:
         return Listener(
             address,
@@ -104,7 +111,7 @@ class Doors:
             self._arrive,
             self._record,
             self._config.limits,
-            self._claim(address) if self._hatch else None,
+            self._sockets_for(address) if self._hatch else None,
         )
 
     def _crowded(self, address: str) -> None:

@@ -167,6 +167,10 @@ class Listener:
             if self._waits:
                 self._loop.add_reader(sock.fileno(), self._accept, sock)
 
+    def lend(self) -> dict[int, socket.socket]:
+        """The same sockets once more, for a door that takes this one's place; who waits in them waits on."""
+        return {number: sock.dup() for number, sock in self._sockets.items()}
+
     def shut(self) -> None:
         """Accept no more; those who were accepted still come in, those who wait do so for its other holders."""
         self._rest()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
     from pki.station import Station
     from secproxy.config import Config
+    from secproxy.policy.fields import Fields
     from secproxy.policy.rules import Policy
     from secproxy.policy_settings import PolicySettings
 
@@ -34,9 +35,13 @@ def read_policy_text(home: Home, name: str) -> str:
     return find_policy(PROXY, home.policies, name).read()
 
 
-def parse(name: str, text: str) -> Policy:
-    """Read a policy, with this host's time zones. ``InputError("policy.wrong")``."""
-    return parse_policy(name, text, ZoneInfo)
+def parse(name: str, text: str, fields: Fields | None = None) -> Policy:
+    """Read a policy, with this host's time zones. ``InputError("policy.wrong")``.
+
+    Who checks a file gives ``schema_files.official_fields`` besides. What is in force is read without: a policy that
+    was taken once is taken again by a newer version.
+    """
+    return parse_policy(name, text, ZoneInfo, fields)
 
 
 def read_policies(home: Home, settings: PolicySettings) -> dict[str, str]:

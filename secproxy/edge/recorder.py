@@ -20,7 +20,7 @@ import datetime as dt
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Final
 
 from pki.edge import log
@@ -32,7 +32,7 @@ from secproxy.event_settings import Retention
 from secproxy.events import Note, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlite_utils import Database
 
@@ -93,7 +93,7 @@ class Recorder:
     def _open(self) -> Database:
         db = open_for_writing(self._database)
         marks = ", ".join("?" * len(self._sinks))
-        with db.atomic():
+        with _transaction(db):
             db.execute(f"DELETE FROM sinks WHERE name NOT IN ({marks})", [*self._sinks])  # noqa: S608 (question marks)
             for name in self._sinks:
                 newest = "SELECT coalesce(max(seq), 0) FROM events"
@@ -121,7 +121,7 @@ class Recorder:
         if not taken:
             return 0
         rows = _rows(segment, offset, taken)
-        with db.atomic():
+        with _transaction(db):
             db.table("events").insert_all(rows, ignore=True)
             db.table("segments").insert({"name": segment.name, "offset": offset + len(taken)}, replace=True)
         return len(rows)
@@ -146,10 +146,22 @@ class Recorder:
         return max(0, rows - self._kept.keep_rows, rows - rows * self._kept.keep_bytes // used)
 
 
+@contextmanager
+def _transaction(db: Database) -> Iterator[None]:
+    """All or nothing, with the right to write from its first word on.
+
+    One that reads before it writes cannot write any more once a sink has moved its mark in between: SQLite refuses it
+    at once, without waiting ("database is locked").
+    """
+    db.conn.execute("BEGIN IMMEDIATE")
+    with db.conn:
+        yield
+
+
 def _delete(db: Database, which: str, given: list[str | int]) -> int:
     """Delete the events that a query names, and count them for the sinks that were not sent them; returns how many."""
     late = f"SELECT count(*) FROM events WHERE seq > sinks.seq AND id IN ({which})"  # noqa: S608 (our own query)
-    with db.atomic():
+    with _transaction(db):
         db.execute(f"UPDATE sinks SET missed = missed + ({late})", given)  # noqa: S608 (as above)
         return db.execute(f"DELETE FROM events WHERE id IN ({which})", given).rowcount  # noqa: S608 (as above)
 

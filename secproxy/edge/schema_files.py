@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from secproxy.policy.fields import fields_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from secproxy.policy.fields import Fields
 
 _FOLDERS: Final = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
 
@@ -28,3 +37,14 @@ class SchemaFiles:
 
     def _folder(self, version: str) -> Path:
         return self._root / _FOLDERS[version] / "schemas"
+
+
+def official_fields(library: SchemaFiles) -> Fields:
+    """Find which fields a call has by the official schema of its version."""
+
+    @cache
+    def fields(version: str, action: str) -> Mapping[str, bool]:
+        names = {action, f"{action}Request"} & set(library.names(version))
+        return fields_of(json.loads(library.text(version, names.pop()))) if names else {}
+
+    return fields

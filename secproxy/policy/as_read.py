@@ -96,6 +96,23 @@ TESTS: Final = (
 """What a rule may be: one of these."""
 
 
+TAKES: Final = {
+    **dict.fromkeys(("name", "clause", "says"), "a text in quotes"),
+    **dict.fromkeys(("actions", "versions"), "a list of texts in quotes"),
+    **dict.fromkeys(("deny", "keep_profile", "requests", "keep_roots"), "true"),
+    "from": "csms or station, in quotes",
+    "mode": "enforce or observe, in quotes",
+    "window": "from and until as 22:00, zone as Europe/Berlin, and days as a list, all in quotes",
+    "rate": "per_minute, a number, scope, fleet or station in quotes, and burst, a whole number",
+    "schema": "a table, as { required = ['key'] }",
+    "urls": "fields, schemes, hosts and ports as lists, credentials and private_addresses as true or false",
+    "keys": "deny and allow as lists of texts in quotes",
+    "vendors": "allow, a list of texts in quotes, and longest, a whole number",
+    "certificates": "fingerprints and unsafe_types as lists of texts in quotes, and catalogue as true or false",
+}
+"""What to write for each key of a rule."""
+
+
 class AllowAsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table ``[allow]``: a word, or the actions that alone are let through."""
 

@@ -14,6 +14,7 @@ from secproxy.policy.actions import ACTIONS
 from secproxy.policy.as_read import DAYS, ITEMS_MOST, LONGEST_MOST, NAME, PER_MINUTE_MOST, TESTS, RuleAsRead
 from secproxy.policy.certificates import TYPES
 from secproxy.policy.contents import Shape
+from secproxy.policy.fields import find_strange_words
 from secproxy.policy.keys import WITH_KEYS, WITH_PROFILE
 from secproxy.policy.urls import CSMS_HOST, HOST, PORTS
 
@@ -101,6 +102,7 @@ def _rate(rate: RateAsRead) -> Iterator[Mistake]:
 def _schema(schema: dict[str, object]) -> Iterator[Mistake]:
     if not schema:
         yield (), "it is satisfied by everything; write what the payload must be"
+    yield from (((), says) for says in find_strange_words(schema))
     try:
         Shape(schema)
     except (ValidationError, ReferencingError, ValueError, TypeError) as problem:

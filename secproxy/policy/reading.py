@@ -18,8 +18,9 @@ from pki.errors import InputError
 from pki.findings import error
 from pki.toml_lines import find_lines
 from secproxy.plan import Side
-from secproxy.policy.as_read import RULES_MOST, AllowAsRead, RuleAsRead
+from secproxy.policy.as_read import RULES_MOST, TAKES, AllowAsRead, RuleAsRead
 from secproxy.policy.checks import check, find_actions
+from secproxy.policy.fields import find_strange_fields
 from secproxy.policy.making import make_allow, make_rule
 from secproxy.policy.rules import NOTHING, Mode, Policy
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from pki.findings import Finding
     from pki.toml_lines import Path
+    from secproxy.policy.fields import Fields
     from secproxy.policy.rules import Allow, Rule
 
     Zones: TypeAlias = Callable[[str], dt.tzinfo]
@@ -36,10 +38,14 @@ if TYPE_CHECKING:
 HEADER: Final = "[[rule]]"
 SAYS_LENGTH: Final = 400  # characters of one mistake
 TOP: Final = frozenset({"says", "allow", "rule"})
+_UNREAD: Final = {"name": "unread", "clause": "attack 36", "from": "csms", "actions": []}
+"""What stands for a key that cannot be read while the others of its rule are looked at; nothing is said of it."""
 
 
-def parse_policy(name: str, text: str, zones: Zones) -> Policy:
+def parse_policy(name: str, text: str, zones: Zones, fields: Fields | None = None) -> Policy:
     """Read a policy. ``zones`` gives the time zone of a name (Europe/Berlin), or raises ``KeyError``.
+
+    ``fields`` says which fields a call has; where it is given, a rule about another is a mistake as well.
 
     Raises ``InputError("policy.wrong")`` with every mistake as a finding; ``name`` is used in errors.
     """
@@ -47,7 +53,7 @@ def parse_policy(name: str, text: str, zones: Zones) -> Policy:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as broken:
         raise _wrong(name, [error("policy.value", "", str(broken)[:160])]) from None
-    reading = _Reading(text, zones)
+    reading = _Reading(text, zones, fields)
     rules = reading.rules(raw.get("rule", []))
     allow, mode = reading.allow(raw.get("allow", {}))
     says = reading.top(raw)
@@ -59,8 +65,8 @@ def parse_policy(name: str, text: str, zones: Zones) -> Policy:
 class _Reading:
     """One file while it is read: its text by rule, and the mistakes found so far."""
 
-    def __init__(self, text: str, zones: Zones) -> None:
-        self._zones = zones
+    def __init__(self, text: str, zones: Zones, fields: Fields | None) -> None:
+        self._zones, self._fields = zones, fields
         self._lines = _by_rule(text)
         self.mistakes: list[tuple[int, Finding]] = []  # each with its line
 
@@ -113,20 +119,32 @@ class _Reading:
             if field.required and key not in raw:
                 self._mistake(number, (), f"{key} is missing; every rule has one", code="policy.key")
         if len(self.mistakes) > before:
+            self._check_rest(number, raw, fields)
             return None
         read = msgspec.convert(raw, RuleAsRead)
         for path, says in check(read, self._zones):
             self._mistake(number, path, f"{'.'.join(path) or 'rule'}: {says}")
+        if self._fields is not None:
+            for path, says in find_strange_fields(read, self._fields):
+                self._mistake(number, path, says)
         return None if len(self.mistakes) > before else make_rule(read, self._zones)
+
+    def _check_rest(self, number: int, raw: dict[str, object], fields: Mapping[str, msgspec.structs.FieldInfo]) -> None:
+        """Look at those keys that can be read of a rule that cannot."""
+        sound = {key for key, value in raw.items() if key in fields and not _misread(value, fields[key])}
+        if "from" not in sound:
+            sound.discard("actions")  # who calls them is not known
+        read = msgspec.convert({**_UNREAD, **{key: raw[key] for key in sound}}, RuleAsRead)
+        for path, says in check(read, self._zones):
+            if path and path[0] in sound:
+                self._mistake(number, path, f"{'.'.join(path)}: {says}")
 
     def _check_key(self, number: int, key: str, value: object, fields: Mapping[str, msgspec.structs.FieldInfo]) -> None:
         if key not in fields:
             says = f"{key[:40]!r} is no key of a rule; it has {', '.join(sorted(fields))}"
             return self._mistake(number, (key,), says, code="policy.key")
-        try:
-            msgspec.convert(value, fields[key].type)
-        except msgspec.ValidationError as problem:
-            self._mistake(number, (key,), f"{key}: {problem}; policies/README.md says what it takes")
+        if problem := _misread(value, fields[key]):
+            self._mistake(number, (key,), f"{key}: {problem}; write {TAKES[key]}")
         return None
 
     def _mistake(self, number: int, path: Path, says: str, code: str = "policy.value") -> None:
@@ -140,6 +158,15 @@ class _Reading:
         while full and full not in lines:
             full = full[:-1]
         return start + lines.get(full, 1)
+
+
+def _misread(value: object, field: msgspec.structs.FieldInfo) -> str:
+    """Say why a value is none for a key; empty when it is one."""
+    try:
+        msgspec.convert(value, field.type)
+    except msgspec.ValidationError as problem:
+        return str(problem)
+    return ""
 
 
 def _by_rule(text: str) -> list[tuple[int, Mapping[Path, int]]]:

@@ -46,6 +46,18 @@ def test_people_read_ages_and_restarts_in_one_line() -> None:
     assert house.lines(None, NOW) == {}
 
 
+def test_many_workers_that_stand_alike_are_told_of_together() -> None:
+    """Sixty-four fill no screen; whoever differs is named, and few are named each."""
+    workers = [Process(f"worker {number}", 100 + number, NOW - 180, 0) for number in range(64)]
+    workers[40] = Process("worker 40", 140, NOW - 60, 1)
+    workers[62] = Process("worker 62", 0, NOW, 1)
+    told = house.lines(Seen([PROCESSES[0], *workers], [], {}, {}), NOW)
+    assert told["processes"] == (
+        "supervisor (10, 3 d), workers 0 to 39 (3 min), worker 40 (140, 1 min, 1 restarts), "
+        "workers 41 to 61 (3 min), worker 62 (down), worker 63 (163, 3 min)"
+    )
+
+
 def test_programs_read_rows() -> None:
     """A process that is down has no beginning; only workers have listeners."""
     rows = {row["name"]: row for row in house.rows(SEEN) if isinstance(row, dict)}

@@ -74,7 +74,7 @@ def test_a_file_is_checked_with_every_mistake_at_once(bollard: Bollard, tmp_path
     told = bollard("-o", "json", "policy", "check", str(file))
     findings = [each["says"] for each in json.loads(told.err)["error"]["findings"]]
     assert told.code == 2
-    assert [says.split(":")[0] for says in findings] == ["line 1", "line 7"]
+    assert [says.split(":")[0] for says in findings] == ["line 1", "line 6", "line 7"]
     assert bollard("policy", "check", str(tmp_path / "none.toml")).code == 4
 
 
@@ -144,6 +144,24 @@ def test_a_station_is_judged_by_the_policy_of_its_group(bollard: Bollard, home: 
     assert [each["rule"] for each in lines] == ["vendors-of-stations"]
 
 
+@pytest.mark.parametrize(
+    ("action", "side", "rules"),
+    [
+        ("SignCertificate", "station", ["certificate-requests"]),
+        ("signcertificate", "station", ["certificate-requests"]),
+        ("DataTransfer", "csms", ["long-data-of-the-csms"]),
+        ("MadeUp", "csms", ["allow"]),
+    ],
+)
+def test_an_action_is_called_by_whoever_can_call_it(bollard: Bollard, action: str, side: str, rules: list[str]) -> None:
+    """Nobody is told that a call passes because the wrong side was asked about; what both call is the CSMS's."""
+    bollard(*ADD)
+    told = bollard(*EXPLAIN, "--action", action).json()
+    lines = told["rules"]
+    assert isinstance(lines, list)
+    assert (told["from"], [each["rule"] for each in lines]) == (side, rules)
+
+
 def test_what_cannot_be_explained_is_told_as_what_it_is(bollard: Bollard, tmp_path: Path) -> None:
     """A station nobody knows, a version nobody knows, a payload that no reader takes."""
     bollard(*ADD)
@@ -153,6 +171,6 @@ def test_what_cannot_be_explained_is_told_as_what_it_is(bollard: Bollard, tmp_pa
     assert bollard(*words, "CP-001").code == 2
     assert bollard(*words, "CP-001", "--version", "ocpp9").code == 2
     told = bollard(*words, "CP-001", "--version", "ocpp1.6", "--payload", str(tmp_path / "p.json"))
-    assert (told.code, "message.malformed" in told.err) == (5, True)
+    assert (told.code, "message.malformed" in told.err, "duplicate" in told.err) == (5, True, True)
     told = bollard("policy", "explain", "--action", "Re set", "--station", "CP-001", "--version", "ocpp1.6")
     assert told.code == 5

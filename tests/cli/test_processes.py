@@ -88,6 +88,15 @@ def test_a_dry_run_starts_nothing(home: Path, bollard: Bollard, name: str) -> No
     assert not (home / "run/config.toml").exists()
 
 
+@pytest.mark.parametrize(("name", "code"), [("reload", 7), ("up", 4), ("proxy", 4)])
+def test_a_dry_run_reads_the_policies_too(home: Path, bollard: Bollard, name: str, code: int) -> None:
+    """With the exit code of the real one; what is refused then is refused now."""
+    settings = home / "bollard.toml"
+    settings.write_text(settings.read_text() + '\n[policy]\npreset = "nobodys"\n')
+    refused = bollard("-o", "json", "--dry-run", name)
+    assert (refused.code, "policy.unknown" in refused.err) == (code, True)
+
+
 def test_advice_on_an_option_does_not_send_anybody_to_the_settings(home: Path) -> None:
     """What was typed is corrected where it was typed."""
     with pytest.raises(InputError) as refused:

@@ -68,6 +68,19 @@ def test_traces_are_told_with_where_they_go_and_what_is_wrong(bollard: Bollard, 
     assert f"{to} takes no spans since" in bollard("doctor").out
 
 
+def test_collectors_that_have_all_there_is_share_a_line(bollard: Bollard, home: Path) -> None:
+    """So that five of them fill no screen; the one that is in trouble has a line of its own."""
+    names = ["file", "hook", "siem", "tcp", "udp"]
+    Recorder(Home.at(home), sinks=names).catch_up()
+    Outbox(Home.at(home).events, "siem").failed("it is down")
+    rows = [line for line in bollard("status").out.splitlines() if "event sink" in line]
+
+    assert [" ".join(row.split())[:40] for row in rows] == [
+        "event sinks file, hook, tcp, udp: nothing waits"[:40],
+        "event sink siem 0 events wait, down since 2026"[:40],
+    ]
+
+
 def test_people_read_it_on_one_screen(bollard: Bollard) -> None:
     """At most a terminal's 24 lines."""
     told = bollard("status")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,6 +95,13 @@ def test_the_command_that_admits_takes_the_serial_number_from_the_certificate() 
     ]:
         [note] = noted(Quarantine(guest(shown=known), 300).tell(heard("BootNotification", told), NOON))
         assert note.evidence["admit"] == command
+
+
+def test_a_stranger_s_name_is_no_option_of_the_command_that_admits_it() -> None:
+    """It is pasted into a shell by somebody who trusts it."""
+    stranger = replace(guest(), identity=StationIdentity.parse("--password-file=x"))
+    [note] = noted(Quarantine(stranger, 300).tell(heard("BootNotification"), NOON))
+    assert note.evidence["admit"] == "bollard station add --serial SERIAL --profile 2 -- --password-file=x"
 
 
 def test_one_who_leaves_without_a_word_is_told_of_all_the_same() -> None:

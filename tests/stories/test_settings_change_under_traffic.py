@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
     from cli.demo.child import Child
 
 RESTART = 1012  # close code: the station should come back soon
+UPGRADE = (
+    "GET /ocpp/{} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    "Sec-WebSocket-Protocol: ocpp2.0.1\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"
+)
 
 
 class Settled(Town):
@@ -57,6 +64,21 @@ class Settled(Town):
         """Wait until ``bollard up`` says so."""
         self.up.wait_for(words, lambda fact: words in str(fact.get("line")))
 
+    def agrees_on_compression(self, identity: str) -> bool:
+        """Knock as a station that offers to compress, until it is let in, and hear whether it may."""
+        context = ssl.create_default_context(cafile=self.world.folder / "root.pem")
+        papers = self.world.folder / identity.lower()
+        context.load_cert_chain(papers.with_suffix(".pem"), papers.with_suffix(".key"))
+
+        def admitted() -> str:
+            knock = socket.create_connection(("127.0.0.1", self.port))
+            with context.wrap_socket(knock, server_hostname="localhost") as secured, secured.makefile("rb") as answer:
+                secured.sendall(UPGRADE.format(identity).encode())
+                head = b"".join(iter(answer.readline, b"\r\n")).decode()
+            return head if " 101 " in head else ""  # 503 while the one before has not gone yet
+
+        return "permessage-deflate" in kernel.until("an upgrade", admitted)
+
     def reload(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``bollard reload``."""
         command = [sys.executable, "-m", "bollard", "--home", str(self.home.path), "-o", "json", *words, "reload"]
@@ -89,6 +111,22 @@ def test_a_listener_is_added_and_removed_and_no_session_ends(town: Settled) -> N
     for number, station in enumerate(stations.values()):
         talks(station, f"after-{number}")
     assert town.pids() == before
+
+
+def test_a_listener_stays_at_its_address_when_its_own_settings_change(town: Settled) -> None:
+    """Whoever comes meets the new ones, at every worker; a session that is there goes on, and back again as well."""
+    stations = town.one_on_each_worker()
+    told = "profile = 3"
+    for compression in (True, False):
+        before, told = told, f"profile = 3\ncompression = {str(compression).lower()}"
+        town.changes((before, told))
+        assert town.reload().returncode == 0
+        agreed = {town.agrees_on_compression("CP-020") for _ in range(6)}
+        assert agreed == {compression}, "which worker accepts is the kernel's choice"
+        for number, station in enumerate(stations.values()):
+            talks(station, f"{compression}-{number}")
+    town.changes((told, "profile = 3"))
+    assert town.reload().returncode == 0
 
 
 def test_another_csms_takes_whoever_comes_and_keeps_whoever_is_there(town: Settled) -> None:

@@ -33,6 +33,22 @@ def as_json() -> Iterator[None]:
     log.begin("", log.Form.TEXT)
 
 
+@pytest.mark.parametrize(
+    ("cause", "advice", "line"),
+    [
+        ("it is taken", "Choose another.", "who: a.code: it is taken. Choose another."),
+        ("It is taken.", "Choose another.", "who: a.code: It is taken. Choose another."),
+        ("it is taken", "", "who: a.code: it is taken"),
+    ],
+)
+def test_what_went_wrong_and_what_to_do_are_two_sentences(
+    capsys: pytest.CaptureFixture[str], cause: str, advice: str, line: str
+) -> None:
+    """Whether or not the first ends like one."""
+    log.complain(InputError("a.code", cause, advice), who="who")
+    assert capsys.readouterr().err == f"{line}\n"
+
+
 def test_people_read_who_says_what(capsys: pytest.CaptureFixture[str]) -> None:
     """One line, and a trace behind it in lines of its own."""
     log.say("process.ready", "bollard ready")

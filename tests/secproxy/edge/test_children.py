@@ -221,7 +221,8 @@ def test_a_program_that_cannot_be_started_is_told_and_tried_again(capfd: pytest.
         return code
 
     assert asyncio.run(asyncio.wait_for(story(), 20)) == os.EX_OSERR
-    assert "cannot be started" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "cannot be started: No such file or directory: /nonexistent/program, which the home's owner has to" in told
 
 
 def test_pauses_grow_while_a_child_dies_at_once_and_shrink_when_it_lives() -> None:

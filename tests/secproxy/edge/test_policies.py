@@ -14,7 +14,14 @@ from pki.errors import InputError, NotFoundError
 from secproxy.config import parse_config
 from secproxy.edge import reading
 from secproxy.edge.effective import in_force
-from secproxy.edge.policies import Policies, parse, read_policies, read_policies_in_force, read_policy_text
+from secproxy.edge.policies import (
+    Policies,
+    parse,
+    read_policies,
+    read_policies_in_force,
+    read_policy_text,
+)
+from secproxy.edge.schema_files import SchemaFiles, official_fields
 from secproxy.plan import Need, Side
 from secproxy.policy.gauges import Over
 from secproxy.policy.rules import Rate, Scope
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
 
 OPEN = '[allow]\nstation = "all"\ncsms = "all"\n'
 SHIPPED = {path.stem: parse(path.stem, path.read_text()) for path in (FOLDER / "proxy").glob("*.toml")}
+FIELDS = official_fields(SchemaFiles())
 FIRST, SECOND = STATIONS.issue("SN-1"), STATIONS.issue("SN-2")
 
 
@@ -54,6 +62,22 @@ def test_a_home_s_own_policy_takes_the_place_of_ours(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"policy\.unknown") as unknown:
         read_policies(home, PolicySettings("nobodys"))
     assert "baseline, migration, mine, observe, strict" in unknown.value.advice
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_a_policy_that_ships_looks_at_fields_that_there_are(name: str) -> None:
+    """In the official schemas of every version that its rules are for."""
+    assert parse(name, (FOLDER / "proxy" / f"{name}.toml").read_text(), FIELDS) == SHIPPED[name]
+
+
+def test_a_misspelt_field_is_found_by_whoever_checks_and_keeps_nobody_out() -> None:
+    """A home whose policy was taken before goes on; its check says what is wrong with it."""
+    rule = '[[rule]]\nname = "a"\nclause = "attack 33"\nfrom = "csms"\nactions = ["GetLog", "GetDiagnostics"]\n'
+    text = f'{rule}urls = {{ fields = ["location", "log.remotelocation"], schemes = ["https"] }}\n'
+    parse("own", text)
+    with pytest.raises(InputError, match=r"line 6: urls\.fields: 'log\.remotelocation' .* write 'log\.remoteLocation'"):
+        parse("own", text, FIELDS)
+    parse("own", text.replace("remotelocation", "remoteLocation"), FIELDS)
 
 
 def test_a_mistake_in_a_policy_stops_the_start(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import datetime as dt
 import fcntl
 import json
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -28,6 +29,8 @@ from tests.secproxy.edge.homes import bare_home
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from sqlite_utils import Database
 
     from pki.edge.home import Home
 
@@ -314,6 +317,37 @@ print("go", flush=True)
 while True:
     Recorder(Home(Path(sys.argv[1]))).catch_up()
 """
+
+
+def test_a_sink_that_moves_its_mark_in_the_midst_of_a_batch_stops_nothing(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the recorder has read by then: SQLite lets nobody write by what has changed since he read it."""
+    said: list[str] = []
+
+    def watched(path: Path) -> Database:
+        db = open_for_writing(path)
+        with contextlib.closing(sqlite3.connect(path)) as sink, sink:
+            sink.execute("INSERT INTO sinks (name, seq) VALUES ('mine', 0)")
+        db.conn.set_trace_callback(lambda sql: move_a_mark(path, sql))
+        return db
+
+    def move_a_mark(path: Path, sql: str) -> None:
+        said.append(sql)
+        with (
+            contextlib.closing(sqlite3.connect(path, timeout=0)) as sink,
+            contextlib.suppress(sqlite3.OperationalError),
+        ):
+            sink.execute("UPDATE sinks SET seq = seq + 1")
+            sink.commit()
+
+    monkeypatch.setattr(module, "open_for_writing", watched)
+    with Journal(home.journal, "worker-0") as journal:
+        ids = [journal.write(EXPIRED) for _ in range(3)]
+    assert Recorder(home, Retention(keep_rows=2), ["mine"]).catch_up() == 3
+
+    assert any("INSERT" in sql and "events" in sql for sql in said)
+    assert recorded(home) == ids[1:], "the oldest made room, which reads before it writes as well"
 
 
 def test_killing_writers_and_recorder_loses_no_event_and_doubles_none(home: Home) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from pki.edge.policies import FOLDER
 from pki.errors import InputError
 from secproxy.plan import Side
+from secproxy.policy.as_read import TAKES, RuleAsRead
 from secproxy.policy.reading import parse_policy
 from secproxy.policy.rules import Deny, Mode, Policy, Rate, Rest, Scope
 from secproxy.policy_settings import DEFAULT
@@ -154,6 +156,21 @@ def test_all_mistakes_are_told_at_once() -> None:
     """Nobody runs the check ten times."""
     text = GOOD.replace('mode = "observe"', 'mode = "x"').replace("per_minute = 10", "per_minute = -1")
     assert len(mistakes("sais = 1\n" + text)) == 3
+
+
+def test_what_can_be_read_of_a_rule_is_judged_beside_what_cannot() -> None:
+    """A slip in one key hides none in another; of what cannot be read nothing more is said."""
+    text = GOOD.replace('name = "no-resets"', 'name = "No Resets"').replace('from = "csms"', 'form = "csms"', 1)
+    told = mistakes(text.replace('versions = ["ocpp1.6"]', 'versions = ["1.6"]').replace("deny = true", 'deny = "yes"'))
+    assert [says.partition(":")[0] for says in told] == ["line 8", "line 9", "line 11", "line 13", "line 16"]
+    assert told[-1].endswith("write true")
+
+
+def test_a_value_of_another_kind_is_told_with_what_to_write() -> None:
+    """For every key of a rule there are words."""
+    assert TAKES.keys() == {field.encode_name for field in msgspec.structs.fields(RuleAsRead)}
+    [told] = mistakes(GOOD.replace('mode = "observe"', 'mode = "watch"'))
+    assert told.endswith("write enforce or observe, in quotes")
 
 
 def test_what_is_no_toml_is_told_with_its_line() -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     ("problem", "said"),
     [
         pytest.param(
-            BollardError("ledger.full", "no space", "Free some."), "ledger.full: no space Free some.", id="ours"
+            BollardError("ledger.full", "no space", "Free some."), "ledger.full: no space. Free some.", id="ours"
         ),
         pytest.param(ZeroDivisionError("secret"), "unexpected ZeroDivisionError", id="a fault"),
     ],
