@@ -24,6 +24,7 @@ from pki.names import CERTIFICATE_SERIAL_BITS
 from pki.profile import EXTENDED_KEY_USES, STATION_DAYS_LEAST, CertificatePurpose
 from pki.profile_keys import ALLOWED_USES, DUE_USES, PATH_LENGTHS
 from pki.raw_form import read_form
+from pki.signed import is_pss_only
 from pki.strength import check_key, check_pss, check_signature_hash
 
 Rule: TypeAlias = Callable[[x509.Certificate, CertificatePurpose], Iterator[Finding]]
@@ -73,6 +74,12 @@ def _version(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[F
 def _key(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
     """A00.FR.501 to .504; an experiment with a new kind of key ends at authorities."""
     yield from check_key(certificate.public_key(), unsafe_experimental=purpose.is_ca)
+
+
+def _mark(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
+    """RFC 4055 1.2: such an authority signs as it is bound to; a leaf that cannot be read in the field is told of."""
+    if not purpose.is_ca and is_pss_only(certificate.public_key(), read_form(certificate).key):
+        yield warning("alg.pss_only", "RFC 4055 1.2", "its key is marked as one for RSA-PSS alone, which few can read")
 
 
 def _signature(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Finding]:
@@ -198,6 +205,7 @@ RULES: Final[Mapping[Rule, tuple[str, ...]]] = {
     _version: ("RFC 5280 4.1.2.1",),
     _serial: ("A00.FR.508", "RFC 5280 4.1.2.2"),
     _key: ("A00.FR.502", "A00.FR.503", "A00.FR.504"),
+    _mark: ("RFC 4055 1.2",),
     _signature: ("A00.FR.504", "A00.FR.506"),
     **_NAMES,
     _alternative_name: ("A00.FR.511",),

@@ -25,7 +25,9 @@ from pki.hierarchy import AUTHORITIES, FOUNDING, succession_of
 from pki.holding import Holding, Keeper, KeyState
 from pki.plan import Issuer
 from pki.profile import CertificateProfile, parse_profile
+from pki.raw_form import read_form
 from pki.rollover import Fallen, refuse_fallen
+from pki.signature import padding_of
 from pki.station import CertificateStatus, StationStatus
 from pki.witness import CHECKPOINT_EVERY
 
@@ -203,7 +205,8 @@ class Desk:
     def issuer(self, name: str) -> Issuer:
         """Return one of our authorities as a plan needs it: its certificate, those above it, the padding of its key."""
         if name not in self.memory.issuers:
-            own, padding = self.mine(name), self.keys.describe(name).padding
+            own, chosen = self.mine(name), self.keys.describe(name).padding
+            padding = padding_of(own.certificate.public_key(), read_form(own.certificate).key, chosen)
             self.memory.issuers[name] = Issuer(name, own.certificate, padding, tuple(self.chain(own)[1:]))
         return self.memory.issuers[name]
 

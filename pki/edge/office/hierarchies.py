@@ -40,7 +40,7 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
     """Make an authority, or the three of a V2G hierarchy."""
     above = desk.mine(call.under) if call.under else None
     role = above.purpose if above else ""
-    levels = levels_of(_one_of(HierarchyKind, call.purpose, "issuer.purpose"), call.vendor, call.edition, role)
+    levels = levels_of(one_of(HierarchyKind, call.purpose, "issuer.purpose"), call.vendor, call.edition, role)
     names = [call.name] if len(levels) == 1 else [f"{call.name}-{level.role.removeprefix('v2g-')}" for level in levels]
     _refuse_taken(desk, names)
     if call.common_name:
@@ -57,7 +57,7 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
 
 
 async def _make(desk: Desk, call: calls.CreateIssuer, name: str, level: Level, signer: str, who: str) -> Sealed:
-    new = _prepare_key(desk, name, call, _one_of(KeyKind, call.key or level.key, "issuer.key_kind"))
+    new = _prepare_key(desk, name, call, one_of(KeyKind, call.key or level.key, "issuer.key_kind"))
     wanted = Wanted(
         holding=Holding(name, level.slot, level.role.value, waiting_state(desk, level.slot)),
         profile=level.profile.value,
@@ -98,9 +98,9 @@ def _prepare_key(desk: Desk, name: str, call: calls.CreateIssuer, kind: KeyKind)
     Tell whether there is a new file, to be deleted when the certificate is refused; a key in the token stays for later.
     """
     usual = Store.FILE if desk.keys.token is None else Store.HSM
-    store = _one_of(Store, call.store or usual.value, "issuer.key_store")
+    store = one_of(Store, call.store or usual.value, "issuer.key_store")
     if not desk.keys.has(name):
-        desk.keys.make(name, kind, store=store, padding=_one_of(Padding, call.padding, "issuer.key_padding"))
+        desk.keys.make(name, kind, store=store, padding=one_of(Padding, call.padding, "issuer.key_padding"))
         return store is Store.FILE
     if name_key(desk.keys.key(name).public_key()) != kind.value:
         says = f"a key of another kind lies there as keys/{name}.pem, and belongs to no authority"
@@ -138,7 +138,8 @@ def _title(desk: Desk, name: str, level: Level) -> str:
     return f"{plain} {name}"[:64] if same else plain
 
 
-def _one_of(choices: type[Choice], text: str, code: str) -> Choice:
+def one_of(choices: type[Choice], text: str, code: str) -> Choice:
+    """Read a word that stands for one of a few choices. ``InputError`` with this code and all of them for another."""
     try:
         return choices(text)
     except ValueError:

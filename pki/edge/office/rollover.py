@@ -22,11 +22,15 @@ from pki.edge.office.anchors import our_issuers, trust_changed
 from pki.edge.office.authorities import LINK, Wanted, certify, export
 from pki.edge.office.renewal import make_like
 from pki.errors import ConflictError, InputError, NotFoundError
+from pki.findings import refuse_errors
 from pki.hierarchy import AUTHORITIES
 from pki.holding import Holding, Keeper, KeyState, step
 from pki.plan import COMMON_NAME_LENGTH
+from pki.raw_form import read_form
 from pki.rollover import Facts, Needs
+from pki.signed import is_pss_only
 from pki.station import CertificateStatus
+from pki.strength import check_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,7 +123,12 @@ async def _succeed(desk: Desk, active: OwnCertificate, call: calls.RollOver, who
 
 
 async def _link(desk: Desk, old: OwnCertificate, new: OwnCertificate, who: str) -> None:
-    """The new root's name and key, signed by the old root, as long as that lives."""
+    """The new root's name and key, signed by the old root, as long as that lives.
+
+    A root of others may have a key with a mark, which a link would drop.
+    """
+    mark = check_mark(is_pss_only=is_pss_only(new.certificate.public_key(), read_form(new.certificate).key))
+    refuse_errors(mark, "plan.refused", f"a link to {new.name!r}", "Take it into use without one: bollard ca activate.")
     name = f"{new.name}-link"
     holding = Holding(name, name, "link", KeyState.ACTIVE, Keeper.ELSEWHERE)
     days = (old.certificate.not_valid_after_utc - clock.now()).days
