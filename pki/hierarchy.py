@@ -42,6 +42,10 @@ FOUNDING: Final = frozenset({HierarchyKind.ROOT.value, HierarchyKind.CSMS.value,
 """Those that every home has; ``bollard ca rollover`` makes their successors."""
 
 
+NEW_ROOT: Final = "bollard ca ceremony plan --root-name NAME"
+"""How the ceremony of another offline root begins; two roots of one name could be taken for each other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Level:
     """One authority: its role among our keys, the slot it fills, its certificate profile, the kind of its key.
@@ -109,6 +113,16 @@ def succession_of(role: str, slot: str, above: str = "") -> str:
         return f"bollard ca create NAME --purpose {role}"
     under = f" --under {above}" if above else ""
     return f"bollard ca create NAME --purpose v2g --edition {slot.rpartition('-')[2]}{under}"
+
+
+def succession_elsewhere(role: str, slot: str) -> str:
+    """Return the command that begins the next authority of a slot where the key that signs it is kept elsewhere."""
+    if role == HierarchyKind.ROOT:
+        return f"{NEW_ROOT}, then run it and import what it signed"
+    if role in FOUNDING:
+        return f"bollard ca ceremony request {slot}"
+    whose = f" --vendor {vendor_of(slot)!r}" * bool(vendor_of(slot)) + f" --edition {edition_of(slot)}" * (role in _V2G)
+    return f"bollard ca import FILE --purpose {role}{whose}"
 
 
 def signed_by(role: str, slot: str) -> str:

@@ -21,7 +21,7 @@ from pki.edge.office.memory import Memory
 from pki.edge.office.news import Board
 from pki.edge.policies import read_certificate_policy
 from pki.errors import BollardError, ConflictError, NotFoundError
-from pki.hierarchy import AUTHORITIES, FOUNDING, succession_of
+from pki.hierarchy import AUTHORITIES, succession_elsewhere, succession_of
 from pki.holding import Holding, Keeper, KeyState
 from pki.plan import Issuer
 from pki.profile import CertificateProfile, parse_profile
@@ -177,8 +177,8 @@ class Desk:
     def maker_of(self, own: OwnCertificate) -> str:
         """Name the command that makes the next authority of the same slot."""
         nearest = next(iter(self.above(own)), None)
-        if nearest and nearest.holding.keeper is Keeper.ELSEWHERE and own.purpose in FOUNDING:
-            return f"bollard ca ceremony request {own.holding.slot}"
+        if (nearest or own).holding.keeper is Keeper.ELSEWHERE:
+            return succession_elsewhere(own.purpose, own.holding.slot)
         return succession_of(own.purpose, own.holding.slot, nearest.name if nearest else "")
 
     def chain_pem(self, own: OwnCertificate) -> str:

@@ -288,6 +288,20 @@ def test_a_root_whose_key_is_elsewhere_signs_no_successor(tmp_path: Path) -> Non
     assert not (home.keys / "root-2.pem").exists()
 
 
+@pytest.mark.parametrize("slot", ["root", "csms", "station"])
+def test_the_plan_and_the_refusal_name_the_ceremony_where_the_root_is_elsewhere(tmp_path: Path, slot: str) -> None:
+    """A plan of commands that are refused when they are typed would be none."""
+    home = make_home(tmp_path)
+    set_elsewhere(home, "root")
+    plan = ask_once(home, calls.ShowRollover(slot), calls.Rollover)
+    with pytest.raises(RefusedError, match=r"rollover\.elsewhere") as refused:
+        ask_once(home, calls.RollOver(slot), calls.RolledOver)
+
+    assert not [step.command for step in plan.steps if "ca rollover" in step.command]
+    assert "bollard ca ceremony plan" in plan.steps[0].command
+    assert ("ceremony plan --root-name" if slot == "root" else f"ceremony request {slot}") in refused.value.advice
+
+
 def test_a_root_of_others_whose_key_is_marked_for_pss_alone_gets_no_link(tmp_path: Path) -> None:
     """RFC 4055 1.2: the link would say another thing of its key than the root itself."""
     run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
