@@ -56,7 +56,7 @@ CODES: Final[Mapping[str, str]] = {
     "password.wrong": "The password is not the station's; set the one that was last made for it again.",
     # Keys and algorithms, wherever they are met
     "alg.experimental": "The key is of a kind under trial (ML-DSA), which no station can verify yet; never rely on it.",
-    "alg.pss_only": "An RSA key is marked for RSA-PSS alone, which few can read; without the mark it signs with PSS too.",
+    "alg.pss_only": "An RSA key is marked for RSA-PSS alone, which few can read; without the mark it signs so too.",
     "alg.unsupported": "A key or a signature is of a kind that is not known here; use ECDSA on P-256, or RSA.",
     "alg.weak": "A key or a signature is weaker than the standard allows; have a new one made with a stronger one.",
     # The audit log, its exports and proofs
