@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
 from pki.profile import CertificatePurpose
+from pki.rollover import NEW_ROOT
 from pki.v2g import RULES, V2gEdition
 
 if TYPE_CHECKING:
@@ -40,10 +41,6 @@ AUTHORITIES: Final = frozenset(kind.value for kind in HierarchyKind) - {Hierarch
 """The roles of keys that sign certificates."""
 FOUNDING: Final = frozenset({HierarchyKind.ROOT.value, HierarchyKind.CSMS.value, HierarchyKind.STATION.value})
 """Those that every home has; ``bollard ca rollover`` makes their successors."""
-
-
-NEW_ROOT: Final = "bollard ca ceremony plan --root-name NAME"
-"""How the ceremony of another offline root begins; two roots of one name could be taken for each other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from pki.errors import ConflictError, RefusedError
 from pki.findings import Finding, error, refuse_errors
-from pki.hierarchy import NEW_ROOT
 from pki.holding import KeyState
 from pki.station import CertificateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+NEW_ROOT: Final = "bollard ca ceremony plan --root-name NAME"
+"""How the ceremony of another offline root begins; two roots of one name could be taken for each other."""
 NAMED_MOST: Final = 20  # stations named in a refusal; the rest are counted
 
 

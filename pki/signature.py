@@ -17,7 +17,6 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from pki import encode
 from pki.der import NULL
 from pki.errors import RefusedError
-from pki.signed import is_pss_only
 from pki.strength import (
     CURVES,
     RSA_BITS,
@@ -72,14 +71,6 @@ def algorithm(key: CertificatePublicKeyTypes, padding: Padding = Padding.PKCS1) 
     if isinstance(key, rsa.RSAPublicKey):
         return _rsa(padding)
     raise ValueError("nothing is signed with a key of this kind")
-
-
-def padding_of(key: CertificatePublicKeyTypes, spki: bytes, chosen: Padding) -> Padding:
-    """Return how a key signs: as chosen, or by PSS where it is marked as one that signs in no other way (RFC 4055 1.2).
-
-    ``spki`` is the key as it stands in its certificate.
-    """
-    return Padding.PSS if is_pss_only(key, spki) else chosen
 
 
 @cache

@@ -6,16 +6,14 @@ import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from pki import encode, signature
-from pki.certificate import spki
 from pki.der import read_box
 from pki.errors import RefusedError
 from pki.strength import Padding, is_ec, signing_hash, signing_padding
-from tests.chains import held_to
 from tests.pki.papers import key
 
 
@@ -112,14 +110,3 @@ def test_a_paper_signed_in_another_way_does_not_verify_under_a_key_on_a_curve() 
 
     with pytest.raises(InvalidSignature):
         signature.verify_ecdsa(holder.public_key(), request, request.tbs_certrequest_bytes)
-
-
-def test_a_key_that_is_marked_for_pss_signs_so_whatever_was_chosen() -> None:
-    """RFC 4055 1.2: nobody would take another signature of its."""
-    holder = key("rsa2048")
-    assert isinstance(holder, rsa.RSAPrivateKey)
-    public = holder.public_key()
-
-    assert signature.padding_of(public, held_to(public), Padding.PKCS1) is Padding.PSS
-    assert signature.padding_of(public, spki(public), Padding.PKCS1) is Padding.PKCS1
-    assert signature.padding_of(public, spki(public), Padding.PSS) is Padding.PSS

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pki import signature
 from pki.crl import RevocationList
 from pki.fields import read_fields, read_list_fields
-from pki.signed import is_pss_only, may_sign
+from pki.signed import is_pss_only, may_sign, padding_of
 from pki.signed import is_signed as signed_by
 from pki.strength import Padding
 from tests.chains import (
@@ -184,3 +184,15 @@ def test_a_key_that_is_not_rsa_has_no_mark() -> None:
         public = key(kind).public_key()
         assert may_sign(public, b"", b"")
         assert not is_pss_only(public, b"")
+
+
+def test_a_key_that_is_marked_for_pss_signs_so_whatever_was_chosen() -> None:
+    """RFC 4055 1.2: nobody would take another signature of its."""
+    holder = key("rsa2048")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    public = holder.public_key()
+    usual = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    assert padding_of(public, held_to(public), Padding.PKCS1) is Padding.PSS
+    assert padding_of(public, usual, Padding.PKCS1) is Padding.PKCS1
+    assert padding_of(public, usual, Padding.PSS) is Padding.PSS

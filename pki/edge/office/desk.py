@@ -27,7 +27,7 @@ from pki.plan import Issuer
 from pki.profile import CertificateProfile, parse_profile
 from pki.raw_form import read_form
 from pki.rollover import Fallen, refuse_fallen
-from pki.signature import padding_of
+from pki.signed import padding_of
 from pki.station import CertificateStatus, StationStatus
 from pki.witness import CHECKPOINT_EVERY
 

@@ -35,7 +35,7 @@ from pki.lint import lint_certificate
 from pki.plan import examine_mark
 from pki.profile import CertificatePurpose
 from pki.raw_form import read_form
-from pki.signature import padding_of
+from pki.signed import padding_of
 from pki.station import CertificateStatus
 from pki.strength import Padding, SigningKey
 
