@@ -97,6 +97,7 @@ def create(asked: Asked, /, name: str, days: int | None, **words: str) -> None:
 @click.option("--name", default="", help="What to call it here; its purpose and a number else.")
 @click.option("--vendor", default="", help="For manufacturer: whose firmware its signers sign.")
 @click.option("--edition", metavar="2|20", default="", help="For v2g-...: the edition of ISO 15118.")
+@click.option("--padding", type=PADDING, default="pkcs1", help="How its key signs if it is RSA and not marked for PSS.")
 @pass_asked
 def import_(
     asked: Asked, /, file: str, key: str | None, password_file: str | None, chain: str | None, **words: str

@@ -58,17 +58,20 @@ def read_text(name: str, limit: int = TEXT_BYTES) -> str:
 
 
 def read_paper(name: str, label: str = "CERTIFICATE") -> str:
-    """Read a certificate in PEM, or a request by its label; one in DER is written in PEM."""
+    """Read a certificate in PEM, or a request by its label; one in DER is written in PEM.
+
+    A byte order mark stays, to be refused as everything is that stands before PEM.
+    """
     content = read_bytes(name)
     if not content.startswith(_SEQUENCE):
-        return _as_text(name, content)
+        return _as_text(name, content, "utf-8")
     lines = "\n".join(textwrap.wrap(base64.b64encode(content).decode(), 64))
     return f"-----BEGIN {label}-----\n{lines}\n-----END {label}-----\n"
 
 
-def _as_text(name: str, content: bytes) -> str:
+def _as_text(name: str, content: bytes, encoding: str = "utf-8-sig") -> str:
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(encoding)
     except UnicodeDecodeError:
         advice = "Check that it is the right file; DER becomes PEM by 'openssl pkey', 'x509' or 'req' with -inform der."
         raise InputError("file.not_text", f"{name[:200]!r} is no text file", advice) from None

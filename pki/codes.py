@@ -56,6 +56,7 @@ CODES: Final[Mapping[str, str]] = {
     "password.wrong": "The password is not the station's; set the one that was last made for it again.",
     # Keys and algorithms, wherever they are met
     "alg.experimental": "The key is of a kind under trial (ML-DSA), which no station can verify yet; never rely on it.",
+    "alg.pss_only": "An RSA key is marked for RSA-PSS alone, which few can read; without the mark it signs so too.",
     "alg.unsupported": "A key or a signature is of a kind that is not known here; use ECDSA on P-256, or RSA.",
     "alg.weak": "A key or a signature is weaker than the standard allows; have a new one made with a stronger one.",
     # The audit log, its exports and proofs
@@ -116,6 +117,7 @@ CODES: Final[Mapping[str, str]] = {
     "plan.days": "More days are asked for than the certificate profile allows; ask for fewer.",
     "plan.issuer": "The authority chosen may not issue this certificate, or not at this time.",
     "plan.key": "The key to be certified is not of a kind that the certificate profile allows.",
+    "plan.mark": "The issuer's key is marked for RSA-PSS with other parameters than are used here, so it may not sign.",
     "plan.outlives_issuer": "The certificate would outlive its issuer by much; renew the authority or ask for less.",
     "plan.padding": "The issuer is to sign with PSS, which is for RSA, but its key is of another kind.",
     "plan.purpose": "A root was asked for with a profile that is not one for roots.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
 from pki.profile import CertificatePurpose
+from pki.rollover import NEW_ROOT
 from pki.v2g import RULES, V2gEdition
 
 if TYPE_CHECKING:
@@ -109,6 +110,16 @@ def succession_of(role: str, slot: str, above: str = "") -> str:
         return f"bollard ca create NAME --purpose {role}"
     under = f" --under {above}" if above else ""
     return f"bollard ca create NAME --purpose v2g --edition {slot.rpartition('-')[2]}{under}"
+
+
+def succession_elsewhere(role: str, slot: str) -> str:
+    """Return the command that begins the next authority of a slot where the key that signs it is kept elsewhere."""
+    if role == HierarchyKind.ROOT:
+        return f"{NEW_ROOT}, then run it and import what it signed"
+    if role in FOUNDING:
+        return f"bollard ca ceremony request {slot}"
+    whose = f" --vendor {vendor_of(slot)!r}" * bool(vendor_of(slot)) + f" --edition {edition_of(slot)}" * (role in _V2G)
+    return f"bollard ca import FILE --purpose {role}{whose}"
 
 
 def signed_by(role: str, slot: str) -> str:

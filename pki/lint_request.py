@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.findings import Finding, Severity, error, warning
 from pki.lint_names import NAME_RULES
-from pki.request import REQUEST_LENGTH
-from pki.strength import check_key, check_signature_hash, name_key
+from pki.request import REQUEST_LENGTH, subject_and_key
+from pki.signed import is_pss_only
+from pki.strength import check_key, check_mark, check_signature_hash, name_key
 from pki.unreadable import UNREADABLE
 from pki.v2g import RULES
 
@@ -51,8 +52,10 @@ def _proof(request: x509.CertificateSigningRequest) -> Iterator[Finding]:
 
 
 def _key(request: x509.CertificateSigningRequest, purpose: CertificatePurpose) -> Iterator[Finding]:
-    """A00.FR.501 to .504, and the kinds of key that cars know."""
+    """A00.FR.501 to .504, RFC 4055 1.2, and the kinds of key that cars know."""
     yield from check_key(request.public_key())
+    written = subject_and_key(request.public_bytes(Encoding.DER))[1]
+    yield from check_mark(is_pss_only=is_pss_only(request.public_key(), written))
     kind = name_key(request.public_key())
     if purpose.edition is not None and kind not in RULES[purpose.edition].keys:
         rules = RULES[purpose.edition]

@@ -22,8 +22,9 @@ from pki.lint_names import NAME_RULES
 from pki.lint_v2g import V2G_RULES
 from pki.names import CERTIFICATE_SERIAL_BITS
 from pki.profile import EXTENDED_KEY_USES, STATION_DAYS_LEAST, CertificatePurpose
-from pki.profile_keys import ALLOWED_USES, DUE_USES, PATH_LENGTHS
+from pki.profile_keys import ALLOWED_USES, DUE_USES, NEEDED_USES, PATH_LENGTHS
 from pki.raw_form import read_form
+from pki.signed import is_pss_only
 from pki.strength import check_key, check_pss, check_signature_hash
 
 Rule: TypeAlias = Callable[[x509.Certificate, CertificatePurpose], Iterator[Finding]]
@@ -48,6 +49,7 @@ _DUE_USES: Final = {purpose: frozenset({EXTENDED_KEY_USES[use]}) for purpose, us
 _ALLOWED_USES: Final = {
     purpose: frozenset(EXTENDED_KEY_USES[use] for use in uses) for purpose, uses in ALLOWED_USES.items()
 }
+_NEEDED_USES: Final = {purpose: frozenset({EXTENDED_KEY_USES[use]}) for purpose, use in NEEDED_USES.items()}
 _ALSO: Final = {CertificatePurpose.OCSP: ExtensionOID.OCSP_NO_CHECK}
 
 
@@ -73,6 +75,12 @@ def _version(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[F
 def _key(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
     """A00.FR.501 to .504; an experiment with a new kind of key ends at authorities."""
     yield from check_key(certificate.public_key(), unsafe_experimental=purpose.is_ca)
+
+
+def _mark(certificate: x509.Certificate, purpose: CertificatePurpose) -> Iterator[Finding]:
+    """RFC 4055 1.2: such an authority signs as it is bound to; a leaf that cannot be read in the field is told of."""
+    if not purpose.is_ca and is_pss_only(certificate.public_key(), read_form(certificate).key):
+        yield warning("alg.pss_only", "RFC 4055 1.2", "its key is marked as one for RSA-PSS alone, which few can read")
 
 
 def _signature(certificate: x509.Certificate, _: CertificatePurpose) -> Iterator[Finding]:
@@ -129,13 +137,14 @@ def _extended_key_usage(certificate: x509.Certificate, purpose: CertificatePurpo
     found = extension(certificate, x509.ExtendedKeyUsage)
     uses = frozenset() if found is None else frozenset(found.value)
     due, allowed = _DUE_USES.get(purpose, frozenset()), _ALLOWED_USES.get(purpose, frozenset())
+    lacks = _NEEDED_USES.get(purpose, frozenset()) - uses if uses else frozenset()
     if purpose.is_ca:
         return
     if ExtendedKeyUsageOID.OCSP_SIGNING in uses ^ due:
         says = "OCSP signing belongs to OCSP signers, and to them alone"
         yield error("lint.extended_key_usage", "RFC 6960 4.2.2.2", says)
-    elif due - uses or uses - due - allowed:
-        says = "its extended key usage is not the one due" if due else "its key is for other uses too"
+    elif due - uses or lacks or uses - due - allowed:
+        says = "its extended key usage is not the one due" if due or lacks else "its key is for other uses too"
         yield error("lint.extended_key_usage", "RFC 5280 4.2.1.12", says)
     elif uses and not due:
         says = "it has an extended key usage; some stations stumble over it"
@@ -198,6 +207,7 @@ RULES: Final[Mapping[Rule, tuple[str, ...]]] = {
     _version: ("RFC 5280 4.1.2.1",),
     _serial: ("A00.FR.508", "RFC 5280 4.1.2.2"),
     _key: ("A00.FR.502", "A00.FR.503", "A00.FR.504"),
+    _mark: ("RFC 4055 1.2",),
     _signature: ("A00.FR.504", "A00.FR.506"),
     **_NAMES,
     _alternative_name: ("A00.FR.511",),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
@@ -19,6 +20,8 @@ from pki import body, dn, encode, signature
 from pki.certificate import extension, is_self_issued, key_id, pem_length, spki
 from pki.findings import Finding, Severity, error, refuse_errors, warning
 from pki.profile import CertificateProfile, CountryRule
+from pki.raw_form import read_form
+from pki.signed import may_sign
 from pki.strength import Padding, check_key, check_padding, name_key
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ _ADVICES: Final = {
     "plan.common_name": "Give a name within the bound.",
     "plan.days": "Ask for fewer days.",
     "plan.outlives_issuer": "Ask for fewer days, or renew the issuing authority first.",
+    "plan.mark": "Use another authority.",
     "plan.padding": "Choose PKCS#1 v1.5 for this key.",
 }
 CUT_MOST: Final = 0.10  # share of a lifetime that the issuer's end may take away before we refuse instead
@@ -145,6 +149,7 @@ def plan(
         *_examine_days(profile, days),
         *_examine_issuer(profile, issuer.certificate, now),
         *_examine_issuer_key(issuer.certificate),
+        *examine_mark(issuer.certificate, issuer.padding),
         *_examine_end(now, wanted[1], end),
     ]
     cause = f"a certificate for {subject.common_name[:72]!r} from {issuer.name!r}"
@@ -225,6 +230,16 @@ def _examine_kind(profile: CertificateProfile, public_key: CertificatePublicKeyT
         return []
     says = f"its key is {kind}; the profile {profile.name!r} wants {' or '.join(profile.keys)}"
     return [error("plan.key", "A00.FR.504", says)]
+
+
+def examine_mark(issuer: x509.Certificate, padding: Padding) -> list[Finding]:
+    """Find whether an issuer may sign with this padding: what its key is not marked for, nobody would take from it."""
+    key = issuer.public_key()
+    rsa_alone = isinstance(key, rsa.RSAPublicKey)  # no other kind of key is marked
+    if not rsa_alone or may_sign(key, read_form(issuer).key, signature.algorithm(key, padding)):
+        return []
+    says = "the issuer's key is marked as one for RSA-PSS with another hash, mask or salt than are used here"
+    return [error("plan.mark", "RFC 4055 3.3", says)]
 
 
 def _examine_issuer_key(issuer: x509.Certificate) -> list[Finding]:

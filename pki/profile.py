@@ -33,6 +33,7 @@ from pki.profile_keys import (
 )
 from pki.profile_rules import CLAUSES, RULES
 from pki.toml_lines import Path, find_lines
+from pki.toml_text import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +112,7 @@ def parse_profile(name: str, text: str, version: ProtocolVersion | None = None) 
     ``InputError("profile.wrong")`` with every mistake as a finding, those of other versions too.
     """
     try:
-        raw = tomllib.loads(text)
+        raw = read_toml(text)
     except tomllib.TOMLDecodeError as problem:
         raise _wrong(name, [error("profile.value", "", str(problem)[:120])]) from None
     mistakes, variants = _split(raw, find_lines(text)), {}
@@ -134,7 +135,7 @@ _EDITION: Final = re.compile(r"edition[1-9]")
 
 def versions_of(text: str) -> tuple[str, ...]:
     """Return the versions for which a readable profile says something of its own, as people write them."""
-    return tuple(str(variant) for variant in _variants(tomllib.loads(text)) if variant is not None)
+    return tuple(str(variant) for variant in _variants(read_toml(text)) if variant is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,3 +174,5 @@ ALLOWED_USES: Final = {
     CertificatePurpose.V2G_SECC_20: ("server_auth",),
 }
 """What others may say, though nobody asks them to (A00.FR.514)."""
+NEEDED_USES: Final = {CertificatePurpose.STATION: "client_auth"}
+"""What is said beside it where anything is: a station that names other uses alone is no client of the CSMS."""

@@ -21,6 +21,7 @@ from pki.profile_keys import (
     EXTENDED_USES,
     HOURS_A_DAY,
     KEY_KINDS,
+    NEEDED_USES,
     PATH_LENGTHS,
     PEM_LENGTH_LEAST,
     PEM_LENGTH_MOST,
@@ -99,6 +100,14 @@ def _eku_fits(raw: AsRead) -> str:
     if raw.is_ca or raw.purpose in DUE_USES or not strange:
         return ""
     return f"eku = {strange[0]!r} does not fit purpose {raw.purpose}"
+
+
+def _eku_whole(raw: AsRead) -> str:
+    """Where another rule has nothing to say of the uses named."""
+    needed = NEEDED_USES.get(raw.purpose)
+    if not needed or needed in raw.eku or not raw.eku or _eku(raw) or _eku_fits(raw):
+        return ""
+    return f"eku without '{needed}' does not fit purpose {raw.purpose}"
 
 
 def _leaf_signs(raw: AsRead) -> str:
@@ -257,6 +266,7 @@ RULES: Final[tuple[ProfileRule, ...]] = (
     ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.FIRMWARE_SIGNER)),
     ProfileRule(("eku", "purpose"), "RFC 5280 4.2.1.12", _due_use(CertificatePurpose.OPERATOR)),
     ProfileRule(("eku", "purpose", "is_ca"), "RFC 5280 4.2.1.12", _eku_fits),
+    ProfileRule(("eku", "purpose", "is_ca"), "RFC 5280 4.2.1.12", _eku_whole),
     ProfileRule(("key_usage", "purpose"), "A00.FR.512", _leaf_signs),
     ProfileRule(("path_length", "purpose", "is_ca"), "RFC 5280 4.2.1.9", _path_fits),
     ProfileRule(("keys", "purpose"), V2G[V2gEdition.TWO].keys_clause, _v2g_keys(V2gEdition.TWO)),

@@ -21,7 +21,8 @@ from pki.findings import Finding, error, refuse_errors, warning
 from pki.names import HolderName
 from pki.pem import read_base64, read_blocks
 from pki.signature import verify_ecdsa
-from pki.strength import check_key, check_signature_hash, is_ec
+from pki.signed import is_pss_only
+from pki.strength import check_key, check_mark, check_signature_hash, is_ec
 from pki.unreadable import UNREADABLE, touch_name
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class SigningRequest:
     organisations: tuple[str, ...]
     names_more: bool = False
     """Whether its subject holds anything else."""
+    is_pss_only: bool = False
+    """Whether its key is marked as one that signs with RSA-PSS alone; ``public_key`` does not keep that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ def read_request_der(body: bytes) -> SigningRequest:
 def _read(der: bytes, form: str) -> SigningRequest:
     try:
         csr = x509.load_der_x509_csr(der)
-        found = SigningRequest(csr, csr.public_key(), *_read_names(csr, _written_subject(der)))
+        key, (subject, spki) = csr.public_key(), subject_and_key(der)
+        found = SigningRequest(csr, key, *_read_names(csr, subject), is_pss_only=is_pss_only(key, spki))
         _ = csr.attributes  # of what is asked for nothing is taken over, so it need not be understood
     except UNREADABLE:
         raise _unreadable(f"it is {form}, but no PKCS#10 request with a known kind of key inside") from None
@@ -94,12 +98,13 @@ def _read(der: bytes, form: str) -> SigningRequest:
     return found
 
 
-def _written_subject(der: bytes) -> bytes:
-    """Return the subject as it is written, which stands second in the request's body (RFC 2986 4.1)."""
+def subject_and_key(der: bytes) -> tuple[bytes, bytes]:
+    """Return subject and key of a request as they are written, second and third in its body (RFC 2986 4.1)."""
     body, _ = header(der, 0)
     version, _ = header(der, body)
     _, begin = header(der, version)
-    return der[begin : header(der, begin)[1]]
+    _, end = header(der, begin)
+    return der[begin:end], der[end : header(der, end)[1]]
 
 
 def _read_names(csr: x509.CertificateSigningRequest, written: bytes) -> tuple[tuple[str, ...], tuple[str, ...], bool]:
@@ -185,7 +190,8 @@ def examine_key(request: SigningRequest, *, compromised: bool = False) -> list[F
 
     What is out of bounds is not computed with, so that no request costs more than an honest one.
     """
-    return [*(check_key(request.public_key) or _examine_proof(request)), *_examine_history(compromised=compromised)]
+    sound = check_key(request.public_key) or _examine_proof(request)
+    return [*sound, *check_mark(is_pss_only=request.is_pss_only), *_examine_history(compromised=compromised)]
 
 
 def _examine_proof(request: SigningRequest) -> list[Finding]:

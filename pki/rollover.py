@@ -18,6 +18,8 @@ from pki.station import CertificateStatus
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+NEW_ROOT: Final = "bollard ca ceremony plan --root-name NAME"
+"""How the ceremony of another offline root begins; two roots of one name could be taken for each other."""
 NAMED_MOST: Final = 20  # stations named in a refusal; the rest are counted
 
 
@@ -27,7 +29,9 @@ class Facts:
 
     ``confirmed`` and ``stations`` count the stations that may connect, those who are known to trust the successor, and
     all. ``below`` names the slots that are to have a key under the new root, with whether they do. ``leaves`` counts
-    the live certificates that end in the former: for a root, all that stand below it.
+    the live certificates that end in the former: for a root, all that stand below it. ``ready`` names those slots'
+    keys that are made and wait under the new root. ``elsewhere`` says that the root which signs the successor is not
+    kept here, so that it takes a ceremony; for a root, the one that comes.
     """
 
     slot: str
@@ -40,7 +44,9 @@ class Facts:
     stations: int = 0
     confirmed: int = 0
     below: tuple[tuple[str, bool], ...] = ()
+    ready: tuple[tuple[str, str], ...] = ()
     leaves: int = 0
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +115,12 @@ def refuse_fallen(name: str, fallen: Fallen, ready: Sequence[str], maker: str) -
     return ConflictError("issuer.revoked", says, f"Use another: {instead}.")
 
 
-def refuse_elsewhere(name: str) -> RefusedError:
-    """Say that a key is not here, so that what it must sign needs a ceremony."""
+def refuse_elsewhere(name: str, instead: str = "bollard ca ceremony --help") -> RefusedError:
+    """Say that a key is not here, so that what it must sign needs a ceremony; ``instead`` is how that begins."""
     return RefusedError(
         "rollover.elsewhere",
         f"the key of {name!r} is not kept here, so it can sign nothing here",
-        "Use the ceremony where that key is: 'bollard ca ceremony --help'.",
+        f"Use the ceremony where that key is: {instead}.",
     )
 
 
@@ -124,8 +130,9 @@ _Row = tuple[str, str, str, int, int]
 def _issuing_steps(facts: Facts) -> list[_Row]:
     made, switched = int(bool(facts.successor)), int(facts.state is KeyState.ACTIVE)
     new, old = facts.successor or "NAME", facts.former or facts.active
+    make = f"{_request(facts.slot)}, {_CEREMONY}" if facts.elsewhere else f"bollard ca rollover {facts.slot}"
     return [
-        ("make the successor; proxies trust it at once", f"bollard ca rollover {facts.slot}", "A00.FR.403", made, 1),
+        ("make the successor; proxies trust it at once", make, "A00.FR.403", made, 1),
         ("sign with it from now on", f"bollard ca activate {new}", "RFC 5280 6.1", switched, 1),
         _leaves(facts, "renew the certificates of the former"),
         ("trust the former no longer", f"bollard ca retire {old}", "RFC 5280 6.1.3", 0, 1),
@@ -135,22 +142,46 @@ def _issuing_steps(facts: Facts) -> list[_Row]:
 def _root_steps(facts: Facts) -> list[_Row]:
     made, switched = int(bool(facts.successor)), int(facts.state is KeyState.ACTIVE)
     new, old = facts.successor or "NAME", facts.former or facts.active
-    link = facts.linked or f"{new}-link"
-    install = f"bollard ca export {link} (or {new}), then InstallCertificate as CSMSRootCertificate"
     confirm = f"bollard station confirm IDENTITY --root {new}"
     return [
-        ("make the new root, signed by the old one as well", "bollard ca rollover root", "M05.FR.09", made, 1),
-        ("install it in the stations", install, "M05.FR.09", facts.confirmed, facts.stations),
+        (*_make_root(facts), "M05.FR.09", made, 1),
+        ("install it in the stations", _install(facts, new), "M05.FR.09", facts.confirmed, facts.stations),
         ("confirm each station that has it", confirm, "M05.FR.16", facts.confirmed, facts.stations),
         ("let it sign from now on", f"bollard ca activate {new}", "RFC 5280 6.1", switched, 1),
-        *(_below(slot, new, is_done=is_done) for slot, is_done in facts.below),
+        *(_below(facts, slot, new, is_done=is_done) for slot, is_done in facts.below),
         _leaves(facts, "renew what stands below the old root"),
         ("trust the old root no longer", f"bollard ca retire {old}", "M05.FR.16", 0, 1),
     ]
 
 
-def _below(slot: str, root: str, *, is_done: bool) -> _Row:
-    command = f"bollard ca rollover {slot} --under {root}, then bollard ca activate"
+_CEREMONY: Final = "bollard ca ceremony plan --existing RESULT, run it, import what it signed"
+"""What the root signs that is there already."""
+
+
+def _request(slot: str) -> str:
+    return f"bollard ca ceremony request {slot}"
+
+
+def _make_root(facts: Facts) -> tuple[str, str]:
+    """How the new root comes to be. In a ceremony those below it can be signed at once; a link is never made there."""
+    if not facts.elsewhere:
+        return "make the new root, signed by the old one as well", "bollard ca rollover root"
+    requests = "".join(f"{_request(slot)}; " for slot, _ in facts.below)
+    return "make the new root, and those below it", f"{requests}{NEW_ROOT}, run it, import what it signed"
+
+
+def _install(facts: Facts, new: str) -> str:
+    link = facts.linked or ("" if facts.elsewhere else f"{new}-link")
+    what = f"{link} (or {new})" if link else new
+    return f"bollard ca export {what}, then InstallCertificate as CSMSRootCertificate"
+
+
+def _below(facts: Facts, slot: str, root: str, *, is_done: bool) -> _Row:
+    ready = dict(facts.ready).get(slot)
+    make = f"{_request(slot)}, {_CEREMONY}" if facts.elsewhere else f"bollard ca rollover {slot} --under {root}"
+    command = f"bollard ca activate {ready}" if ready else f"{make}, then bollard ca activate"
+    if facts.elsewhere and not facts.successor:
+        command = "bollard ca activate, once it has come with the root"
     return f"put the authority for {slot} under it", command, "A00.FR.601", int(is_done), 1
 
 

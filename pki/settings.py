@@ -15,6 +15,7 @@ from pki.errors import InputError
 from pki.external import parse_external
 from pki.names import Host, Organisation
 from pki.services import HTTP, URL_LENGTH
+from pki.toml_text import read_toml
 from pki.waiting import parse_approval
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class ServerCertificate:
 def parse_settings(text: str) -> Settings:
     """Read ``bollard.toml``. Raises ``InputError("settings.…")`` naming the key."""
     try:
-        tables = tomllib.loads(text)
+        tables = read_toml(text)
     except tomllib.TOMLDecodeError as problem:
         raise InputError("settings.unreadable", f"bollard.toml is no TOML: {str(problem)[:120]}", _ADVICE) from None
     return Settings(

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 
 from pki.der import INTEGER, SEQUENCE, Box, read_box
+from pki.strength import Padding, is_ec
 from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
@@ -81,6 +82,30 @@ def read_pss_key(spki: bytes) -> PssKey | None:
     if named.content != _RSASSA_PSS:
         raise TypeError("the key signs in another way")
     return PssKey(_read_pss(held[0]) if held else None)
+
+
+def is_pss_only(key: CertificatePublicKeyTypes, spki: bytes) -> bool:
+    """Tell whether a key is marked for RSASSA-PSS alone; ``spki`` is the key as it came. Raises as ``read_pss_key``."""
+    return not is_ec(key) and isinstance(key, rsa.RSAPublicKey) and read_pss_key(spki) is not None
+
+
+def padding_of(key: CertificatePublicKeyTypes, spki: bytes, chosen: Padding) -> Padding:
+    """Return how a key signs: as chosen, or by PSS where it is marked as one that signs in no other way (RFC 4055 1.2).
+
+    ``spki`` is the key as it stands in its certificate.
+    """
+    return Padding.PSS if is_pss_only(key, spki) else chosen
+
+
+def may_sign(key: CertificatePublicKeyTypes, spki: bytes, algorithm: bytes) -> bool:
+    """Tell whether what a key says of itself allows signatures that are named so, in DER (RFC 4055 1.2 and 3.3)."""
+    if is_ec(key) or not isinstance(key, rsa.RSAPublicKey):
+        return True
+    try:
+        _check_way(spki, algorithm)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _check_way(spki: bytes, algorithm: bytes) -> None:

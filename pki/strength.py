@@ -130,6 +130,18 @@ def check_key(key: CertificatePublicKeyTypes, *, unsafe_experimental: bool = Fal
             return [error("alg.unsupported", "A00.FR.504", "a key of a kind that cannot sign or is not known here")]
 
 
+def check_mark(*, is_pss_only: bool) -> list[Finding]:
+    """Find whether a key may be certified as far as its mark goes (RFC 4055 1.2).
+
+    Whoever marks a key for RSA-PSS alone wants it used in no other way. To drop the mark would certify more than was
+    asked for; to keep it makes certificates that many stations and testers cannot read.
+    """
+    if not is_pss_only:
+        return []
+    says = "its key is marked as one for RSA-PSS alone; without that mark it signs with PSS as well"
+    return [error("alg.pss_only", "RFC 4055 1.2", says)]
+
+
 def check_signature_hash(algorithm: hashes.HashAlgorithm | None) -> list[Finding]:
     """Find what is wrong with the hash under a signature; Ed25519 and Ed448 bring their own and give ``None``."""
     if algorithm is not None and algorithm.name in WEAK_HASHES:

@@ -20,6 +20,7 @@ from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
 from pki.names import Host, StationIdentity
 from pki.station import SecurityProfile
+from pki.toml_text import read_toml
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
 from secproxy.message_settings import KEYS as MESSAGE_KEYS
 from secproxy.message_settings import MessageSettings, read_message_settings
@@ -258,7 +259,7 @@ class Config:
 def parse_config(text: str) -> Config:
     """Read ``bollard.toml``. Raises ``InputError`` naming the key."""
     try:
-        raw = tomllib.loads(text)
+        raw = read_toml(text)
     except tomllib.TOMLDecodeError as broken:
         raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
     _refuse_unknown(raw)

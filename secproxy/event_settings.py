@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from pki.errors import InputError
 from pki.names import Host
+from pki.toml_text import read_toml
 from secproxy.alerts import CAUSE, AlertRule
 from secproxy.causes import CAUSES
 from secproxy.export.formats import FORMATS
@@ -117,7 +118,7 @@ class EventSettings:
 def parse_event_settings(text: str) -> EventSettings:
     """Read them out of ``bollard.toml``. Raises ``InputError`` naming the key."""
     try:
-        return read_event_settings(tomllib.loads(text))
+        return read_event_settings(read_toml(text))
     except tomllib.TOMLDecodeError as broken:
         raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
 

@@ -10,11 +10,11 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-import tomllib
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from pki.errors import InputError
+from pki.toml_text import read_toml
 from secproxy.event_settings import EVENT_TABLES
 from secproxy.policy_settings import POLICY_TABLES
 
@@ -69,7 +69,7 @@ def changed(before: str, after: str) -> tuple[str, ...]:
 
     Both can be read. Raises ``InputError`` for a change that only a new start takes in.
     """
-    old, new = tomllib.loads(before), tomllib.loads(after)
+    old, new = read_toml(before), read_toml(after)
     found = tuple(sorted(_differing(old, new)))
     for name in found:
         if Reader.NOBODY in readers(name):

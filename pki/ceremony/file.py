@@ -44,6 +44,7 @@ from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule,
 from pki.profile_keys import DAYS_MOST
 from pki.revocation import Reason
 from pki.services import HTTP, Published
+from pki.toml_text import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -74,8 +75,8 @@ def parse_ceremony(raw: bytes) -> Ceremony:
     """Read a ceremony's file. Raises ``InputError("ceremony.wrong")`` with every mistake."""
     text = _text(raw)
     try:
-        values = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as problem:
+        values = read_toml(text)
+    except tomllib.TOMLDecodeError as problem:
         raise _wrong(f"it is no TOML: {str(problem)[:160]}") from None
     mistakes: list[Finding] = []
     found = _ceremony(Table((), values, locate(text), mistakes), hashlib.sha256(raw).hexdigest())

@@ -11,7 +11,7 @@ from pki.certificate import key_id
 from pki.errors import InputError
 from pki.findings import Finding, error
 from pki.request import SigningRequest, read_request
-from pki.strength import check_key, check_signature_hash
+from pki.strength import check_key, check_mark, check_signature_hash
 from pki.unreadable import UNREADABLE
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _examine(request: SigningRequest, due: Due, ceremony: Ceremony) -> list[Find
 
 def _examine_proof(request: SigningRequest) -> list[Finding]:
     """RFC 2986 4.2: whoever asks holds the private key."""
-    weak = check_key(request.public_key)
+    weak = [*check_key(request.public_key), *check_mark(is_pss_only=request.is_pss_only)]
     try:
         weak += check_signature_hash(request.csr.signature_hash_algorithm)
         proved = request.csr.is_signature_valid

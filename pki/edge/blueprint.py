@@ -9,18 +9,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from pki import assertion_keys, issue
-from pki.edge import clock, keys
+from pki import assertion_keys
 from pki.edge.home import SETTINGS
 from pki.edge.keys import KeyFacts, KeyKind, Padding, Store, refuse_padding
-from pki.edge.office.authorities import BELOW, Wanted, plan_for
+from pki.edge.office.authorities import BELOW, Wanted, rehearse
 from pki.edge.passphrase import PASSPHRASE_FILE, SEAL
 from pki.edge.policies import CERTIFICATES, read_policy
 from pki.holding import Holding
-from pki.lint import approve
-from pki.plan import Issuer
 from pki.profile import parse_profile
-from pki.services import Services
 from pki.settings import Hsm, parse_settings
 
 if TYPE_CHECKING:
@@ -28,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pki.names import Host, Organisation
-    from pki.plan import Plan
-    from pki.strength import SigningKey
+    from pki.plan import Issuer, Plan
+    from pki.profile import CertificateProfile
 
 FOLDERS: Final = ("keys", "ca", "journal", "vault", "quarantine", "run")
 AUDIT_KEY: Final = "audit.pub.pem"  # in ca/: what checkpoints verify under
@@ -117,21 +113,16 @@ class Blueprint:
 
         ``RefusedError`` for what could not be made.
         """
-        above: dict[str, tuple[Issuer, SigningKey]] = {}
-        plans: dict[str, Plan] = {}
-        read = parse_settings(self.settings)
-        for each in self.certificates:
-            facts, name = self.keys[each.holding.name], each.holding.name
-            key = keys.make(facts.kind)
-            issuer, signer = above[each.issuer] if each.issuer else (None, key)
-            profile = parse_profile(each.profile, read_policy(CERTIFICATES, each.profile))
-            services = Services(read.status_url, each.issuer) if each.issuer and read.status_url else None
-            planned = plan_for(each, read, profile, key.public_key(), facts.padding, issuer, services)
-            approved = approve(planned, clock.now())
-            if profile.is_ca:
-                above[name] = Issuer(name, issue.sign(approved, signer).certificate, facts.padding), key
-            plans[name] = planned
-        return plans
+        due = [(each, self.keys[each.holding.name]) for each in self.certificates]
+        return rehearse(due, parse_settings(self.settings), _shipped, _nobody)
+
+
+def _shipped(name: str) -> CertificateProfile:
+    return parse_profile(name, read_policy(CERTIFICATES, name))
+
+
+def _nobody(name: str) -> Issuer:
+    raise KeyError(name)  # whoever signs here is in the blueprint, before those it signs
 
 
 def draw(settings: str, ca_keys: CaKeys, now: dt.datetime, *, offline_root: bool, passphrase_made: bool) -> Blueprint:

@@ -511,8 +511,8 @@ class IssuerImported(Row, frozen=True):
 
 class ImportIssuer(Call, frozen=True):
     """Take in an authority that others made: ``pem`` is its certificate, perhaps with those above it, ``chain`` more of
-    these up to the root. ``private_key`` is its key in PEM (PKCS#8, SEC1, PKCS#1), empty when it stays elsewhere. An
-    empty ``name`` is made from the purpose."""
+    these up to the root. ``private_key`` is its key in PEM (PKCS#8, SEC1, PKCS#1), empty when it stays elsewhere;
+    ``padding`` is how it signs if it is RSA. An empty ``name`` is made from the purpose."""
 
     Answer = IssuerImported
     name: str
@@ -523,6 +523,7 @@ class ImportIssuer(Call, frozen=True):
     password: str = ""
     vendor: str = ""
     edition: str = ""
+    padding: str = "pkcs1"
 
     def __repr__(self) -> str:
         return f"ImportIssuer({self.name!r}, {self.purpose!r}, ...)"

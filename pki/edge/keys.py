@@ -127,15 +127,16 @@ class Keyring:
         self._open[name] = key, KeyFacts(kind, store, padding)
         return key
 
-    def take(self, name: str, key: SigningKey) -> SigningKey:
+    def take(self, name: str, key: SigningKey, padding: Padding = Padding.PKCS1) -> SigningKey:
         """Keep a key that others made, in a file encrypted like our own."""
         kind = kind_of(key.public_key())
         if kind is None:
             raise InputError("key.kind", "the key is of a kind that is never used here", "Take another authority.")
         self._refuse_kind(kind)
+        refuse_padding(kind, padding)
         if self.has(name):
             raise taken(name)
-        self._open[name] = self._save(name, key, Padding.PKCS1), KeyFacts(kind, Store.FILE, Padding.PKCS1)
+        self._open[name] = self._save(name, key, padding), KeyFacts(kind, Store.FILE, padding)
         return key
 
     def discard(self, name: str) -> None:

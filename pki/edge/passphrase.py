@@ -106,9 +106,16 @@ def find_passphrase(folder: Path) -> Passphrase | None:
     if given := find_given_passphrase():
         return given
     kept = folder / PASSPHRASE_FILE
-    if kept.exists():
-        return Passphrase.parse(read_private(kept, PASSPHRASE_LENGTH + 3), "keys/passphrase")
-    return None
+    return Passphrase.parse(_read_kept(kept), "keys/passphrase") if kept.exists() else None
+
+
+def _read_kept(path: Path) -> bytes:
+    try:
+        return read_private(path, PASSPHRASE_LENGTH + 3)
+    except OSError as problem:
+        says = f"keys/{PASSPHRASE_FILE} cannot be read: {problem.strerror}"
+        advice = "Restore it, or name another with BOLLARD_PASSPHRASE_FILE."
+        raise InputError("passphrase.unreadable", says, advice) from None
 
 
 def read_passphrase(folder: Path) -> Passphrase:

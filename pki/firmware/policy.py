@@ -5,7 +5,6 @@ What is not named is not accepted: an empty policy refuses every image. A key th
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,6 +12,7 @@ from typing import Final
 import msgspec
 
 from pki.errors import InputError
+from pki.toml_text import read_toml
 
 
 class Algorithm(StrEnum):
@@ -52,9 +52,9 @@ class _AsRead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def parse_policy(name: str, text: str) -> FirmwarePolicy:
     """Read a policy's TOML text; ``InputError("firmware.policy")`` names the key that is wrong."""
     try:
-        read = msgspec.convert(tomllib.loads(text), _AsRead)
+        read = msgspec.convert(read_toml(text), _AsRead)
         missing = MissingPurpose(read.missing_purpose)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, ValueError) as problem:
+    except (msgspec.ValidationError, ValueError) as problem:
         raise InputError(
             "firmware.policy",
             f"the firmware policy {name!r} cannot be used: {str(problem)[:200]}",

@@ -17,6 +17,7 @@ import msgspec
 from pki.errors import InputError
 from pki.findings import error
 from pki.toml_lines import find_lines
+from pki.toml_text import read_toml
 from secproxy.plan import Side
 from secproxy.policy.as_read import RULES_MOST, TAKES, AllowAsRead, RuleAsRead
 from secproxy.policy.checks import check, find_actions
@@ -50,7 +51,7 @@ def parse_policy(name: str, text: str, zones: Zones, fields: Fields | None = Non
     Raises ``InputError("policy.wrong")`` with every mistake as a finding; ``name`` is used in errors.
     """
     try:
-        raw = tomllib.loads(text)
+        raw = read_toml(text)
     except tomllib.TOMLDecodeError as broken:
         raise _wrong(name, [error("policy.value", "", str(broken)[:160])]) from None
     reading = _Reading(text, zones, fields)

@@ -32,6 +32,7 @@ from cli.files import (
     write_parts,
 )
 from pki.errors import ConflictError, InputError, NotFoundError
+from pki.request import read_request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +145,14 @@ def test_a_paper_in_der_becomes_pem(tmp_path: Path, label: str) -> None:
     assert base64.b64decode("".join(text.splitlines()[1:-1])) == der
     with pytest.raises(InputError, match="no text file"):
         read_paper(str(tmp_path / "junk"), label)
+
+
+def test_a_byte_order_mark_is_left_for_the_reader_of_pem_to_refuse(tmp_path: Path) -> None:
+    """It says why; a text of another kind, as a list of stations, is read without its mark."""
+    (tmp_path / "f").write_bytes(b"\xef\xbb\xbfsome text\n")
+    assert read_text(str(tmp_path / "f")) == "some text\n"
+    with pytest.raises(InputError, match=r"csr\.unreadable.*byte order mark"):
+        read_request(read_paper(str(tmp_path / "f"), "CERTIFICATE REQUEST"))
 
 
 def test_binary_is_no_text(tmp_path: Path) -> None:

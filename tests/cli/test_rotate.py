@@ -20,11 +20,11 @@ def serials(home: Path) -> set[int]:
 
 def test_the_plan_looks_ahead_and_changes_nothing(bollard: Bollard, home: Path) -> None:
     """In ten years much is due; who acts and by which command stands in each row."""
-    before = serials(home)
+    before, ledger = serials(home), (home / "ledger.db").read_bytes()
     soon, late = bollard("rotate", "--plan"), bollard("-o", "json", "rotate", "--plan", "--at", "2060-01-01")
 
     assert (soon.code, late.code) == (0, 0)
-    assert "nothing is due" in soon.err
+    assert (home / "ledger.db").read_bytes() == ledger
     assert "next: ocsp ocsp" in soon.err
     assert "renewed by itself" in soon.err
     rows = {row["name"]: row for row in late.rows("due")}
@@ -32,6 +32,20 @@ def test_the_plan_looks_ahead_and_changes_nothing(bollard: Bollard, home: Path) 
     assert rows["server-rsa"]["clause"] == "A00.FR.701"
     assert bollard("--dry-run", "rotate", "--now", "server").code == 0
     assert serials(home) == before
+
+
+def test_the_first_lists_of_a_new_home_are_due(bollard: Bollard) -> None:
+    """Certificates point to them from the first one on; that none was ever signed is no reason to be silent."""
+    plan = bollard("-o", "json", "rotate", "--plan").rows("due")
+
+    assert {(row["kind"], row["name"]) for row in plan} == {
+        ("crl", "root"), ("crl", "csms"), ("crl", "station"), ("ocsp", "ocsp-station"),
+    }  # fmt: skip
+    assert {(row["by"], row["command"]) for row in plan} == {("alone", "bollard rotate")}
+    assert bollard("rotate").code == 0
+    after = bollard("rotate", "--plan")
+    assert "nothing is due" in after.err
+    assert "next: crl csms" in after.err
 
 
 def test_the_servers_are_renewed_at_once_when_asked(bollard: Bollard, home: Path) -> None:
@@ -54,7 +68,7 @@ def test_what_waits_for_a_person_exits_with_eight(bollard: Bollard, home: Path, 
     bollard("ca", "trust", "add", str(tmp_path / "maker.pem"), "--purpose", "station")
     settings = home / "bollard.toml"
     settings.write_text(settings.read_text().replace("[csms]", "[csms]\ncertificate_hours = 20"))
-    assert "3 due in all" in bollard("status").out
+    assert "7 due in all" in bollard("status").out  # two servers, the anchor, three first lists and a signer
 
     told = bollard("rotate")
     assert told.code == 8

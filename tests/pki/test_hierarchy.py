@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from pki.errors import InputError
-from pki.hierarchy import HierarchyKind, edition_of, level_of, levels_of, manufacturer_slot, v2g_slot, vendor_of
+from pki.hierarchy import (
+    HierarchyKind,
+    edition_of,
+    level_of,
+    levels_of,
+    manufacturer_slot,
+    succession_elsewhere,
+    v2g_slot,
+    vendor_of,
+)
 from pki.v2g import V2gEdition
 
 K = HierarchyKind
@@ -97,3 +106,18 @@ def test_a_slot_tells_whose_and_which() -> None:
     for slot in ("root", "csms", "theirs-above-2", "ocsp-v2g-sub2", manufacturer_slot("v2g-sub1-2")):
         assert edition_of(slot) == ""
     assert [vendor_of(slot) for slot in ("root", "v2g-sub1-2", "server-rsa")] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("role", "slot", "command"),
+    [
+        ("root", "root", "bollard ca ceremony plan --root-name NAME, then run it and import what it signed"),
+        ("station", "station", "bollard ca ceremony request station"),
+        ("operator", "operator", "bollard ca import FILE --purpose operator"),
+        ("manufacturer", "manufacturer:Volta", "bollard ca import FILE --purpose manufacturer --vendor 'Volta'"),
+        ("v2g-sub2", "v2g-sub2-20", "bollard ca import FILE --purpose v2g-sub2 --edition 20"),
+    ],
+)
+def test_what_a_key_elsewhere_signs_begins_with_another_command(role: str, slot: str, command: str) -> None:
+    """The operator's own from a ceremony, the others from whoever keeps that key."""
+    assert succession_elsewhere(role, slot) == command

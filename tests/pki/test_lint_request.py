@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.findings import Severity
 from pki.lint_request import lint_request
 from pki.profile import CertificatePurpose
+from tests.marked import marked_request
 from tests.pki.papers import codes, key, over_sha1, request
 from tests.pki.specimens import SECC_ID
 
@@ -81,3 +83,11 @@ def test_what_is_asked_for_in_vain_is_told() -> None:
     csr = read(request(("SN-001",), ("X",), None, x509.BasicConstraints(True, None)))
 
     assert codes(lint_request(csr, STATION)) == {"csr.extensions"}
+
+
+def test_a_key_that_is_marked_for_pss_alone_is_found() -> None:
+    """RFC 4055 1.2: what issuing would refuse is told beforehand."""
+    holder = key("rsa2048", "marked")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+
+    assert errors(read(marked_request(holder, "SN-001"))) == {"alg.pss_only"}

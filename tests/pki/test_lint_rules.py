@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -15,6 +16,7 @@ from pki.findings import Severity
 from pki.lint import lint_certificate
 from pki.lint_rules import RULES
 from pki.profile import CertificatePurpose
+from tests.chains import held_to
 from tests.pki.papers import codes, handmade, issuing, key, leaf, over_sha1, root, usage
 from tests.pki.specimens import SECC_ID, altered, box, rewritten, specimen, split
 
@@ -115,6 +117,24 @@ def test_extended_key_usage_on_a_station_is_a_warning() -> None:
     assert [(each.severity, each.clause) for each in found] == [(Severity.WARNING, "A00.FR.514")]
 
 
+def test_a_station_that_says_it_is_a_server_alone_is_refused() -> None:
+    """Our own listeners would turn it away; A00.FR.428 has one certificate for both sides, which says both."""
+    server, client = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+    alone, both = (altered(STATION, (x509.ExtendedKeyUsage(uses), False)) for uses in ([server], [server, client]))
+    found = [[each.severity for each in lint_certificate(paper, STATION)] for paper in (alone, both)]
+
+    assert found == [[Severity.ERROR], [Severity.WARNING]]
+
+
+def test_a_leaf_whose_key_is_marked_for_pss_alone_is_told_of() -> None:
+    """RFC 4055 1.2: others may issue such, and few can read it; an authority of such a key binds itself alone."""
+    leaf_marked, above = (rewritten(specimen(purpose), 6, marked) for purpose in (STATION, CertificatePurpose.ISSUING))
+    found = {each.code: each.severity for each in lint_certificate(leaf_marked, STATION)}
+
+    assert found["alg.pss_only"] is Severity.WARNING
+    assert "alg.pss_only" not in codes(lint_certificate(above, CertificatePurpose.ISSUING))
+
+
 def test_a_short_lived_station_certificate_is_a_warning() -> None:
     """A03.FR.02: it would be renewed at every boot."""
     certificate = handmade("SN-001", HOLDER, issuing().certificate, SIGNER, *GOOD, days=(0, 30), number=SERIAL)
@@ -197,6 +217,13 @@ def over_an_old_hash() -> x509.Certificate:
     return x509.load_der_x509_certificate(over_sha1(sound.public_bytes(Encoding.DER), sound.tbs_certificate_bytes))
 
 
+def marked(_: bytes) -> bytes:
+    """A key that is marked for RSA-PSS alone."""
+    holder = key("rsa2048", "marked")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    return held_to(holder.public_key())
+
+
 CN, C, DC = NameOID.COMMON_NAME, NameOID.COUNTRY_NAME, NameOID.DOMAIN_COMPONENT
 OURS = (NameOID.ORGANIZATION_NAME, "Example Charging")
 WILD = x509.SubjectAlternativeName([x509.DNSName("*.example.org")])
@@ -205,6 +232,7 @@ BROKEN: dict[str, tuple[Callable[[], x509.Certificate], CertificatePurpose]] = {
     "_version": (lambda: rewritten(specimen(STATION), 0, first_version), STATION),
     "_serial": (lambda: altered(STATION, number=12345), STATION),
     "_key": (lambda: altered(STATION, public=key("rsa1024")), STATION),
+    "_mark": (lambda: rewritten(specimen(STATION), 6, marked), STATION),
     "_signature": (over_an_old_hash, STATION),
     "_common_name": (lambda: altered(STATION, subject=subject(OURS, (CN, "10.0.0.1"))), STATION),
     "_wildcard": (

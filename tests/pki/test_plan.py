@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from pki.certificate import common_names, extension
 from pki.errors import RefusedError
 from pki.issue import sign
 from pki.lint import approve
-from pki.plan import Issuer, Plan, Subject, plan, plan_root
+from pki.plan import Issuer, Plan, Subject, examine_mark, plan, plan_root
+from pki.strength import Padding
+from tests.certs import Party
+from tests.chains import SHA256, SHA512, pss
+from tests.marked import marked_authority
 from tests.pki.papers import NOW, ORGANISATION, authority, codes, handmade, issuing, key, profile, root, serial
 
 if TYPE_CHECKING:
     from pki.profile import CertificateProfile
-from pki.strength import Padding
 
 STATION = Subject("SN-001", ORGANISATION)
 PUBLIC = key("p256", "leaf").public_key()
@@ -227,6 +232,35 @@ def test_pss_is_planned_for_rsa_issuers_alone() -> None:
     with pytest.raises(RefusedError) as refusal:
         plan_root(profile("root"), Subject("Root", ORGANISATION), PUBLIC, serial(1), NOW, padding=Padding.PSS)
     assert codes(refusal.value) == {"plan.padding"}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "padding", "found"),
+    [
+        ((), Padding.PKCS1, {"plan.mark"}),
+        ((), Padding.PSS, set()),
+        ((pss(SHA256, SHA256, 32),), Padding.PSS, set()),
+        ((pss(SHA512, SHA512, 64),), Padding.PSS, {"plan.mark"}),
+    ],
+)
+def test_an_issuer_signs_as_its_key_says_of_itself(
+    parameters: tuple[bytes, ...], padding: Padding, found: set[str]
+) -> None:
+    """RFC 4055 1.2 and 3.3: of another signature nobody would take it."""
+    holder = key("rsa2048", "marked")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    marked = marked_authority(Party.root(), holder, "Marked CA", *parameters).certificate
+    issuer = Issuer("marked", marked, padding)
+    today = marked.not_valid_before_utc + dt.timedelta(days=1)
+
+    assert {each.code for each in examine_mark(marked, padding)} == found
+    if found:
+        with pytest.raises(RefusedError) as refusal:
+            plan(profile("station"), STATION, PUBLIC, issuer, serial(9), today, days=5)
+        assert codes(refusal.value) == found
+    else:
+        made = plan(profile("station"), STATION, PUBLIC, issuer, serial(9), today, days=5)
+        assert sign(approve(made), holder).certificate.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
 
 
 def test_only_the_lint_builds_a_certificate_and_only_what_it_saw_is_signed() -> None:

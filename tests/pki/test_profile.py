@@ -235,6 +235,7 @@ SUB = (POLICIES / "v2g-sub1-2.toml").read_text()
     ("text", "change", "clause"),
     [
         (STATION, ("eku = []", 'eku = ["code_signing"]'), "RFC 5280 4.2.1.12"),
+        (STATION, ("eku = []", 'eku = ["server_auth"]'), "RFC 5280 4.2.1.12"),
         (STATION, ('["digital_signature"]', '["key_agreement"]'), "A00.FR.512"),
         (V2G, ('keys = ["ec-p256"]', 'keys = ["ec-p521"]'), "V2G2-006"),
         (V2G, ("der_length = 800", "der_length = 2000"), "V2G2-010"),

@@ -44,6 +44,7 @@ BROKEN: list[dict[str, object]] = [
     {"purpose": SIGNER},
     {"purpose": OPERATOR},
     {"eku": ["code_signing"]},
+    {"eku": ["server_auth"]},
     {"key_usage": [KeyUse.KEY_ENCIPHERMENT]},
     {**SUB_1, "path_length": 3},
     {**SECC_2, "keys": ["ec-p521"]},

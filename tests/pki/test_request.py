@@ -17,7 +17,15 @@ from hypothesis import strategies as st
 
 from pki.errors import InputError, RefusedError
 from pki.findings import Severity
-from pki.request import REQUEST_BYTES, REQUEST_LENGTH, SigningRequest, examine, read_request, read_request_der
+from pki.request import (
+    REQUEST_BYTES,
+    REQUEST_LENGTH,
+    SigningRequest,
+    examine,
+    examine_named,
+    read_request,
+    read_request_der,
+)
 from tests.fuzz.seeds import build_request, tlv
 from tests.pki.papers import ORGANISATION, STATION, codes, key, leaf, over_sha1, request
 
@@ -384,3 +392,44 @@ def test_what_was_asked_for_twice_is_not_taken_over_either(asked: x509.Extension
     with contextlib.suppress(InputError):
         found = examine(crafted(name(O, cn(0x0C, b"SN-001")), tlv(0xA0, inner, inner)), STATION, ORGANISATION)
         assert codes(found.findings) == {"csr.extensions"}
+
+
+def openssl(folder: Path, *words: str) -> bytes:
+    """Run openssl in a folder; return what it prints."""
+    return subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True).stdout
+
+
+def test_a_key_that_is_marked_for_pss_alone_is_refused_and_says_why(tmp_path: Path) -> None:
+    """RFC 4055 1.2: without the mark its owner would find it certified for more than he asked for."""
+    openssl(tmp_path, "genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "k.pem")
+    asking = ("req", "-new", "-key", "k.pem", "-subj", "/O=Example Charging/CN=SN-001")
+    request = read_request_der(openssl(tmp_path, *asking, "-outform", "der"))
+
+    with pytest.raises(RefusedError) as refused:
+        examine(request, STATION, ORGANISATION)
+    assert [(each.code, each.clause) for each in refused.value.findings] == [("alg.pss_only", "RFC 4055 1.2")]
+    with pytest.raises(RefusedError) as refused:
+        examine_named(request, "SN-001", "A00.FR.509", ORGANISATION)
+    assert codes(refused.value) == {"alg.pss_only"}
+
+
+def test_a_key_without_the_mark_may_sign_its_request_with_pss(tmp_path: Path) -> None:
+    """A00.FR.505 prefers PSS: how a key signs one paper does not bind it."""
+    openssl(tmp_path, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "k.pem")
+    asking = ("req", "-new", "-key", "k.pem", "-subj", "/O=Example Charging/CN=SN-001", "-sha256")
+    padded = ("-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest")
+    request = read_request_der(openssl(tmp_path, *asking, *padded, "-outform", "der"))
+
+    assert not request.is_pss_only
+    assert not examine(request, STATION, ORGANISATION).findings
+
+
+def test_a_key_for_enciphering_is_no_key_to_be_certified(tmp_path: Path) -> None:
+    """RFC 4055 1.2: RSAES-OAEP, which signs nothing."""
+    openssl(tmp_path, "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "k.pem")
+    asking = ("req", "-new", "-key", "k.pem", "-subj", "/O=Example Charging/CN=SN-001")
+    plain = openssl(tmp_path, *asking, "-outform", "der")
+    at = plain.index(RSA_KEY)
+
+    with pytest.raises(InputError, match=r"csr\.unreadable"):
+        read_request_der(plain[: at + 12] + b"\x07" + plain[at + 13 :])

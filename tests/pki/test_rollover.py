@@ -57,6 +57,31 @@ def test_steps_name_the_keys_and_their_clauses() -> None:
     assert all(explain(step.clause).says for step in steps(MADE))
 
 
+OFFLINE = replace(BEFORE, elsewhere=True)
+
+
+def test_where_the_root_is_offline_no_step_names_a_command_that_would_be_refused() -> None:
+    """Its successor comes from a ceremony, those below it as well, and there is no link to be installed."""
+    before = [step.command for step in steps(OFFLINE)]
+    made = [step.command for step in steps(replace(MADE, elsewhere=True, linked="", ready=(("csms", "csms-2"),)))]
+    below = [step.command for step in steps(Facts("csms", is_root=False, active="csms", elsewhere=True))]
+
+    assert not [each for each in (*before, *made, *below) if "ca rollover" in each or "-link" in each]
+    assert before[0].startswith("bollard ca ceremony request csms; bollard ca ceremony request station; ")
+    assert "bollard ca ceremony plan --root-name NAME" in before[0]
+    assert made[4] == "bollard ca activate csms-2"
+    assert made[5].startswith("bollard ca ceremony request station, bollard ca ceremony plan --existing RESULT")
+    assert below[0].startswith("bollard ca ceremony request csms, bollard ca ceremony plan --existing RESULT")
+
+
+def test_what_was_made_and_waits_is_not_made_again() -> None:
+    """A second ``rollover`` of the slot would be refused."""
+    commands = [step.command for step in steps(replace(IN_USE, ready=(("station", "station-2"),)))]
+
+    assert commands[4] == "bollard ca rollover csms --under root-2, then bollard ca activate"
+    assert commands[5] == "bollard ca activate station-2"
+
+
 def test_confirmations_and_leaves_are_counted() -> None:
     """Two of three stations, five certificates left."""
     counts = {step.says: (step.done, step.total) for step in steps(replace(MADE, confirmed=2))}

@@ -10,9 +10,12 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pki import signature
 from pki.crl import RevocationList
 from pki.fields import read_fields, read_list_fields
+from pki.signed import is_pss_only, may_sign, padding_of
 from pki.signed import is_signed as signed_by
+from pki.strength import Padding
 from tests.chains import (
     DAY,
     ECDSA_SHA256,
@@ -149,3 +152,47 @@ def test_a_path_is_judged_by_the_keys_as_they_came(oid: str, expected: set[str])
     anchor = rewritten(usual.certificate, 6, lambda _: held_to(holder.public_key(), *null, oid=oid))
 
     assert faults([leaf, Party(anchor.public_bytes(Encoding.DER), holder, usual.subject)]) == expected
+
+
+@pytest.mark.parametrize(
+    ("held", "by_pss", "by_pkcs1", "is_marked"),
+    [
+        pytest.param(("2a864886f70d010101", b"\x05\x00"), True, True, False, id="any RSA"),
+        pytest.param(("2a864886f70d01010a",), True, False, True, id="PSS"),
+        pytest.param(("2a864886f70d01010a", pss(SHA256, SHA256, 32)), True, False, True, id="PSS as we use it"),
+        pytest.param(("2a864886f70d01010a", pss(SHA256, SHA256, 33)), False, False, True, id="PSS with a longer salt"),
+        pytest.param(("2a864886f70d01010a", pss(SHA512, SHA512, 32)), False, False, True, id="PSS with another hash"),
+    ],
+)
+def test_a_key_is_asked_beforehand_how_it_may_sign(
+    held: tuple[Any, ...], *, by_pss: bool, by_pkcs1: bool, is_marked: bool
+) -> None:
+    """RFC 4055 1.2, 3.3: what whoever verifies would refuse is never signed."""
+    holder = key("rsa2048", "signed")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    public = holder.public_key()
+    spki = held_to(public, *held[1:], oid=held[0])
+
+    ways = [signature.algorithm(public, way) for way in (Padding.PSS, Padding.PKCS1)]
+    assert [may_sign(public, spki, way) for way in ways] == [by_pss, by_pkcs1]
+    assert is_pss_only(public, spki) is is_marked
+
+
+def test_a_key_that_is_not_rsa_has_no_mark() -> None:
+    """Nothing of it is read."""
+    for kind in ("p256", "ed25519"):
+        public = key(kind).public_key()
+        assert may_sign(public, b"", b"")
+        assert not is_pss_only(public, b"")
+
+
+def test_a_key_that_is_marked_for_pss_signs_so_whatever_was_chosen() -> None:
+    """RFC 4055 1.2: nobody would take another signature of its."""
+    holder = key("rsa2048")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    public = holder.public_key()
+    usual = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    assert padding_of(public, held_to(public), Padding.PKCS1) is Padding.PSS
+    assert padding_of(public, usual, Padding.PKCS1) is Padding.PKCS1
+    assert padding_of(public, usual, Padding.PSS) is Padding.PSS

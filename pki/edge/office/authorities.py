@@ -11,27 +11,31 @@ from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pki.certificate import to_pem
+from pki.certificate import is_self_issued, to_pem
 from pki.edge import clock
+from pki.edge.keyfiles import make
 from pki.edge.keys import write_private
 from pki.edge.ledger import certificates
 from pki.edge.office import issuing
 from pki.edge.office.desk import sha256
 from pki.edge.office.services import services_of
 from pki.holding import Holding, KeyState
-from pki.plan import Plan, Subject, plan, plan_root
+from pki.lint import approve
+from pki.plan import Issuer, Plan, Subject, plan, plan_root
+from pki.services import ROOT_SHARDS, SHARDS, Services
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
     from pki.audit import Json
     from pki.edge import calls
     from pki.edge.commit import Tx
+    from pki.edge.keys import KeyFacts
     from pki.edge.office.desk import Desk, OwnCertificate
     from pki.names import Organisation
-    from pki.plan import Issuer
     from pki.profile import CertificateProfile
-    from pki.services import Services
     from pki.settings import Settings
     from pki.strength import Padding
 
@@ -109,6 +113,37 @@ def plan_for(
     if issuer is None:
         return plan_root(profile, subject, public_key, serial, now, wanted.days, padding)
     return plan(profile, subject, public_key, issuer, serial, now, wanted.days, services)
+
+
+def rehearse(
+    due: Iterable[tuple[Wanted, KeyFacts]],
+    settings: Settings,
+    profile_of: Callable[[str], CertificateProfile],
+    issuer_of: Callable[[str], Issuer],
+) -> dict[str, Plan]:
+    """Plan several certificates, and have them linted, as if they were made now, with keys that nobody keeps.
+
+    An issuer is one of those before, else ``issuer_of`` knows it. ``RefusedError`` for one that could not be made.
+    """
+    made: dict[str, Issuer] = {}
+    plans: dict[str, Plan] = {}
+    for wanted, facts in due:
+        issuer = made.get(wanted.issuer) or (issuer_of(wanted.issuer) if wanted.issuer else None)
+        profile, public_key = profile_of(wanted.profile), make(facts.kind).public_key()
+        planned = plan_for(wanted, settings, profile, public_key, facts.padding, issuer, _services(settings, issuer))
+        approve(planned, clock.now())
+        plans[wanted.holding.name] = planned
+        if profile.is_ca:
+            made[wanted.holding.name] = Issuer(wanted.holding.name, planned.twin(), facts.padding)
+    return plans
+
+
+def _services(settings: Settings, issuer: Issuer | None) -> Services | None:
+    """What stands in a certificate below an issuer that may not be there yet."""
+    if issuer is None or not settings.status_url:
+        return None
+    shards = ROOT_SHARDS if is_self_issued(issuer.certificate) else SHARDS
+    return Services(settings.status_url, issuer.name, shards)
 
 
 def keep(desk: Desk, own: OwnCertificate, row: calls.CertificateRow, tx: Tx) -> dict[str, Json]:

@@ -54,7 +54,10 @@ async def issue(desk: Desk, call: calls.IssueCertificate, who: str) -> calls.Cer
     if call.name or call.vendor:
         says = "a station is named by its register's serial number alone"
         raise InputError("issue.words", says, "Leave name and vendor out.")
-    return await _issue_station(desk, call, row or _registered(desk, ""), profile, who)
+    if row is None:
+        says = f"the certificate profile {call.profile[:40]!r} needs a station"
+        raise InputError("issue.words", says, "Say whose it is (--station), or name another certificate profile.")
+    return await _issue_station(desk, call, row, profile, who)
 
 
 def version_of(row: calls.StationRow | None) -> ProtocolVersion | None:

@@ -21,11 +21,13 @@ from pki.edge.office.memory import Memory
 from pki.edge.office.news import Board
 from pki.edge.policies import read_certificate_policy
 from pki.errors import BollardError, ConflictError, NotFoundError
-from pki.hierarchy import AUTHORITIES, FOUNDING, succession_of
+from pki.hierarchy import AUTHORITIES, succession_elsewhere, succession_of
 from pki.holding import Holding, Keeper, KeyState
 from pki.plan import Issuer
 from pki.profile import CertificateProfile, parse_profile
+from pki.raw_form import read_form
 from pki.rollover import Fallen, refuse_fallen
+from pki.signed import padding_of
 from pki.station import CertificateStatus, StationStatus
 from pki.witness import CHECKPOINT_EVERY
 
@@ -175,8 +177,8 @@ class Desk:
     def maker_of(self, own: OwnCertificate) -> str:
         """Name the command that makes the next authority of the same slot."""
         nearest = next(iter(self.above(own)), None)
-        if nearest and nearest.holding.keeper is Keeper.ELSEWHERE and own.purpose in FOUNDING:
-            return f"bollard ca ceremony request {own.holding.slot}"
+        if (nearest or own).holding.keeper is Keeper.ELSEWHERE:
+            return succession_elsewhere(own.purpose, own.holding.slot)
         return succession_of(own.purpose, own.holding.slot, nearest.name if nearest else "")
 
     def chain_pem(self, own: OwnCertificate) -> str:
@@ -203,7 +205,8 @@ class Desk:
     def issuer(self, name: str) -> Issuer:
         """Return one of our authorities as a plan needs it: its certificate, those above it, the padding of its key."""
         if name not in self.memory.issuers:
-            own, padding = self.mine(name), self.keys.describe(name).padding
+            own, chosen = self.mine(name), self.keys.describe(name).padding
+            padding = padding_of(own.certificate.public_key(), read_form(own.certificate).key, chosen)
             self.memory.issuers[name] = Issuer(name, own.certificate, padding, tuple(self.chain(own)[1:]))
         return self.memory.issuers[name]
 

@@ -8,6 +8,7 @@ the same names goes on from there.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -16,9 +17,9 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.edge import calls, keys
-from pki.edge.keys import KeyKind, Padding, Store
+from pki.edge.keys import KeyFacts, KeyKind, Padding, Store
 from pki.edge.office import anchors, duties
-from pki.edge.office.authorities import Wanted, certify
+from pki.edge.office.authorities import Wanted, certify, rehearse
 from pki.edge.office.issuing import told
 from pki.errors import BollardError, ConflictError, InputError
 from pki.hierarchy import HierarchyKind, Level, levels_of
@@ -40,15 +41,16 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
     """Make an authority, or the three of a V2G hierarchy."""
     above = desk.mine(call.under) if call.under else None
     role = above.purpose if above else ""
-    levels = levels_of(_one_of(HierarchyKind, call.purpose, "issuer.purpose"), call.vendor, call.edition, role)
+    levels = levels_of(one_of(HierarchyKind, call.purpose, "issuer.purpose"), call.vendor, call.edition, role)
     names = [call.name] if len(levels) == 1 else [f"{call.name}-{level.role.removeprefix('v2g-')}" for level in levels]
-    _refuse_taken(desk, names)
+    there = _made_before(desk, names, levels)
+    _refuse_taken(desk, names[there:])
     if call.common_name:
         HolderName.parse(call.common_name)
-    made: list[Sealed] = []
-    for place, (name, level) in enumerate(zip(names, levels, strict=True)):
-        signer = names[place - 1] if place else _signer(desk, level, above)
-        made.append(await _make(desk, call if place == 0 else _defaults(call), name, level, signer, who))
+    signers = (_signer(desk, levels[0], above) if there == 0 else "", *names)
+    due = [_Due(*each) for each in zip(names, levels, signers, (call, *[_defaults(call)] * len(names)), strict=False)]
+    _judge(desk, due[there:])
+    made = [await _make(desk, each, who) for each in due[there:]]
     await desk.ledger.write(partial(anchors.announce, desk))
     await duties.serve(desk, who)
     rows = {row.name: row for row in anchors.our_issuers(desk)}
@@ -56,18 +58,58 @@ async def create(desk: Desk, call: calls.CreateIssuer, who: str) -> calls.Issuer
     return calls.IssuersCreated(tuple(rows[name] for name in names), made[-1].audit_index, told(noticed))
 
 
-async def _make(desk: Desk, call: calls.CreateIssuer, name: str, level: Level, signer: str, who: str) -> Sealed:
-    new = _prepare_key(desk, name, call, _one_of(KeyKind, call.key or level.key, "issuer.key_kind"))
-    wanted = Wanted(
-        holding=Holding(name, level.slot, level.role.value, waiting_state(desk, level.slot)),
-        profile=level.profile.value,
-        issuer=signer,
-        common_name=call.common_name or _title(desk, name, level),
-        days=call.days,
-        organisation=Organisation.parse(call.vendor) if call.vendor else None,
-    )
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """One authority that is to be made: its name, what it is, the name of who signs it, and what was asked of it."""
+
+    name: str
+    level: Level
+    signer: str
+    call: calls.CreateIssuer
+
+    @property
+    def kind(self) -> KeyKind:
+        """Of its key."""
+        return one_of(KeyKind, self.call.key or self.level.key, "issuer.key_kind")
+
+    def wanted(self, desk: Desk) -> Wanted:
+        """Its certificate."""
+        slot, call = self.level.slot, self.call
+        return Wanted(
+            holding=Holding(self.name, slot, self.level.role.value, waiting_state(desk, slot)),
+            profile=self.level.profile.value,
+            issuer=self.signer,
+            common_name=call.common_name or _title(desk, self.name, self.level),
+            days=call.days,
+            organisation=Organisation.parse(call.vendor) if call.vendor else None,
+        )
+
+
+def _made_before(desk: Desk, names: list[str], levels: tuple[Level, ...]) -> int:
+    """Return how many of several authorities, from the topmost on, a run that was cut short has left."""
+    count = 0
+    for name, level in zip(names, levels, strict=True):
+        own = desk.own.get(name)
+        if own is None or (own.purpose, own.holding.slot) != (level.role.value, level.slot):
+            break
+        if own.holding.keeper is Keeper.ELSEWHERE or own.holding.state is KeyState.RETIRED:
+            break
+        count += 1
+    return count if count < len(names) else 0
+
+
+def _judge(desk: Desk, due: list[_Due]) -> None:
+    """Of several none is made where one of them could not be; one alone is judged when it is made."""
+    if len(due) > 1:
+        wanted = [(each.wanted(desk), KeyFacts(each.kind, Store.FILE, Padding.PKCS1)) for each in due]
+        rehearse(wanted, desk.settings, desk.profile, desk.issuer)
+
+
+async def _make(desk: Desk, due: _Due, who: str) -> Sealed:
+    name = due.name
+    new = _prepare_key(desk, name, due.call, due.kind)
     try:
-        sealed = await certify(desk, wanted, who)
+        sealed = await certify(desk, due.wanted(desk), who)
     except BollardError:
         if new and name not in desk.own:
             desk.keys.discard(name)
@@ -98,9 +140,9 @@ def _prepare_key(desk: Desk, name: str, call: calls.CreateIssuer, kind: KeyKind)
     Tell whether there is a new file, to be deleted when the certificate is refused; a key in the token stays for later.
     """
     usual = Store.FILE if desk.keys.token is None else Store.HSM
-    store = _one_of(Store, call.store or usual.value, "issuer.key_store")
+    store = one_of(Store, call.store or usual.value, "issuer.key_store")
     if not desk.keys.has(name):
-        desk.keys.make(name, kind, store=store, padding=_one_of(Padding, call.padding, "issuer.key_padding"))
+        desk.keys.make(name, kind, store=store, padding=one_of(Padding, call.padding, "issuer.key_padding"))
         return store is Store.FILE
     if name_key(desk.keys.key(name).public_key()) != kind.value:
         says = f"a key of another kind lies there as keys/{name}.pem, and belongs to no authority"
@@ -138,7 +180,8 @@ def _title(desk: Desk, name: str, level: Level) -> str:
     return f"{plain} {name}"[:64] if same else plain
 
 
-def _one_of(choices: type[Choice], text: str, code: str) -> Choice:
+def one_of(choices: type[Choice], text: str, code: str) -> Choice:
+    """Read a word that stands for one of a few choices. ``InputError`` with this code and all of them for another."""
     try:
         return choices(text)
     except ValueError:

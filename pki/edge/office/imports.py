@@ -25,16 +25,19 @@ from pki.edge.ledger import ceremonies, certificates
 from pki.edge.office import anchors
 from pki.edge.office.authorities import keep
 from pki.edge.office.desk import OwnCertificate
-from pki.edge.office.hierarchies import refuse_name, waiting_state
+from pki.edge.office.hierarchies import one_of, refuse_name, waiting_state
 from pki.edge.office.issuing import held_of, told
 from pki.errors import BollardError, ConflictError, InputError, RefusedError
 from pki.findings import Finding, Severity, error, refuse_errors
 from pki.hierarchy import ABOVE, HierarchyKind, Level, level_of, manufacturer_slot
 from pki.holding import Holding, Keeper, KeyState
 from pki.lint import lint_certificate
+from pki.plan import examine_mark
 from pki.profile import CertificatePurpose
+from pki.raw_form import read_form
+from pki.signed import padding_of
 from pki.station import CertificateStatus
-from pki.strength import SigningKey
+from pki.strength import Padding, SigningKey
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -79,6 +82,8 @@ class _Arrival:
     above: tuple[x509.Certificate, ...]
     findings: tuple[Finding, ...]
     known: bool
+    padding: Padding
+    """How its key signs here, if it comes and is RSA."""
 
 
 async def take_in(desk: Desk, call: calls.ImportIssuer, who: str) -> calls.IssuerImported:
@@ -92,7 +97,7 @@ async def take_in(desk: Desk, call: calls.ImportIssuer, who: str) -> calls.Issue
             "Let it sign in a ceremony: bollard ca ceremony plan.",
         )
     name = arrival.holding.name
-    took = call.private_key and _take_key(desk, name, _read_key(call.private_key, call.password), arrival.certificate)
+    took = call.private_key and _take_key(desk, arrival, _read_key(call.private_key, call.password))
     reach("taking.key")
     try:
         index = await desk.ledger.write(partial(_record, desk, arrival, who))
@@ -116,11 +121,21 @@ def _examine(desk: Desk, call: calls.ImportIssuer) -> _Arrival:
     now = clock.now()
     lint = [_weigh(finding) for finding in lint_certificate(certificate, level.profile, now)]
     subject = f"the authority {certificate.subject.rfc4514_string()[:96]!r}"
-    findings = refuse_errors([*lint, *_examine_place(certificate, level)], "issuer.refused", subject, _ADVICE)
+    padding = _padding(certificate, call)
+    mark = examine_mark(certificate, padding) if call.private_key else []
+    findings = refuse_errors([*lint, *_examine_place(certificate, level), *mark], "issuer.refused", subject, _ADVICE)
     judged = known is not None and known.holding.slot == level.slot  # its place was, when it came
     near = [own.certificate for own in desk.own.values()] if judged else _relatives(desk, level)
     path = _path(certificate, [*given, *near])
-    return _Arrival(holding, level.profile, certificate, path, findings, known is not None)
+    return _Arrival(holding, level.profile, certificate, path, findings, known is not None, padding)
+
+
+def _padding(certificate: x509.Certificate, call: calls.ImportIssuer) -> Padding:
+    """How its key is to sign: as asked, but by PSS in any case where it is marked as one that signs in no other way."""
+    chosen = one_of(Padding, call.padding, "issuer.key_padding")
+    if chosen is Padding.PSS and not call.private_key:
+        raise InputError("issuer.key_padding", "a padding is how a key signs here, and none is given", "Give its key.")
+    return padding_of(certificate.public_key(), read_form(certificate).key, chosen)
 
 
 def _known(desk: Desk, certificate: x509.Certificate, call: calls.ImportIssuer) -> OwnCertificate | None:
@@ -219,14 +234,15 @@ def _free_name(desk: Desk, base: str) -> str:
     return next(name for name in names if name not in desk.own)
 
 
-def _take_key(desk: Desk, name: str, key: SigningKey, certificate: x509.Certificate) -> bool:
+def _take_key(desk: Desk, arrival: _Arrival, key: SigningKey) -> bool:
     """Keep its key encrypted like our own; tell whether it is new, for a run cut short may have kept it already."""
-    if _spki(key) != certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
+    name = arrival.holding.name
+    if _spki(key) != arrival.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo):
         raise RefusedError(
             "issuer.key_mismatch", "the private key is not that of the certificate", "Give the one that belongs to it."
         )
     if not desk.keys.has(name):
-        desk.keys.take(name, key)
+        desk.keys.take(name, key, arrival.padding)
         return True
     if _spki(desk.keys.key(name)) != _spki(key):
         says = f"another key lies there as keys/{name}.pem, and belongs to no authority"

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Final
 from pki.certificate import common_names, names_issuer, read_certificates
 from pki.edge import calls, clock
 from pki.edge.ledger import anchors, successions
-from pki.edge.ledger import crls as listed
 from pki.edge.office import credentials, crls
 from pki.edge.office.renewal import PROFILES, issuer_of
 from pki.edge.office.services import answering, below_the_root, shards_of
 from pki.edge.office.signers import needs_signer, signer_of, slot_of
 from pki.errors import BollardError, ConflictError
-from pki.hierarchy import AUTHORITIES, FOUNDING, signed_by, succession_of
+from pki.hierarchy import AUTHORITIES, FOUNDING, signed_by
 from pki.holding import Keeper, KeyState
 from pki.rotation import RULES, Actor, Inventory, Item, Kind
 
@@ -52,16 +51,14 @@ async def ours(desk: Desk) -> list[Item]:
     active = [own for own in desk.own.values() if own.holding.state is KeyState.ACTIVE]
     authorities = [_authority(desk, own) for own in active if own.purpose in AUTHORITIES]
     leaves = [_leaf(desk, own) for own in active if own.purpose in PROFILES and not _answers_no_more(desk, own)]
-    served = await desk.ledger.read(listed.valid)  # before the first list nobody was served, so nobody misses anything
-    return [*authorities, *leaves, *(_without_signer(desk) if served else [])]
+    return [*authorities, *leaves, *_without_signer(desk)]
 
 
 async def lists(desk: Desk) -> list[Item]:
     """List the lists of revoked certificates: for each issuer the one that ends first, or that there is none."""
     came = [own for own in desk.own.values() if own.holding.keeper is Keeper.ELSEWHERE and own.purpose == "root"]
     found = (await crls.listed(desk, calls.ListCrls(), "")).crls
-    served = any(row.issuer not in {own.name for own in came} for row in found)
-    mine = answering(desk) if desk.settings.status_url and served else []
+    mine = answering(desk) if desk.settings.status_url else []
     own = [await _list(desk, issuer, [row for row in found if row.issuer == issuer.name]) for issuer in mine]
     theirs = [row for row in found if row.issuer in {own.name for own in came}]
     return [*own, *(Item(Kind.ROOT_CRL, row.issuer, row.this_update, row.next_update) for row in theirs)]
@@ -70,7 +67,7 @@ async def lists(desk: Desk) -> list[Item]:
 async def _list(desk: Desk, issuer: OwnCertificate, rows: list[calls.CrlRow]) -> Item:
     shards = {row.shard: row for row in rows if row.shard >= 0}
     begins = issuer.certificate.not_valid_before_utc
-    if len(shards) < await shards_of(desk, issuer):
+    if not shards or len(shards) < await shards_of(desk, issuer):  # which fixes how many they are: a plan must not
         return Item(Kind.CRL, issuer.name, begins, begins, because=_NO_LIST)
     first = min(shards.values(), key=lambda row: row.next_update)
     return Item(Kind.CRL, issuer.name, first.this_update, first.next_update)
@@ -133,8 +130,8 @@ def _leaf(desk: Desk, own: OwnCertificate) -> Item:
     kind, issuer = Kind(own.purpose), _issuer(desk, own)
     begins, ends = own.certificate.not_valid_before_utc, own.certificate.not_valid_after_utc
     if issuer is None:
-        command = succession_of("csms", "csms")
-        return Item(kind, own.name, begins, ends, Actor.OPERATOR, because=_NO_ISSUER, command=command)
+        last = [each for each in desk.own.values() if each.purpose == "csms"][-1]
+        return Item(kind, own.name, begins, ends, Actor.OPERATOR, because=_NO_ISSUER, command=desk.maker_of(last))
     by = Actor.OPERATOR if issuer.holding.keeper is Keeper.ELSEWHERE else None
     is_outdated = not names_issuer(own.certificate, issuer.certificate) or _is_unlike(desk, own)
     return Item(kind, own.name, begins, ends, by, outdated=is_outdated)
@@ -156,7 +153,10 @@ def _answers_no_more(desk: Desk, own: OwnCertificate) -> bool:
 def _without_signer(desk: Desk) -> list[Item]:
     needy = [each for each in below_the_root(desk) if desk.settings.status_url and needs_signer(desk, each)]
     begins = {slot_of(each): each.certificate.not_valid_before_utc for each in needy if not signer_of(desk, each)}
-    return [Item(Kind.OCSP, slot, moment, moment, because=_NO_SIGNER) for slot, moment in begins.items()]
+    return [
+        Item(Kind.OCSP, slot, moment, moment, because=_NO_SIGNER, command=RULES[Kind.CRL].command)
+        for slot, moment in begins.items()
+    ]
 
 
 def _item(kind: Kind, name: str, certificate: x509.Certificate) -> Item:

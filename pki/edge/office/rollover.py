@@ -22,11 +22,15 @@ from pki.edge.office.anchors import our_issuers, trust_changed
 from pki.edge.office.authorities import LINK, Wanted, certify, export
 from pki.edge.office.renewal import let_go, make_like
 from pki.errors import ConflictError, InputError, NotFoundError
-from pki.hierarchy import AUTHORITIES
+from pki.findings import refuse_errors
+from pki.hierarchy import AUTHORITIES, succession_elsewhere
 from pki.holding import Holding, Keeper, KeyState, step
 from pki.plan import COMMON_NAME_LENGTH
+from pki.raw_form import read_form
 from pki.rollover import Facts, Needs
+from pki.signed import is_pss_only
 from pki.station import CertificateStatus
+from pki.strength import check_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +108,7 @@ async def _succeed(desk: Desk, active: OwnCertificate, call: calls.RollOver, who
     slot, purpose = active.holding.slot, active.purpose
     signer = active if purpose == "root" else _authority(desk, call.under or desk.active("root").name)
     if signer.holding.keeper is Keeper.ELSEWHERE:
-        raise rules.refuse_elsewhere(signer.name)
+        raise rules.refuse_elsewhere(signer.name, succession_elsewhere(purpose, slot))
     desk.refuse_fallen(signer)
     number = next(each for each in range(2, 10_000) if not _is_taken(desk, f"{slot}-{each}"))
     name = f"{slot}-{number}"
@@ -119,7 +123,12 @@ async def _succeed(desk: Desk, active: OwnCertificate, call: calls.RollOver, who
 
 
 async def _link(desk: Desk, old: OwnCertificate, new: OwnCertificate, who: str) -> None:
-    """The new root's name and key, signed by the old root, as long as that lives."""
+    """The new root's name and key, signed by the old root, as long as that lives.
+
+    A root of others may have a key with a mark, which a link would drop.
+    """
+    mark = check_mark(is_pss_only=is_pss_only(new.certificate.public_key(), read_form(new.certificate).key))
+    refuse_errors(mark, "plan.refused", f"a link to {new.name!r}", "Take it into use without one: bollard ca activate.")
     name = f"{new.name}-link"
     holding = Holding(name, name, "link", KeyState.ACTIVE, Keeper.ELSEWHERE)
     days = (old.certificate.not_valid_after_utc - clock.now()).days
@@ -206,6 +215,8 @@ def _facts(desk: Desk, active: OwnCertificate, database: Database) -> Facts:
         stations=stations,
         confirmed=stations - left,
         below=_below(desk, successor) if is_root else (),
+        ready=_ready(desk, successor) if is_root and successor else (),
+        elsewhere=_signs_elsewhere(desk, (successor or active) if is_root else None),
         leaves=_leaves(desk, former, database) if former else 0,
     )
 
@@ -237,6 +248,19 @@ def _below(desk: Desk, root: OwnCertificate | None) -> tuple[tuple[str, bool], .
     active = [each for each in desk.own.values() if each.purpose in PROFILES and each.purpose != "root"]
     in_use = [each for each in active if each.holding.state is KeyState.ACTIVE]
     return tuple(sorted((each.holding.slot, root is not None and _is_below(each, root)) for each in in_use))
+
+
+def _ready(desk: Desk, root: OwnCertificate) -> tuple[tuple[str, str], ...]:
+    """The newest key of each slot that waits under this root."""
+    mine = (own for own in desk.own.values() if own.purpose in PROFILES and _is_below(own, root))
+    return tuple((own.holding.slot, own.name) for own in mine if own.holding.state is KeyState.NEXT)
+
+
+def _signs_elsewhere(desk: Desk, root: OwnCertificate | None) -> bool:
+    """Whether a root's key, or that of the root in use, is kept elsewhere."""
+    mine = (own for own in desk.own.values() if own.purpose == "root" and own.holding.state is KeyState.ACTIVE)
+    found = root or next(mine, None)
+    return found is not None and found.holding.keeper is Keeper.ELSEWHERE
 
 
 def _is_below(own: OwnCertificate, issuer: OwnCertificate) -> bool:

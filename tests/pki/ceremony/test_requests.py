@@ -6,11 +6,13 @@ import dataclasses
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.ceremony.requests import read_keys
 from pki.names import Organisation
 from tests.ceremonies import NAMES, Held, csr
+from tests.marked import marked_request
 from tests.pki.papers import codes, key, request
 
 
@@ -48,6 +50,15 @@ def test_a_request_that_does_not_fit_is_found(held: Held, given: bytes | None, c
 
     assert code in codes(found)
     assert all("csms.csr" in each.says for each in found)
+
+
+def test_a_request_of_a_key_that_is_marked_for_pss_alone_is_found(held: Held) -> None:
+    """RFC 4055 1.2: the authority's certificate would not say what its key says of itself."""
+    holder = key("rsa2048", "marked")
+    assert isinstance(holder, rsa.RSAPrivateKey)
+    requests = {"station": csr("station"), "csms": marked_request(holder, NAMES["csms"]).encode()}
+
+    assert "alg.pss_only" in codes(read_keys(held.done.ceremony, requests)[1])
 
 
 def test_a_request_without_proof_is_found(held: Held) -> None:

@@ -132,3 +132,15 @@ def test_a_damaged_seal_is_named_and_not_guessed_around(text: str, tmp_path: Pat
     (tmp_path / "seal.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(BollardError, match=r"key\.seal"):
         secrets.find_seal(tmp_path)
+
+
+def test_a_kept_passphrase_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """One that is far too long, and a folder in its place."""
+    kept = tmp_path / secrets.PASSPHRASE_FILE
+    kept.write_bytes(b"x" * 4096)
+    with pytest.raises(InputError, match=r"passphrase\.unreadable.*keys/passphrase"):
+        secrets.read_passphrase(tmp_path)
+    kept.unlink()
+    kept.mkdir()
+    with pytest.raises(InputError, match=r"passphrase\.unreadable.*keys/passphrase"):
+        secrets.read_passphrase(tmp_path)

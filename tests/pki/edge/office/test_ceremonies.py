@@ -184,6 +184,28 @@ def test_a_home_with_a_root_of_its_own_may_move_below_an_offline_one(tmp_path: P
     assert (home.ca / "root-2.crl").exists()
 
 
+def test_an_offline_root_is_replaced_by_the_commands_of_its_plan(tmp_path: Path) -> None:
+    """One ceremony makes the new root and those below it; each waits, and is taken into use as the plan says."""
+    home = waiting_home(tmp_path)
+    take(home, ceremony_of(home, tmp_path / "c").call)
+    for slot in ("csms", "station"):
+        ask_once(home, calls.AskRoot(slot), calls.RootAsked)
+    take(home, ceremony_of(home, tmp_path / "d").call)
+    plan = ask_once(home, calls.ShowRollover("root"), calls.Rollover)
+
+    assert (plan.former, plan.successor) == ("root", "root-2")
+    named = [step.command.removeprefix("bollard ca activate ") for step in plan.steps if "ca activate" in step.command]
+    assert named == ["root-2", "csms-2", "station-2"]
+    for name in named:
+        ask_once(home, calls.ActivateIssuer(name), calls.Activated)
+    ask_once(home, calls.Rotate(), calls.Rotated)
+    for name in ("csms", "station", "root"):
+        ask_once(home, calls.RetireIssuer(name), calls.Done)
+    assert {name: state for name, state in states(home).items() if not name.startswith("ocsp")} == dict.fromkeys(
+        named, "active"
+    )
+
+
 def test_a_revoked_authority_of_ours_is_told(tmp_path: Path) -> None:
     """Whoever brings the list home must not overlook it."""
     home = waiting_home(tmp_path)

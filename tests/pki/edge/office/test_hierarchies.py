@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography import x509
@@ -13,8 +13,9 @@ from pki.certificate import read_certificates
 from pki.chain import Purpose, verify
 from pki.edge import calls, clock
 from pki.edge.keys import KeyKind
+from pki.edge.office import authorities, hierarchies
 from pki.edge.office.front import Office
-from pki.errors import BollardError
+from pki.errors import BollardError, UnreachableError
 from pki.holding import KeyState
 from tests.worlds import ORGANISATION, WHO, Paper, at_the_desk, make_home
 
@@ -200,6 +201,48 @@ def test_a_run_that_was_cut_short_is_gone_on_with(home: Home) -> None:
         return refused.value.code
 
     assert at_the_desk(home, story) == "issuer.key_left"
+
+
+def test_nothing_is_made_of_a_hierarchy_whose_last_authority_would_be_refused(home: Home) -> None:
+    """V2G2-010: with a long address and a long name only Sub-CA 2 is too long for cars."""
+    text = home.settings.read_text().replace(ORGANISATION, "X" * 60)
+    home.settings.write_text(text.replace("[web]", f'[web]\nstatus_url = "http://{"status." * 14}example.org:8480"'))
+
+    async def story(desk: Desk) -> tuple[set[str], list[str], list[str]]:
+        before = [*desk.office._desk.own]
+        with pytest.raises(BollardError) as refused:
+            await desk.ask(V2G, calls.IssuersCreated)
+        keys = [name for name in desk.office._desk.keys.names() if name.startswith("v2g")]
+        return {each.code for each in refused.value.findings}, [*set(desk.office._desk.own) - set(before)], keys
+
+    assert at_the_desk(home, story) == ({"lint.v2g_length", "lint.profile_length"}, [], [])
+
+
+def test_a_hierarchy_that_was_cut_short_is_gone_on_with(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same command again makes what is left, below what is there; once more, and the names are taken."""
+    real, made = authorities.certify, 0
+
+    async def once(*given: Any) -> object:
+        nonlocal made
+        made += 1
+        if made > 1:
+            raise UnreachableError("ledger.full", "no room on the disk", "Make room.")
+        return await real(*given)
+
+    async def story(desk: Desk) -> list[tuple[str, str]]:
+        monkeypatch.setattr(hierarchies, "certify", once)
+        with pytest.raises(UnreachableError):
+            await desk.ask(V2G, calls.IssuersCreated)
+        monkeypatch.setattr(hierarchies, "certify", real)
+        rows = (await desk.ask(V2G, calls.IssuersCreated)).issuers
+        with pytest.raises(BollardError, match=r"issuer\.exists"):
+            await desk.ask(V2G, calls.IssuersCreated)
+        root, above, below = (read_certificates(row.pem)[0] for row in rows)
+        above.verify_directly_issued_by(root)
+        below.verify_directly_issued_by(above)
+        return [(row.name, row.state) for row in rows]
+
+    assert at_the_desk(home, story) == [("v2g-root", "active"), ("v2g-sub1", "active"), ("v2g-sub2", "active")]
 
 
 def test_proxies_are_told_of_a_new_authority(home: Home) -> None:

@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import SignatureAlgorithmOID
 
 from pki.certificate import key_id, read_certificates, to_pem
 from pki.chain import Purpose, verify
@@ -21,7 +22,10 @@ from pki.edge.office.desk import OwnCertificate
 from pki.edge.policies import FOLDER
 from pki.errors import BollardError, RefusedError
 from pki.holding import Keeper, KeyState
+from pki.strength import Padding
 from tests.certs import NOW, Party, key_pem, name
+from tests.chains import SHA512, pss
+from tests.marked import marked_authority
 from tests.pki.papers import key
 from tests.worlds import Paper, at_the_desk, make_home
 
@@ -539,3 +543,90 @@ def test_the_key_of_a_revoked_authority_is_not_taken(home: Home) -> None:
 
     assert at_the_desk(home, story) == "certificate.state"
     assert not (home.keys / "theirs.pem").exists()
+
+
+def signing_by(home: Home, taken: calls.ImportIssuer) -> tuple[x509.Certificate, bytes]:
+    """What an authority signs once it was taken in and is in use: a station's certificate, and one of its lists."""
+
+    async def take(desk: Desk) -> calls.IssuerImported:
+        return await desk.ask(taken, calls.IssuerImported)
+
+    async def sign(desk: Desk) -> tuple[str, bytes]:
+        await desk.ask(calls.ActivateIssuer(taken.name), calls.Activated)
+        await desk.ask(Paper.of(1).add, calls.StationAdded)
+        issued = await desk.ask(calls.IssueCertificate("CP-001", Paper.of(1).csr, days=10), calls.CertificateIssued)
+        listed = (await desk.ask(calls.SignCrls(taken.name, whole=True), calls.Crls)).crls[0]
+        return issued.chain, (await desk.ask(calls.FetchCrl(taken.name, listed.shard), calls.Crl)).der
+
+    at_the_desk(home, take)
+    chain, listed = at_the_desk(home, sign)  # as after a restart: how its key signs is kept with the key
+    return read_certificates(chain)[0], listed
+
+
+def test_an_authority_whose_key_is_marked_for_pss_signs_by_pss(home: Home) -> None:
+    """RFC 4055 1.2: its leaves and lists are taken by whoever reads its certificate as it is written."""
+    theirs = marked_authority(ROOT, rsa_key(), "Their Marked CA")
+    leaf, listed = signing_by(home, taking(pem=theirs.pem, chain=ROOT.pem, private_key=theirs.key_pem))
+
+    verify(leaf, [ROOT.certificate], [theirs.certificate], Purpose.STATION, clock.now())
+    assert leaf.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+    assert x509.load_der_x509_crl(listed).signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+
+
+def test_an_authority_that_was_taken_in_when_the_mark_was_not_seen_signs_by_pss_as_well(home: Home) -> None:
+    """What its certificate says counts, not what was once noted beside its key."""
+    theirs = marked_authority(ROOT, rsa_key(), "Their Marked CA")
+    call = taking(pem=theirs.pem, chain=ROOT.pem, private_key=theirs.key_pem)
+
+    async def story(desk: Desk) -> Padding:
+        await desk.ask(call, calls.IssuerImported)
+        kept = desk.office._desk.keys
+        kept.discard("theirs")
+        kept.take("theirs", theirs.key)
+        return desk.office._desk.issuer("theirs").padding
+
+    assert at_the_desk(home, story) is Padding.PSS
+
+
+def test_an_authority_whose_key_is_marked_for_other_signatures_comes_without_it(home: Home) -> None:
+    """RFC 4055 3.3: what it signs elsewhere is read here; what it would sign here nobody could read."""
+    theirs = marked_authority(ROOT, rsa_key(), "Their Marked CA", pss(SHA512, SHA512, 64))
+    call = taking(pem=theirs.pem, chain=ROOT.pem, private_key=theirs.key_pem)
+    assert refused_code(home, call) == ("issuer.refused", {"plan.mark", "lint.path_length"})
+
+    async def story(desk: Desk) -> str:
+        bare = taking(pem=theirs.pem, chain=ROOT.pem, private_key="")
+        return (await desk.ask(bare, calls.IssuerImported)).issuer.keeper
+
+    assert at_the_desk(home, story) == "elsewhere"
+
+
+def test_how_their_rsa_key_signs_is_said_when_it_comes(home: Home) -> None:
+    """A00.FR.505 prefers PSS; nothing of the certificate binds a key without a mark."""
+    theirs = ROOT.issue("Their RSA CA", "Others", ca=True, key=rsa_key())
+    usual = taking(name="usual", pem=theirs.pem, chain=ROOT.pem, private_key=theirs.key_pem, padding="pss")
+    leaf, _ = signing_by(home, usual)
+
+    assert leaf.signature_algorithm_oid == SignatureAlgorithmOID.RSASSA_PSS
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"padding": "oaep"}, "issuer.key_padding"),
+        ({"padding": "pss", "private_key": ""}, "issuer.key_padding"),
+        ({"padding": "pss"}, "key.padding"),
+    ],
+    ids=["no padding", "no key", "no RSA"],
+)
+def test_a_padding_that_cannot_be_is_refused(home: Home, changed: dict[str, str], code: str) -> None:
+    """Nothing of the authority stays."""
+    assert refused_code(home, taking(**changed))[0] == code
+    assert not (home.keys / "theirs.pem").exists()
+
+
+def rsa_key() -> rsa.RSAPrivateKey:
+    """An RSA key, made once."""
+    made = key("rsa2048", "theirs")
+    assert isinstance(made, rsa.RSAPrivateKey)
+    return made

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge import calls
+from pki.edge.asking import ask_once
 from pki.edge.office import inventory
 from pki.external import ExternalIssuer
 from pki.rotation import Actor, Item, Kind
@@ -156,6 +157,26 @@ def test_every_authority_is_in_it_with_the_command_that_replaces_it(tmp_path: Pa
         "v2g-sub1-2": f"{v2g} --under v2g-root, then bollard ca activate NAME",
         "v2g-sub2-2": f"{v2g} --under v2g-sub1, then bollard ca activate NAME",
     }
+
+
+def test_what_a_key_elsewhere_signs_is_due_with_a_command_that_is_not_refused(tmp_path: Path) -> None:
+    """The root itself, those below it, and those of other purposes."""
+    home = make_home(tmp_path)
+
+    async def make(desk: Desk) -> None:
+        await desk.ask(calls.CreateIssuer("v2g", "v2g", edition="2"), calls.IssuersCreated)
+        await desk.ask(calls.CreateIssuer("operators", "operator"), calls.IssuersCreated)
+
+    at_the_desk(home, make)
+    set_elsewhere(home, "root")
+    set_elsewhere(home, "v2g-sub1")
+    moment = dt.datetime(2070, 6, 1, tzinfo=dt.UTC)
+    due = {row.name: row.command for row in ask_once(home, calls.ShowRotation(moment), calls.Rotation).due}
+
+    assert due["root"] == "bollard ca ceremony plan --root-name NAME, then run it and import what it signed"
+    assert due["csms"] == "bollard ca ceremony request csms"
+    assert due["operator"] == "bollard ca import FILE --purpose operator, then bollard ca activate NAME"
+    assert due["v2g-sub2-2"] == ("bollard ca import FILE --purpose v2g-sub2 --edition 2, then bollard ca activate NAME")
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,7 @@ def test_an_operator_is_no_station(home: Home) -> None:
         (calls.IssueCertificate("CP-001", Paper.of(1).csr, profile="toaster"), "policy.unknown", ""),
         (calls.IssueCertificate("CP-001", Paper.of(1).csr, profile="../station"), "policy.unknown", ""),
         (calls.IssueCertificate("CP-001", Paper.of(1).csr, name="SN-001"), "issue.words", ""),
+        (calls.IssueCertificate("", Paper.of(1).csr), "issue.words", ""),
     ],
 )
 def test_what_is_not_due_is_refused_by_name(home: Home, call: calls.IssueCertificate, code: str, finding: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -285,6 +286,40 @@ def test_a_root_whose_key_is_elsewhere_signs_no_successor(tmp_path: Path) -> Non
         with pytest.raises(RefusedError, match=r"rollover\.elsewhere"):
             ask_once(home, calls.RollOver(slot), calls.RolledOver)
     assert not (home.keys / "root-2.pem").exists()
+
+
+@pytest.mark.parametrize("slot", ["root", "csms", "station"])
+def test_the_plan_and_the_refusal_name_the_ceremony_where_the_root_is_elsewhere(tmp_path: Path, slot: str) -> None:
+    """A plan of commands that are refused when they are typed would be none."""
+    home = make_home(tmp_path)
+    set_elsewhere(home, "root")
+    plan = ask_once(home, calls.ShowRollover(slot), calls.Rollover)
+    with pytest.raises(RefusedError, match=r"rollover\.elsewhere") as refused:
+        ask_once(home, calls.RollOver(slot), calls.RolledOver)
+
+    assert not [step.command for step in plan.steps if "ca rollover" in step.command]
+    assert "bollard ca ceremony plan" in plan.steps[0].command
+    assert ("ceremony plan --root-name" if slot == "root" else f"ceremony request {slot}") in refused.value.advice
+
+
+def test_a_root_of_others_whose_key_is_marked_for_pss_alone_gets_no_link(tmp_path: Path) -> None:
+    """RFC 4055 1.2: the link would say another thing of its key than the root itself."""
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True)
+    run(["openssl", "genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048", "-out", "k.pem"])
+    extensions = ("-addext", "keyUsage=critical,keyCertSign,cRLSign", "-sha256", "-sigopt", "rsa_pss_saltlen:digest")
+    named = ("-subj", "/O=Others/CN=Marked Root", "-days", "9000", "-out", "root.pem")
+    run(["openssl", "req", "-x509", "-key", "k.pem", *named, *extensions])
+    pem, key = ((tmp_path / name).read_text() for name in ("root.pem", "k.pem"))
+    home = make_home(tmp_path)
+
+    async def story(desk: Desk) -> set[str]:
+        await desk.ask(calls.ImportIssuer("marked", "root", pem, private_key=key), calls.IssuerImported)
+        with pytest.raises(RefusedError) as refused:
+            await desk.ask(calls.RollOver("root"), calls.RolledOver)
+        await desk.ask(calls.ActivateIssuer("marked"), calls.Activated)
+        return {each.code for each in refused.value.findings}
+
+    assert at_the_desk(home, story) == {"alg.pss_only"}
 
 
 @pytest.mark.parametrize("point", ROLLOVER_POINTS)
