@@ -12,13 +12,15 @@ from typing import Final
 
 PARTS_MOST: Final = 64  # of a name with dots; its parts are counted against each other
 
-_NO_NAME: Final = re.compile(r"[^\w.\"'\- \t]")  # what stands in no name, so that it ends each
+_RUN: Final = re.compile(r"[\w.\"'\- \t]+")  # what may stand in names; all else ends one
 
 
 def read_toml(text: str) -> dict[str, object]:
     """Read a text. Raises ``tomllib.TOMLDecodeError``, and nothing else, for one that cannot be read."""
-    if any(run.count(".") >= PARTS_MOST and _parts(run) > PARTS_MOST for run in _NO_NAME.split(text)):
-        raise tomllib.TOMLDecodeError(f"a name of more than {PARTS_MOST} parts")
+    for run in _RUN.finditer(text):
+        if run[0].count(".") >= PARTS_MOST and _parts(run[0]) > PARTS_MOST:
+            line = text.count("\n", 0, run.start()) + 1
+            raise tomllib.TOMLDecodeError(f"a name of more than {PARTS_MOST} parts (at line {line})")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError:

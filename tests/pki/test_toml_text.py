@@ -50,6 +50,12 @@ def test_what_cannot_be_read_is_one_kind_of_error(text: str) -> None:
         read_toml(text)
 
 
+def test_the_line_of_a_name_without_end_is_told() -> None:
+    """As of every other mistake that has one."""
+    with pytest.raises(tomllib.TOMLDecodeError, match="at line 3"):
+        read_toml(f"a = 1\n\n[{'.'.join(['a'] * 100)}]\n")
+
+
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
     "settings": (parse_settings, "settings"),
     "certificate profile": (lambda text: parse_profile("own", text), "profile"),
