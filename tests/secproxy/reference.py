@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import PayloadTooBig
+from websockets.exceptions import InvalidHandshake, PayloadTooBig
 from websockets.frames import Frame as TheirFrame
 from websockets.headers import parse_subprotocol
 from websockets.http11 import Request
@@ -257,7 +257,7 @@ def read_as_library(head: bytes) -> Upgrade | None:
         raise AssertionError(f"{parser} waits for more than a whole head")
     except StopIteration as done:
         request: Request = done.value
-    except (EOFError, ValueError, NotImplementedError):
+    except (EOFError, ValueError, NotImplementedError, InvalidHandshake):
         return None
     if bytes(reader.buffer) or ServerProtocol(logger=_QUIET).accept(request).status_code != 101:
         return None

@@ -78,6 +78,11 @@ def test_every_listed_reason_is_one(says: str) -> None:
     assert len(EXAMPLES) == len(STRICTER)
 
 
+def test_more_headers_than_either_takes_are_refused_by_both() -> None:
+    """The library's own bound is an error of another kind than the rest of its refusals; the fuzzer found it."""
+    assert compare_heads(UPGRADE.replace(b"\r\nHost", b"\r\nX: y" * 200 + b"\r\nHost")) == ""
+
+
 def test_a_good_share_of_what_is_tried_is_taken() -> None:
     """The comparison would hold of a reader that refuses everything."""
     counts: Counter[bool] = Counter()
