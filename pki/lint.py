@@ -95,6 +95,12 @@ def approve(plan: Plan, now: dt.datetime | None = None) -> Approved:
     return approved
 
 
+def try_out(plan: Plan, now: dt.datetime) -> x509.Certificate:
+    """Lint a plan as ``approve`` does; return its twin, which nobody signed, for what is planned below it."""
+    approve(plan, now)
+    return plan.twin()
+
+
 def lint_certificate(
     certificate: x509.Certificate, purpose: CertificatePurpose, now: dt.datetime | None = None
 ) -> tuple[Finding, ...]:

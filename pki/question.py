@@ -70,6 +70,11 @@ class Question:
         return Purpose.CSMS if self.purpose is Purpose.ANY and self.name is not None else self.purpose
 
     @property
+    def to_the_letter(self) -> bool:
+        """Whether all is demanded that RFC 5280 has a conforming authority write."""
+        return self.purpose in _TO_THE_LETTER
+
+    @property
     def clause(self) -> str:
         """The clause that demands a valid path for this purpose."""
         return _CLAUSES[self.purpose]
@@ -77,5 +82,5 @@ class Question:
 
 def lapse(question: Question, code: str, clause: str, says: str) -> Finding:
     """Make a finding about what a conforming authority writes, but whose lack weakens nothing."""
-    severity = Severity.ERROR if question.purpose in _TO_THE_LETTER else Severity.WARNING
+    severity = Severity.ERROR if question.to_the_letter else Severity.WARNING
     return Finding(code, severity, clause, says)

@@ -78,8 +78,9 @@ class Party:
         key = key or ec.generate_private_key(ec.SECP256R1())
         builder = _builder(name(common_name, organisation), self.certificate.subject, key, ca=ca, start=start, end=end)
         if ca:
-            names_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
-            builder = _identified(builder, key).add_extension(names_issuer, critical=False)
+            builder = _identified(builder, key)
+        names_issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
+        builder = builder.add_extension(names_issuer, critical=False)
         if dns:
             builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(dns)]), critical=False)
         if usages:

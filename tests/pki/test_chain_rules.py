@@ -25,6 +25,7 @@ def signer(
     *extensions: tuple[x509.ExtensionType, bool], days: tuple[float, float] = (-1, 365), kind: str = ""
 ) -> x509.Certificate:
     """A firmware signing certificate directly below the maker's root."""
+    extensions += ((x509.AuthorityKeyIdentifier.from_issuer_public_key(MAKER.public_key()), False),)
     return handmade("Signer", key(kind, "signer") if kind else SIGNER, ROOT, MAKER, *extensions, days=days)
 
 
@@ -37,7 +38,8 @@ def under(
     """A station's certificate below an authority with these extensions: leaf, authority, root."""
     holder = key("p256", "ca")
     middle = handmade("CA", holder, ROOT, MAKER, *extensions, days=days)
-    return [handmade("SN", key(), middle, holder), middle, ROOT]
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(holder.public_key())
+    return [handmade("SN", key(), middle, holder, (above, False)), middle, ROOT]
 
 
 def refused(certificate: x509.Certificate, anchors: list[x509.Certificate], purpose: Purpose) -> set[str]:
@@ -217,7 +219,8 @@ def test_an_authority_held_to_servers_vouches_for_no_station() -> None:
     servers = (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
     below = key("p256", "below")
     middle = handmade("Middle", below, ROOT, MAKER, *authority(), servers)
-    station = handmade("SN-1", SIGNER, middle, below, SIGNS)
+    above = x509.AuthorityKeyIdentifier.from_issuer_public_key(below.public_key())
+    station = handmade("SN-1", SIGNER, middle, below, SIGNS, (above, False))
 
     with pytest.raises(RefusedError) as refused:
         verify(station, [ROOT], [middle], Purpose.STATION, NOW)

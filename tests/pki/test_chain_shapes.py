@@ -191,12 +191,21 @@ def test_what_a_certificate_says_of_the_key_above_it_is_true(
     ("purpose", "expected"), [(ANY, KEYS), (CSMS, KEYS), (STATION, set()), (FIRMWARE, {"signer.depth"})]
 )
 def test_an_authority_between_names_its_keys(lacking: str, purpose: Purpose, expected: set[str]) -> None:
-    """RFC 5280 4.2.1.1, .2; a leaf need not (OCPP's own examples do not), and a device's maker is told."""
+    """RFC 5280 4.2.1.1, .2; a device's maker is told."""
     anchor = root()
     middle = anchor.issue("CA", key("p256", "chain-ca"), *authority(), without=(lacking,))
-    plain = leaf(middle, without=(AKI, SKI))
 
-    assert faults([plain, middle, anchor], purpose) == expected
+    assert faults([leaf(middle), middle, anchor], purpose) == expected
+
+
+@pytest.mark.parametrize(("purpose", "expected"), [(ANY, KEYS), (CSMS, KEYS), (STATION, set())])
+def test_a_leaf_names_the_key_above_it_except_a_device_s(purpose: Purpose, expected: set[str]) -> None:
+    """RFC 5280 4.2.1.1; OCPP's own examples of a station's do not. Its own key no leaf has to name."""
+    anchor = root()
+    middle = anchor.issue("CA", key("p256", "chain-ca"), *authority())
+
+    assert faults([leaf(middle, without=(AKI,)), middle, anchor], purpose) == expected
+    assert faults([leaf(middle, without=(SKI,)), middle, anchor], purpose) == set()
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ from tests.pki.papers import NOW, key, usage
 
 EMPTY = b"\x30\x00"
 BAD, PATH = {"chain.malformed"}, {"chain.path"}
+SILENT = {"chain.malformed", "chain.key_id"}
 PATHLESS = {"chain.untrusted"}
 URL = x509.UniformResourceIdentifier("http://ca.example.org")
 AIA = x509.AuthorityInformationAccess([x509.AccessDescription(AuthorityInformationAccessOID.OCSP, URL)])
@@ -94,7 +95,7 @@ def test_an_issuer_has_a_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("purpose", "expected"), [(Purpose.ANY, BAD), (Purpose.CSMS, BAD), (Purpose.STATION, set())], ids=str
+    ("purpose", "expected"), [(Purpose.ANY, SILENT), (Purpose.CSMS, SILENT), (Purpose.STATION, set())], ids=str
 )
 def test_a_leaf_of_version_one_is_told_to_devices_and_refused_elsewhere(purpose: Purpose, expected: set[str]) -> None:
     """RFC 5280 4.1.2.1: nothing weak in it, but nothing that could be asked of it either."""

@@ -20,7 +20,7 @@ from pki.edge.office import issuing
 from pki.edge.office.desk import sha256
 from pki.edge.office.services import services_of
 from pki.holding import Holding, KeyState
-from pki.lint import approve
+from pki.lint import try_out
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
 from pki.services import ROOT_SHARDS, SHARDS, Services
 
@@ -131,10 +131,10 @@ def rehearse(
         issuer = made.get(wanted.issuer) or (issuer_of(wanted.issuer) if wanted.issuer else None)
         profile, public_key = profile_of(wanted.profile), make(facts.kind).public_key()
         planned = plan_for(wanted, settings, profile, public_key, facts.padding, issuer, _services(settings, issuer))
-        approve(planned, clock.now())
+        tried = try_out(planned, clock.now())
         plans[wanted.holding.name] = planned
         if profile.is_ca:
-            made[wanted.holding.name] = Issuer(wanted.holding.name, planned.twin(), facts.padding)
+            made[wanted.holding.name] = Issuer(wanted.holding.name, tried, facts.padding)
     return plans
 
 
