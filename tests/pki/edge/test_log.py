@@ -104,7 +104,7 @@ def test_a_text_without_end_is_cut(form: log.Form, capsys: pytest.CaptureFixture
 def kinds(tree: ast.AST) -> set[str]:
     """Every kind of line that a file says by its name."""
     calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args)
-    sayers = {"log.say", "_say", "self._say", "_tell_operator"}
+    sayers = {"log.say", "_say", "self._say", "tell_operator"}
     first = (node.args[0] for node in calls if ast.unparse(node.func) in sayers)
     return {each.value for each in first if isinstance(each, ast.Constant) and isinstance(each.value, str)}
 
