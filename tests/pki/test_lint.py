@@ -19,7 +19,7 @@ from pki.der import BIT_STRING, read_box
 from pki.errors import ConflictError, RefusedError
 from pki.findings import Finding, Severity
 from pki.issue import sign
-from pki.lint import Approved, approve, lint_certificate
+from pki.lint import Approved, approve, lint_certificate, try_out
 from pki.lint_below import BELOW
 from pki.names import CertificateSerial, Organisation
 from pki.plan import Issuer, Plan, Subject, plan, plan_root
@@ -401,3 +401,15 @@ def test_frames_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch)
         approve(leaf_plan(kind=kind))
 
     assert len(lint._CLEAN) == 1
+
+
+def test_what_is_tried_out_is_judged_and_signed_by_nobody() -> None:
+    """What would stand below it is planned by it; no approval is left over that anybody could redeem."""
+    planned = plan_root(profile("root"), Subject("Root", ORGANISATION), PUBLIC, serial(1), NOW)
+    tried = try_out(planned, NOW)
+
+    assert tried.tbs_certificate_bytes == planned.tbs
+    with pytest.raises((InvalidSignature, ValueError)):
+        tried.verify_directly_issued_by(tried)
+    with pytest.raises(RefusedError, match=r"lint\.refused"):
+        try_out(planned, NOW - dt.timedelta(days=1))
