@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pki import assertion_keys
-from pki.edge.home import SETTINGS
+from pki.edge.home import FOLDERS, SETTINGS
 from pki.edge.keys import KeyFacts, KeyKind, Padding, Store, refuse_padding
 from pki.edge.office.authorities import BELOW, Wanted, rehearse
 from pki.edge.passphrase import PASSPHRASE_FILE, SEAL
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pki.plan import Issuer, Plan
     from pki.profile import CertificateProfile
 
-FOLDERS: Final = ("keys", "ca", "journal", "vault", "quarantine", "run")
 AUDIT_KEY: Final = "audit.pub.pem"  # in ca/: what checkpoints verify under
 FILE_MODE, FOLDER_MODE = 0o600, 0o700  # of everything in a home
 

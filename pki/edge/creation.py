@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from pki.edge import clock, keys
-from pki.edge.blueprint import FOLDER_MODE, FOLDERS, CaKeys, draw, render_settings
+from pki.edge.blueprint import FOLDER_MODE, CaKeys, draw, render_settings
 from pki.edge.crashpoints import reach
 from pki.edge.founding import found
-from pki.edge.home import SETTINGS, Home
+from pki.edge.home import FOLDERS, SETTINGS, Home
 from pki.errors import BollardError, ConflictError
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SETTINGS: Final = "bollard.toml"
+FOLDERS: Final = ("keys", "ca", "journal", "vault", "quarantine", "run")  # that a home has, full or not
 SETTINGS_BYTES: Final = 1024 * 1024  # of that file; with a thousand comments it has a tenth of it
 ASIDE: Final = ".before-restore-"  # what a restore puts behind the old home's name, with the time behind that
 

@@ -18,14 +18,14 @@ import shutil
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from pki import audit
 from pki.checkpoint import open_checkpoint
 from pki.edge import clock, keys, lock, store
 from pki.edge.commit import GroupCommit
 from pki.edge.crashpoints import reach
-from pki.edge.home import ASIDE, SETTINGS, Home, read_settings, set_aside
+from pki.edge.home import ASIDE, FOLDERS, SETTINGS, Home, read_settings, set_aside
 from pki.edge.ledger import audit as log
 from pki.edge.ledger.restores import NOTHING
 from pki.edge.office.backups import record_restore, verify_copy
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
     from pki.edge.commit import Tx
     from pki.manifest import Manifest
-
-EMPTY_FOLDERS: Final = ("journal", "vault", "quarantine", "run", "ca", "keys")  # that a home has, full or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +146,7 @@ def _staging(target: Path) -> Iterator[Home]:
 
 def _complete(staging: Home, replaced: Home | None) -> None:
     """Add what a backup does not hold: the empty folders, and the passphrase where it lay beside the same keys."""
-    for name in EMPTY_FOLDERS:
+    for name in FOLDERS:
         (staging.path / name).mkdir(mode=0o700, exist_ok=True)
     if replaced is None or (staging.keys / PASSPHRASE_FILE).exists() or not (replaced.keys / PASSPHRASE_FILE).is_file():
         return

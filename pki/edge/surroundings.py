@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge import calls, wire
 from pki.edge.client import Authority
+from pki.edge.home import FOLDERS
 from pki.edge.lock import exclusive
 from pki.errors import BollardError
 from pki.health import Disk, Loose
@@ -107,7 +108,7 @@ def _greeted(path: Path) -> bool:
 
 
 def _gone(home: Home) -> Iterator[Loose]:
-    for path in (home.keys, home.ca, home.journal, home.vault, home.quarantine, home.run):
+    for path in (home.path / name for name in FOLDERS):
         if not path.is_dir():
             fix = f"mkdir -m 700 {shlex.quote(str(path))}" if path.name in REFILLED else "Restore it from a backup."
             yield Loose(str(path), "it is missing", fix, secret=True)
