@@ -21,6 +21,7 @@ import statistics
 import struct
 import sys
 import time
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,7 @@ class Crowd:
         self.epoll, self.by_descriptor = select.epoll(), dict[int, Station]()
         self.lost = self.open = self.refused = 0
         self.took: list[float] = []
+        self.away = deque(self.stations)
 
     def start(self, station: Station) -> None:
         """Connect, and begin the handshake."""
@@ -92,6 +94,7 @@ class Crowd:
             station.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         station.sock.close()
         station.sock = station.conn = None
+        self.away.append(station)
         station.state, station.said_at = "", 0.0
 
     def pump(self, seconds: float) -> None:
@@ -134,11 +137,8 @@ class Crowd:
         """Connect until all are in, so many on the way at once; who is refused comes again."""
         began, self.refused = time.perf_counter(), 0
         while self.open < len(self.stations) and time.perf_counter() - began < patience:
-            for station in self.stations:
-                if len(self.by_descriptor) - self.open >= at_once:
-                    break
-                if not station.state:
-                    self.start(station)
+            while self.away and len(self.by_descriptor) - self.open < at_once:
+                self.start(self.away.popleft())
             self.pump(0.05)
         return {"open": self.open, "refused": self.refused, "seconds": time.perf_counter() - began}
 

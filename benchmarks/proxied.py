@@ -1,5 +1,8 @@
 """A whole installation for benchmarks of the proxy: ``bollard up`` in a home, a CSMS behind it, crowds before it.
 
+Where there are two cores or more, the proxy has one half of them and all others the other, as if they were elsewhere:
+else the kernel lets a worker wait for a tenth of a second behind a crowd that never sleeps, and that is measured.
+
 The stations' certificates come from an authority made here, which the home trusts for stations: each has its own, with
 its serial number, and all have one key, because making ten thousand is not what is measured.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
 import select
 import socket
 import subprocess
@@ -80,7 +84,8 @@ class Installation:
         """Stations by number, not yet connected; ``words`` are more of ``crowd.py``'s own."""
         words += ("--port", str(self.port), "--papers", str(self.folder), "--first", str(first), "--count", str(count))
         program = [sys.executable, str(HERE / "crowd.py"), *words]
-        process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with on_half_of_the_cores(1):
+            process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.ending.callback(stop, process)
         return Actors(process)
 
@@ -112,9 +117,9 @@ def installation(stations: int, workers: int) -> Iterator[Installation]:
         ask_once(home, calls.AddAnchor((folder / "ca.pem").read_text(), "station"), calls.Done)
         seeds = tuple(calls.StationSeed(f"CP-{number}", f"SN-{number}", 3) for number in range(stations))
         ask_once(home, calls.AddStations(seeds), calls.StationsAdded)
-        csms = subprocess.Popen(
-            [sys.executable, str(HERE / "answering.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        program = [sys.executable, str(HERE / "answering.py")]
+        with on_half_of_the_cores(1):
+            csms = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         ending.callback(stop, csms)
         assert csms.stdout is not None
         port, doors = (
@@ -123,11 +128,23 @@ def installation(stations: int, workers: int) -> Iterator[Installation]:
         )
         doors += ["--listen", f"127.0.0.1:{port}=3", "--upstream", f"ws://127.0.0.1:{int(csms.stdout.readline())}"]
         argv = [sys.executable, "-m", "bollard", "--home", str(home.path), "up", *doors]
-        with (folder / "up.log").open("wb") as log:
+        with (folder / "up.log").open("wb") as log, on_half_of_the_cores(0):
             up = subprocess.Popen(argv, stderr=log)
         ending.callback(stop, up)
         wait_for(folder / "up.log", b"bollard ready", up)
         yield Installation(folder, port, up, ending)
+
+
+@contextlib.contextmanager
+def on_half_of_the_cores(which: int) -> Iterator[None]:
+    """Whatever is started meanwhile runs on the first half (0) of the cores that there are, or on the second (1)."""
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2
+    os.sched_setaffinity(0, [cores[:half], cores[half:]][which] or cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def write_papers(folder: Path, stations: int) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from pki.edge.clock import now
 from secproxy.admission import still_allowed
 from secproxy.edge.tls import LINGER_SECONDS
+from secproxy.edge.turns import a_few_at_a_time
 from secproxy.errors import AdmissionRefused
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION, SERVICE_RESTART
@@ -64,10 +65,9 @@ class Links:
         """How many there are."""
         return len(self._by_leg)
 
-    def messages(self) -> tuple[int, int]:
-        """Whole messages that the stations, and that their CSMSs, have sent over the connections there are."""
-        counts = [link.messages for link in self._by_leg.values()]
-        return sum(up for up, _ in counts), sum(down for _, down in counts)
+    def __contains__(self, link: Link) -> bool:
+        """Whether it has not ended."""
+        return link.leg in self._by_leg
 
     def all(self) -> list[Link]:
         """Every live connection."""
@@ -132,13 +132,13 @@ class Links:
         Returns when none is left, at the latest when ``delays`` has been waited for and a farewell's time after it.
         Until its turn has come a connection goes on as before.
         """
-        self.let_go(delays)
+        await self.let_go(delays)
         await self.gone()
 
-    def let_go(self, delays: Callable[[], float]) -> None:
+    async def let_go(self, delays: Callable[[], float]) -> None:
         """Let every connection go in its turn, also those that are still to come."""
         self._delays = delays
-        for link in self.all():
+        async for link in a_few_at_a_time(self.all()):
             self._let_go(link, delays())
 
     async def gone(self) -> None:

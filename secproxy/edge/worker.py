@@ -182,7 +182,7 @@ class Worker:
         """Accept no more; whoever was accepted still comes in, and goes in its turn as those do who are here."""
         self._reporter.supervisor.shut()
         self.doors.shut()
-        self._links.let_go(lambda: HEAD_START + self._surroundings.grace())
+        await self._links.let_go(lambda: HEAD_START + self._surroundings.grace())
         await self.doors.emptied(self._config.limits.arrival_seconds)
         await self._links.gone()
 
@@ -195,7 +195,9 @@ class Worker:
         self._shut()
         self._links.leave()
         self._room.leave()
-        self._reporter.report(self._links, self._csms, self._passwords, self._claims)
+        for link in self._links.all():
+            self._reporter.look(link, carried=True)
+        self._reporter.report(self._csms, self._passwords, self._claims)
         self._csms.close()
         self._passwords.close()
 

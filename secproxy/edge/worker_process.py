@@ -45,7 +45,12 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
     from secproxy.config import Config
 
-COLLECT: Final = (20_000, 50, 50)  # objects between collections: connections make few cycles and many objects
+COLLECT: Final = (
+    2_000,
+    500,
+    50,
+)  # objects between collections, the youngest often and so in less than a millisecond, all
+# together once in a million: connections make few cycles and many objects
 FAULT_LENGTH: Final = 500  # characters of the line that tells of a fault of ours
 
 

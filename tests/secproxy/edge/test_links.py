@@ -162,7 +162,7 @@ def test_attack_40_who_comes_in_while_all_are_let_go_has_a_turn_as_well(tmp_path
             door(tmp_path, known(registered(), registered("CP-002", "SN-2")), backend.port) as at,
             station(tmp_path, at, PARTY) as first,
         ):
-            at.links.let_go(lambda: next(moments))
+            await at.links.let_go(lambda: next(moments))
             async with station(tmp_path, at, STATIONS.issue("SN-2"), identity="CP-002") as second:
                 for socket in (first, second):
                     with pytest.raises(ConnectionClosed) as closed:

@@ -14,7 +14,9 @@ from pki.edge import calls
 from secproxy.edge import claim_wire as wire
 from secproxy.edge.line_end import ask
 from secproxy.edge.overview import look
+from secproxy.edge.reporter import Sums
 from secproxy.spans import read_span
+from secproxy.tally import Tally
 from tests.secproxy.edge.doors import csms
 from tests.secproxy.edge.test_tracing import STEPS
 from tests.secproxy.edge.workers import HEARTBEAT, dial, issue, working
@@ -152,3 +154,25 @@ def test_a_guest_is_no_live_station(tmp_path: Path) -> None:
 
     with running_authority(home):
         asyncio.run(story())
+
+
+def test_what_is_counted_never_falls_and_is_counted_once() -> None:
+    """Seen while it lives, seen again, ended with more than was seen; one that ended before anybody looked."""
+    sums, kept = Sums("messages_total", "station", "csms"), Tally()
+
+    def told() -> tuple[float, float]:
+        tally = Tally(dict(kept.counters))
+        sums.count_live(tally)
+        return tally.counters["messages_total station"], tally.counters["messages_total csms"]
+
+    assert told() == (0, 0)
+    sums.see(1, (3, 2))
+    sums.see(2, (10, 10))
+    assert told() == (13, 12)
+    sums.see(1, (4, 2))
+    sums.see(1, (4, 2))
+    assert told() == (14, 12)
+    sums.count_ended(1, (5, 3), kept)
+    assert told() == (15, 13)
+    sums.count_ended(3, (1, 0), kept)
+    assert told() == (16, 13)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from functools import partial
 
 import pytest
 
-from secproxy.edge.turns import ROUND_SECONDS, Turns
+from secproxy.edge.turns import AT_ONCE, ROUND_SECONDS, Turns, a_few_at_a_time
 
 
 def work() -> None:
@@ -134,5 +135,47 @@ def test_an_end_that_goes_wrong_holds_nobody_back() -> None:
         turns.call(gone.set)
         await gone.wait()
         assert ["ValueError" in fault for fault in faults] == [True]
+
+    asyncio.run(story())
+
+
+def test_between_two_rounds_of_a_crowd_other_processes_have_a_turn_and_else_nobody_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The core may be another worker's, or the CSMS's, as well."""
+    said: list[str] = []
+    monkeypatch.setattr(os, "sched_yield", lambda: said.append("others"))
+
+    async def story() -> None:
+        turns = Turns(asyncio.get_running_loop())
+        await asyncio.gather(*crowd(turns, said, "abcd"))
+        assert [name for name in said if name != "others"] == list("abcd")
+        for one, next_one in ("ab", "bc"):
+            assert "others" in said[said.index(one) : said.index(next_one)]
+        await asyncio.sleep(0)
+        said.clear()
+        await asyncio.gather(*crowd(turns, said, "e"))
+        await asyncio.sleep(0)
+        assert said == ["e"]
+
+    asyncio.run(story())
+
+
+def test_a_look_at_all_of_many_lets_everybody_else_have_a_turn() -> None:
+    """After every ``AT_ONCE`` of them; each is looked at once, in order."""
+
+    async def story() -> None:
+        loop, seen, live = asyncio.get_running_loop(), list[int](), list[int]()
+
+        def others() -> None:
+            live.append(len(seen))
+            if len(seen) < 3 * AT_ONCE:
+                loop.call_soon(others)
+
+        loop.call_soon(others)
+        async for each in a_few_at_a_time(range(3 * AT_ONCE)):
+            seen.append(each)
+        assert seen == [*range(3 * AT_ONCE)]
+        assert live == [AT_ONCE, 2 * AT_ONCE, 3 * AT_ONCE]
 
     asyncio.run(story())
