@@ -4,15 +4,12 @@ Rules this file keeps:
 
 * In one round of the loop all who come or go work for about ``ROUND_SECONDS``; then everybody else has his turn.
 * They go in the order in which they asked.
-* Between two rounds of a crowd another process that shares the core has a turn as well: a kernel that looks 250 times a
-  second would let it wait for four of our rounds.
 * Whoever looks at every connection looks at ``AT_ONCE``, and goes on when everybody else has had his turn.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -67,8 +64,6 @@ class Turns:
 
     def _next_round(self) -> None:
         self._began = 0.0
-        if self._waiting:
-            os.sched_yield()
         while self._waiting and self._has_time():
             turn = self._waiting.popleft()
             if not isinstance(turn, asyncio.Future):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from functools import partial
 
@@ -135,28 +134,6 @@ def test_an_end_that_goes_wrong_holds_nobody_back() -> None:
         turns.call(gone.set)
         await gone.wait()
         assert ["ValueError" in fault for fault in faults] == [True]
-
-    asyncio.run(story())
-
-
-def test_between_two_rounds_of_a_crowd_other_processes_have_a_turn_and_else_nobody_is_asked(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The core may be another worker's, or the CSMS's, as well."""
-    said: list[str] = []
-    monkeypatch.setattr(os, "sched_yield", lambda: said.append("others"))
-
-    async def story() -> None:
-        turns = Turns(asyncio.get_running_loop())
-        await asyncio.gather(*crowd(turns, said, "abcd"))
-        assert [name for name in said if name != "others"] == list("abcd")
-        for one, next_one in ("ab", "bc"):
-            assert "others" in said[said.index(one) : said.index(next_one)]
-        await asyncio.sleep(0)
-        said.clear()
-        await asyncio.gather(*crowd(turns, said, "e"))
-        await asyncio.sleep(0)
-        assert said == ["e"]
 
     asyncio.run(story())
 
