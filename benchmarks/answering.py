@@ -11,6 +11,8 @@ from websockets.utils import accept_key
 
 from secproxy.frames import CLOSE, TEXT, Walker, encode
 
+ANSWERS = {b"Heartbeat": b'{"currentTime":"2026-01-01T00:00:00Z"}'}  # to everything else: {}
+
 
 class Answering(asyncio.Protocol):
     """One station's connection."""
@@ -30,9 +32,8 @@ class Answering(asyncio.Protocol):
             return
         message = self._walker.whole(data)
         for text in [message] if message is not None else self._walk(data):
-            self._transport.write(
-                encode(TEXT, b'[3,"%s",{"currentTime":"2026-01-01T00:00:00Z"}]' % text.split(b'"')[1])
-            )
+            _, message_id, _, action, *_ = text.split(b'"')
+            self._transport.write(encode(TEXT, b'[3,"%s",%s]' % (message_id, ANSWERS.get(action, b"{}"))))
 
     def _open(self, data: bytes) -> None:
         self._head += data

@@ -3,7 +3,8 @@
 Started by the other scripts here. Every line of stdin is one JSON order, every line of stdout its answer:
 
 * ``{"do": "connect", "at_once": 64}``: connect all that are not; again and again until each is in
-* ``{"do": "talk", "rate": 1000, "seconds": 5}``: calls in turn, paced; how long answers took, in milliseconds
+* ``{"do": "talk", "rate": 1000, "seconds": 5}``: calls in turn, paced; how long answers took, in milliseconds.
+  Heartbeats, or, with ``"large": true``, MeterValues of one kilobyte
 * ``{"do": "reset"}``: all go at once, without a word
 * ``{"do": "count"}``: how many are connected, and how many were lost that were not told to go
 
@@ -27,6 +28,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
 SHAKING, ASKING, OPEN = "shaking", "asking", "open"
@@ -36,6 +38,13 @@ UPGRADE = (
     "GET /ocpp/{} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+)
+
+HEARTBEAT = b'[2,"%d","Heartbeat",{}]'
+SAMPLE = b'{"value":"21477.3","context":"Sample.Periodic","measurand":"Energy.Active.Import.Register","unit":"Wh"}'
+METER_VALUES = (
+    b'[2,"%d","MeterValues",{"connectorId":1,"transactionId":7,"meterValue":[{"timestamp":"2026-01-01T00:00:00Z",'
+    b'"sampledValue":[' + b",".join([SAMPLE] * 8) + b"]}]}]"
 )
 
 
@@ -54,13 +63,15 @@ class Station:
 class Crowd:
     """All of them, on one epoll."""
 
-    def __init__(self, port: int, papers: Path, first: int, count: int) -> None:
+    def __init__(self, port: int, papers: Path, first: int, count: int, *, classic: bool) -> None:
         self.port = port
         self.key = serialization.load_pem_private_key((papers / "key.pem").read_bytes(), None)
         chains = x509.load_pem_x509_certificates((papers / "stations.pem").read_bytes())
         self.stations = [Station(number, chains[number]) for number in range(first, first + count)]
         self.context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         self.context.set_mode(16)  # SSL_MODE_RELEASE_BUFFERS
+        if classic:
+            self.context.set_tmp_ecdh(ec.SECP256R1())
         self.context.load_verify_locations(str(papers / "root.pem"))
         self.context.set_verify(SSL.VERIFY_PEER, lambda *told: bool(told[-1]))
         self.epoll, self.by_descriptor = select.epoll(), dict[int, Station]()
@@ -142,7 +153,7 @@ class Crowd:
             self.pump(0.05)
         return {"open": self.open, "refused": self.refused, "seconds": time.perf_counter() - began}
 
-    def talk(self, rate: float, seconds: float) -> dict[str, object]:
+    def talk(self, rate: float, seconds: float, *, large: bool = False) -> dict[str, object]:
         """Calls in turn, so many a second in all."""
         self.took, turn, skipped = [], 0, 0
         began = due = time.perf_counter()
@@ -154,7 +165,7 @@ class Crowd:
                 if station.state != OPEN or station.said_at:
                     skipped += 1
                     continue
-                self.say(station, turn)
+                self.say(station, METER_VALUES % turn if large else HEARTBEAT % turn)
             self.pump(max(0.0, min(due - time.perf_counter(), 0.01)))
         late = time.perf_counter() + 10
         while any(station.said_at for station in self.stations) and time.perf_counter() < late:
@@ -169,12 +180,13 @@ class Crowd:
             "unanswered": unanswered,
         }
 
-    def say(self, station: Station, turn: int) -> None:
-        """One Heartbeat, masked with zeros: what a mask is for is no matter here."""
-        message = b'[2,"%d","Heartbeat",{}]' % turn
+    def say(self, station: Station, message: bytes) -> None:
+        """One call, masked with zeros: what a mask is for is no matter here."""
+        length = len(message)
+        head = bytes([0x80 | length]) if length < 126 else b"\xfe" + length.to_bytes(2)
         station.said_at = time.perf_counter()
         assert station.conn is not None
-        station.conn.send(b"\x81" + bytes([0x80 | len(message)]) + bytes(4) + message)
+        station.conn.send(b"\x81" + head + bytes(4) + message)
 
     def reset(self) -> dict[str, object]:
         """All go at once, as when a mobile network fails."""
@@ -191,10 +203,11 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--papers", type=Path, required=True)
     parser.add_argument("--gives-way", action="store_true", help="to whatever else runs on this machine")
+    parser.add_argument("--classic", action="store_true", help="offer P-256 alone, as stations without ML-KEM do")
     given = parser.parse_args()
     if given.gives_way:
         os.nice(19)
-    crowd = Crowd(given.port, given.papers, given.first, given.count)
+    crowd = Crowd(given.port, given.papers, given.first, given.count, classic=given.classic)
     acts = {"connect": crowd.connect, "talk": crowd.talk, "reset": crowd.reset}
     os.set_blocking(0, False)
     stdin = select.epoll()

@@ -77,12 +77,22 @@ class Installation:
 
     folder: Path
     port: int
+    csms: int
     up: subprocess.Popen[bytes]
     ending: contextlib.ExitStack
 
-    def crowd(self, first: int, count: int, *words: str) -> Actors:
-        """Stations by number, not yet connected; ``words`` are more of ``crowd.py``'s own."""
-        words += ("--port", str(self.port), "--papers", str(self.folder), "--first", str(first), "--count", str(count))
+    def crowd(self, first: int, count: int, *words: str, port: int = 0) -> Actors:
+        """Stations by number, not yet connected; ``words`` are more of ``crowd.py``'s own, ``port`` is another's."""
+        words += (
+            "--port",
+            str(port or self.port),
+            "--papers",
+            str(self.folder),
+            "--first",
+            str(first),
+            "--count",
+            str(count),
+        )
         program = [sys.executable, str(HERE / "crowd.py"), *words]
         with on_half_of_the_cores(1):
             process = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -91,10 +101,8 @@ class Installation:
 
     def workers(self) -> list[int]:
         """The process ids of the workers."""
-        children = Path(f"/proc/{self.up.pid}/task/{self.up.pid}/children").read_text().split()
-        return [
-            pid for pid in map(int, children) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        ]
+        born = children(self.up.pid)
+        return [pid for pid in born if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
 
     def cpu(self) -> float:
         """Processor seconds that the workers have used."""
@@ -102,8 +110,7 @@ class Installation:
 
     def kib(self) -> int:
         """Memory of the workers, what they share divided among them."""
-        lines = [line for pid in self.workers() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()]
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return sum(map(kib_of, self.workers()))
 
 
 @contextlib.contextmanager
@@ -113,7 +120,7 @@ def installation(stations: int, workers: int) -> Iterator[Installation]:
         folder = Path(name)
         write_papers(folder, stations)
         home = create(folder / "home", Organisation.parse(ORGANISATION), Host.parse("localhost")).home
-        (folder / "root.pem").write_bytes((home.ca / "root.pem").read_bytes())
+        (folder / "root.pem").write_bytes((home.ca / "root.pem").read_bytes() + (folder / "ca.pem").read_bytes())
         ask_once(home, calls.AddAnchor((folder / "ca.pem").read_text(), "station"), calls.Done)
         seeds = tuple(calls.StationSeed(f"CP-{number}", f"SN-{number}", 3) for number in range(stations))
         ask_once(home, calls.AddStations(seeds), calls.StationsAdded)
@@ -122,17 +129,26 @@ def installation(stations: int, workers: int) -> Iterator[Installation]:
             csms = subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         ending.callback(stop, csms)
         assert csms.stdout is not None
-        port, doors = (
-            free_port(),
-            ["--workers", str(workers), "--web", f"127.0.0.1:{free_port()}", "--status", "127.0.0.1:0"],
-        )
-        doors += ["--listen", f"127.0.0.1:{port}=3", "--upstream", f"ws://127.0.0.1:{int(csms.stdout.readline())}"]
+        behind, port = int(csms.stdout.readline()), free_port()
+        doors = ["--workers", str(workers), "--web", f"127.0.0.1:{free_port()}", "--status", "127.0.0.1:0"]
+        doors += ["--listen", f"127.0.0.1:{port}=3", "--upstream", f"ws://127.0.0.1:{behind}"]
         argv = [sys.executable, "-m", "bollard", "--home", str(home.path), "up", *doors]
         with (folder / "up.log").open("wb") as log, on_half_of_the_cores(0):
             up = subprocess.Popen(argv, stderr=log)
         ending.callback(stop, up)
         wait_for(folder / "up.log", b"bollard ready", up)
-        yield Installation(folder, port, up, ending)
+        yield Installation(folder, port, behind, up, ending)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def kib_of(pid: int) -> int:
+    """Memory of a process, what it shares divided among those who do."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
 @contextlib.contextmanager
@@ -148,12 +164,14 @@ def on_half_of_the_cores(which: int) -> Iterator[None]:
 
 
 def write_papers(folder: Path, stations: int) -> None:
-    """The authority, one key for all, and a certificate for each."""
+    """The authority, one key for all, a certificate for each, and one for another's listener."""
     above, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
     issuer = certificate("Benchmark CA", above, "Benchmark CA", above, ca=True)
     (folder / "ca.pem").write_bytes(issuer.public_bytes(serialization.Encoding.PEM))
+    door = certificate("localhost", key, "Benchmark CA", above, usage=ExtendedKeyUsageOID.SERVER_AUTH)
+    (folder / "door.pem").write_bytes(door.public_bytes(serialization.Encoding.PEM))
     with (folder / "stations.pem").open("wb") as file:
         for number in range(stations):
             made = certificate(f"SN-{number}", key, "Benchmark CA", above)
@@ -161,7 +179,13 @@ def write_papers(folder: Path, stations: int) -> None:
 
 
 def certificate(
-    name: str, key: ec.EllipticCurvePrivateKey, issuer: str, above: ec.EllipticCurvePrivateKey, *, ca: bool = False
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: str,
+    above: ec.EllipticCurvePrivateKey,
+    *,
+    ca: bool = False,
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.CLIENT_AUTH,
 ) -> x509.Certificate:
     """A certificate of the authority of these benchmarks."""
     now = dt.datetime.now(dt.UTC)
@@ -175,7 +199,7 @@ def certificate(
         .add_extension(x509.KeyUsage(not ca, False, False, False, False, ca, ca, False, False), critical=True)
     )
     if not ca:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     return builder.sign(above, hashes.SHA256())
 
 

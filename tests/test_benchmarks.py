@@ -22,10 +22,11 @@ SMALL: Final = {
     "idle.py": (("--stations", "20", "--talking", "4", "--rate", "40", "--seconds", "1"), r"holds: every call"),
     "scale.py": (("--stations", "4", "8", "--rate", "40"), r"\n +8 +\d+"),
     "storm.py": (("--stations", "20", "--live", "4", "--rate", "40", "--seconds", "1"), r"holds: all come back"),
+    "beside_nginx.py": (("--stations", "50", "--rounds", "1", "--rate", "2000", "--seconds", "1"), r"\n +ratio +\d"),
     "besieged.py": (("--rounds", "1", "--stations", "4"), r"holds: stations are served as ever"),
 }
 """Arguments, and what is printed; ``issuance_hsm.py`` needs a token, and ``tests/pki`` holds its parts."""
-LONG: Final = {"besieged.py", "scale.py"}  # half a minute each, however small
+LONG: Final = {"besieged.py", "beside_nginx.py", "scale.py"}  # half a minute each, however small; one needs nginx
 
 
 @pytest.mark.parametrize(
