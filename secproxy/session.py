@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from pki.firmware.gate import Answer
 from pki.station import SecurityProfile
-from secproxy import boot, envelope
+from secproxy import boot, envelope, write_only
 from secproxy.answers import answer, refuse_by_policy
 from secproxy.buckets import Bucket
 from secproxy.calls import Calls
@@ -34,10 +34,9 @@ from secproxy.plan import GATED, OTHER, SIGNED, SIGNED_SUFFIX, Need, Plan, Side,
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
-from secproxy.sealed import open_signed
+from secproxy.sealed import open_answer, open_signed, refuse_twice_signed
 from secproxy.standard_events import find_standard
 from secproxy.transactions import WATCHED
-from secproxy.write_only import find_told
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -163,28 +162,38 @@ class Session:
 
     def _go_on(self, side: Side, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
         """What becomes of a message that may be."""
-        if side is Side.STATION:
-            said = open_signed(said)
-        if side is Side.STATION and isinstance(said, Call) and small(said.action) in WATCHED:
-            return self._on_transaction(said, now)
-        if isinstance(said, Result) or small(said.action) not in GATED[side]:
+        if not isinstance(said, Call):  # what is gated and sent was misplaced already
             return [Forward()]
+        action = small(said.action)
+        watched = self._watch is not None and side is Side.STATION and action.removesuffix(SIGNED) in WATCHED
+        if not watched and action not in GATED[side]:
+            return [Forward()]
+        opened = open_signed(said) if side is Side.STATION else said
+        if watched:
+            return self._on_transaction(opened, now) if small(opened.action) in WATCHED else [Forward()]
         if not self._may_note(now):
-            return self._unnoted(side, said)
-        assert isinstance(said, Call)  # noqa: S101 - what is gated and sent was misplaced already
+            return self._unnoted(side, opened)
         if side is Side.CSMS:
             return self._on_firmware(said, now)
-        return self._on_boot(said) if said.action.lower() == BOOT else self._on_security_event(said)
+        return self._on_boot(opened) if opened.action.lower() == BOOT else self._on_security_event(opened)
 
     def _read(self, side: Side, message: bytes) -> Message:
         """Read as far as the plan says; where it says nothing, or the head can be read in two ways, all of it."""
         head = HEAD.match(message)
         if head is not None and self._need(side, head) is Need.HEAD and not self._observes(side):
-            return envelope.glance(head)
-        said = envelope.parse(message)
-        if side is Side.STATION:
-            open_signed(said)  # what is inside and cannot be read goes nowhere
+            said = envelope.glance(head)
+        else:
+            said = envelope.parse(message)
+            self._look_inside(side, said)
+        refuse_twice_signed(said)
         return said
+
+    def _look_inside(self, side: Side, said: Message) -> None:
+        """What is inside and cannot be read goes nowhere. Raises ``MessageRefused``."""
+        if isinstance(said, Result):
+            open_answer(said, self.calls[OTHER[side]].asked(said.id.encode()) or b"")
+        else:
+            open_signed(said)
 
     def _need(self, side: Side, head: re.Match[bytes]) -> Need:
         kind, _, message_id, action = head.groups()
@@ -217,7 +226,7 @@ class Session:
             return "" if self.calls[side].object_to(said.id.encode()) else "it objects to a result that there was not"
         if side not in self.senders:
             return "nothing that a CSMS says goes unanswered"
-        calls = GATED[side] if self.inspection is None else GATED[side] | self.inspection.book.actions
+        calls = GATED[side] | write_only.CALLS | (self.inspection.book.actions if self.inspection else frozenset())
         plain = small(said.action).removesuffix(SIGNED)
         return f"{said.action} is a call" if {plain, small(said.action)} & calls else ""
 
@@ -331,7 +340,11 @@ class Session:
 
     def _find_told(self, side: Side, action: bytes, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
         """Tell once of a session that the station gives away what nobody may read; never what it is."""
-        told = [] if side is Side.CSMS else find_told(action, said.payload)
+        plain = action.removesuffix(SIGNED)
+        if side is Side.CSMS or plain not in (write_only.ANSWERS if isinstance(said, Result) else write_only.CALLS):
+            return []
+        opened = open_answer(said, action) if isinstance(said, Result) else open_signed(said)
+        told = write_only.find_told(plain, opened.payload)
         news = [name for name in told if name not in self._notes.secrets]
         if not news or not self._may_note(now):
             return []

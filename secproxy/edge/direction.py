@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from secproxy.buckets import Bucket
 from secproxy.envelope import HEAD
 from secproxy.frames import Walker
-from secproxy.plan import OTHER, Side
+from secproxy.plan import OTHER, SIGNED, Side
 from secproxy.schemas import fits_at
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from secproxy.session import Session
 
 _ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
+_TWICE: Final = SIGNED + SIGNED  # no schema has such an action; the session refuses it
 
 
 class Direction:
@@ -75,7 +76,10 @@ class Direction:
         if self._calls.get(small, self._call):
             return False
         calls = kind == b"2"
-        if book is not None and not fits_at(book.calls if calls else book.sends, action, message, head.end()):
+        if book is None:
+            if small.endswith(_TWICE):
+                return False
+        elif not fits_at(book.calls if calls else book.sends, action, message, head.end()):
             return False
         return not calls or self._asks.ask(message_id, small, time.time())
 

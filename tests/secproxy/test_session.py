@@ -580,6 +580,84 @@ def test_attack_34_a_station_that_tells_its_password_is_told_of_and_its_answer_g
     )
 
 
+def sealed(said: object, **more: object) -> dict[str, object]:
+    """A payload as a signed message has it."""
+    inside = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
+    return {"protected": "eyJhbGciOiJFUzI1NiJ9", "payload": inside, "signature": "AAAA", **more}
+
+
+@pytest.mark.parametrize("suffix", ["", "-Signed"])
+@pytest.mark.parametrize(("version", "action", "told"), TELLS)
+def test_attack_34_a_signed_answer_tells_as_one_in_the_clear_does(
+    version: str, action: str, told: object, suffix: str
+) -> None:
+    """Whether what it answers was signed or not; and an answer in the clear to what was signed tells as well."""
+    name = "authorizationkey" if version == "ocpp1.6" else "basicauthpassword"
+    for answer in (sealed(told), sealed(told, signature=0, protected="?"), told):
+        alarm = note("station.secret_told", action=(action + suffix).lower(), names=name, message_id="1")
+        play(
+            session(version),
+            (Heard(CSMS, message(2, "1", action + suffix, {"payload": "e30"})), [Forward()]),
+            (Heard(STATION, message(3, "1", answer)), [alarm, Forward()]),
+        )
+
+
+@pytest.mark.parametrize(
+    "written", ["e30=", "e30\n", "+/+/", '{"getVariableResult":[]}', None, "W10", "eyJhIjoxLCJhIjoxfQ"]
+)
+def test_a_signed_answer_or_report_that_cannot_be_read_goes_nowhere(written: object) -> None:
+    """Like one in the clear: the asker still waits, and the report is answered."""
+    told = session("ocpp2.0.1")
+    play(told, (Heard(CSMS, message(2, "1", "GetVariables", {})), [Forward()]))
+    [record] = told.tell(Heard(STATION, message(3, "1", sealed({}, payload=written))), NOON)
+    assert isinstance(record, Record)
+    assert (record.note.cause, record.note.evidence["fault"]) == ("message.malformed", "signed")
+    play(told, (Heard(STATION, message(3, "1", {})), [Forward()]))
+    record, answer = told.tell(
+        Heard(STATION, message(2, "2", "NotifyReport-Signed", sealed({}, payload=written))), NOON
+    )
+    assert isinstance(record, Record)
+    assert record.note.cause == "message.malformed"
+    assert answer == Say(STATION, b'[4,"2","RpcFrameworkError","signed",{}]')
+
+
+@pytest.mark.parametrize("need", [Need.PASS, Need.HEAD])
+@pytest.mark.parametrize("side", Side)
+def test_what_is_signed_twice_goes_nowhere(side: Side, need: Need) -> None:
+    """However little the plan would read of it; nothing of it is unwrapped."""
+    wish = Plan(dict.fromkeys(Side, Needs(rest=need)), dict.fromkeys(Side, Needs()))
+    told = Session(admitted(station(), shown=certificate()), "ocpp2.1", world(), compile_plan(wish))
+    said = message(2, "1", "UpdateFirmware-Signed-Signed", sealed(sealed({})))
+    record, answer = told.tell(Heard(side, said), NOON)
+    assert isinstance(record, Record)
+    assert record.note.evidence["says"] == "inside the signed message: it is a signed message itself"
+    assert answer == Say(side, b'[4,"1","RpcFrameworkError","signed",{}]')
+
+
+@pytest.mark.parametrize("action", ["TransactionEvent-Signed", "DataTransfer-Signed", "BootNotification-Signed"])
+def test_what_is_read_no_further_than_its_head_is_not_looked_into(action: str) -> None:
+    """Nobody judges what it says: it goes on. A boot is read whatever the others wish."""
+    wish = Plan(dict.fromkeys(Side, Needs(rest=Need.HEAD)), dict.fromkeys(Side, Needs()))
+    told = Session(admitted(station(), shown=certificate()), "ocpp2.1", world(), compile_plan(wish))
+    orders = told.tell(Heard(STATION, message(2, "1", action, {"payload": "?"})), NOON)
+    assert (orders == [Forward()]) is not action.startswith("Boot")
+
+
+def test_attack_34_a_signed_report_tells_as_one_in_the_clear() -> None:
+    """Named as it was said."""
+    report = {"reportData": [{**PASSWORD, "variableAttribute": [{"type": "Actual", "value": "s3cr3t"}]}]}
+    alarm = note("station.secret_told", action="notifyreport-signed", names="basicauthpassword", message_id="1")
+    said = message(2, "1", "NotifyReport-Signed", sealed(report))
+    play(session("ocpp2.1"), (Heard(STATION, said), [alarm, Forward()]))
+
+
+@pytest.mark.parametrize("action", ["NotifyReport", "NotifyReport-Signed"])
+def test_a_report_that_wants_no_answer_is_none(action: str) -> None:
+    """Whether schemas are held against it or not: it is a call."""
+    said = message(6, "1", action, sealed({}))
+    play(session("ocpp2.1"), (Heard(STATION, said), [misplaced(STATION, "send", f"{action} is a call")]))
+
+
 def test_attack_34_a_report_tells_as_an_answer_does() -> None:
     """A whole inventory is asked for once, and comes in calls of the station's."""
     report = {"reportData": [{**PASSWORD, "variableAttribute": [{"type": "Actual", "value": "s3cr3t"}]}]}

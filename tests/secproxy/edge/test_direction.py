@@ -14,6 +14,7 @@ from pki.edge.policies import FOLDER
 from secproxy.config import Limits
 from secproxy.edge.direction import Direction, Tapped
 from secproxy.edge.policies import parse
+from secproxy.jws import write_coded
 from secproxy.message_settings import MessageSettings
 from secproxy.orders import Forward, Heard
 from secproxy.plan import Need, Needs, Plan, Side, compile_plan
@@ -57,6 +58,20 @@ def test_an_answer_is_thought_about_where_the_plan_names_the_action_it_answers(t
     asyncio.run(story())
 
 
+INSTALL: dict[str, object] = {
+    "vendorId": "org.openchargealliance.iso15118pnc", "messageId": "InstallCertificate", "data": "{}"
+}  # fmt: skip
+INSIDE: list[object] = [
+    {}, {"type": "Hard"}, {"csr": "x"}, INSTALL, {"payload": "e30", "signature": "x"}, [], "x"
+]  # fmt: skip
+
+
+def sealed(text: str) -> dict[str, object]:
+    """A payload that signs what stands there in base64url."""
+    return {"payload": text, "signature": "x"}
+
+
+SEALED = [*map(sealed, [*map(write_coded, INSIDE), "?"]), {**INSTALL, "data": "x"}, INSTALL]
 SAID = st.builds(
     lambda kind, number, action, payload: (
         [kind, number, action, payload] if kind in {2, 6} else [kind, number, *["x"] * (2 * (kind == 4)), payload]
@@ -64,10 +79,12 @@ SAID = st.builds(
     st.sampled_from([2, 2, 2, 3, 4, 6]),
     st.sampled_from(["1", "2", "3"]),
     st.sampled_from(["Reset", "Reset-Signed", "GetLog", "SetNetworkProfile", "Heartbeat", "Mad", "DataTransfer",
-                     "SignCertificate", "signcertificate", "InstallCertificate", "DeleteCertificate"]),
+                     "DataTransfer-Signed", "Reset-Signed-Signed", "NotifyReport-Signed", "GetVariables",
+                     "GetVariables-Signed", "Heartbeat-Signed", "SignCertificate-Signed", "SignCertificate",
+                     "signcertificate", "InstallCertificate", "DeleteCertificate"]),
     st.sampled_from([{}, {"vendorId": "x", "data": "x" * 20_000}, {"log": {"remoteLocation": "file:///x"}},
                      {"connectionData": {"securityProfile": 0}}, {"csr": request(("SN-CP-001",))}, {"csr": "x"},
-                     {"certificate": "x"}, {"certificateHashData": {}}]),
+                     {"certificate": "x"}, {"certificateHashData": {}}, *SEALED]),
 )  # fmt: skip
 
 
