@@ -2,7 +2,7 @@
 
 OCPP 1.6 has no messages for ISO 15118. An application note of the Open Charge Alliance carries those of OCPP 2.0.1:
 ``messageId`` is the action, ``data`` its payload as a text. Whoever cannot read what is inside cannot judge it, so what
-two readers could take for two things is said to be unreadable.
+two readers could take for two things is said to be unreadable. A call that is carried may be signed as any other.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from secproxy import reader
-from secproxy.plan import small
+from secproxy import jws, reader
+from secproxy.plan import SIGNED, small
 from secproxy.reader import UnreadableError
 
 if TYPE_CHECKING:
@@ -37,27 +37,52 @@ class Carried:
     """In small letters."""
     payload: Mapping[str, object]
     unreadable: str = ""
+    signed: bool = False
 
 
-def find_carried(action: bytes, payload: Mapping[str, object]) -> Carried | None:
-    """Return the call that another carries; None for one that carries none. ``action`` is in small letters.
+def name_carried(action: bytes, payload: Mapping[str, object]) -> bytes:
+    """Name the call that another carries, in small letters and as it is in the clear; empty for one that carries none.
 
-    The case of both names makes no difference (OCPP 1.6, 7: CiString), nor do blanks around them.
+    ``action`` is in small letters. The case of vendor and name makes no difference (OCPP 1.6, 7: CiString), nor do
+    blanks around them.
     """
     vendor, name = payload.get("vendorId"), payload.get("messageId")
     if action != CARRIER or not isinstance(vendor, str) or not isinstance(name, str):
+        return b""
+    inside = _plain(small(name.strip()))
+    return inside if vendor.strip().lower() == VENDOR and inside in CALLS else b""
+
+
+def find_carried(action: bytes, payload: Mapping[str, object]) -> Carried | None:
+    """Return the call that another carries, as ``name_carried`` finds it; None for one that carries none."""
+    inside = name_carried(action, payload)
+    if not inside:
         return None
-    inside = small(name.strip())
-    if vendor.strip().lower() != VENDOR or inside not in CALLS:
-        return None
+    suffix = small(str(payload["messageId"]).strip()).removeprefix(inside)
     try:
-        return Carried(inside, _read(payload.get("data")))
+        found = read_data(payload.get("data"))
+        if suffix:
+            found = _unseal(found, suffix)
     except UnreadableError as fault:
-        return Carried(inside, {}, f"what the DataTransfer carries cannot be read: {fault.says}")
+        return Carried(inside, {}, f"what the DataTransfer carries cannot be read: {fault.says}", bool(suffix))
+    return Carried(inside, found, signed=bool(suffix))
 
 
-def _read(data: object) -> Mapping[str, object]:
-    """Some write the payload itself in the place of its text."""
+def _plain(name: bytes) -> bytes:
+    """A name without what says that it is signed, however often it says so."""
+    while name.endswith(SIGNED):
+        name = name.removesuffix(SIGNED)
+    return name
+
+
+def _unseal(found: Mapping[str, object], suffix: bytes) -> Mapping[str, object]:
+    if suffix != SIGNED:
+        raise UnreadableError("signed", "it is signed more than once")
+    return jws.unseal(found)
+
+
+def read_data(data: object) -> Mapping[str, object]:
+    """Read what ``data`` carry. Some write the payload itself in the place of its text. Raises ``UnreadableError``."""
     found = reader.read(data.encode(errors="surrogatepass")) if isinstance(data, str) else data
     if not isinstance(found, dict):
         raise UnreadableError("payload", "it is not an object")

@@ -515,6 +515,31 @@ def test_attack_35_what_a_data_transfer_carries_is_refused_as_one() -> None:
     play(under_policy("ocpp1.6", policy), (Heard(CSMS, message(2, "m-1", "DataTransfer", pnc)), [expected, said]))
 
 
+@pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
+def test_a_rule_holds_for_what_is_signed_in_either_direction(version: str) -> None:
+    """By what it says; what may be goes on as it came, the rest is refused with an error, and the id is free again."""
+    rule = '[[rule]]\nname = "{0}"\nclause = "attack 36"\nfrom = "{1}"\nactions = ["{2}"]\n'
+    told = under_policy(
+        version,
+        '[allow]\nstation = "known"\ncsms = "known"\n'
+        + rule.format("soft", "csms", "Reset") + 'schema = { properties = { type = { const = "OnIdle" } } }\n'
+        + rule.format("urls", "station", "GetCertificateStatus")
+        + 'urls = { fields = ["ocspRequestData.responderURL"], schemes = ["https"] }\n',
+    )  # fmt: skip
+    asks = [{"ocspRequestData": {"responderURL": f"{scheme}://a.example/"}} for scheme in ("https", "file")]
+    said: list[tuple[Side, str, object, object]] = [
+        (CSMS, "Reset-Signed", {"type": "OnIdle"}, {"type": "Immediate"}),
+        (STATION, "GetCertificateStatus-Signed", asks[0], asks[1]),
+    ]
+    for side, action, good, bad in said:
+        for payload in (sealed(bad), bad, sealed(good, payload="e30="), sealed(sealed(good))):
+            record, answer = told.tell(Heard(side, message(2, "m-1", action, payload)), NOON)
+            assert isinstance(record, Record)
+            assert (record.note.cause, record.note.evidence["action"]) == ("policy.refused", action)
+            assert answer == Say(side, b'[4,"m-1","SecurityError","refused by policy",{}]')
+        play(told, (Heard(side, message(2, "m-1", action, sealed(good))), [Forward()]))
+
+
 def test_what_the_policy_only_observes_is_noted_and_goes_on() -> None:
     """Within what a session may have noted: a flood of it fills no journal, and what was left out is counted."""
     told = under_policy()

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from secproxy.jws import write_coded
 from secproxy.plan import small
 from secproxy.policy.actions import ACTIONS
-from secproxy.policy.carried import CALLS, CARRIER, VENDOR, VERSION, Carried, find_carried
+from secproxy.policy.carried import CALLS, CARRIER, VENDOR, VERSION, Carried, find_carried, name_carried
 
 
 def transfer(**changes: object) -> dict[str, object]:
@@ -24,6 +25,7 @@ def transfer(**changes: object) -> dict[str, object]:
         {"data": ' {"csr" : "x"}\n'},
         {"vendorId": VENDOR.upper(), "messageId": "signcertificate"},
         {"vendorId": f" {VENDOR}\t", "messageId": "\nSignCertificate "},
+        {"data": '{"csr":"\\u0078"}'},
     ],
 )
 def test_a_call_is_found_however_it_is_written(changes: dict[str, object]) -> None:
@@ -54,6 +56,10 @@ def test_everything_else_carries_none(action: bytes, changes: dict[str, object])
         pytest.param("", "not one JSON value", id="empty"),
         pytest.param("[]", "not an object", id="a list"),
         pytest.param('"{}"', "not an object", id="a text inside a text"),
+        pytest.param(json.dumps(json.dumps({"csr": "x"})), "not an object", id="JSON in JSON"),
+        pytest.param("eyJjc3IiOiJ4In0", "not one JSON value", id="base64"),
+        pytest.param("csr=x", "not one JSON value", id="no JSON"),
+        pytest.param('{"csr":"x"}{}', "not one JSON value", id="two"),
         pytest.param('{"csr":"x","csr":"y"}', "same key twice", id="ambiguous"),
         pytest.param("[" * 200, "deeper", id="too deep"),
         pytest.param("\ud800", "UTF-8", id="half a character"),
@@ -70,3 +76,28 @@ def test_what_two_readers_could_read_differently_cannot_be_read(data: object, sa
 def test_each_is_a_call_of_the_version_it_is_of() -> None:
     """A name misspelt here would be looked into by nobody."""
     assert frozenset(small(name) for names in ACTIONS[VERSION].values() for name in names) >= CALLS
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("SignCertificate-Signed", {"payload": write_coded({"csr": "x"}), "signature": "x"}, ""),
+        ("signcertificate-SIGNED ", json.dumps({"payload": write_coded({"csr": "x"})}), ""),
+        ("SignCertificate-Signed", {"csr": "x"}, "base64url"),
+        ("SignCertificate-Signed", "{", "not one JSON value"),
+        ("SignCertificate-Signed-Signed", {"payload": write_coded({"csr": "x"})}, "signed more than once"),
+    ],
+)
+def test_a_call_that_is_carried_may_be_signed(name: str, data: object, says: str) -> None:
+    """It is known for what it is whether its payload can be read or not."""
+    found = find_carried(CARRIER, transfer(messageId=name, data=data))
+    assert found is not None
+    assert (found.action, found.signed, found.payload) == (b"signcertificate", True, {} if says else {"csr": "x"})
+    assert says in found.unreadable
+    assert bool(says) is bool(found.unreadable)
+
+
+def test_its_name_is_found_without_reading_what_it_says() -> None:
+    """However much that is."""
+    assert name_carried(CARRIER, transfer(data="[" * 100_000)) == b"signcertificate"
+    assert name_carried(CARRIER, transfer(messageId="Reset")) == b""
