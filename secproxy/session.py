@@ -180,10 +180,9 @@ class Session:
     def _read(self, side: Side, message: bytes) -> Message:
         """Read as far as the plan says; where it says nothing, or the head can be read in two ways, all of it."""
         head = HEAD.match(message)
-        if head is not None and self._need(side, head) is Need.HEAD and not self._observes(side):
-            said = envelope.glance(head)
-        else:
-            said = envelope.parse(message)
+        need = Need.WHOLE if head is None or self._observes(side) else self._need(side, head)
+        said = envelope.glance(head) if head is not None and need is Need.HEAD else envelope.parse(message)
+        if need >= Need.WHOLE:
             self._look_inside(side, said)
         refuse_twice_signed(said)
         return said

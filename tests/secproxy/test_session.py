@@ -660,9 +660,10 @@ def test_what_is_signed_twice_goes_nowhere(side: Side, need: Need) -> None:
 
 
 @pytest.mark.parametrize("action", ["TransactionEvent-Signed", "DataTransfer-Signed", "BootNotification-Signed"])
-def test_what_is_read_no_further_than_its_head_is_not_looked_into(action: str) -> None:
+@pytest.mark.parametrize("need", [Need.PASS, Need.HEAD])
+def test_what_is_read_no_further_than_its_head_is_not_looked_into(action: str, need: Need) -> None:
     """Nobody judges what it says: it goes on. A boot is read whatever the others wish."""
-    wish = Plan(dict.fromkeys(Side, Needs(rest=Need.HEAD)), dict.fromkeys(Side, Needs()))
+    wish = Plan(dict.fromkeys(Side, Needs(rest=need)), dict.fromkeys(Side, Needs()))
     told = Session(admitted(station(), shown=certificate()), "ocpp2.1", world(), compile_plan(wish))
     orders = told.tell(Heard(STATION, message(2, "1", action, {"payload": "?"})), NOON)
     assert (orders == [Forward()]) is not action.startswith("Boot")
