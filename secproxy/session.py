@@ -31,6 +31,7 @@ from secproxy.inspection import TWICE, code_of, evidence
 from secproxy.notebook import Notebook
 from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say
 from secproxy.plan import GATED, OTHER, SIGNED, SIGNED_SUFFIX, Need, Plan, Side, small
+from secproxy.policy.carried import may_carry, tie, untie
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
@@ -180,7 +181,7 @@ class Session:
     def _read(self, side: Side, message: bytes) -> Message:
         """Read as far as the plan says; where it says nothing, or the head can be read in two ways, all of it."""
         head = HEAD.match(message)
-        need = Need.WHOLE if head is None or self._observes(side) else self._need(side, head)
+        need = Need.WHOLE if head is None or self._observes(side) else self._need(side, head, message)
         said = envelope.glance(head) if head is not None and need is Need.HEAD else envelope.parse(message)
         if need >= Need.WHOLE:
             self._look_inside(side, said)
@@ -194,15 +195,26 @@ class Session:
         else:
             open_signed(said)
 
-    def _need(self, side: Side, head: re.Match[bytes]) -> Need:
+    def _need(self, side: Side, head: re.Match[bytes], message: bytes) -> Need:
+        """The plan's word, but for a call that may carry one whose answer the other side is held to."""
         kind, _, message_id, action = head.groups()
         if kind in {b"2", b"6"}:
-            return self.plan.calls[side].of(action.lower())
+            named = action.lower()
+            ties = self._ties and may_carry(named, message)
+            return Need.WHOLE if ties else self.plan.calls[side].of(named)
         asked = self.calls[OTHER[side]].asked(message_id) if kind in {b"3", b"4"} else None
-        return Need.PASS if asked is None else self.plan.answers[side].of(asked)
+        return Need.PASS if asked is None else self.plan.answers[side].of(untie(asked)[0])
 
     def _asked(self, side: Side, call: Call, now: dt.datetime) -> bool:
-        return self.calls[side].ask(call.id.encode(), small(call.action), now.timestamp())
+        action = small(call.action)
+        return self.calls[side].ask(
+            call.id.encode(), tie(action, call.payload) if self._ties else action, now.timestamp()
+        )
+
+    @property
+    def _ties(self) -> bool:
+        """Whether it must be known of an answer what its call carried: somebody is held against the schemas."""
+        return self.inspection is not None and bool(self.inspection.sides)
 
     def _answered(self, side: Side, said: Result | Error, size: int, now: dt.datetime) -> list[Order]:
         calls = self.calls[OTHER[side]]
@@ -244,18 +256,20 @@ class Session:
         return self.inspection is not None and side in self.inspection.sides
 
     def _held(self, side: Side, said: Call | Send | Result, action: bytes, size: int, now: dt.datetime) -> list[Order]:
-        """Hold a message against its schema; one that does not fit is refused where the plan says so, else told."""
-        enforced = self._must_fit(side, said, action)
-        if self.inspection is None or not (enforced or self._observes(side)):
-            return self._go_on(side, said, now)
-        search = self.inspection.unfit(said, action)
-        if search is None:
-            return self._go_on(side, said, now)
-        if enforced:
-            return self._refuse_unfit(side, said, action, search(size)) if self._may_note(now) else self._cut_off(side)
-        faults = search(size) if self._notes.may_look(now.timestamp()) else ()
-        news = self._notes.news(side, action.decode(), faults)
-        notes = [self._record("message.schema", **evidence(side, said, action, fault)) for fault in news]
+        """Hold a message, and what it carries, against its schema; one that does not fit is refused where the plan
+        says so, else told."""
+        notes: list[Order] = []
+        for held in self.inspection.hold(said, action) if self.inspection else ():
+            enforced = held.search is not None and self._must_fit(side, said, held.action)
+            if held.search is None or not (enforced or self._observes(side)):
+                continue
+            if enforced and not self._may_note(now):
+                return [*notes, *self._cut_off(side)]
+            if enforced:
+                return [*notes, *self._refuse_unfit(side, said, held.named, held.search(size))]
+            faults = held.search(size) if self._notes.may_look(now.timestamp()) else ()
+            news = self._notes.news(side, held.named.decode(), faults)
+            notes += [self._record("message.schema", **evidence(side, said, held.named, fault)) for fault in news]
         return [*notes, *self._go_on(side, said, now)]
 
     def _must_fit(self, side: Side, said: Call | Send | Result, action: bytes) -> bool:

@@ -3,10 +3,12 @@
 OCPP 1.6 has no messages for ISO 15118. An application note of the Open Charge Alliance carries those of OCPP 2.0.1:
 ``messageId`` is the action, ``data`` its payload as a text. Whoever cannot read what is inside cannot judge it, so what
 two readers could take for two things is said to be unreadable. A call that is carried may be signed as any other.
+An answer is carried in the same way, and says nothing of what it answers: whoever keeps open calls ties that to them.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -25,8 +27,12 @@ _NAMES: Final = (
     "Authorize CertificateSigned DeleteCertificate Get15118EVCertificate GetCertificateStatus "
     "GetInstalledCertificateIds InstallCertificate SignCertificate TriggerMessage"
 )
-CALLS: Final = frozenset(map(small, _NAMES.split()))
+SPELLED: Final[Mapping[bytes, bytes]] = {small(name): name.encode() for name in _NAMES.split()}
+CALLS: Final = frozenset(SPELLED)
 """What may be carried, of either side, in small letters."""
+CARRIERS: Final = frozenset({CARRIER, CARRIER + SIGNED})
+_TIE: Final = b":"  # no action has one (OCPP-J 4.2.1)
+_HINT: Final = re.compile(rb"(?i:iso15118pnc)|\\u")  # the vendor's name, or an escape that may hide it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,34 @@ class Carried:
     payload: Mapping[str, object]
     unreadable: str = ""
     signed: bool = False
+
+
+def may_carry(action: bytes, message: bytes) -> bool:
+    """Whether a call, as it came, may carry another; ``action`` is in small letters. Most need no reading for that."""
+    return action in CARRIERS and (action != CARRIER or _HINT.search(message) is not None)
+
+
+def tie(action: bytes, payload: Mapping[str, object]) -> bytes:
+    """Name an action with the one that it carries, if it does, signed or not; ``action`` is in small letters."""
+    if action not in CARRIERS:
+        return action
+    try:
+        said = payload if action == CARRIER else jws.unseal(payload)
+    except UnreadableError:
+        return action
+    inside = name_carried(CARRIER, said)
+    return join(action, inside) if inside else action
+
+
+def join(action: bytes, inside: bytes) -> bytes:
+    """Name an action with the one that it carries."""
+    return action + _TIE + inside
+
+
+def untie(tied: bytes) -> tuple[bytes, bytes]:
+    """Take apart what ``tie`` named; the latter is empty where nothing was carried."""
+    action, _, inside = tied.partition(_TIE)
+    return action, inside
 
 
 def name_carried(action: bytes, payload: Mapping[str, object]) -> bytes:

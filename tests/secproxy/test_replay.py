@@ -21,6 +21,7 @@ from secproxy.jws import is_signed, unseal
 from secproxy.message_settings import MessageSettings
 from secproxy.orders import Heard, Say
 from secproxy.plan import Side, compile_plan
+from secproxy.policy import carried
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked, InForce, Rulebook
 from secproxy.policy.withheld import REDACTED
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 CSMS, STATION = Side.CSMS, Side.STATION
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 BOOKS = Schemas(SchemaFiles())
+INSIDE = BOOKS.book(carried.VERSION)
 SECONDS = dt.timedelta(seconds=1)
 OWN_RATE = RATE.replace('"fleet"', '"station"')
 Turn = tuple[Side, bytes, float]
@@ -82,7 +84,7 @@ def record(
     """Hold a conversation under a policy, as a worker does, and write it down; of the first turns nothing."""
     book = Rulebook(policy, version, HOST)
     force = InForce(book, Gauges(), compile_plan(book.plan))
-    shown = inspect(BOOKS.book(version), MessageSettings()) if inspected else None
+    shown = inspect(BOOKS.book(version), MessageSettings(), INSIDE) if inspected else None
     known = station(profile=3)
     let_in = dataclasses.replace(admitted(known), profile=SecurityProfile.TLS_BASIC)
     session = Session(let_in, version, view(known), force.plan, force, shown)

@@ -22,6 +22,7 @@ from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.notebook import LOOKS_AT_ONCE
 from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Order, Record, Say
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
+from secproxy.policy import carried
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.reading import parse_policy
 from secproxy.policy.rulebook import InForce, Rulebook
@@ -42,6 +43,7 @@ MAKER = make_maker()
 RELEASE = MAKER.release()
 URL = "https://csms.example.org:8440/f/0123456789abcdefABCDEF/0011223344556677.bin"
 BOOKS = Schemas(SchemaFiles())
+INSIDE = BOOKS.book(carried.VERSION)
 VERSIONS = pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 ACTIONS = {"ocpp1.6": "SignedUpdateFirmware", "ocpp2.0.1": "UpdateFirmware", "ocpp2.1": "UpdateFirmware"}
 
@@ -63,7 +65,7 @@ def held(version: str = "ocpp1.6", settings: MessageSettings | None = None, plan
     """A session whose messages are held against the schemas, as the settings say."""
     settings = settings or MessageSettings()
     plan = compile_plan(plan or Plan())
-    shown = inspect(BOOKS.book(version), settings)
+    shown = inspect(BOOKS.book(version), settings, INSIDE)
     return Session(admitted(station(), shown=certificate()), version, world(), plan, None, shown)
 
 
@@ -943,6 +945,161 @@ def test_what_touches_security_does_not_go_on_inside_a_signed_message(version: s
         orders = told.tell(Heard(CSMS, other), NOON)
         assert [order.note.cause for order in orders if isinstance(order, Record)] == causes
         assert (Forward() in orders) is (settings is not strict)
+
+
+# -- what a DataTransfer carries ---------------------------------------------------------------------------------------
+
+
+def transfer(action: str, data: object, id_: str = "1", **changes: object) -> bytes:
+    """A call of OCPP 2.0.1 as Plug & Charge over OCPP 1.6 carries it."""
+    text = data if isinstance(data, str) else json.dumps(data)
+    inside = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": action, "data": text, **changes}
+    return message(2, id_, "DataTransfer", inside)
+
+
+HASH = {"hashAlgorithm": "SHA256", "issuerNameHash": "a", "issuerKeyHash": "b", "serialNumber": "c"}
+FITS: list[tuple[Side, str, dict[str, object]]] = [
+    (STATION, "SignCertificate", {"csr": "x", "certificateType": "V2GCertificate"}),
+    (STATION, "Authorize", {"idToken": {"idToken": "x", "type": "eMAID"}}),
+    (STATION, "GetCertificateStatus", {"ocspRequestData": {**HASH, "responderURL": "http://a.example/"}}),
+    (STATION, "Get15118EVCertificate", {"iso15118SchemaVersion": "a", "action": "Install", "exiRequest": "x"}),
+    (CSMS, "CertificateSigned", {"certificateChain": "x"}),
+    (CSMS, "InstallCertificate", {"certificateType": "V2GRootCertificate", "certificate": "x"}),
+    (CSMS, "DeleteCertificate", {"certificateHashData": HASH}),
+    (CSMS, "GetInstalledCertificateIds", {"certificateType": ["V2GRootCertificate"]}),
+    (CSMS, "TriggerMessage", {"requestedMessage": "SignV2GCertificate"}),
+]
+STRICT = MessageSettings(schema_station=Mode.ENFORCE, schema_csms=Mode.ENFORCE)
+OFF = MessageSettings(schema_station=Mode.OFF, schema_csms=Mode.OFF)
+SETTINGS = pytest.mark.parametrize("settings", [MessageSettings(), STRICT, OFF], ids=["observe", "enforce", "off"])
+
+
+def outcome(orders: list[Order]) -> tuple[list[tuple[str, object, object]], bool]:
+    """The faults that were told, each with cause, rule and what is said of it, and whether the message went on."""
+    notes = [order.note for order in orders if isinstance(order, Record)]
+    assert {note.cause for note in notes} <= {"message.schema", "message.schema_refused"}
+    return [(note.cause, note.evidence["rule"], note.evidence["says"]) for note in notes], Forward() in orders
+
+
+@SETTINGS
+@pytest.mark.parametrize(("side", "action", "payload"), FITS)
+def test_what_is_carried_is_held_to_what_it_is_in_the_clear(
+    side: Side, action: str, payload: dict[str, object], settings: MessageSettings
+) -> None:
+    """The same faults, told or refused by the same settings, with the way to them; what fits goes on as it came."""
+    wrong: list[dict[str, object]] = [{}, {**payload, "customDatum": 1}, {**payload, next(iter(payload)): 7}]
+    for said in (payload, *wrong):
+        clear = held("ocpp2.0.1", settings).tell(Heard(side, message(2, "1", action, said)), NOON)
+        told = held("ocpp1.6", settings).tell(Heard(side, transfer(action.upper(), said)), NOON)
+        assert outcome(told) == outcome(clear)
+        for order in told:
+            if isinstance(order, Record):
+                assert (order.note.evidence["action"], order.note.evidence["carried"]) == (
+                    "DataTransfer",
+                    action.lower(),
+                )
+                assert str(order.note.evidence["path"]).startswith("$.data")
+
+
+def test_what_is_carried_and_does_not_fit_is_refused_in_the_words_of_the_session() -> None:
+    """Those of OCPP 1.6; the other side never hears of it, and the id is free again."""
+    told, said = held(), transfer("SignCertificate", {"csr": 7})
+    says = "$.data.csr: it is no string"
+    for _ in range(2):
+        record, answer = told.tell(Heard(STATION, said), NOON)
+        assert isinstance(record, Record)
+        assert record.note.evidence["path"] == "$.data.csr"
+        assert isinstance(answer, Say)
+        assert (answer.side, json.loads(answer.message)) == (STATION, [4, "1", "TypeConstraintViolation", says, {}])
+
+
+@pytest.mark.parametrize(
+    "data", ["", "x", "[]", "{", '{"a":1,"a":1}', json.dumps(json.dumps({"csr": "x"})), "eyJjc3IiOiJ4In0", "[" * 50_000]
+)
+def test_what_is_carried_and_cannot_be_read_is_a_fault_of_its_own(data: str) -> None:
+    """No JSON, JSON in JSON, base64, a key twice, too deep: refused where it must fit, and else told of."""
+    [(cause, rule, says)], goes = outcome(held().tell(Heard(STATION, transfer("SignCertificate", data)), NOON))
+    assert (cause, rule, goes) == ("message.schema_refused", "carried", False)
+    assert str(says).startswith("what the DataTransfer carries cannot be read: ")
+    [(cause, rule, _)], goes = outcome(held().tell(Heard(STATION, transfer("Authorize", data)), NOON))
+    assert (cause, rule, goes) == ("message.schema", "carried", True)
+
+
+ANSWERED: list[tuple[object, str, bool]] = [
+    ({"status": "Accepted", "data": '{"status":"Accepted"}'}, "", True),
+    ({"status": "Accepted"}, "", True),
+    ({"status": "Accepted", "data": ""}, "", True),
+    ({"status": "Rejected", "data": "no such slot"}, "", True),
+    ({"status": "UnknownMessageId", "data": "?"}, "", True),
+    ({"status": "Accepted", "data": '{"status":"Perhaps"}'}, "enum", False),
+    ({"status": "Accepted", "data": "{}"}, "required", False),
+    ({"status": "Accepted", "data": "Accepted"}, "carried", False),
+    ({"status": "Accepted", "data": '{"status":"Accepted","status":"Rejected"}'}, "carried", False),
+    (sealed({"status": "Accepted", "data": "{}"}), "additionalProperties", False),
+]
+
+
+@pytest.mark.parametrize(("payload", "rule", "goes"), ANSWERED)
+@pytest.mark.parametrize("need", Need)
+@pytest.mark.parametrize("settings", [MessageSettings(), MessageSettings(schema_csms=Mode.OFF)])
+def test_the_answer_to_what_was_carried_is_held_to_its_own_schema(
+    payload: object, rule: str, goes: bool, need: Need, settings: MessageSettings
+) -> None:
+    """However far the call had to be read, and whether its own side is held to anything; a refusal carries nothing."""
+    wish = Plan({CSMS: Needs({b"datatransfer": need}), STATION: Needs()})
+    told = held("ocpp1.6", settings, wish)
+    said = transfer("CertificateSigned", {"certificateChain": "x"})
+    play(told, (Heard(CSMS, said), [Forward()]))
+    orders = told.tell(Heard(STATION, message(3, "1", payload)), NOON)
+    faults, went = outcome(orders)
+    assert (went, faults[0][1] if faults else "") == (goes, rule)
+    if not goes:
+        answer = orders[-1]
+        assert isinstance(answer, Say)
+        assert (answer.side, json.loads(answer.message)[:2]) == (CSMS, [4, "1"])
+    play(told, (Heard(CSMS, message(2, "2", "DataTransfer", {"vendorId": "x"})), [Forward()]))
+    play(told, (Heard(STATION, message(3, "2", {"status": "Accepted", "data": "{}"})), [Forward()]))
+
+
+def test_the_answer_to_what_is_no_matter_of_security_is_told_of_once() -> None:
+    """With what was carried, and goes on."""
+    told, answer = held(), {"status": "Accepted", "data": '{"status":"Perhaps"}'}
+    expected = {"side": "station", "kind": "result", "action": "datatransfer", "carried": "triggermessage",
+                "path": "$.data.status", "rule": "enum"}  # fmt: skip
+    for number in range(2):
+        said = transfer("TriggerMessage", {"requestedMessage": "Heartbeat"}, str(number))
+        play(told, (Heard(CSMS, said), [Forward()]))
+        *notes, last = told.tell(Heard(STATION, message(3, str(number), answer)), NOON)
+        assert last == Forward()
+        shown = [{key: order.note.evidence[key] for key in expected} for order in notes if isinstance(order, Record)]
+        assert shown == [expected][number:]
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+def test_what_a_signed_transfer_carries_is_no_more_trusted_than_what_is_signed(version: str) -> None:
+    """What touches security goes nowhere in one, wherever the signature is; nor does what cannot be read."""
+    kinds: list[tuple[Side, str, bool]] = [(STATION, "SignCertificate", False), (STATION, "Authorize", True)]
+    for side, action, goes in kinds:
+        inner = json.loads(transfer(action, {"csr": "x"}))[3]
+        within = message(
+            2, "1", "DataTransfer", {**inner, "messageId": f"{action}-Signed", "data": json.dumps(sealed({}))}
+        )
+        for said in (message(2, "1", "DataTransfer-Signed", sealed(inner)), within):
+            faults, went = outcome(held(version).tell(Heard(side, said), NOON))
+            assert (faults[-1][1], went) == ("signed", goes)
+    for payload in (sealed(sealed(inner)), {**sealed(inner), "payload": "e30="}, inner):
+        record, answer = held(version).tell(Heard(CSMS, message(2, "1", "DataTransfer-Signed", payload)), NOON)
+        assert isinstance(record, Record)
+        assert (record.note.cause, record.note.evidence["fault"]) == ("message.malformed", "signed")
+        assert isinstance(answer, Say)
+
+
+def test_another_vendors_transfer_is_nobodys_business() -> None:
+    """Nor is one whose name is not carried, nor anything where nobody is held to schemas."""
+    others = [{"vendorId": "com.example"}, {"messageId": "Reset"}]
+    for number, changes in enumerate(others):
+        play(held(), (Heard(STATION, transfer("SignCertificate", "x", str(number), **changes)), [Forward()]))
+    play(held(settings=OFF), (Heard(STATION, transfer("SignCertificate", "x")), [Forward()]))
 
 
 def test_a_signed_call_that_nobody_answers_is_none() -> None:

@@ -9,7 +9,18 @@ import pytest
 from secproxy.jws import write_coded
 from secproxy.plan import small
 from secproxy.policy.actions import ACTIONS
-from secproxy.policy.carried import CALLS, CARRIER, VENDOR, VERSION, Carried, find_carried, name_carried
+from secproxy.policy.carried import (
+    CALLS,
+    CARRIER,
+    VENDOR,
+    VERSION,
+    Carried,
+    find_carried,
+    may_carry,
+    name_carried,
+    tie,
+    untie,
+)
 
 
 def transfer(**changes: object) -> dict[str, object]:
@@ -101,3 +112,23 @@ def test_its_name_is_found_without_reading_what_it_says() -> None:
     """However much that is."""
     assert name_carried(CARRIER, transfer(data="[" * 100_000)) == b"signcertificate"
     assert name_carried(CARRIER, transfer(messageId="Reset")) == b""
+
+
+def test_an_open_call_is_named_with_what_it_carries() -> None:
+    """Since its answer does not say it; signed or not, and whether it can be read or not."""
+    assert tie(CARRIER, transfer(data="?")) == b"datatransfer:signcertificate"
+    signed = {"payload": write_coded(transfer(messageId="signCertificate-Signed"))}
+    assert tie(CARRIER + b"-signed", signed) == b"datatransfer-signed:signcertificate"
+    for action, payload in ((b"reset", transfer()), (CARRIER, {}), (CARRIER + b"-signed", transfer())):
+        assert tie(action, payload) == action
+        assert untie(action) == (action, b"")
+    assert untie(b"datatransfer:signcertificate") == (CARRIER, b"signcertificate")
+
+
+def test_what_surely_carries_nothing_needs_no_reading() -> None:
+    """An escape may hide the vendor's name, and a signature everything."""
+    for name in (VENDOR, VENDOR.upper(), "\\u006frg.example"):
+        assert may_carry(CARRIER, f'{{"vendorId":"{name}"}}'.encode())
+    assert may_carry(CARRIER + b"-signed", b"{}")
+    assert not may_carry(CARRIER, b'{"vendorId":"com.example"}')
+    assert not may_carry(b"reset", VENDOR.encode())
