@@ -203,6 +203,13 @@ def test_what_is_signed_and_holds_no_secret_is_kept_as_it_is() -> None:
     assert not holds_masked(said)
 
 
+def test_what_was_masked_is_known_to_be_where_no_signature_says_so() -> None:
+    """In what was signed by its name alone: an answer to it may repeat the secret."""
+    kept = PLAIN.redact(json.dumps(call("X-Signed", {"payload": CODED})).encode())
+    assert holds_masked(kept)
+    assert not holds_masked(call("X-Signed", {"payload": sealed(b'{"key":"Interval","value":"1"}')["payload"]}))
+
+
 def test_a_signed_question_for_settings_keeps_their_names() -> None:
     """As one in the clear; and what a signed DataTransfer carries keeps its length."""
     said = call("GetConfiguration-Signed", sealed(b'{"key":["AuthorizationKey"]}'))

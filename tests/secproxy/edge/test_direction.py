@@ -200,3 +200,14 @@ def test_whoever_listens_in_hears_all_of_it_and_decides_nothing() -> None:
     tapped.follow(compile_plan(Plan(calls={Side.STATION: Needs({b"heartbeat": Need.WHOLE}), Side.CSMS: Needs()})))
     assert not tapped.is_dull(b'[2,"4","Heartbeat",{}]')
     assert heard == [("station", message) for message in [*said, b'[2,"4","Heartbeat",{}]']]
+
+
+@pytest.mark.parametrize("settings", [None, MessageSettings(), MessageSettings(Mode.OFF, Mode.OFF)])
+def test_what_is_signed_twice_is_never_dull(settings: MessageSettings | None) -> None:
+    """Though no plan names it: the session refuses it."""
+    held = None if settings is None else inspect(SCHEMAS.book("ocpp2.1"), settings, CARRIED)
+    session = Session(scene.admitted(scene.station()), "ocpp2.1", scene.view(), compile_plan(), None, held)
+    for side in Side:
+        way = Direction(side, session, Limits(), lambda _: None)
+        assert not way.is_dull(b'[2,"1","Reset-Signed-SIGNED",{}]')
+        assert way.is_dull(b'[2,"2","Reset-Signed",{}]') is (held is None or not held.sides)
