@@ -175,21 +175,25 @@ def _version(text: str) -> str:
 
 def _caller(version: str, action: str) -> str:
     """Who calls an action in this version; the CSMS where both do, and where nobody does."""
-    from secproxy.plan import Side, small
+    from secproxy.plan import SIGNED, Side, small
     from secproxy.policy.actions import ACTIONS
 
     theirs = {small(name) for name in ACTIONS[version][Side.STATION] - ACTIONS[version][Side.CSMS]}
-    return "station" if small(action) in theirs else "csms"
+    return "station" if small(action).removesuffix(SIGNED) in theirs else "csms"
 
 
 def _payload(action: str, name: str | None) -> dict[str, object] | None:
     """Read a payload as strictly as a message is read; ``RefusedError`` for what would not pass as one."""
     from secproxy.envelope import Call, call_bytes, parse
     from secproxy.errors import MessageRefused
+    from secproxy.sealed import open_signed, refuse_twice_signed
 
     head = call_bytes(Call("policy-explain", action, {})).removesuffix(b"{}]")
     try:
         said = parse(head + (b"{}" if name is None else read_text(name, PAYLOAD_BYTES).encode()) + b"]")
+        refuse_twice_signed(said)
+        if name is not None:
+            open_signed(said)
     except MessageRefused as refused:
         says = f"with this action and payload it would be no message: {refused.fault}"
         raise RefusedError(refused.code, says, "Correct what was given, or take it as the proxy's answer.") from None

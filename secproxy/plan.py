@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SIGNED_SUFFIX: Final = "-Signed"  # marks an action whose payload is a signed message (OCPP-J 2.x, 7)
 
+SIGNED: Final = SIGNED_SUFFIX.lower().encode()
+"""The same, at the end of an action as a plan names it."""
+
 _FROM_STATION: Final = ("BootNotification", "SecurityEventNotification")
 _FROM_CSMS: Final = ("UpdateFirmware", "PublishFirmware", "SignedUpdateFirmware")  # in every version: some station
 # might know the action of another
@@ -90,21 +93,24 @@ def small(action: str) -> bytes:
     return action.lower().encode()
 
 
-SIGNED: Final = small(SIGNED_SUFFIX)
-"""The same as ``SIGNED_SUFFIX``, at the end of an action as a plan names it."""
-
 GATED: Final[Mapping[Side, frozenset[bytes]]] = {
     side: frozenset(small(action + form) for action in actions for form in ("", SIGNED_SUFFIX))
     for side, actions in ((Side.STATION, _FROM_STATION), (Side.CSMS, _FROM_CSMS))
 }
 """The calls that the session itself has something to do about, in all OCPP versions, also where they are signed."""
 
+_TELLING, _ANSWERING = (
+    frozenset(action + form for action in actions for form in (b"", SIGNED))
+    for actions in (write_only.CALLS, write_only.ANSWERS)
+)
+"""The station's calls, and those of the CSMS whose answers, can tell what nobody may read; signed or not."""
+
 _GATES: Final = Plan(
     {
-        Side.STATION: Needs(dict.fromkeys(GATED[Side.STATION] | write_only.CALLS, Need.WHOLE)),
+        Side.STATION: Needs(dict.fromkeys(GATED[Side.STATION] | _TELLING, Need.WHOLE)),
         Side.CSMS: Needs(dict.fromkeys(GATED[Side.CSMS], Need.WHOLE)),
     },
-    {Side.STATION: Needs(dict.fromkeys(write_only.ANSWERS, Need.WHOLE)), Side.CSMS: Needs()},
+    {Side.STATION: Needs(dict.fromkeys(_ANSWERING, Need.WHOLE)), Side.CSMS: Needs()},
 )
 
 

@@ -4,6 +4,8 @@ Rules this file keeps:
 
 * A message is judged as it reads, not as it is written: an escape, a text inside a text or another case hides nothing.
 * Where the standard has a place for a secret it is masked by that place; anywhere else by the name it goes under.
+* What is signed is looked into as what is not, and a signature over what was masked goes too: whoever held it could try
+  until they found what it fits.
 * Doubt masks: a name that only sounds like a secret's is one, but for names of the standard's that are not.
 * A policy sees in what is left what it saw before: lengths of vendors' data, and of a URL all that it is judged by.
 """
@@ -16,12 +18,13 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from secproxy import reader
+from secproxy import jws, reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MASK: Final = "***"
 MASKED_NUMBER: Final = 0
@@ -38,6 +41,12 @@ _WORDS: Final = frozenset({"additionalinfo", "techinfo"})  # what is said in fre
 _VALUES: Final = frozenset({"value", "attributevalue", "actualvalue", "valueslist", "data"}) | _WORDS
 _AROUND_VALUES: Final = frozenset({"variableattribute", "variablecharacteristics", "attributestatusinfo"})
 _CARRIERS: Final = frozenset({"datatransfer", "notifycustomerinformation"})
+_SIGNED: Final = "-signed"  # marks an action whose payload is signed (OCPP-J 2.x, 7), in small letters
+_CODED: Final = frozenset({"payload", "protected"})  # of a JWS, in base64url (RFC 7515 7.2)
+_SIGNATURES: Final = frozenset({"signature", "signatures"})
+_CODED_JSON: Final = re.compile(
+    r"\s*(?:ey[AIJ]|ew[0ko]|W3s|W1|Wy[AIJ]|Ww[0ko])"
+)  # how an object or a list begins in base64
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z)", re.DOTALL)
 _URL: Final = re.compile(r"([a-z][a-z0-9+.-]{0,20}:[/\\]{2,})([^\s\"'<>]*)", re.IGNORECASE)
 _QUERY_VALUE: Final = re.compile(r"([?&;#][^=&;#?]*=)([^&;#]*)")
@@ -45,8 +54,8 @@ _OURS: Final = re.compile(r"(/f/)([^/?#]+)")  # a download of ours: the ticket s
 _WHO: Final = re.compile(r"()([^:@/\\?#\[\]]+)")  # a name or password; what else stands there makes it another URL
 _TELLING: Final = re.compile(r"@|[^!#-;=?-\[\]_a-z~]", re.IGNORECASE)  # what makes a policy refuse a URL by itself
 _NAMED: Final = re.compile(
-    r"((?:pass|pwd|secret|token|credential|psk|key|\bpin)[\w.-]{0,40}[\"']?\s{0,4}[=:]\s{0,4})"
-    r"(\"[^\"]*\"?|'[^']*'?|[^\s,;&]+)",
+    r"((?:pass|pwd|secret|token|credential|psk|key|\bpin)[\w.-]{0,40}\\{0,8}[\"']?\s{0,4}[=:]\s{0,4})"
+    r"(\\{0,8}\"[^\"]*\"?|'[^']*'?|[^\s,;&]+)",
     re.IGNORECASE,
 )
 _HASHED: Final = re.compile(r"id-[0-9a-f]{16}")
@@ -76,13 +85,44 @@ class Redaction:
         action = (_action(value) or asked).lower()
         if repeats and value[:1] in ([4], [5]):
             value = [*value[:3], *(self._masked(each, 0) for each in value[3:])]
-        elif repeats:
-            value = [_without_words(each) for each in value]
+            repeats = False
+        plain = action
+        while plain.endswith(_SIGNED):
+            plain = plain.removesuffix(_SIGNED)
+        return [self._said(each, plain, repeats=repeats, signed=plain != action) for each in value]
+
+    def _said(self, value: object, action: str, *, repeats: bool, signed: bool, depth: int = 0) -> object:
+        """A part of a message by what its action is in the clear; ``signed``: the action says that its payload is."""
+        if isinstance(value, dict) and (_looks_signed(value) or (signed and "payload" in value)):
+            within = partial(self._said, action=action, repeats=repeats, signed=False, depth=depth + 1)
+            return self._sealed(value, within, depth)
+        if repeats:
+            value = _without_words(value)
         if action in _CARRIERS or not action:
-            return [self._carried(each) for each in value]
-        if action == "getconfiguration":
-            return [self._asking(each) for each in value]
-        return [self._value(each, "", 0) for each in value]
+            return self._carried(value)
+        return self._asking(value) if action == "getconfiguration" else self._value(value, "", depth)
+
+    def _sealed(self, fields: dict[str, object], within: Callable[[object], object], depth: int) -> dict[str, object]:
+        """A signed payload, with what it signs written anew; ``within`` redacts that, and what stands beside it."""
+        coded = {name: each for name, each in fields.items() if _plain(name) in _CODED}
+        shown = {name: self._coded(each, within, depth) for name, each in coded.items()}
+        beside = within({name: each for name, each in fields.items() if name not in coded})
+        assert isinstance(beside, dict)  # noqa: S101 - an object stays one
+        if shown == coded:
+            return {**shown, **beside}
+        hidden = {name for name in beside if _plain(name) in _SIGNATURES}
+        return {
+            **shown,
+            **{name: self._masked(each, depth) if name in hidden else each for name, each in beside.items()},
+        }
+
+    def _coded(self, text: object, within: Callable[[object], object], depth: int) -> object:
+        try:
+            inside = jws.read_coded(text)
+        except reader.UnreadableError:
+            return self._masked(text, depth)
+        redacted = MASK if depth >= NESTING else within(inside)
+        return text if redacted == inside else jws.write_coded(redacted)
 
     def _asking(self, value: object) -> object:
         """A payload whose ``key`` lists the names of settings."""
@@ -109,7 +149,8 @@ class Redaction:
         ``length`` is that of a text before anything in it was masked.
         """
         if isinstance(data, str):
-            return data[:DATA_KEPT].ljust(length or len(data), "*")
+            kept = 0 if _CODED_JSON.match(data) else DATA_KEPT
+            return data[:kept].ljust(length or len(data), "*")
         if isinstance(data, dict):
             return {name: self._cut(each) for name, each in data.items()}
         return [self._cut(each) for each in data] if isinstance(data, list) else data
@@ -128,6 +169,8 @@ class Redaction:
         return self._text(value, depth) if isinstance(value, str) else value
 
     def _object(self, fields: dict[str, object], depth: int) -> dict[str, object]:
+        if _looks_signed(fields):
+            return self._sealed(fields, partial(self._value, name="", depth=depth + 1), depth)
         named = any(is_secret(text) for text in _names(fields))
         names_setting = not {_plain(name) for name in fields}.isdisjoint({"value", "readonly"})
         found: dict[str, object] = {}
@@ -214,7 +257,25 @@ def holds_masked(value: object, *, secret: bool = False) -> bool:
     if not isinstance(value, dict):
         return secret and value == MASKED_NUMBER and not isinstance(value, bool)
     named = secret or any(is_secret(text) for text in _names(value))
-    return any(is_masked(name) or holds_masked(each, secret=named or is_secret(name)) for name, each in value.items())
+    return any(
+        is_masked(name) or _holds_coded(name, each) or holds_masked(each, secret=named or is_secret(name))
+        for name, each in value.items()
+    )
+
+
+def _holds_coded(name: str, value: object) -> bool:
+    if _plain(name) not in _CODED:
+        return False
+    try:
+        return holds_masked(jws.read_coded(value))
+    except reader.UnreadableError:
+        return False
+
+
+def _looks_signed(fields: dict[str, object]) -> bool:
+    """Whether an object is a JWS, or one of its signatures with a header of its own."""
+    plain = {_plain(name) for name in fields}
+    return not _CODED.isdisjoint(plain) and len(plain & (_CODED | _SIGNATURES)) > 1
 
 
 def _plain(name: str) -> str:

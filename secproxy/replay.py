@@ -26,7 +26,7 @@ from secproxy.answers import is_by_policy
 from secproxy.envelope import Call, Error, Result, Send, parse
 from secproxy.errors import MessageRefused
 from secproxy.orders import HangUp, Heard
-from secproxy.plan import OTHER, Side, compile_plan
+from secproxy.plan import OTHER, SIGNED, Side, compile_plan, small
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import InForce
 from secproxy.policy.rules import Mode
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 LISTED_MOST: Final = 1_000  # changes that are listed; all are counted
 GROUPS_MOST: Final = 1_000  # sums; an action's name is the caller's choice
 OTHERS: Final = "*"  # stands for the actions that there was no more room for
+UNTOLD: Final = "it was signed, and what is left of it no session would hand on to a policy"
 ELSEWHERE: Final = "not the policy refused it, but another gate of the proxy's"
 
 
@@ -184,7 +185,8 @@ def _compare(
         return Compared(number, side, "", unread, unread)
     by_policy = None if reply is None else is_by_policy(reply, said.action, now.version)
     refused = reply is not None and by_policy is not False
-    words = [each.hear(side, line, refused=refused) for each in (now, other) if each is not None]
+    signed = small(said.action).endswith(SIGNED)
+    words = [each.hear(side, line, refused=refused, signed=signed) for each in (now, other) if each is not None]
     for each in (now, other):
         if each is not None and reply is not None:
             each.close(side, said.id)
@@ -218,10 +220,12 @@ class _Replay:
         self._admitted, self._view = _admit(head), View("", csms_host)
         self._session = self._begin()
 
-    def hear(self, side: Side, line: Line, *, refused: bool) -> Word:
+    def hear(self, side: Side, line: Line, *, refused: bool, signed: bool) -> Word:
         """Have a call judged; ``refused``: it was, then."""
         self._book.begin(refused=refused)
         self._tell(side, line)
+        if self._book.asked is None and signed:
+            return Word(Verdict.UNKNOWN, says=UNTOLD)
         return self._word()
 
     def hear_answer(self, side: Side, said: Message, line: Line) -> None:

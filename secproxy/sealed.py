@@ -1,58 +1,67 @@
-"""What is inside a signed message of a station's, for those who judge what stations say.
+"""What is inside a signed message, for those who judge what is said.
 
 Rules this file keeps:
 
 * Only what is judged by what it says is looked into. It is held to what the same words would be held to in the clear;
-  whether the signature is right is for the CSMS, and nothing here is trusted the more because of one.
+  whether the signature is right is for the other side, and nothing here is trusted the more because of one.
 * What cannot be read in one way alone is refused, so that nobody says inside what could not be said outside.
+* A message is signed once, whoever says it and whatever it is: one reader would unwrap it once, another to its end.
 """
 
 from __future__ import annotations
 
-import base64
-import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from secproxy import reader
-from secproxy.envelope import Call
+from secproxy import jws
+from secproxy.envelope import Call, Result, Send
 from secproxy.errors import MessageRefused
 from secproxy.events import Note
-from secproxy.plan import SIGNED_SUFFIX, small
+from secproxy.plan import SIGNED, SIGNED_SUFFIX, small
 from secproxy.reader import UnreadableError
+from secproxy.write_only import ANSWERS
 
 if TYPE_CHECKING:
     from secproxy.envelope import Message
 
     M = TypeVar("M", bound=Message)
 
-READ: Final = frozenset(map(small, ("BootNotification", "SecurityEventNotification", "TransactionEvent")))
-"""The actions whose signed form is looked into, in small letters."""
-_OPENED: Final = frozenset(action + small(SIGNED_SUFFIX) for action in READ)
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+")
+_NAMES: Final = ("BootNotification", "SecurityEventNotification", "TransactionEvent", "NotifyReport", "DataTransfer")
+READ: Final = frozenset(map(small, _NAMES))
+"""The actions whose signed form is looked into, in small letters: the last because of what it may carry."""
+_OPENED: Final = frozenset(action + SIGNED for action in READ)
 
 
 def open_signed(said: M) -> M | Call:
-    """Return the call that stands inside a signed one, or what was said as it is. Raises ``MessageRefused``.
-
-    A signed payload is a JWS in JSON (OCPP-J 2.x, 7; RFC 7515 7.2): ``payload`` is what it signs, in base64url.
-    """
+    """Return the call that stands inside a signed one, or what was said as it is. Raises ``MessageRefused``."""
     if not isinstance(said, Call) or small(said.action) not in _OPENED:
         return said
+    return Call(said.id, said.action[: -len(SIGNED_SUFFIX)], _inside(said, said.action))
+
+
+def open_answer(said: Result, asked: bytes) -> Result:
+    """Do the same with an answer that can tell a secret; ``asked`` is the action that it answers, in small letters.
+
+    It is signed by its looks, since an answer may be in the clear though its call was signed.
+    """
+    if asked.removesuffix(SIGNED) not in ANSWERS or not jws.is_signed(said.payload):
+        return said
+    return Result(said.id, _inside(said, asked.decode()))
+
+
+def refuse_twice_signed(said: Message) -> None:
+    """Refuse a message that by its name is signed more than once. Raises ``MessageRefused``."""
+    if isinstance(said, Call | Send) and small(said.action).endswith(SIGNED + SIGNED):
+        raise _refused(said, said.action, "it is a signed message itself")
+
+
+def _inside(said: Call | Result, action: str) -> dict[str, object]:
     try:
-        inside = reader.read(_decoded(said.payload.get("payload")))
+        return jws.unseal(said.payload)
     except UnreadableError as unreadable:
-        raise _refused(said, unreadable.says) from None
-    if not isinstance(inside, dict):
-        raise _refused(said, "what is signed is not an object")
-    return Call(said.id, said.action[: -len(SIGNED_SUFFIX)], inside)
+        raise _refused(said, action, unreadable.says) from None
 
 
-def _decoded(written: object) -> bytes:
-    if not isinstance(written, str) or not _BASE64URL.fullmatch(written) or len(written) % 4 == 1:
-        raise UnreadableError("signed", "there is no payload in base64url")
-    return base64.urlsafe_b64decode(written + "=" * (-len(written) % 4))
-
-
-def _refused(call: Call, says: str) -> MessageRefused:
-    told = {"fault": "signed", "says": f"inside the signed message: {says}", "action": call.action}
-    return MessageRefused("signed", Note("message.malformed", evidence=told), call.id)
+def _refused(said: Call | Send | Result, action: str, says: str) -> MessageRefused:
+    """Only a call is answered."""
+    told = {"fault": "signed", "says": f"inside the signed message: {says}", "action": action}
+    return MessageRefused("signed", Note("message.malformed", evidence=told), said.id if isinstance(said, Call) else "")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from pki.firmware.gate import Answer
 from pki.station import SecurityProfile
-from secproxy import boot, envelope
+from secproxy import boot, envelope, write_only
 from secproxy.answers import answer, refuse_by_policy
 from secproxy.buckets import Bucket
 from secproxy.calls import Calls
@@ -31,13 +31,13 @@ from secproxy.inspection import TWICE, code_of, evidence
 from secproxy.notebook import Notebook
 from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Record, Say
 from secproxy.plan import GATED, OTHER, SIGNED, SIGNED_SUFFIX, Need, Plan, Side, small
+from secproxy.policy.carried import may_carry, tie, untie
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked
 from secproxy.schemas import LARGE
-from secproxy.sealed import open_signed
+from secproxy.sealed import open_answer, open_signed, refuse_twice_signed
 from secproxy.standard_events import find_standard
 from secproxy.transactions import WATCHED
-from secproxy.write_only import find_told
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -163,38 +163,58 @@ class Session:
 
     def _go_on(self, side: Side, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
         """What becomes of a message that may be."""
-        if side is Side.STATION:
-            said = open_signed(said)
-        if side is Side.STATION and isinstance(said, Call) and small(said.action) in WATCHED:
-            return self._on_transaction(said, now)
-        if isinstance(said, Result) or small(said.action) not in GATED[side]:
+        if not isinstance(said, Call):  # what is gated and sent was misplaced already
             return [Forward()]
+        action = small(said.action)
+        watched = self._watch is not None and side is Side.STATION and action.removesuffix(SIGNED) in WATCHED
+        if not watched and action not in GATED[side]:
+            return [Forward()]
+        opened = open_signed(said) if side is Side.STATION else said
+        if watched:
+            return self._on_transaction(opened, now) if small(opened.action) in WATCHED else [Forward()]
         if not self._may_note(now):
-            return self._unnoted(side, said)
-        assert isinstance(said, Call)  # noqa: S101 - what is gated and sent was misplaced already
+            return self._unnoted(side, opened)
         if side is Side.CSMS:
             return self._on_firmware(said, now)
-        return self._on_boot(said) if said.action.lower() == BOOT else self._on_security_event(said)
+        return self._on_boot(opened) if opened.action.lower() == BOOT else self._on_security_event(opened)
 
     def _read(self, side: Side, message: bytes) -> Message:
         """Read as far as the plan says; where it says nothing, or the head can be read in two ways, all of it."""
         head = HEAD.match(message)
-        if head is not None and self._need(side, head) is Need.HEAD and not self._observes(side):
-            return envelope.glance(head)
-        said = envelope.parse(message)
-        if side is Side.STATION:
-            open_signed(said)  # what is inside and cannot be read goes nowhere
+        need = Need.WHOLE if head is None or self._observes(side) else self._need(side, head, message)
+        said = envelope.glance(head) if head is not None and need is Need.HEAD else envelope.parse(message)
+        if need >= Need.WHOLE:
+            self._look_inside(side, said)
+        refuse_twice_signed(said)
         return said
 
-    def _need(self, side: Side, head: re.Match[bytes]) -> Need:
+    def _look_inside(self, side: Side, said: Message) -> None:
+        """What is inside and cannot be read goes nowhere. Raises ``MessageRefused``."""
+        if isinstance(said, Result):
+            open_answer(said, self.calls[OTHER[side]].asked(said.id.encode()) or b"")
+        else:
+            open_signed(said)
+
+    def _need(self, side: Side, head: re.Match[bytes], message: bytes) -> Need:
+        """The plan's word, but for a call that may carry one whose answer the other side is held to."""
         kind, _, message_id, action = head.groups()
         if kind in {b"2", b"6"}:
-            return self.plan.calls[side].of(action.lower())
+            named = action.lower()
+            ties = self._ties and may_carry(named, message)
+            return Need.WHOLE if ties else self.plan.calls[side].of(named)
         asked = self.calls[OTHER[side]].asked(message_id) if kind in {b"3", b"4"} else None
-        return Need.PASS if asked is None else self.plan.answers[side].of(asked)
+        return Need.PASS if asked is None else self.plan.answers[side].of(untie(asked)[0])
 
     def _asked(self, side: Side, call: Call, now: dt.datetime) -> bool:
-        return self.calls[side].ask(call.id.encode(), small(call.action), now.timestamp())
+        action = small(call.action)
+        return self.calls[side].ask(
+            call.id.encode(), tie(action, call.payload) if self._ties else action, now.timestamp()
+        )
+
+    @property
+    def _ties(self) -> bool:
+        """Whether it must be known of an answer what its call carried: somebody is held against the schemas."""
+        return self.inspection is not None and bool(self.inspection.sides)
 
     def _answered(self, side: Side, said: Result | Error, size: int, now: dt.datetime) -> list[Order]:
         calls = self.calls[OTHER[side]]
@@ -217,7 +237,7 @@ class Session:
             return "" if self.calls[side].object_to(said.id.encode()) else "it objects to a result that there was not"
         if side not in self.senders:
             return "nothing that a CSMS says goes unanswered"
-        calls = GATED[side] if self.inspection is None else GATED[side] | self.inspection.book.actions
+        calls = GATED[side] | write_only.CALLS | (self.inspection.book.actions if self.inspection else frozenset())
         plain = small(said.action).removesuffix(SIGNED)
         return f"{said.action} is a call" if {plain, small(said.action)} & calls else ""
 
@@ -236,18 +256,20 @@ class Session:
         return self.inspection is not None and side in self.inspection.sides
 
     def _held(self, side: Side, said: Call | Send | Result, action: bytes, size: int, now: dt.datetime) -> list[Order]:
-        """Hold a message against its schema; one that does not fit is refused where the plan says so, else told."""
-        enforced = self._must_fit(side, said, action)
-        if self.inspection is None or not (enforced or self._observes(side)):
-            return self._go_on(side, said, now)
-        search = self.inspection.unfit(said, action)
-        if search is None:
-            return self._go_on(side, said, now)
-        if enforced:
-            return self._refuse_unfit(side, said, action, search(size)) if self._may_note(now) else self._cut_off(side)
-        faults = search(size) if self._notes.may_look(now.timestamp()) else ()
-        news = self._notes.news(side, action.decode(), faults)
-        notes = [self._record("message.schema", **evidence(side, said, action, fault)) for fault in news]
+        """Hold a message, and what it carries, against its schema; one that does not fit is refused where the plan
+        says so, else told."""
+        notes: list[Order] = []
+        for held in self.inspection.hold(said, action) if self.inspection else ():
+            enforced = held.search is not None and self._must_fit(side, said, held.action)
+            if held.search is None or not (enforced or self._observes(side)):
+                continue
+            if enforced and not self._may_note(now):
+                return [*notes, *self._cut_off(side)]
+            if enforced:
+                return [*notes, *self._refuse_unfit(side, said, held.named, held.search(size))]
+            faults = held.search(size) if self._notes.may_look(now.timestamp()) else ()
+            news = self._notes.news(side, held.named.decode(), faults)
+            notes += [self._record("message.schema", **evidence(side, said, held.named, fault)) for fault in news]
         return [*notes, *self._go_on(side, said, now)]
 
     def _must_fit(self, side: Side, said: Call | Send | Result, action: bytes) -> bool:
@@ -331,7 +353,11 @@ class Session:
 
     def _find_told(self, side: Side, action: bytes, said: Call | Send | Result, now: dt.datetime) -> list[Order]:
         """Tell once of a session that the station gives away what nobody may read; never what it is."""
-        told = [] if side is Side.CSMS else find_told(action, said.payload)
+        plain = action.removesuffix(SIGNED)
+        if side is Side.CSMS or plain not in (write_only.ANSWERS if isinstance(said, Result) else write_only.CALLS):
+            return []
+        opened = open_answer(said, action) if isinstance(said, Result) else open_signed(said)
+        told = write_only.find_told(plain, opened.payload)
         news = [name for name in told if name not in self._notes.secrets]
         if not news or not self._may_note(now):
             return []

@@ -3,7 +3,8 @@
 Rules this file keeps:
 
 * The dull message costs one match of its head, and a look at its payload where this side is held against the schemas.
-* Whose head could be read in two ways is never dull, and neither is what the plan names or an id that is not in order.
+* Whose head could be read in two ways is never dull, and neither is what the plan names, an id that is not in order,
+  or a DataTransfer that may carry a call which is held against the schemas.
 * Whoever listens in changes nothing, and costs those nothing whom nobody listens to.
 """
 
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from secproxy.buckets import Bucket
 from secproxy.envelope import HEAD
 from secproxy.frames import Walker
-from secproxy.plan import OTHER, Side
+from secproxy.plan import OTHER, SIGNED, Side
+from secproxy.policy.carried import CARRIERS, may_carry
 from secproxy.schemas import fits_at
 
 if TYPE_CHECKING:
@@ -26,14 +28,15 @@ if TYPE_CHECKING:
     from secproxy.session import Session
 
 _ANSWERS: Final = frozenset({b"3", b"4"})  # the types that close a call
+_TWICE: Final = SIGNED + SIGNED  # no schema has such an action; the session refuses it
 
 
 class Direction:
     """One of the two of a link: what becomes of its frames, and what is remembered of this direction alone."""
 
     __slots__ = (
-        "_asks", "_book", "_call", "_calls", "_replies", "_reply", "_sends", "_waiting", "controls", "side", "walker",
-        "write",
+        "_asks", "_book", "_call", "_calls", "_carriers", "_replies", "_reply", "_sends", "_waiting", "controls",
+        "side", "walker", "write",
     )  # fmt: skip
 
     def __init__(self, side: Side, session: Session, limits: Limits, write: Callable[[bytes], None]) -> None:
@@ -43,9 +46,11 @@ class Direction:
         self.walker = Walker(masked=up, limit=size, fragments=limits.fragments)
         self.controls = Bucket(limits.controls_per_second, limits.controls_burst)
         self._asks, self._waiting = session.calls[side], session.calls[OTHER[side]]
-        self._sends = side in session.senders
         inspection = session.inspection
+        self._carriers = CARRIERS if inspection is not None and inspection.sides else frozenset()
         self._book = inspection.book if inspection is not None and side in inspection.sides else None
+        # what is sent under the name of a call fits no schema; where none is asked, the session knows such names
+        self._sends = side in session.senders and (inspection is None or self._book is not None)
         self.follow(session.plan)
 
     def follow(self, plan: Plan) -> None:
@@ -72,10 +77,13 @@ class Direction:
         if action is None or (kind == b"6" and not self._sends):
             return False
         small = action.lower()
-        if self._calls.get(small, self._call):
+        if self._calls.get(small, self._call) or (small in self._carriers and may_carry(small, message)):
             return False
         calls = kind == b"2"
-        if book is not None and not fits_at(book.calls if calls else book.sends, action, message, head.end()):
+        if book is None:
+            if small.endswith(_TWICE):
+                return False
+        elif not fits_at(book.calls if calls else book.sends, action, message, head.end()):
             return False
         return not calls or self._asks.ask(message_id, small, time.time())
 

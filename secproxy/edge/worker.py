@@ -34,6 +34,7 @@ from secproxy.edge.waiting_room import WaitingRoom
 from secproxy.events import Note
 from secproxy.frames import POLICY_VIOLATION
 from secproxy.inspection import inspect
+from secproxy.policy import carried
 from secproxy.schemas import Schemas
 from secproxy.session import Session
 
@@ -207,7 +208,8 @@ class Worker:
 
     def _connect(self, number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
         policy = self._policies.of(admitted.station, upstream.subprotocol)
-        inspection = inspect(self._schemas.book(upstream.subprotocol), self._config.messages)
+        book, inside = (self._schemas.book(version) for version in (upstream.subprotocol, carried.VERSION))
+        inspection = inspect(book, self._config.messages, inside)
         watch = self._watch(admitted, upstream.csms)
         session = Session(admitted, upstream.subprotocol, self._view, policy.plan, policy, inspection, watch)
         surroundings, limits = self._surroundings, self._config.limits

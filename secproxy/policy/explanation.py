@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from secproxy.policy.rulebook import ALLOW, ALLOW_CLAUSE, mode_of
+from secproxy.policy.rulebook import ALLOW, ALLOW_CLAUSE, mode_of, take_apart
 from secproxy.policy.rules import Deny, Mode, Rate, Rule
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ class Line:
 
 def explain(rulebook: Rulebook, asked: Asked, payload: Mapping[str, object] | None) -> list[Line]:
     """Ask every rule that a call meets; what is not let through at all is the first line."""
-    called, read = replace(asked, payload=payload or {}), payload is not None
+    parts, read = take_apart(replace(asked, payload=payload or {})), payload is not None
     says = "the policy does not let this action through"
-    barred = [Line(ALLOW, ALLOW_CLAUSE, rulebook.mode, Verdict.OBJECTS, says) for _ in rulebook.barred(called)]
-    return [*barred, *(_line(rulebook, rule, each, read=read) for rule, each in rulebook.met(called))]
+    barred = [Line(ALLOW, ALLOW_CLAUSE, rulebook.mode, Verdict.OBJECTS, says) for _ in rulebook.barred(parts)]
+    return [*barred, *(_line(rulebook, rule, each, read=read) for rule, each in rulebook.met(parts))]
 
 
 def _line(rulebook: Rulebook, rule: Rule, asked: Asked, *, read: bool) -> Line:

@@ -3,8 +3,8 @@
 Rules this file keeps:
 
 * What is not allowed is refused before any rule is asked; rates come last, so that what is refused anyway uses none up.
-* A message inside a signed one cannot be looked into without trusting it: a rule that would have to objects. One that
-  a DataTransfer carries meets the rules of both, and an objection as well where it cannot be read.
+* A signed message meets the rules of what it signs, and is asked what that says, whoever signed it. One that a
+  DataTransfer carries meets the rules of both. Where what is inside cannot be read, a rule that would read it objects.
 * Every objection of an observing rule is evidence; the first of an enforcing one is the refusal.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, assert_never
 
+from secproxy import jws
 from secproxy.errors import PolicyRefused
 from secproxy.events import CAUSES, Note
 from secproxy.plan import SIGNED, Need, Needs, Plan, Side
@@ -23,10 +24,11 @@ from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.keys import Keys, lowered
 from secproxy.policy.rules import Deny, KeepProfile, Mode, Policy, Rate, Rest, Rule, Scope
 from secproxy.policy.urls import Urls
+from secproxy.reader import UnreadableError
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pki.station import Station
     from secproxy.events import Kind
@@ -66,6 +68,8 @@ class Asked:
     """The action of the call that carries this one, in small letters; empty for one that stands by itself."""
     unreadable: str = ""
     """Why nobody can read its payload."""
+    signed: bool = False
+    """Whether it, or what carries it, was signed; ``action`` and ``payload`` are then what stood inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +110,22 @@ class Rulebook:
         """The rules that a call of this action meets, in the order in which they are asked."""
         return self._rules[side].get(action.removesuffix(SIGNED), ())
 
-    def met(self, asked: Asked) -> list[tuple[Rule, Asked]]:
-        """The rules that a call and the one it carries meet, each with what it is asked of, in the order of asking."""
-        found = [(rule, asked) for rule in self.rules_for(asked.side, asked.action)]
-        inside = _carried_by(asked)
-        if inside is None:
-            return found
-        found += [(rule, inside) for rule in self._inside[asked.side].get(inside.action, ())]
-        return sorted(found, key=lambda each: isinstance(each[0].test, Rate))
+    def met(self, parts: Sequence[Asked]) -> list[tuple[Rule, Asked]]:
+        """The rules that the parts of a call meet, each with what it is asked of, in the order of asking."""
+        found = [(rule, each) for each in parts for rule in self._rules_for(each)]
+        return found if len(parts) == 1 else sorted(found, key=lambda each: isinstance(each[0].test, Rate))
 
-    def barred(self, asked: Asked) -> list[Asked]:
-        """Of a call and the one it carries those that are not let through, whatever the rules say."""
-        inside = _carried_by(asked)
-        outside = [] if self.allows(asked.side, asked.action) else [asked]
-        return outside if inside is None or self._allows_inside(inside.side, inside.action) else [*outside, inside]
+    def barred(self, parts: Sequence[Asked]) -> list[Asked]:
+        """Of the parts of a call those that are not let through, whatever the rules say."""
+        return [each for each in parts if not self._lets(each)]
+
+    def _rules_for(self, asked: Asked) -> tuple[Rule, ...]:
+        if asked.carrier:
+            return self._inside[asked.side].get(asked.action, ())
+        return self.rules_for(asked.side, asked.action)
+
+    def _lets(self, asked: Asked) -> bool:
+        return (self._allows_inside if asked.carrier else self.allows)(asked.side, asked.action)
 
     def allows(self, side: Side, action: bytes) -> bool:
         """Whether an action is let through where no rule objects."""
@@ -138,10 +144,11 @@ class Rulebook:
         ``own`` are the session's gauges, ``fleet`` those of all the stations that are counted together.
         """
         notes: list[Note] = []
-        for each in self.barred(asked):
+        parts = take_apart(asked)
+        for each in self.barred(parts):
             says = "the policy does not let this action through"
             self.object_to(notes, each, Objection(ALLOW, ALLOW_CLAUSE, self._policy.mode, says))
-        for rule, each in self.met(asked):
+        for rule, each in self.met(parts):
             if rule.window is None or rule.window.holds(each.at):
                 objection = self._ask(rule, each, own, fleet)
                 if objection is not None:
@@ -165,7 +172,7 @@ class Rulebook:
         facts = {"policy": self.name, "rule": objection.rule, "clause": objection.clause, "mode": objection.mode.value}
         more: dict[str, str | int] = {"left_out": objection.left_out} if objection.left_out else {}
         more |= {"carried": asked.action.decode()} if asked.carrier else {}
-        action = (asked.carrier or asked.action).decode()
+        action = ((asked.carrier or asked.action) + SIGNED * asked.signed).decode()
         return {**facts, "side": asked.side.value, "action": action, "says": objection.says, **more}
 
     def _ask(self, rule: Rule, asked: Asked, own: Gauges, fleet: Gauges) -> Objection | None:
@@ -193,8 +200,6 @@ class Rulebook:
         test, payload = rule.test, asked.payload
         if isinstance(test, Deny):
             return "the policy forbids it"
-        if asked.action.endswith(SIGNED):
-            return "it is inside a signed message, which this rule cannot look into"
         if asked.unreadable and not isinstance(test, Rate):
             return asked.unreadable
         version = carried.VERSION if asked.carrier else self._version
@@ -235,17 +240,27 @@ class Rulebook:
         return self.allows(side, carried.CARRIER) and not all(self._allows_inside(side, each) for each in carried.CALLS)
 
 
-def _carried_by(asked: Asked) -> Asked | None:
-    found = carried.find_carried(asked.action, asked.payload)
+def take_apart(asked: Asked) -> list[Asked]:
+    """What is judged of a call: itself, or what it signs, and the call that this carries."""
+    said = _unsealed(asked) if asked.action.endswith(SIGNED) else asked
+    found = carried.find_carried(said.action, said.payload)
     if found is None:
-        return None
-    return replace(asked, action=found.action, payload=found.payload, carrier=asked.action, unreadable=found.unreadable)
+        return [said]
+    inside = replace(said, action=found.action, payload=found.payload, carrier=said.action, unreadable=found.unreadable)
+    return [said, inside]
+
+
+def _unsealed(asked: Asked) -> Asked:
+    signs = replace(asked, action=asked.action.removesuffix(SIGNED), payload={}, signed=True)
+    try:
+        return replace(signs, payload=jws.unseal(asked.payload))
+    except UnreadableError as fault:
+        return replace(signs, unreadable=f"what the signed message holds cannot be read: {fault.says}")
 
 
 def mode_of(rule: Rule, asked: Asked) -> Mode:
     """What becomes of a message that a rule objects to; what the rule spells out as unsafe goes on, and is told of."""
-    sealed, test = asked.action.endswith(SIGNED), rule.test
-    if isinstance(test, Certificates) and not sealed and test.tolerates(asked.payload):
+    if isinstance(rule.test, Certificates) and rule.test.tolerates(asked.payload):
         return Mode.OBSERVE
     return rule.mode
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from secproxy.plan import SIGNED
 from secproxy.policy.certificates import Certificates, KeepRoots, Requests
 from secproxy.policy.contents import Shape, Vendors
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.keys import DOWNGRADE, SECURITY_PROFILE, Keys, settings
-from secproxy.policy.rulebook import Rulebook, mode_of
+from secproxy.policy.rulebook import Rulebook, mode_of, take_apart
 from secproxy.policy.rules import Deny, KeepProfile, Mode, Rate
 from secproxy.policy.urls import Urls, find
 from secproxy.redaction import DATA_KEPT, MASK, holds_masked, is_masked
@@ -121,8 +120,7 @@ class Hindsight(Rulebook):
 
     def fault(self, rule: Rule, asked: Asked) -> str:
         """Ask a rule that can be asked."""
-        sealed = asked.action.endswith(SIGNED)
-        why = "" if sealed else self._withheld(rule.test, asked)
+        why = self._withheld(rule.test, asked)
         if not why:
             return super().fault(rule, asked)
         if mode_of(rule, asked) is not Mode.ENFORCE:
@@ -132,14 +130,15 @@ class Hindsight(Rulebook):
 
     @staticmethod
     def _withheld(test: Test, asked: Asked) -> str:
-        """What a DataTransfer carries is cut in a recording, so that most of it cannot be read."""
+        """What a DataTransfer carries is cut in a recording, so that most of it cannot be read; what is signed and
+        could not be read is masked."""
         if asked.unreadable and not isinstance(test, Deny | Rate):
             return REDACTED
         return withheld(test, asked.action, asked.payload)
 
     def counting(self) -> Rule | None:
         """Find a rule that may have refused the call for what is in no recording: what was counted before it began."""
-        rules = self.met(self.asked) if self.asked else ()
+        rules = self.met(take_apart(self.asked)) if self.asked else ()
         return next((rule for rule, _ in rules if isinstance(rule.test, Rate) and rule.mode is Mode.ENFORCE), None)
 
 

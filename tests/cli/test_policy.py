@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pki.edge.policies import FOLDER
+from secproxy.jws import write_coded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Bollard
 
 ADD = ("station", "add", "CP-001", "--serial", "SN-1", "--profile", "3", "--group", "depot")
+CARRIED = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": "InstallCertificate", "data": "{}"}
 EXPLAIN = ("-o", "json", "policy", "explain", "--station", "CP-001", "--version", "ocpp1.6")
 DENY = '[[rule]]\nname = "r"\nclause = "attack 36"\nfrom = "csms"\nactions = ["Reset"]\ndeny = true\n'
 
@@ -93,6 +95,11 @@ def test_without_a_file_all_of_the_home_is_checked(bollard: Bollard, home: Path,
     assert bollard("policy", "check").code == 2
 
 
+def sealed(payload: object) -> dict[str, str]:
+    """A payload as a signed message has it."""
+    return {"payload": write_coded(payload), "protected": write_coded({"alg": "ES256"}), "signature": "AAAA"}
+
+
 @pytest.mark.parametrize(
     ("action", "payload", "code", "outcome", "rule", "verdict"),
     [
@@ -107,6 +114,19 @@ def test_without_a_file_all_of_the_home_is_checked(bollard: Bollard, home: Path,
         ("MadeUp", None, 0, "passes", "allow", "objects"),
         ("Heartbeat", None, 0, "passes", None, None),
         ("SignedUpdateFirmware", None, 0, "goes on to the firmware gate", None, None),
+        ("GetLog-Signed", None, 0, "passes", "upload-urls", "reads the payload"),
+        ("GetLog-Signed", sealed({"log": {"remoteLocation": "file:///x"}}), 5, "refused", "upload-urls", "objects"),
+        (
+            "GetLog-Signed",
+            sealed({"log": {"remoteLocation": "https://a.example/"}}),
+            0,
+            "passes",
+            "upload-urls",
+            "passes",
+        ),
+        ("GetLog-Signed", {"payload": "?"}, 5, "refused", "upload-urls", "objects"),
+        ("SignCertificate-Signed", sealed({"csr": "x"}), 5, "refused", "certificate-requests", "objects"),
+        ("DataTransfer-Signed", sealed(CARRIED), 5, "refused", "roots-installed", "objects"),
     ],
 )
 def test_a_call_is_explained_by_the_rules_it_meets(
@@ -174,3 +194,8 @@ def test_what_cannot_be_explained_is_told_as_what_it_is(bollard: Bollard, tmp_pa
     assert (told.code, "message.malformed" in told.err, "duplicate" in told.err) == (5, True, True)
     told = bollard("policy", "explain", "--action", "Re set", "--station", "CP-001", "--version", "ocpp1.6")
     assert told.code == 5
+    (tmp_path / "p.json").write_text('{"payload":"?"}')
+    for action in ("DataTransfer-Signed", "Reset-Signed-Signed"):
+        signed = (*EXPLAIN, "--action", action, "--payload", str(tmp_path / "p.json"))
+        told = bollard(*signed)
+        assert (told.code, "it would be no message: signed" in told.err) == (5, True)

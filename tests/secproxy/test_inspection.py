@@ -7,16 +7,19 @@ import pytest
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.envelope import Call, Result, Send
 from secproxy.inspection import SEALED, UNKNOWN, Inspection, code_of, evidence, inspect
+from secproxy.jws import write_coded
 from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.plan import Side
+from secproxy.policy import carried
 from secproxy.schemas import Fault, Schemas
 
 BOOKS = Schemas(SchemaFiles())
+INSIDE = BOOKS.book(carried.VERSION)
 
 
 def inspection(version: str = "ocpp1.6") -> Inspection:
     """The inspection of sessions, of both sides."""
-    return inspect(BOOKS.book(version), MessageSettings())
+    return inspect(BOOKS.book(version), MessageSettings(), INSIDE)
 
 
 def fault(rule: str, place: str = "$") -> Fault:
@@ -35,6 +38,7 @@ def fault(rule: str, place: str = "$") -> Fault:
         ("maxLength", ("PropertyConstraintViolation",) * 3),
         ("action", ("NotImplemented",) * 3),
         ("signed", ("NotSupported",) * 3),
+        ("carried", ("FormationViolation", "FormatViolation", "FormatViolation")),
     ],
 )
 def test_a_fault_has_its_version_s_code(rule: str, codes: tuple[str, ...]) -> None:
@@ -84,11 +88,11 @@ def test_what_is_signed_is_never_taken_for_what_fits(
 def test_the_settings_say_who_is_inspected_and_what_is_said_anew() -> None:
     """A side that is off is not among them."""
     settings = MessageSettings(Mode.OFF, Mode.ENFORCE, Ambiguous.CANONICAL)
-    told = inspect(BOOKS.book("ocpp1.6"), settings)
+    told = inspect(BOOKS.book("ocpp1.6"), settings, INSIDE)
     assert told.sides == {Side.CSMS}
     assert told.canonical
-    assert not inspect(BOOKS.book("ocpp1.6"), MessageSettings()).canonical
-    assert inspect(BOOKS.book("ocpp1.6"), MessageSettings(Mode.OFF, Mode.ENFORCE, Ambiguous.CANONICAL)) is told
+    assert not inspect(BOOKS.book("ocpp1.6"), MessageSettings(), INSIDE).canonical
+    assert inspect(BOOKS.book("ocpp1.6"), MessageSettings(Mode.OFF, Mode.ENFORCE, Ambiguous.CANONICAL), INSIDE) is told
 
 
 def test_the_evidence_names_who_said_what_and_where() -> None:
@@ -102,3 +106,51 @@ def test_the_evidence_names_who_said_what_and_where() -> None:
         "rule": "required",
         "says": "missing: currentTime",
     }
+
+
+PNC = {"vendorId": carried.VENDOR, "messageId": "signcertificate", "data": '{"csr":7}'}
+TRANSFER = Call("1", "DataTransfer", {**PNC})
+
+
+def faults(said: Call | Result | Send, asked: bytes = b"") -> list[tuple[bytes, bytes, list[tuple[str, str]]]]:
+    """What is held against the schemas of a message of OCPP 1.6, and where it has which faults."""
+    return [
+        (held.action, held.named, [(fault.path, fault.rule) for fault in held.search(100)] if held.search else [])
+        for held in inspection().hold(said, asked)
+    ]
+
+
+def test_what_a_message_carries_is_held_against_the_schema_of_that() -> None:
+    """After the message itself; by its own action, with the way to the fault."""
+    outer: tuple[bytes, bytes, list[tuple[str, str]]] = (b"datatransfer", b"datatransfer", [])
+    inner = (b"signcertificate", b"datatransfer:signcertificate")
+    assert faults(TRANSFER) == [outer, (*inner, [("$.data.csr", "type")])]
+    assert faults(Call("1", "DataTransfer", {**PNC, "data": '{"csr":"x"}'})) == [outer, (*inner, [])]
+    assert faults(Call("1", "DataTransfer", {**PNC, "data": "{"})) == [outer, (*inner, [("$.data", "carried")])]
+    assert faults(Call("1", "DataTransfer", {**PNC, "vendorId": "x"})) == [outer]
+    assert faults(Call("1", "Heartbeat", {**PNC}))[1:] == []
+
+
+def test_the_answer_to_it_is_held_against_the_schema_of_answers() -> None:
+    """By what the call is remembered to have carried."""
+    answer = Result("1", {"status": "Accepted", "data": '{"status":"Perhaps"}'})
+    named = b"datatransfer:signcertificate"
+    found = faults(answer, named)
+    assert [each[:2] for each in found] == [(b"datatransfer", b"datatransfer"), (b"signcertificate", named)]
+    assert found[1][2] == [("$.data.status", "enum")]
+    assert faults(answer, b"datatransfer") == [(b"datatransfer", b"datatransfer", [])]
+
+
+def test_what_is_signed_in_there_fits_no_schema() -> None:
+    """Neither the transfer nor what it carries."""
+    inner = (b"signcertificate", b"datatransfer-signed:signcertificate", [("$.data", "signed")])
+    signed = Call("1", "DataTransfer-Signed", {"payload": write_coded(PNC)})
+    assert faults(signed) == [(b"datatransfer-signed", b"datatransfer-signed", [("$", "signed")]), inner]
+    within = Call("1", "DataTransfer", {**PNC, "messageId": "SignCertificate-Signed"})
+    assert faults(within)[1][2] == [("$.data", "signed")]
+
+
+def test_the_evidence_names_what_was_carried() -> None:
+    """Beside the action that was called."""
+    told = evidence(Side.STATION, TRANSFER, b"datatransfer:signcertificate", Fault("$.data.csr", "type", "", "$"))
+    assert (told["action"], told["carried"]) == ("DataTransfer", "signcertificate")

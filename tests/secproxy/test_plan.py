@@ -19,10 +19,11 @@ def test_every_way_to_update_firmware_is_told() -> None:
 def test_a_station_is_heard_when_it_boots_and_when_it_raises_an_alarm() -> None:
     """Signed or not, and when it reports or answers what its settings are. All else goes on after a look at its head,
     and so do all answers of a CSMS."""
-    names = (b"bootnotification", b"securityeventnotification")
-    heard = (*names, *(name + b"-signed" for name in names), b"notifyreport")
+    names = (b"bootnotification", b"securityeventnotification", b"notifyreport")
+    heard = (*names, *(name + b"-signed" for name in names))
     assert compile_plan().calls[Side.STATION] == Needs(dict.fromkeys(heard, Need.WHOLE))
-    settings = dict.fromkeys((b"getconfiguration", b"getvariables"), Need.WHOLE)
+    asked = (b"getconfiguration", b"getvariables")
+    settings = dict.fromkeys((*asked, *(name + b"-signed" for name in asked)), Need.WHOLE)
     assert compile_plan().answers == {Side.STATION: Needs(settings), Side.CSMS: Needs()}
 
 

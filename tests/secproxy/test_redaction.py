@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from secproxy.jws import unseal
 from secproxy.reader import UnreadableError
-from secproxy.redaction import DATA_KEPT, MASK, Redaction, is_secret
+from secproxy.redaction import DATA_KEPT, MASK, Redaction, holds_masked, is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +121,110 @@ def test_a_secret_is_nowhere_in_what_is_written(place: str, every: int, tail: st
     redacted = json.dumps(PLAIN.redact(message), ensure_ascii=False)
     assert MARKER not in redacted
     assert MASK in redacted
+
+
+def sealed(inside: bytes, **more: object) -> Payload:
+    """A payload that signs a text."""
+    coded = base64.urlsafe_b64encode(inside).rstrip(b"=").decode()
+    return {"payload": coded, "protected": "eyJhbGciOiJFUzI1NiJ9", "signature": "AAAA", **more}
+
+
+def opened(value: object) -> object:
+    """A value with everything in it that stands there in base64 made plain."""
+    if isinstance(value, dict):
+        return {name: opened(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [opened(each) for each in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return [value, opened(json.loads(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))))]
+    except ValueError:
+        return value
+
+
+@pytest.mark.parametrize("place", PLACES)
+@given(every=st.sampled_from([1, 3, 10_000]), times=st.integers(1, 6))
+def test_a_secret_is_nowhere_in_what_is_written_of_a_signed_message(place: str, every: int, times: int) -> None:
+    """Neither in what is signed nor in a signature by which it could be guessed; however often it was signed."""
+    said = PLACES[place](MARKER)
+    head, payload = (said[:-1], said[-1]) if isinstance(said, list) else ([2, "1", "X"], said)
+    for _ in range(times):
+        payload = sealed(written(payload, every))
+    action = [f"{head[2]}-Signed"] if head[0] == 2 else head[2:]
+    redacted = PLAIN.redact(json.dumps([*head[:2], *action, payload]).encode())
+    shown = json.dumps(opened(redacted))
+    assert MARKER not in shown
+    assert MASK in shown
+    assert "AAAA" not in shown
+    assert holds_masked(redacted)
+
+
+SECRET: Payload = {"key": "AuthorizationKey", "value": MARKER}
+SAID = json.dumps(SECRET).encode()
+CODED = sealed(SAID)["payload"]
+PADDED = base64.b64encode(SAID + b" " * (len(SAID) % 3 == 0)).decode()
+PNC: Payload = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": "SignCertificate"}
+HIDDEN: list[object] = [
+    call("X-Signed", {"payload": CODED}),
+    call("X-Signed-Signed", sealed(json.dumps(sealed(SAID)).encode())),
+    call("X", {"customData": sealed(SAID)}),
+    call("X", {"customData": sealed(b"{}", protected=CODED)}),
+    call("X", sealed(b"{}", signatures=[{"protected": CODED, "signature": 1}])),
+    call("X", sealed(SAID, payload=PADDED)),
+    call("X-Signed", sealed(SAID.replace(b"}", b',"key":1}'))),
+    call("X-signed", sealed(b"{}", password=MARKER)),
+    call("DataTransfer-Signed", sealed(json.dumps({**PNC, "data": json.dumps(SECRET)}).encode())),
+    call("DataTransfer-Signed", sealed(json.dumps({**PNC, "data": json.dumps(SECRET)[:-1]}).encode())),
+    call("DataTransfer-Signed", {**PNC, "data": "y" * DATA_KEPT + MARKER}),
+    call("DataTransfer", {**PNC, "data": json.dumps(sealed(SAID))}),
+    call("DataTransfer", {**PNC, "data": f'{{"a":"{MARKER}","a":1}}'}),
+    call("DataTransfer", {**PNC, "data": f'"{{\\"pin\\":\\"{MARKER} x, y\\"'}),
+    call("DataTransfer", {**PNC, "data": base64.b64encode(f'{{"pin":"{MARKER}"}}'.encode()).decode()}),
+    call("DataTransfer", {**PNC, "data": f"ftp://u:{MARKER}@h"}),
+    [3, "1", {"status": "Accepted", "data": sealed(SAID)}],
+    [6, "1", "X-Signed", sealed(json.dumps({"url": f"https://u:{MARKER}@h/"}).encode())],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", HIDDEN, ids=range(len(HIDDEN)))
+@pytest.mark.parametrize("asked", ["", "DataTransfer", "GetVariables-Signed"])
+def test_a_secret_is_found_wherever_something_is_signed_or_carried(said: object, asked: str) -> None:
+    """Beside what is signed, in a header, in a signed payload that is nobody's, in what a DataTransfer carries."""
+    shown = json.dumps(opened(PLAIN.redact(json.dumps(said).encode(), asked)))
+    assert MARKER not in shown
+    assert "*" in shown
+
+
+def test_what_is_signed_and_holds_no_secret_is_kept_as_it_is() -> None:
+    """With its signature, so that it can still be verified."""
+    said = call("Reset-Signed", sealed(b'{ "type": "Hard" }'))
+    assert PLAIN.redact(json.dumps(said).encode()) == said
+    assert not holds_masked(said)
+
+
+def test_what_was_masked_is_known_to_be_where_no_signature_says_so() -> None:
+    """In what was signed by its name alone: an answer to it may repeat the secret."""
+    kept = PLAIN.redact(json.dumps(call("X-Signed", {"payload": CODED})).encode())
+    assert holds_masked(kept)
+    assert not holds_masked(call("X-Signed", {"payload": sealed(b'{"key":"Interval","value":"1"}')["payload"]}))
+
+
+def test_a_signed_question_for_settings_keeps_their_names() -> None:
+    """As one in the clear; and what a signed DataTransfer carries keeps its length."""
+    said = call("GetConfiguration-Signed", sealed(b'{"key":["AuthorizationKey"]}'))
+    assert PLAIN.redact(json.dumps(said).encode()) == said
+    long = sealed(json.dumps({"vendorId": "x", "data": "y" * 90}).encode())
+    [*_, kept] = cast("list[Payload]", PLAIN.redact(json.dumps(call("DataTransfer-Signed", long)).encode()))
+    assert unseal(kept) == {"vendorId": "x", "data": "y" * DATA_KEPT + "*" * (90 - DATA_KEPT)}
+    assert kept["signature"] == MASK
+
+
+def test_free_words_in_a_signed_answer_may_repeat_a_secret() -> None:
+    """Like those in the clear."""
+    answer = [3, "1", sealed(json.dumps({"statusInfo": {"additionalInfo": MARKER, "reasonCode": "x"}}).encode())]
+    [*_, kept] = cast("list[Payload]", PLAIN.redact_read(answer, "setvariables-signed", repeats=True))
+    assert unseal(kept) == {"statusInfo": {"additionalInfo": MASK, "reasonCode": "x"}}
 
 
 NAMES = st.sampled_from(["status", "connectorId", "reason", "interval", "firmwareVersion", "evseId", "info"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -17,18 +17,33 @@ from secproxy.edge.policies import parse
 from secproxy.edge.schema_files import SchemaFiles
 from secproxy.errors import PolicyRefused
 from secproxy.inspection import inspect
+from secproxy.jws import is_signed, unseal
 from secproxy.message_settings import MessageSettings
 from secproxy.orders import Heard, Say
 from secproxy.plan import Side, compile_plan
+from secproxy.policy import carried
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import Asked, InForce, Rulebook
+from secproxy.policy.withheld import REDACTED
 from secproxy.recording import FORM, Head, Recorder, read_head, read_lines
 from secproxy.redaction import Redaction
-from secproxy.replay import ELSEWHERE, GROUPS_MOST, LISTED_MOST, OTHERS, Compared, Report, Verdict, replay
+from secproxy.replay import ELSEWHERE, GROUPS_MOST, LISTED_MOST, OTHERS, UNTOLD, Compared, Report, Verdict, replay
 from secproxy.schemas import Schemas
 from secproxy.session import NOTED_AT_ONCE, Session
 from tests.play import NOON
-from tests.secproxy.policy.test_rulebook import ATTACKS, DENY, DOUBTFUL, HOST, OPEN, RATE, RIGHT, SHAPE
+from tests.secproxy.policy.test_rulebook import (
+    ATTACKS,
+    CARRIED,
+    DENY,
+    DOUBTFUL,
+    HOST,
+    INSTALLED,
+    OPEN,
+    RATE,
+    RIGHT,
+    SHAPE,
+    sealed,
+)  # fmt: skip
 from tests.secproxy.scene import admitted, station, view
 
 if TYPE_CHECKING:
@@ -37,6 +52,7 @@ if TYPE_CHECKING:
 CSMS, STATION = Side.CSMS, Side.STATION
 VERSIONS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 BOOKS = Schemas(SchemaFiles())
+INSIDE = BOOKS.book(carried.VERSION)
 SECONDS = dt.timedelta(seconds=1)
 OWN_RATE = RATE.replace('"fleet"', '"station"')
 Turn = tuple[Side, bytes, float]
@@ -62,11 +78,13 @@ def answer(side: Side, number: int, payload: object = None) -> Turn:
     return side, json.dumps([3, f"m-{number}", payload or {}]).encode(), 0
 
 
-def record(policy: Policy, *turns: Turn, version: str = "ocpp1.6", unheard: int = 0) -> list[bytes]:
+def record(
+    policy: Policy, *turns: Turn, version: str = "ocpp1.6", unheard: int = 0, inspected: bool = True
+) -> list[bytes]:
     """Hold a conversation under a policy, as a worker does, and write it down; of the first turns nothing."""
     book = Rulebook(policy, version, HOST)
     force = InForce(book, Gauges(), compile_plan(book.plan))
-    shown = inspect(BOOKS.book(version), MessageSettings())
+    shown = inspect(BOOKS.book(version), MessageSettings(), INSIDE) if inspected else None
     known = station(profile=3)
     let_in = dataclasses.replace(admitted(known), profile=SecurityProfile.TLS_BASIC)
     session = Session(let_in, version, view(known), force.plan, force, shown)
@@ -118,6 +136,43 @@ def test_what_would_newly_be_let_through_is_told(version: str) -> None:
     found = held(refused, own(OPEN))
     assert [each[2:4] for each in told(found)] == [("refused", "passes")] * 3
     assert not any(each.newly_refused for each in found)
+
+
+@pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
+def test_what_was_signed_is_held_against_the_rules_of_what_it_says(version: str) -> None:
+    """As far as redaction left it: a setting's name and a URL, and no value of a secret."""
+    variable = {"component": {"name": "SecurityCtrlr"}, "variable": {"name": "BasicAuthPassword"}}
+    written = {"setVariableData": [{**variable, "attributeValue": "s3cr3t-s3cr3t"}]}
+    location = {"log": {"remoteLocation": "file://u:s3cr3t-s3cr3t@h/x"}}
+    turns = [
+        call(CSMS, 1, "SetVariables", written), call(CSMS, 2, "SetVariables-Signed", sealed(written)),
+        call(CSMS, 3, "GetLog", location), call(CSMS, 4, "GetLog-Signed", sealed(location)),
+    ]  # fmt: skip
+    lines = record(own(OPEN), *turns, version=version, inspected=False)
+    kept = [json.loads(line)["message"][3] for line in lines[1:]]
+    assert "s3cr3t" not in json.dumps([unseal(payload) if is_signed(payload) else payload for payload in kept])
+    found = [each[2:] for each in told(held(lines, shipped("baseline")))]
+    rules = ("passwords-written", "passwords-written", "upload-urls", "upload-urls")
+    assert found == [("passes", "refused", rule) for rule in rules]
+
+
+def test_what_would_go_nowhere_by_now_because_it_was_signed_is_not_said_to_pass() -> None:
+    """A transfer that is judged by what it carries goes nowhere if that cannot be read; here it was masked."""
+    head = record(own(OPEN))[0]
+    tape = Recorder(read_head(head), Redaction(None))
+    lines = [head, tape.line("csms", b'[2,"1","DataTransfer-Signed",{"payload":"?","signature":"x"}]', NOON)]
+    [compared] = held(lines, own(OPEN + INSTALLED))
+    assert (compared.now.verdict, compared.now.says, compared.changes) == (Verdict.UNKNOWN, UNTOLD, False)
+    [compared] = held(lines, own(OPEN))
+    assert compared.now.verdict is Verdict.PASSES
+
+
+def test_what_was_signed_and_could_not_be_read_cannot_be_judged_again() -> None:
+    """Nothing of it is in the recording; a rule that forbids needs no more than its name."""
+    lines = record(own(OPEN), call(CSMS, 1, "Reset-Signed", {"payload": "e30=", "signature": "x"}), inspected=False)
+    [compared] = held(lines, own(OPEN + SHAPE))
+    assert (compared.now.verdict, compared.now.says) == (Verdict.UNKNOWN, REDACTED)
+    assert [each.now.rule for each in held(lines, own(OPEN + DENY))] == ["no-reset"]
 
 
 def test_two_policies_are_compared_over_the_same_recording() -> None:
@@ -244,8 +299,9 @@ def test_whether_policy_or_firmware_gate_refused_is_not_always_told() -> None:
 
 # -- whatever is said --------------------------------------------------------------------------------------------------
 
-SAID = [
-    *((version, side, action, payload) for version, side, action, payload in RIGHT),
+CLEAR: list[tuple[str, Side, str, dict[str, Any]]] = [
+    *RIGHT,
+    *CARRIED,
     *((version, side, action, payload) for _, version, action, payload, side in (*ATTACKS, *DOUBTFUL)),
     *((version, STATION, "BootNotification", {"chargePointVendor": "v"}) for version in VERSIONS),
     *((version, CSMS, "ChangeConfiguration", PASSWORD) for version in VERSIONS),
@@ -255,6 +311,11 @@ SAID = [
     *((version, CSMS, "MadeUp", {}) for version in VERSIONS),
     *((version, CSMS, "Reset", {"type": "Hard"}) for version in VERSIONS),
 ]
+SIGNED: list[tuple[str, Side, str, dict[str, object]]] = [
+    *((version, side, f"{action}-Signed", sealed(payload)) for version, side, action, payload in CLEAR),
+    *((version, side, f"{action}-Signed", dict[str, object](payload="?")) for version, side, action, _ in CLEAR),
+]
+SAID = [*CLEAR, *SIGNED]
 POLICIES = [
     *(shipped(name) for name in ("baseline", "strict", "observe", "migration")),
     own(OPEN + SHAPE + VALUES + OWN_RATE),

@@ -1,4 +1,4 @@
-"""``secproxy.sealed``: a signed message of a station's is read as the same words in the clear, or not at all."""
+"""``secproxy.sealed``: a signed message is read as the same words in the clear, or not at all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from secproxy.envelope import Call, Message, Result, Send
 from secproxy.errors import MessageRefused
 from secproxy.plan import small
-from secproxy.sealed import READ, open_signed
+from secproxy.sealed import READ, open_answer, open_signed, refuse_twice_signed
 
 
 def encoded(text: bytes) -> str:
@@ -59,6 +59,7 @@ def test_everything_else_stays_as_it_is(said: Message) -> None:
         pytest.param(encoded(b"{}{}"), "not one JSON value", id="two"),
         pytest.param(encoded(b"\xff"), "UTF-8", id="no text"),
         pytest.param(encoded(b"[" * 100), "deeper", id="too deep"),
+        pytest.param(encoded(b'{"payload":"e30","signature":"x"}'), "signed message itself", id="signed again"),
     ],
 )
 @pytest.mark.parametrize("action", sorted(READ))
@@ -71,3 +72,34 @@ def test_what_two_readers_could_read_differently_is_refused(action: bytes, writt
     assert (refused.value.fault, refused.value.message_id) == ("signed", "m-1")
     assert says in str(refused.value.note.evidence["says"])
     assert small(str(refused.value.note.evidence["action"])).removesuffix(b"-signed") == action
+
+
+TOLD: dict[str, object] = {"configurationKey": []}
+ANSWER = Result("1", {"payload": encoded(json.dumps(TOLD).encode()), "signature": "x"})
+
+
+@pytest.mark.parametrize("asked", [b"getvariables", b"getconfiguration", b"getvariables-signed"])
+def test_a_signed_answer_that_can_tell_a_secret_is_opened(asked: bytes) -> None:
+    """By its looks, whether what it answers was signed or not; one in the clear stays as it is."""
+    assert open_answer(ANSWER, asked) == Result("1", TOLD)
+    clear = Result("1", TOLD)
+    assert open_answer(clear, asked) is clear
+    with pytest.raises(MessageRefused) as refused:
+        open_answer(Result("m-1", {"payload": "e30=", "signatures": []}), asked)
+    assert (refused.value.fault, refused.value.message_id) == ("signed", "")
+
+
+def test_any_other_answer_stays_as_it_is() -> None:
+    """Nobody here judges what it says."""
+    assert open_answer(ANSWER, b"reset-signed") is ANSWER
+
+
+@pytest.mark.parametrize("said", [Call, Send])
+def test_what_is_signed_twice_by_its_name_is_refused(said: type[Call | Send]) -> None:
+    """Whatever it is, and in any case of letters: who unwraps once hears another action than who unwraps to the end."""
+    for action in ("Reset-Signed-Signed", "MadeUp-Signed-SIGNED-signed"):
+        with pytest.raises(MessageRefused) as refused:
+            refuse_twice_signed(said("m-1", action, {}))
+        assert refused.value.message_id == ("m-1" if said is Call else "")
+    for fine in (said("1", "Reset-Signed", {}), said("1", "-Signed", {}), Result("1", {})):
+        refuse_twice_signed(fine)

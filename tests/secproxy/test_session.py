@@ -22,6 +22,7 @@ from secproxy.message_settings import Ambiguous, MessageSettings, Mode
 from secproxy.notebook import LOOKS_AT_ONCE
 from secproxy.orders import Ask, Declined, Forward, Granted, HangUp, Heard, HungUp, Learn, Order, Record, Say
 from secproxy.plan import OTHER, Need, Needs, Plan, Side, compile_plan
+from secproxy.policy import carried
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.reading import parse_policy
 from secproxy.policy.rulebook import InForce, Rulebook
@@ -42,6 +43,7 @@ MAKER = make_maker()
 RELEASE = MAKER.release()
 URL = "https://csms.example.org:8440/f/0123456789abcdefABCDEF/0011223344556677.bin"
 BOOKS = Schemas(SchemaFiles())
+INSIDE = BOOKS.book(carried.VERSION)
 VERSIONS = pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1", "ocpp2.1"])
 ACTIONS = {"ocpp1.6": "SignedUpdateFirmware", "ocpp2.0.1": "UpdateFirmware", "ocpp2.1": "UpdateFirmware"}
 
@@ -63,7 +65,7 @@ def held(version: str = "ocpp1.6", settings: MessageSettings | None = None, plan
     """A session whose messages are held against the schemas, as the settings say."""
     settings = settings or MessageSettings()
     plan = compile_plan(plan or Plan())
-    shown = inspect(BOOKS.book(version), settings)
+    shown = inspect(BOOKS.book(version), settings, INSIDE)
     return Session(admitted(station(), shown=certificate()), version, world(), plan, None, shown)
 
 
@@ -515,6 +517,31 @@ def test_attack_35_what_a_data_transfer_carries_is_refused_as_one() -> None:
     play(under_policy("ocpp1.6", policy), (Heard(CSMS, message(2, "m-1", "DataTransfer", pnc)), [expected, said]))
 
 
+@pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
+def test_a_rule_holds_for_what_is_signed_in_either_direction(version: str) -> None:
+    """By what it says; what may be goes on as it came, the rest is refused with an error, and the id is free again."""
+    rule = '[[rule]]\nname = "{0}"\nclause = "attack 36"\nfrom = "{1}"\nactions = ["{2}"]\n'
+    told = under_policy(
+        version,
+        '[allow]\nstation = "known"\ncsms = "known"\n'
+        + rule.format("soft", "csms", "Reset") + 'schema = { properties = { type = { const = "OnIdle" } } }\n'
+        + rule.format("urls", "station", "GetCertificateStatus")
+        + 'urls = { fields = ["ocspRequestData.responderURL"], schemes = ["https"] }\n',
+    )  # fmt: skip
+    asks = [{"ocspRequestData": {"responderURL": f"{scheme}://a.example/"}} for scheme in ("https", "file")]
+    said: list[tuple[Side, str, object, object]] = [
+        (CSMS, "Reset-Signed", {"type": "OnIdle"}, {"type": "Immediate"}),
+        (STATION, "GetCertificateStatus-Signed", asks[0], asks[1]),
+    ]
+    for side, action, good, bad in said:
+        for payload in (sealed(bad), bad, sealed(good, payload="e30="), sealed(sealed(good))):
+            record, answer = told.tell(Heard(side, message(2, "m-1", action, payload)), NOON)
+            assert isinstance(record, Record)
+            assert (record.note.cause, record.note.evidence["action"]) == ("policy.refused", action)
+            assert answer == Say(side, b'[4,"m-1","SecurityError","refused by policy",{}]')
+        play(told, (Heard(side, message(2, "m-1", action, sealed(good))), [Forward()]))
+
+
 def test_what_the_policy_only_observes_is_noted_and_goes_on() -> None:
     """Within what a session may have noted: a flood of it fills no journal, and what was left out is counted."""
     told = under_policy()
@@ -578,6 +605,85 @@ def test_attack_34_a_station_that_tells_its_password_is_told_of_and_its_answer_g
         (Heard(STATION, message(2, "3", action, {})), [Forward()]),
         (Heard(CSMS, message(3, "3", told)), [Forward()]),
     )
+
+
+def sealed(said: object, **more: object) -> dict[str, object]:
+    """A payload as a signed message has it."""
+    inside = base64.urlsafe_b64encode(json.dumps(said).encode()).rstrip(b"=").decode()
+    return {"protected": "eyJhbGciOiJFUzI1NiJ9", "payload": inside, "signature": "AAAA", **more}
+
+
+@pytest.mark.parametrize("suffix", ["", "-Signed"])
+@pytest.mark.parametrize(("version", "action", "told"), TELLS)
+def test_attack_34_a_signed_answer_tells_as_one_in_the_clear_does(
+    version: str, action: str, told: object, suffix: str
+) -> None:
+    """Whether what it answers was signed or not; and an answer in the clear to what was signed tells as well."""
+    name = "authorizationkey" if version == "ocpp1.6" else "basicauthpassword"
+    for answer in (sealed(told), sealed(told, signature=0, protected="?"), told):
+        alarm = note("station.secret_told", action=(action + suffix).lower(), names=name, message_id="1")
+        play(
+            session(version),
+            (Heard(CSMS, message(2, "1", action + suffix, {"payload": "e30"})), [Forward()]),
+            (Heard(STATION, message(3, "1", answer)), [alarm, Forward()]),
+        )
+
+
+@pytest.mark.parametrize(
+    "written", ["e30=", "e30\n", "+/+/", '{"getVariableResult":[]}', None, "W10", "eyJhIjoxLCJhIjoxfQ"]
+)
+def test_a_signed_answer_or_report_that_cannot_be_read_goes_nowhere(written: object) -> None:
+    """Like one in the clear: the asker still waits, and the report is answered."""
+    told = session("ocpp2.0.1")
+    play(told, (Heard(CSMS, message(2, "1", "GetVariables", {})), [Forward()]))
+    [record] = told.tell(Heard(STATION, message(3, "1", sealed({}, payload=written))), NOON)
+    assert isinstance(record, Record)
+    assert (record.note.cause, record.note.evidence["fault"]) == ("message.malformed", "signed")
+    play(told, (Heard(STATION, message(3, "1", {})), [Forward()]))
+    record, answer = told.tell(
+        Heard(STATION, message(2, "2", "NotifyReport-Signed", sealed({}, payload=written))), NOON
+    )
+    assert isinstance(record, Record)
+    assert record.note.cause == "message.malformed"
+    assert answer == Say(STATION, b'[4,"2","RpcFrameworkError","signed",{}]')
+
+
+@pytest.mark.parametrize("need", [Need.PASS, Need.HEAD])
+@pytest.mark.parametrize("side", Side)
+def test_what_is_signed_twice_goes_nowhere(side: Side, need: Need) -> None:
+    """However little the plan would read of it; nothing of it is unwrapped."""
+    wish = Plan(dict.fromkeys(Side, Needs(rest=need)), dict.fromkeys(Side, Needs()))
+    told = Session(admitted(station(), shown=certificate()), "ocpp2.1", world(), compile_plan(wish))
+    said = message(2, "1", "UpdateFirmware-Signed-Signed", sealed(sealed({})))
+    record, answer = told.tell(Heard(side, said), NOON)
+    assert isinstance(record, Record)
+    assert record.note.evidence["says"] == "inside the signed message: it is a signed message itself"
+    assert answer == Say(side, b'[4,"1","RpcFrameworkError","signed",{}]')
+
+
+@pytest.mark.parametrize("action", ["TransactionEvent-Signed", "DataTransfer-Signed", "BootNotification-Signed"])
+@pytest.mark.parametrize("need", [Need.PASS, Need.HEAD])
+def test_what_is_read_no_further_than_its_head_is_not_looked_into(action: str, need: Need) -> None:
+    """Nobody judges what it says: it goes on. A boot is read whatever the others wish."""
+    wish = Plan(dict.fromkeys(Side, Needs(rest=need)), dict.fromkeys(Side, Needs()))
+    told = Session(admitted(station(), shown=certificate()), "ocpp2.1", world(), compile_plan(wish))
+    orders = told.tell(Heard(STATION, message(2, "1", action, {"payload": "?"})), NOON)
+    assert (orders == [Forward()]) is not action.startswith("Boot")
+
+
+def test_attack_34_a_signed_report_tells_as_one_in_the_clear() -> None:
+    """Named as it was said."""
+    report = {"reportData": [{**PASSWORD, "variableAttribute": [{"type": "Actual", "value": "s3cr3t"}]}]}
+    alarm = note("station.secret_told", action="notifyreport-signed", names="basicauthpassword", message_id="1")
+    said = message(2, "1", "NotifyReport-Signed", sealed(report))
+    play(session("ocpp2.1"), (Heard(STATION, said), [alarm, Forward()]))
+
+
+@pytest.mark.parametrize("action", ["NotifyReport", "NotifyReport-Signed"])
+def test_a_report_that_wants_no_answer_is_none(action: str) -> None:
+    """Whether schemas are held against it or not: it is a call."""
+    said = message(6, "1", action, sealed({}))
+    play(session("ocpp2.1"), (Heard(STATION, said), [misplaced(STATION, "send", f"{action} is a call")]))
 
 
 def test_attack_34_a_report_tells_as_an_answer_does() -> None:
@@ -839,6 +945,161 @@ def test_what_touches_security_does_not_go_on_inside_a_signed_message(version: s
         orders = told.tell(Heard(CSMS, other), NOON)
         assert [order.note.cause for order in orders if isinstance(order, Record)] == causes
         assert (Forward() in orders) is (settings is not strict)
+
+
+# -- what a DataTransfer carries ---------------------------------------------------------------------------------------
+
+
+def transfer(action: str, data: object, id_: str = "1", **changes: object) -> bytes:
+    """A call of OCPP 2.0.1 as Plug & Charge over OCPP 1.6 carries it."""
+    text = data if isinstance(data, str) else json.dumps(data)
+    inside = {"vendorId": "org.openchargealliance.iso15118pnc", "messageId": action, "data": text, **changes}
+    return message(2, id_, "DataTransfer", inside)
+
+
+HASH = {"hashAlgorithm": "SHA256", "issuerNameHash": "a", "issuerKeyHash": "b", "serialNumber": "c"}
+FITS: list[tuple[Side, str, dict[str, object]]] = [
+    (STATION, "SignCertificate", {"csr": "x", "certificateType": "V2GCertificate"}),
+    (STATION, "Authorize", {"idToken": {"idToken": "x", "type": "eMAID"}}),
+    (STATION, "GetCertificateStatus", {"ocspRequestData": {**HASH, "responderURL": "http://a.example/"}}),
+    (STATION, "Get15118EVCertificate", {"iso15118SchemaVersion": "a", "action": "Install", "exiRequest": "x"}),
+    (CSMS, "CertificateSigned", {"certificateChain": "x"}),
+    (CSMS, "InstallCertificate", {"certificateType": "V2GRootCertificate", "certificate": "x"}),
+    (CSMS, "DeleteCertificate", {"certificateHashData": HASH}),
+    (CSMS, "GetInstalledCertificateIds", {"certificateType": ["V2GRootCertificate"]}),
+    (CSMS, "TriggerMessage", {"requestedMessage": "SignV2GCertificate"}),
+]
+STRICT = MessageSettings(schema_station=Mode.ENFORCE, schema_csms=Mode.ENFORCE)
+OFF = MessageSettings(schema_station=Mode.OFF, schema_csms=Mode.OFF)
+SETTINGS = pytest.mark.parametrize("settings", [MessageSettings(), STRICT, OFF], ids=["observe", "enforce", "off"])
+
+
+def outcome(orders: list[Order]) -> tuple[list[tuple[str, object, object]], bool]:
+    """The faults that were told, each with cause, rule and what is said of it, and whether the message went on."""
+    notes = [order.note for order in orders if isinstance(order, Record)]
+    assert {note.cause for note in notes} <= {"message.schema", "message.schema_refused"}
+    return [(note.cause, note.evidence["rule"], note.evidence["says"]) for note in notes], Forward() in orders
+
+
+@SETTINGS
+@pytest.mark.parametrize(("side", "action", "payload"), FITS)
+def test_what_is_carried_is_held_to_what_it_is_in_the_clear(
+    side: Side, action: str, payload: dict[str, object], settings: MessageSettings
+) -> None:
+    """The same faults, told or refused by the same settings, with the way to them; what fits goes on as it came."""
+    wrong: list[dict[str, object]] = [{}, {**payload, "customDatum": 1}, {**payload, next(iter(payload)): 7}]
+    for said in (payload, *wrong):
+        clear = held("ocpp2.0.1", settings).tell(Heard(side, message(2, "1", action, said)), NOON)
+        told = held("ocpp1.6", settings).tell(Heard(side, transfer(action.upper(), said)), NOON)
+        assert outcome(told) == outcome(clear)
+        for order in told:
+            if isinstance(order, Record):
+                assert (order.note.evidence["action"], order.note.evidence["carried"]) == (
+                    "DataTransfer",
+                    action.lower(),
+                )
+                assert str(order.note.evidence["path"]).startswith("$.data")
+
+
+def test_what_is_carried_and_does_not_fit_is_refused_in_the_words_of_the_session() -> None:
+    """Those of OCPP 1.6; the other side never hears of it, and the id is free again."""
+    told, said = held(), transfer("SignCertificate", {"csr": 7})
+    says = "$.data.csr: it is no string"
+    for _ in range(2):
+        record, answer = told.tell(Heard(STATION, said), NOON)
+        assert isinstance(record, Record)
+        assert record.note.evidence["path"] == "$.data.csr"
+        assert isinstance(answer, Say)
+        assert (answer.side, json.loads(answer.message)) == (STATION, [4, "1", "TypeConstraintViolation", says, {}])
+
+
+@pytest.mark.parametrize(
+    "data", ["", "x", "[]", "{", '{"a":1,"a":1}', json.dumps(json.dumps({"csr": "x"})), "eyJjc3IiOiJ4In0", "[" * 50_000]
+)
+def test_what_is_carried_and_cannot_be_read_is_a_fault_of_its_own(data: str) -> None:
+    """No JSON, JSON in JSON, base64, a key twice, too deep: refused where it must fit, and else told of."""
+    [(cause, rule, says)], goes = outcome(held().tell(Heard(STATION, transfer("SignCertificate", data)), NOON))
+    assert (cause, rule, goes) == ("message.schema_refused", "carried", False)
+    assert str(says).startswith("what the DataTransfer carries cannot be read: ")
+    [(cause, rule, _)], goes = outcome(held().tell(Heard(STATION, transfer("Authorize", data)), NOON))
+    assert (cause, rule, goes) == ("message.schema", "carried", True)
+
+
+ANSWERED: list[tuple[object, str, bool]] = [
+    ({"status": "Accepted", "data": '{"status":"Accepted"}'}, "", True),
+    ({"status": "Accepted"}, "", True),
+    ({"status": "Accepted", "data": ""}, "", True),
+    ({"status": "Rejected", "data": "no such slot"}, "", True),
+    ({"status": "UnknownMessageId", "data": "?"}, "", True),
+    ({"status": "Accepted", "data": '{"status":"Perhaps"}'}, "enum", False),
+    ({"status": "Accepted", "data": "{}"}, "required", False),
+    ({"status": "Accepted", "data": "Accepted"}, "carried", False),
+    ({"status": "Accepted", "data": '{"status":"Accepted","status":"Rejected"}'}, "carried", False),
+    (sealed({"status": "Accepted", "data": "{}"}), "additionalProperties", False),
+]
+
+
+@pytest.mark.parametrize(("payload", "rule", "goes"), ANSWERED)
+@pytest.mark.parametrize("need", Need)
+@pytest.mark.parametrize("settings", [MessageSettings(), MessageSettings(schema_csms=Mode.OFF)])
+def test_the_answer_to_what_was_carried_is_held_to_its_own_schema(
+    payload: object, rule: str, goes: bool, need: Need, settings: MessageSettings
+) -> None:
+    """However far the call had to be read, and whether its own side is held to anything; a refusal carries nothing."""
+    wish = Plan({CSMS: Needs({b"datatransfer": need}), STATION: Needs()})
+    told = held("ocpp1.6", settings, wish)
+    said = transfer("CertificateSigned", {"certificateChain": "x"})
+    play(told, (Heard(CSMS, said), [Forward()]))
+    orders = told.tell(Heard(STATION, message(3, "1", payload)), NOON)
+    faults, went = outcome(orders)
+    assert (went, faults[0][1] if faults else "") == (goes, rule)
+    if not goes:
+        answer = orders[-1]
+        assert isinstance(answer, Say)
+        assert (answer.side, json.loads(answer.message)[:2]) == (CSMS, [4, "1"])
+    play(told, (Heard(CSMS, message(2, "2", "DataTransfer", {"vendorId": "x"})), [Forward()]))
+    play(told, (Heard(STATION, message(3, "2", {"status": "Accepted", "data": "{}"})), [Forward()]))
+
+
+def test_the_answer_to_what_is_no_matter_of_security_is_told_of_once() -> None:
+    """With what was carried, and goes on."""
+    told, answer = held(), {"status": "Accepted", "data": '{"status":"Perhaps"}'}
+    expected = {"side": "station", "kind": "result", "action": "datatransfer", "carried": "triggermessage",
+                "path": "$.data.status", "rule": "enum"}  # fmt: skip
+    for number in range(2):
+        said = transfer("TriggerMessage", {"requestedMessage": "Heartbeat"}, str(number))
+        play(told, (Heard(CSMS, said), [Forward()]))
+        *notes, last = told.tell(Heard(STATION, message(3, str(number), answer)), NOON)
+        assert last == Forward()
+        shown = [{key: order.note.evidence[key] for key in expected} for order in notes if isinstance(order, Record)]
+        assert shown == [expected][number:]
+
+
+@pytest.mark.parametrize("version", ["ocpp1.6", "ocpp2.0.1"])
+def test_what_a_signed_transfer_carries_is_no_more_trusted_than_what_is_signed(version: str) -> None:
+    """What touches security goes nowhere in one, wherever the signature is; nor does what cannot be read."""
+    kinds: list[tuple[Side, str, bool]] = [(STATION, "SignCertificate", False), (STATION, "Authorize", True)]
+    for side, action, goes in kinds:
+        inner = json.loads(transfer(action, {"csr": "x"}))[3]
+        within = message(
+            2, "1", "DataTransfer", {**inner, "messageId": f"{action}-Signed", "data": json.dumps(sealed({}))}
+        )
+        for said in (message(2, "1", "DataTransfer-Signed", sealed(inner)), within):
+            faults, went = outcome(held(version).tell(Heard(side, said), NOON))
+            assert (faults[-1][1], went) == ("signed", goes)
+    for payload in (sealed(sealed(inner)), {**sealed(inner), "payload": "e30="}, inner):
+        record, answer = held(version).tell(Heard(CSMS, message(2, "1", "DataTransfer-Signed", payload)), NOON)
+        assert isinstance(record, Record)
+        assert (record.note.cause, record.note.evidence["fault"]) == ("message.malformed", "signed")
+        assert isinstance(answer, Say)
+
+
+def test_another_vendors_transfer_is_nobodys_business() -> None:
+    """Nor is one whose name is not carried, nor anything where nobody is held to schemas."""
+    others = [{"vendorId": "com.example"}, {"messageId": "Reset"}]
+    for number, changes in enumerate(others):
+        play(held(), (Heard(STATION, transfer("SignCertificate", "x", str(number), **changes)), [Forward()]))
+    play(held(settings=OFF), (Heard(STATION, transfer("SignCertificate", "x")), [Forward()]))
 
 
 def test_a_signed_call_that_nobody_answers_is_none() -> None:

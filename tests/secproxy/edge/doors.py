@@ -37,6 +37,7 @@ from secproxy.edge.waiting_room import Waiting, WaitingRoom
 from secproxy.events import Note
 from secproxy.inspection import inspect
 from secproxy.plan import compile_plan
+from secproxy.policy import carried
 from secproxy.schemas import Schemas
 from secproxy.session import Session
 from secproxy.station_view import Trust, View
@@ -151,6 +152,7 @@ class Around:
 
 
 BOOKS = Schemas(SchemaFiles())
+INSIDE = BOOKS.book(carried.VERSION)
 
 
 @dataclass(slots=True)
@@ -235,7 +237,7 @@ async def door(
 
         def come(number: int, admitted: Admitted, leg: TlsLeg, upstream: UpstreamLeg, deflate: int) -> None:
             wanted = plan or (policy.plan if policy else compile_plan())
-            held = None if messages is None else inspect(BOOKS.book(upstream.subprotocol), messages)
+            held = None if messages is None else inspect(BOOKS.book(upstream.subprotocol), messages, INSIDE)
             session = Session(admitted, upstream.subprotocol, view, wanted, policy, held)
             link = Link(number, admitted, session, leg, upstream, config.limits, around, gone, deflate)
             links.add(link)

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,11 +15,16 @@ from pki.edge.policies import FOLDER
 from secproxy.config import Limits
 from secproxy.edge.direction import Direction, Tapped
 from secproxy.edge.policies import parse
-from secproxy.message_settings import MessageSettings
+from secproxy.edge.schema_files import SchemaFiles
+from secproxy.inspection import inspect
+from secproxy.jws import write_coded
+from secproxy.message_settings import MessageSettings, Mode
 from secproxy.orders import Forward, Heard
 from secproxy.plan import Need, Needs, Plan, Side, compile_plan
+from secproxy.policy import carried
 from secproxy.policy.gauges import Gauges
 from secproxy.policy.rulebook import InForce, Rulebook
+from secproxy.schemas import Schemas
 from secproxy.session import Session
 from tests.pki.papers import request
 from tests.secproxy import scene
@@ -57,6 +63,20 @@ def test_an_answer_is_thought_about_where_the_plan_names_the_action_it_answers(t
     asyncio.run(story())
 
 
+INSTALL: dict[str, object] = {
+    "vendorId": "org.openchargealliance.iso15118pnc", "messageId": "InstallCertificate", "data": "{}"
+}  # fmt: skip
+INSIDE: list[object] = [
+    {}, {"type": "Hard"}, {"csr": "x"}, INSTALL, {"payload": "e30", "signature": "x"}, [], "x"
+]  # fmt: skip
+
+
+def sealed(text: str) -> dict[str, object]:
+    """A payload that signs what stands there in base64url."""
+    return {"payload": text, "signature": "x"}
+
+
+SEALED = [*map(sealed, [*map(write_coded, INSIDE), "?"]), {**INSTALL, "data": "x"}, INSTALL]
 SAID = st.builds(
     lambda kind, number, action, payload: (
         [kind, number, action, payload] if kind in {2, 6} else [kind, number, *["x"] * (2 * (kind == 4)), payload]
@@ -64,14 +84,18 @@ SAID = st.builds(
     st.sampled_from([2, 2, 2, 3, 4, 6]),
     st.sampled_from(["1", "2", "3"]),
     st.sampled_from(["Reset", "Reset-Signed", "GetLog", "SetNetworkProfile", "Heartbeat", "Mad", "DataTransfer",
+                     "DataTransfer-Signed", "Reset-Signed-Signed", "NotifyReport-Signed", "GetVariables",
+                     "GetVariables-Signed", "Heartbeat-Signed", "SignCertificate-Signed", "TransactionEvent-Signed",
                      "SignCertificate", "signcertificate", "InstallCertificate", "DeleteCertificate"]),
     st.sampled_from([{}, {"vendorId": "x", "data": "x" * 20_000}, {"log": {"remoteLocation": "file:///x"}},
                      {"connectionData": {"securityProfile": 0}}, {"csr": request(("SN-CP-001",))}, {"csr": "x"},
-                     {"certificate": "x"}, {"certificateHashData": {}}]),
+                     {"certificate": "x"}, {"certificateHashData": {}}, {"status": "Accepted", "data": "{}"}, *SEALED]),
 )  # fmt: skip
 
 
 VERSIONS = ("ocpp1.6", "ocpp2.1")
+SCHEMAS = Schemas(SchemaFiles())
+CARRIED = SCHEMAS.book(carried.VERSION)
 
 
 BOOKS = {
@@ -85,12 +109,13 @@ BOOKS = {
     st.lists(st.tuples(st.sampled_from(Side), SAID, st.booleans()), max_size=30),
     st.sampled_from(sorted((FOLDER / "proxy").glob("*.toml"))),
     st.sampled_from(VERSIONS),
+    st.none() | st.builds(MessageSettings, st.sampled_from(Mode), st.sampled_from(Mode)),
 )
 def test_plan_and_session_agree_about_every_message(
-    said: list[tuple[Side, list[object], bool]], path: Path, version: str
+    said: list[tuple[Side, list[object], bool]], path: Path, version: str, settings: MessageSettings | None
 ) -> None:
     """A relay that tells only what the plan names orders what a session orders that is told everything."""
-    planned, told = (_under(path, version) for _ in range(2))
+    planned, told = (_under(path, version, settings) for _ in range(2))
     ways = {side: Direction(side, planned, Limits(), lambda _: None) for side in Side}
     for side, items, escaped in said:
         text = json.dumps(items).replace("Reset", "R\\u0065set" if escaped else "Reset").encode()
@@ -99,11 +124,35 @@ def test_plan_and_session_agree_about_every_message(
         assert ([Forward()] if dull else planned.tell(Heard(side, text), now)) == told.tell(Heard(side, text), now)
 
 
-def _under(path: Path, version: str) -> Session:
+def _under(path: Path, version: str, settings: MessageSettings | None) -> Session:
     rulebook = BOOKS[path, version]
     policy = InForce(rulebook, Gauges(), compile_plan(rulebook.plan))
     shown = scene.certificate()
-    return Session(scene.admitted(scene.station(), shown=shown), version, scene.view(), policy.plan, policy)
+    held = None if settings is None else inspect(SCHEMAS.book(version), settings, CARRIED)
+    return Session(scene.admitted(scene.station(), shown=shown), version, scene.view(), policy.plan, policy, held)
+
+
+@pytest.mark.parametrize(
+    ("payload", "dull"),
+    [
+        ('{"vendorId":"com.example","messageId":"m","data":"{}"}', True),
+        ('{"vendorId":"com.example","data":"a\\nb"}', True),
+        ('{"vendorId":"com.example","data":"\\u0041"}', False),
+        ('{"vendorId":"org.openchargealliance.iso15118pnc","messageId":"Authorize","data":"{}"}', False),
+        ('{"vendorId":"Org.OpenChargeAlliance.ISO15118PNC","messageId":"authorize","data":"{}"}', False),
+        ('{"vendorId":"\\u006frg.openchargealliance.iso15118pn\\u0063","messageId":"Authorize"}', False),
+    ],
+)
+@pytest.mark.parametrize("settings", [None, MessageSettings(), MessageSettings(schema_csms=Mode.OFF)])
+def test_a_transfer_is_dull_that_surely_carries_nothing(
+    payload: str, dull: bool, settings: MessageSettings | None
+) -> None:
+    """Whatever stands in it, where no policy reads it either; where nobody is held to schemas all of them are."""
+    held = None if settings is None else inspect(SCHEMAS.book("ocpp1.6"), settings, CARRIED)
+    session = Session(scene.admitted(scene.station()), "ocpp1.6", scene.view(), compile_plan(), None, held)
+    for side in Side:
+        way = Direction(side, session, Limits(), lambda _: None)
+        assert way.is_dull(f'[2,"1","DataTransfer",{payload}]'.encode()) is (dull or settings is None)
 
 
 def test_what_fits_its_schema_goes_on_byte_for_byte_and_untold(tmp_path: Path) -> None:
@@ -151,3 +200,14 @@ def test_whoever_listens_in_hears_all_of_it_and_decides_nothing() -> None:
     tapped.follow(compile_plan(Plan(calls={Side.STATION: Needs({b"heartbeat": Need.WHOLE}), Side.CSMS: Needs()})))
     assert not tapped.is_dull(b'[2,"4","Heartbeat",{}]')
     assert heard == [("station", message) for message in [*said, b'[2,"4","Heartbeat",{}]']]
+
+
+@pytest.mark.parametrize("settings", [None, MessageSettings(), MessageSettings(Mode.OFF, Mode.OFF)])
+def test_what_is_signed_twice_is_never_dull(settings: MessageSettings | None) -> None:
+    """Though no plan names it: the session refuses it."""
+    held = None if settings is None else inspect(SCHEMAS.book("ocpp2.1"), settings, CARRIED)
+    session = Session(scene.admitted(scene.station()), "ocpp2.1", scene.view(), compile_plan(), None, held)
+    for side in Side:
+        way = Direction(side, session, Limits(), lambda _: None)
+        assert not way.is_dull(b'[2,"1","Reset-Signed-SIGNED",{}]')
+        assert way.is_dull(b'[2,"2","Reset-Signed",{}]') is (held is None or not held.sides)

@@ -15,6 +15,7 @@ from secproxy.policy.rules import Mode
 from tests.play import NOON
 from tests.secproxy.policy.test_rulebook import (
     ATTACKS,
+    CARRIED,
     DENY,
     DOUBTFUL,
     INSTALLED,
@@ -24,19 +25,22 @@ from tests.secproxy.policy.test_rulebook import (
     asked,
     book,
     carried,
+    sealed,
     shipped,
 )
 
 SAID = [
     *((version, side, action, payload) for version, side, action, payload in RIGHT),
     *((version, side, action, payload) for _, version, action, payload, side in (*ATTACKS, *DOUBTFUL)),
+    *CARRIED,
 ]
 
 
 @pytest.mark.parametrize("name", ["baseline", "strict", "observe", "migration"])
 def test_the_explanation_refuses_what_the_rulebook_refuses(name: str) -> None:
     """Good calls and bad ones, under every policy that ships, and for the first message of a session."""
-    for version, side, action, payload in SAID:
+    signed = [(version, side, f"{action}-Signed", sealed(payload)) for version, side, action, payload in SAID]
+    for version, side, action, payload in (*SAID, *signed):
         rules, call = shipped(name, version), asked(action, payload, side)
         lines = explain(rules, call, payload)
         refusing = [line.rule for line in lines if line.refuses]
@@ -71,3 +75,17 @@ def test_what_a_data_transfer_carries_is_explained_with_it() -> None:
     payload, rules = carried("InstallCertificate", {}), book(OPEN + INSTALLED)
     assert explain(rules, asked("DataTransfer"), None) == []
     assert [line.rule for line in explain(rules, asked("DataTransfer"), payload) if line.refuses] == ["known-roots"]
+
+
+def test_a_signed_payload_is_explained_by_what_it_signs() -> None:
+    """And one that cannot be read by why not; without one, nobody is told that it passes."""
+    rules, call = book(OPEN + SHAPE), asked("Reset-Signed")
+    assert [line.verdict for line in explain(rules, call, None)] == [Verdict.READS]
+    assert [line.verdict for line in explain(rules, call, sealed({"type": "Soft"}))] == [Verdict.PASSES]
+    [line] = explain(rules, call, sealed({"type": "Hard"}))
+    assert line.refuses
+    assert line.says.startswith("type does not satisfy")
+    for payload in ({"type": "Soft"}, {**sealed({}), "payload": "e30="}, sealed(sealed({"type": "Soft"}))):
+        [line] = explain(rules, call, payload)
+        assert line.refuses
+        assert line.says.startswith("what the signed message holds cannot be read: ")

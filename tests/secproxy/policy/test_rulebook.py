@@ -11,6 +11,7 @@ import pytest
 from pki.edge.policies import FOLDER
 from secproxy.edge.policies import parse
 from secproxy.errors import PolicyRefused
+from secproxy.jws import write_coded
 from secproxy.plan import Need, Side
 from secproxy.policy.actions import ACTIONS
 from secproxy.policy.gauges import Gauges
@@ -155,14 +156,63 @@ def test_a_rule_holds_for_its_side_its_actions_and_its_versions() -> None:
     assert book(OPEN + DENY).plan.calls[Side.CSMS].of(b"reset") is Need.HEAD
 
 
-def test_what_is_inside_a_signed_message_does_not_slip_through() -> None:
-    """A rule that would have to read it objects; one that counts or forbids needs not read it."""
-    assert (
-        outcome(book(OPEN + SHAPE), asked("Reset-Signed", {"payload": "eyJ0eXBlIjoiU29mdCJ9"}))
-        == "refused by soft-only"
-    )
+def sealed(payload: object, **more: object) -> dict[str, object]:
+    """A payload as a signed message has it; nobody here verifies its signature."""
+    return {"protected": write_coded({"alg": "ES256"}), "payload": write_coded(payload), "signature": "AAAA", **more}
+
+
+def test_a_signed_message_meets_the_rules_of_what_it_signs() -> None:
+    """Whoever signed it, by whatever algorithm, and in whatever case its action is written."""
+    rules = book(OPEN + SHAPE)
+    for more in ({}, {"protected": write_coded({"alg": "none"})}, {"protected": 7, "signature": ""}):
+        assert outcome(rules, asked("Reset-Signed", sealed({"type": "Soft"}, **more))) == "passes"
+        assert outcome(rules, asked("Reset-Signed", sealed({"type": "Hard"}, **more))) == "refused by soft-only"
+        assert outcome(rules, asked("RESET-signed", sealed({"type": "Hard"}, **more))) == "refused by soft-only"
+    several: dict[str, object] = {
+        "payload": write_coded({"type": "Hard"}),
+        "signatures": [{"protected": "e30", "signature": ""}],
+    }
+    assert outcome(rules, asked("Reset-Signed", several)) == "refused by soft-only"
     assert outcome(book(OPEN + DENY), asked("Reset-Signed")) == "refused by no-reset"
-    assert outcome(book(OPEN + RATE), asked("Reset-Signed")) == "passes"
+
+
+def test_a_rate_counts_a_message_whether_it_is_signed_or_not() -> None:
+    """Else there would be twice as many."""
+    rules, fleet = book(OPEN + RATE), Gauges()
+    said = ["Reset", "Reset-Signed", "Reset-Signed", "Reset"]
+    expected = ["passes", "passes", "refused by few-resets", "refused by few-resets"]
+    assert [outcome(rules, asked(action), fleet) for action in said] == expected
+
+
+UNREADABLE = [
+    None, 7, "", "e30=", "e3 0", "e30\n", "e30xx", "+/+/", '{"type":"Soft"}', write_coded([]), write_coded("{}"),
+    write_coded({"payload": write_coded({"type": "Soft"}), "signature": "x"}), "eyJhIjoxLCJhIjoxfQ", "W1tb" * 60_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_what_is_signed_and_cannot_be_read_is_objected_to_by_what_would_read_it(written: object) -> None:
+    """In the rule's own mode, and with the reason; a rule that forbids or counts needs not read it."""
+    call = asked("Reset-Signed", {"payload": written, "signature": "x"})
+    assert outcome(book(OPEN + SHAPE), call) == "refused by soft-only"
+    watching = book(OPEN + SHAPE.replace("schema", 'mode = "observe"\nschema'))
+    [told] = watching.judge(call, Gauges(), Gauges())
+    assert (told.cause, told.evidence["action"], told.evidence["mode"]) == (
+        "policy.observed",
+        "reset-signed",
+        "observe",
+    )
+    assert str(told.evidence["says"]).startswith("what the signed message holds cannot be read: ")
+    assert outcome(book(OPEN + RATE), call) == "passes"
+    assert outcome(book(OPEN + DENY), call) == "refused by no-reset"
+
+
+def test_a_signed_action_that_is_not_let_through_is_no_unknown_one() -> None:
+    """Nobody is told that the version lacks an action that it has."""
+    for action, unknown in (("Reset-Signed", False), ("MadeUp-Signed", True)):
+        with pytest.raises(PolicyRefused) as refused:
+            book("").judge(asked(action), Gauges(), Gauges())
+        assert refused.value.unknown is unknown
 
 
 def test_what_observing_rules_say_is_kept_when_another_refuses() -> None:
@@ -454,7 +504,7 @@ def test_attack_35_requests_are_looked_at_only_so_often() -> None:
 
 
 def test_attack_35_a_type_that_is_spelled_out_as_unsafe_goes_on_and_is_told_of() -> None:
-    """Of the others nothing changes, nor of what is inside a signed message."""
+    """Of the others nothing changes, nor of what claims to be signed and cannot be read."""
     text = OPEN + INSTALLED
     unlisted: dict[str, object] = {"certificateType": "MORootCertificate", "certificate": EVIL.pem}
     rules = book(text, "ocpp2.0.1")
@@ -462,6 +512,7 @@ def test_attack_35_a_type_that_is_spelled_out_as_unsafe_goes_on_and_is_told_of()
     for other in ({**INSTALL, "certificate": EVIL.pem}, {}):
         assert outcome(rules, asked("InstallCertificate", other)) == "refused by known-roots"
     assert outcome(rules, asked("InstallCertificate-Signed", unlisted)) == "refused by known-roots"
+    assert outcome(rules, asked("InstallCertificate-Signed", sealed(unlisted))) == "policy.observed known-roots"
     assert outcome(rules, asked("InstallCertificate", INSTALL)) == "passes"
 
 
@@ -521,3 +572,49 @@ def test_what_is_refused_for_what_it_carries_uses_no_rate_up() -> None:
     for _ in range(9):
         assert outcome(rules, evil, fleet) == "refused by known-roots"
     assert outcome(rules, asked("DataTransfer", carried("InstallCertificate", INSTALL)), fleet) == "passes"
+
+
+CARRIED: list[tuple[str, Side, str, dict[str, object]]] = [
+    ("ocpp1.6", Side.CSMS, "DataTransfer", carried("InstallCertificate", {**INSTALL, "certificate": EVIL.pem})),
+    ("ocpp1.6", Side.CSMS, "DataTransfer", carried("InstallCertificate", INSTALL)),
+    ("ocpp1.6", Side.CSMS, "DataTransfer", carried("DeleteCertificate", DELETE, data="{")),
+    ("ocpp1.6", Side.STATION, "DataTransfer", carried("GetCertificateStatus", OCSP)),
+    ("ocpp1.6", Side.STATION, "DataTransfer", {"vendorId": "com.example", "data": "x" * 20_000}),
+]
+
+
+@pytest.mark.parametrize("name", ["baseline", "strict", "observe", "migration"])
+def test_what_is_said_in_a_signed_message_is_judged_as_in_the_clear(name: str) -> None:
+    """Good calls and attacks of both sides, and what a DataTransfer carries: by the same rules, in the same way."""
+    said = [*RIGHT, *CARRIED, *((version, side, action, payload) for _, version, action, payload, side in ATTACKS)]
+    for version, side, action, payload in said:
+        if not action.endswith("-Signed"):
+            rules = shipped(name, version)
+            clear, signed = asked(action, payload, side), asked(f"{action}-Signed", sealed(payload), side)
+            assert outcome(rules, signed) == outcome(rules, clear)
+            assert rules.plan.calls[side].of(signed.action) is rules.plan.calls[side].of(clear.action)
+
+
+def test_attack_35_a_call_that_is_carried_may_be_signed_itself() -> None:
+    """Once; whatever is signed more often, or is no signed payload, cannot be read."""
+    rules, evil = book(OPEN + INSTALLED), {**INSTALL, "certificate": EVIL.pem}
+    for data, result in (
+        (sealed(evil), "refused by known-roots"),
+        (sealed(INSTALL), "passes"),
+        (sealed(sealed(INSTALL)), "refused by known-roots"),
+        (INSTALL, "refused by known-roots"),
+    ):
+        assert outcome(rules, asked("DataTransfer", carried("installCertificate-Signed", data))) == result
+        outer = sealed(carried("installCertificate-Signed", data))
+        assert outcome(rules, asked("DataTransfer-Signed", outer)) == result
+    twice = carried("InstallCertificate-Signed-Signed", sealed(INSTALL))
+    assert outcome(rules, asked("DataTransfer", twice)) == "refused by known-roots"
+
+
+def test_the_event_names_a_signed_transfer_and_what_it_carries() -> None:
+    """As it was said."""
+    evil = sealed(carried("InstallCertificate", {**INSTALL, "certificate": EVIL.pem}))
+    with pytest.raises(PolicyRefused) as refused:
+        book(OPEN + INSTALLED).judge(asked("DataTransfer-Signed", evil), Gauges(), Gauges())
+    evidence = refused.value.note.evidence
+    assert (evidence["action"], evidence["carried"]) == ("datatransfer-signed", "installcertificate")
