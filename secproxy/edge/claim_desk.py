@@ -47,8 +47,9 @@ _decoder = msgspec.json.Decoder(wire.FromWorker)
 
 class ClaimDesk:
     """The desk of one supervisor. ``ready`` is called with a worker when its listeners are open, ``prepared`` when it
-    waits for its sockets, ``shut`` when it accepts no more or is gone; ``reload`` and ``upgrade`` when asked so;
-    ``processes`` names those that the supervisor keeps. ``kept`` is what the desk before it knew."""
+    waits for its sockets, ``shut`` when it accepts no more or is gone; ``reload`` and ``upgrade`` when asked so,
+    ``judge`` when asked what a reload would come to; ``processes`` names those that the supervisor keeps. ``kept`` is
+    what the desk before it knew."""
 
     def __init__(
         self,
@@ -62,6 +63,7 @@ class ClaimDesk:
         shut: Callable[[wire.Mate], None] = lambda _: None,
         upgrade: Callable[[wire.AskUpgrade], Awaitable[wire.UpgradeDone]] | None = None,
         kept: Kept | None = None,
+        judge: Callable[[], Awaitable[wire.ReloadDone]] | None = None,
     ) -> None:
         self._clock = clock
         self._prepared, self._shut = prepared, shut
@@ -78,7 +80,7 @@ class ClaimDesk:
         self._silent: dict[int, Wire] = {}  # those that have not said a word
         self._connections = count(self._kept.connections)
         self._numbers: dict[int, wire.Mate] = dict(self._kept.mates)  # which worker is at the other end of a line
-        self._errands = Errands(self._say, self._numbers, reload, upgrade, self._kept.tickets)
+        self._errands = Errands(self._say, self._numbers, reload, upgrade, self._kept.tickets, judge=judge)
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
 
     @property

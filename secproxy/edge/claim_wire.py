@@ -198,8 +198,10 @@ class Retire(Word, frozen=True):
     """Others take your place: accept no more, let in who is on the way, let all go in their turn, and end."""
 
 
-class AskReload(Word, frozen=True):
-    """A command asks that ``bollard.toml`` be read again."""
+class AskReload(Word, frozen=True, omit_defaults=True):
+    """A command asks that ``bollard.toml`` be read again, or, ``dry``, what would become of that."""
+
+    dry: bool = False
 
 
 class ReloadDone(Word, frozen=True):
