@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,000 orders
+BEQUEST_BYTES: Final = 512 * 1024  # unread bytes from which a worker is told no more of what another knew
 SETTLE_SECONDS: Final = 0.01  # between two looks at whether everybody has taken what was said
 
 _decoder = msgspec.json.Decoder(wire.FromWorker)
@@ -158,11 +159,21 @@ class ClaimDesk:
         for connection in self._kept.upgrades:
             self._say(connection, done)
 
-    def retire(self, mate: wire.Mate) -> None:
-        """Tell a worker to let its stations go."""
+    def retire(self, mate: wire.Mate, heir: int = 0) -> None:
+        """Tell a worker to let its stations go; ``heir`` is the form in which another reads what it knows, if any."""
         for connection, each in self._numbers.items():
             if each == mate:
-                self._say(connection, wire.Retire())
+                self._say(connection, wire.Retire(heir))
+
+    def _hand_on(self, connection: int, word: wire.Bequeath) -> None:
+        """To the worker of the same number and a later generation; one that has not read for long goes without."""
+        mate = self._numbers.get(connection, wire.Mate(-1))
+        for heir, each in self._numbers.items():
+            if each.number == mate.number and each.generation > mate.generation and self._unread(heir) < BEQUEST_BYTES:
+                self._say(heir, word)
+
+    def _unread(self, connection: int) -> int:
+        return self._lines[connection].unread if connection in self._lines else 0
 
     def _answer(self) -> Wire:
         """Make the desk's end of a new line. Until its first word has been heard it belongs to nobody."""
@@ -215,6 +226,8 @@ class ClaimDesk:
                 self._reports.take(connection, word)
             case wire.Spans():
                 self._reports.keep(word)
+            case wire.Bequeath():
+                self._hand_on(connection, word)
             case wire.TakeSpans():
                 self._say(connection, self._reports.give_out(word))
             case wire.Look():

@@ -69,6 +69,10 @@ class ClaimLine:
         """Takes the settings in force; may raise a ``BollardError``. Set before ``ready``."""
         self.retire: Callable[[], None] = _nothing
         """Lets the stations go and ends. Set before ``ready``."""
+        self.heir = 0
+        """Once to retire: the form in which the worker that takes this one's place reads what is known here, or 0."""
+        self.inherit: Callable[[wire.Bequeath], None] = lambda _: None
+        """Takes in what the worker before knew. Set before ``ready``."""
 
     @classmethod
     async def connect(
@@ -158,6 +162,10 @@ class ClaimLine:
         """Tell what this worker has counted, and how things stand."""
         self._wire.say(wire.Report(tally.counters, tally.gauges))
 
+    def bequeath(self, word: wire.Bequeath) -> None:
+        """Tell the worker that takes this one's place what is known here."""
+        self._wire.say(word)
+
     def pass_on(self, spans: Waiting) -> None:
         """Hand over spans, unless the supervisor has yet to read what it was told before: then they go on waiting."""
         if spans and self._wire.unread < LINE_BYTES:
@@ -194,8 +202,11 @@ class ClaimLine:
                 self._drop(leg)
             case wire.Reload():
                 self._take_settings()
-            case wire.Retire():
+            case wire.Retire(heir):
+                self.heir = heir
                 self.retire()
+            case wire.Bequeath():
+                self.inherit(word)
             case wire.Record():
                 self._wire.say(self.record(word))
             case wire.ReloadDone() | wire.UpgradeDone() | wire.RecordDone():

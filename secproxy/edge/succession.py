@@ -74,6 +74,8 @@ class Estate(msgspec.Struct, frozen=True):
     sockets: list[KeptSocket]
     desk: Kept
     form: int = FORM
+    bequests: int = 0
+    """The form in which workers of the generation that serves hand on what they know; 0: they do not."""
 
 
 class Successor(msgspec.Struct, frozen=True):

@@ -34,7 +34,7 @@ from secproxy.edge import births, succession
 from secproxy.edge.children import WHO
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_estate import Kept
-from secproxy.edge.claim_wire import Process, UpgradeDone
+from secproxy.edge.claim_wire import BEQUEST_FORM, Process, UpgradeDone
 from secproxy.edge.crew import Crew
 from secproxy.edge.descriptors import allow_descriptors, tell_of_descriptors
 from secproxy.edge.effective import config_in_force, in_force
@@ -281,6 +281,7 @@ class Supervisor:
             ],
             sockets=sockets,
             desk=self._desk.hand_over(),
+            bequests=self._bequests(self._crew.generation),
         )
 
     def _adopt(self, left: succession.Estate) -> None:
@@ -324,7 +325,11 @@ class Supervisor:
         return births.worker(self._home, executable, mate, spread, ended, lambda _: self._crew.started(mate))
 
     def _tell_to_retire(self, mate: Mate) -> None:
-        self._desk.retire(mate)
+        self._desk.retire(mate, BEQUEST_FORM if self._bequests(mate.generation) else 0)
+
+    def _bequests(self, generation: int) -> int:
+        """The form in which workers of a generation hand on what they know; older code is not to be asked for it."""
+        return self._left.bequests if self._left and generation <= self._left.generation else BEQUEST_FORM
 
     def _hand_web(self, child: Child) -> None:
         pages = {place: sock for duty in WEB for place, sock in self._sockets.of(duty, {0}).items()}

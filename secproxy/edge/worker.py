@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge import calls, log
 from pki.errors import BollardError, UnreachableError
-from secproxy import transactions
 from secproxy.assertion import Signer
 from secproxy.config import TransactionIds, Unknown
 from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
+from secproxy.edge.bequest import Knowledge
 from secproxy.edge.doors import Doors
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
@@ -36,6 +36,7 @@ from secproxy.frames import POLICY_VIOLATION
 from secproxy.inspection import inspect
 from secproxy.schemas import Schemas
 from secproxy.session import Session
+from secproxy.transactions import Watch
 
 if TYPE_CHECKING:
     import socket
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from secproxy.admission import Admitted
     from secproxy.config import Config
     from secproxy.edge.claim_line import ClaimLine
+    from secproxy.edge.claim_wire import Bequeath
     from secproxy.edge.links import Links
     from secproxy.edge.listener import Listener
     from secproxy.edge.policies import Policies
@@ -78,7 +80,8 @@ class Worker:
         self._claims = claims
         self.staples = staples_by(surroundings.line)
         self.doors = Doors(config, view, trust, self.staples, self._arrive, surroundings.record)
-        self._transactions: dict[str, transactions.Transactions] = {}
+        self._knowledge = Knowledge(claims.bequeath)
+        claims.inherit = self._inherit
         self._passwords = PasswordDesk()
         self._schemas = Schemas(SchemaFiles())
         self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
@@ -117,6 +120,7 @@ class Worker:
         """
         with self.doors.changing(config):
             self._csms.reload(config)
+        policies.fleet.follow(self._policies.fleet)
         self._config, self._policies = config, policies
         self._reception = replace(self._reception, config=config)
         self._reporter.tracer.settings = config.traces
@@ -183,6 +187,7 @@ class Worker:
         self._reporter.supervisor.shut()
         self.doors.shut()
         self._links.let_go(lambda: HEAD_START + self._surroundings.grace())
+        await self._knowledge.hand_on(self._claims.heir, self._policies.fleet)
         await self.doors.emptied(self._config.limits.arrival_seconds)
         await self._links.gone()
 
@@ -214,11 +219,12 @@ class Worker:
         self._links.add(link)
         self._surroundings.pin(admitted)
 
-    def _watch(self, admitted: Admitted, csms: str) -> transactions.Watch:
-        """Each CSMS numbers transactions for itself."""
-        known = self._transactions.setdefault(csms, transactions.Transactions())
+    def _watch(self, admitted: Admitted, csms: str) -> Watch:
         unique = self._config.transaction_ids is TransactionIds.UNIQUE
-        return transactions.Watch(known, admitted.station.identity.text, refuses=unique)
+        return Watch(self._knowledge.at(csms), admitted.station.identity.text, refuses=unique)
+
+    def _inherit(self, word: Bequeath) -> None:
+        self._knowledge.take(word, {upstream.name for upstream in self._config.upstreams}, self._policies.fleet)
 
     def _ended(self, link: Link) -> None:
         self._links.remove(link)

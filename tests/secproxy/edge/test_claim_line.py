@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from pki.errors import ConflictError, UnreachableError
 from secproxy.edge import claim_line
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
-from secproxy.edge.claim_wire import Mate
+from secproxy.edge.claim_wire import Bequeath, Mate
 from tests.secproxy.edge.homes import bare_home
 
 if TYPE_CHECKING:
@@ -262,6 +263,32 @@ def test_a_worker_tells_its_generation_and_hears_that_others_take_its_place(home
             one.shut()
             assert await told.get() == ("shut", Mate(1, 2))
             await one.close()
+
+    asyncio.run(story())
+
+
+def test_what_a_worker_knows_comes_to_its_heir(home: Home) -> None:
+    """Once it has heard that there is one, and what that one reads."""
+
+    async def story() -> None:
+        told = asyncio.Queue[Bequeath]()
+        made = ClaimDesk(3600, lambda _: None)
+        async with asyncio.timeout(20), made.open(home.claims_socket):
+            old = await ClaimLine.connect(home, 1, alive, lambda _: None, 1)
+            new = await ClaimLine.connect(home, 1, alive, lambda _: None, 2)
+            new.inherit = told.put_nowait
+            await new.attempt("CP-1", "192.0.2.1")
+            retired = asyncio.Event()
+            old.retire = retired.set
+            await old.attempt("CP-1", "192.0.2.1")
+            made.retire(Mate(1, 1), 5)
+            await retired.wait()
+            assert (old.heir, new.heir) == (5, 0)
+            old.bequeath(Bequeath(5, msgspec.Raw(b"[1]")))
+            word = await told.get()
+            assert (word.form, bytes(word.known)) == (5, b"[1]")
+            await old.close()
+            await new.close()
 
     asyncio.run(story())
 
