@@ -226,6 +226,8 @@ def test_many_are_judged_a_few_at_a_time_by_what_is_known_when_their_turn_comes(
     monkeypatch.setattr("secproxy.edge.links.still_allowed", judge)
 
     async def story() -> None:
+        faults = list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
         links = Links(known(), Limits(), notes.append)
         here = [Here(leg) for leg in range(300)]
         come(links, *here)
@@ -246,5 +248,6 @@ def test_many_are_judged_a_few_at_a_time_by_what_is_known_when_their_turn_comes(
         links.judge()
         await links._judging.done()
         assert here[201].closed
+        assert faults == []
 
     asyncio.run(story())
