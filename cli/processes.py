@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, NoReturn, Required, TypedDict, Unpack
 
 import click
 
 from cli.asked import Asked, pass_asked
 from cli.render import note
 from cli.words import LISTEN
-from pki.errors import BollardError, ConflictError, InputError
+from pki.errors import BollardError, ConflictError, InputError, UnreachableError
 from pki.station import SecurityProfile
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from cli.render import Plain
     from secproxy.config import Config
+    from secproxy.edge.claim_wire import ReloadDone
 
 _PROXY_OPTIONS = (
     click.option("--upstream", help="The CSMS's URL, ws://HOST:PORT/PATH or wss://."),
@@ -93,17 +94,10 @@ def reload(asked: Asked) -> None:
 
     from secproxy.edge.errands import ask_reload
 
-    if asked.dry_run:  # raises what the reload would, but for what only the processes can try
-        config = configured(asked, {"upstream": None, "listen": (), "workers": None})
-        try:
-            _read_policies(asked, config)
-        except BollardError as wrong:
-            raise ConflictError(wrong.code, wrong.cause, wrong.advice, findings=wrong.findings) from None
-        asked.would({"call": "reload", "home": str(asked.home().path)})
+    if asked.dry_run:
+        _judge_reload(asked)
     done = asyncio.run(ask_reload(asked.home()))
-    if done.code:
-        kind = InputError if done.code.startswith("config.") else ConflictError
-        raise kind(done.code, done.cause, done.advice)
+    _refuse(done)
     changed: list[Plain] = list(done.changed)
     asked.record({"reloaded": True, "changed": changed})
 
@@ -210,6 +204,39 @@ def _read_policies(asked: Asked, config: Config) -> Config:
 
     read_policies(asked.home(), config.policies)
     return config
+
+
+def _judge_reload(asked: Asked) -> NoReturn:
+    """Raise what the reload would, but for what only workers can try, or say what would change.
+
+    The file is judged here first, where findings can be told in full, then by what is up, which knows what is in force.
+    """
+    import asyncio
+
+    from pki.edge.home import read_settings
+    from pki.settings import parse_settings
+    from secproxy.edge.errands import ask_reload
+
+    config = configured(asked, {"upstream": None, "listen": (), "workers": None})
+    parse_settings(read_settings(asked.home()))
+    try:
+        _read_policies(asked, config)
+    except BollardError as wrong:
+        raise ConflictError(wrong.code, wrong.cause, wrong.advice, findings=wrong.findings) from None
+    home = str(asked.home().path)
+    try:
+        done = asyncio.run(ask_reload(asked.home(), dry=True))
+    except UnreachableError:
+        note("nothing is up here: the file was judged as a start reads it")
+        asked.would({"call": "reload", "home": home})
+    _refuse(done)
+    asked.would({"call": "reload", "home": home, "changed": [*done.changed]})
+
+
+def _refuse(done: ReloadDone) -> None:
+    if done.code:
+        kind = InputError if done.code.startswith("config.") else ConflictError
+        raise kind(done.code, done.cause, done.advice)
 
 
 def _dry(asked: Asked, name: str, read: Callable[[], Config] | None = None) -> None:

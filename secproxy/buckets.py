@@ -30,6 +30,16 @@ class Bucket:
         self._tokens = tokens - 1 if tokens >= 1 else tokens
         return tokens >= 1
 
+    def left(self) -> tuple[float, float]:
+        """What is in it, and when that was so."""
+        return (self.burst if self._tokens < 0 else self._tokens), self._at
+
+    def halve(self, now: float) -> None:
+        """Let half of what is in it go."""
+        tokens, at = self.left()
+        self._tokens = min(self.burst, tokens + max(0.0, now - at) * self.rate) / 2
+        self._at = now
+
     def moved(self, rate: float, burst: float, by: float) -> Bucket:
         """Return one of these bounds with what is in this one, by a clock that shows so many seconds more."""
         return Bucket(rate, burst, min(self._tokens, burst), self._at + by)

@@ -229,6 +229,21 @@ _TRANSPORT: Final[Mapping[str, Kind]] = {
         "The TLS handshake failed.",
         "If it is a station, check that it trusts our root certificate and dials the right port.",
     ),
+    "tls.missing": Kind(
+        "bollard.HandshakeFailed",
+        _MEDIUM,
+        "A00.FR.312",
+        "The peer spoke HTTP without TLS to a listener that takes TLS alone.",
+        "Let the station dial wss://; a password that it sent so could be read by others: 'bollard station password' "
+        "makes a new one.",
+    ),
+    "tls.unexpected": Kind(
+        "bollard.HandshakeFailed",
+        _LOW,
+        "A00.FR.201",
+        "The peer spoke TLS to a listener without TLS, which is for security profile 1.",
+        "Let the station dial the port of the [[listener]] that has its own security profile, 2 or 3.",
+    ),
     "http.bad_request": Kind(
         "bollard.InvalidUpgrade",
         _LOW,

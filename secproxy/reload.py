@@ -19,7 +19,7 @@ from secproxy.event_settings import EVENT_TABLES
 from secproxy.policy_settings import POLICY_TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 class Reader(StrEnum):
@@ -65,20 +65,34 @@ READERS: Final[Mapping[str, frozenset[Reader]]] = {
 
 
 def changed(before: str, after: str) -> tuple[str, ...]:
+    """Name the tables that differ between two texts of the file, as ``differing`` does.
+
+    Raises ``InputError`` for changes that only a new start takes in; it names all of them.
+    """
+    found = differing(before, after)
+    if kept := starting(found):
+        raise fixed(kept)
+    return found
+
+
+def differing(before: str, after: str) -> tuple[str, ...]:
     """Name the tables that differ between two texts of the file, in order; ``table.key`` for those with such keys.
 
-    Both can be read. Raises ``InputError`` for a change that only a new start takes in.
+    Both can be read.
     """
-    old, new = read_toml(before), read_toml(after)
-    found = tuple(sorted(_differing(old, new)))
-    for name in found:
-        if Reader.NOBODY in readers(name):
-            raise InputError(
-                "config.fixed",
-                f"[{name}] in bollard.toml cannot change while everything runs",
-                "Stop 'bollard up' and start it again, or change it back.",
-            )
-    return found
+    return tuple(sorted(_differing(read_toml(before), read_toml(after))))
+
+
+def starting(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of what ``differing`` named that only a new start takes in."""
+    return tuple(name for name in names if Reader.NOBODY in readers(name))
+
+
+def fixed(names: Iterable[str], judged: str = "") -> InputError:
+    """Make the error for these changes; ``judged`` says what a start would find, where that was looked at."""
+    named = ", ".join(f"[{name}]" for name in names)
+    says = f"{named} in bollard.toml cannot change while everything runs"
+    return InputError("config.fixed", says, f"{judged}Stop 'bollard up' and start it again, or change it back.")
 
 
 def readers(name: str) -> frozenset[Reader]:

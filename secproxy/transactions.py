@@ -11,6 +11,8 @@ Rules this file keeps:
 * A repetition is told, never stopped: stations repeat what was not answered, and rightly so. Only what was answered
   comes again for another reason.
 * Nothing here grows without end: each station has so many ids and messages, and there are so many stations.
+* What is handed on to whoever takes this one's place is whose transaction is whose. What was told is not: a repetition
+  is a note alone, and what it is held against would be twenty times as much.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from secproxy.calls import OPEN_LIMIT
 from secproxy.plan import SIGNED, Need, Needs, Plan, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 START: Final = b"starttransaction"
 STOP: Final = b"stoptransaction"
@@ -76,6 +78,8 @@ class Transactions:
     """What one worker knows of transactions; shared by its sessions."""
 
     def __init__(self) -> None:
+        self.changed: Callable[[str], None] | None = None
+        """Called with each station of which something was learned that ``of`` tells."""
         self.by_station = False
         """Whether the CSMS was seen to number the transactions of each station for itself."""
         self._stations: dict[str, _Station] = {}
@@ -94,10 +98,11 @@ class Transactions:
         owner = self._owner(identity, station, name, action)
         if owner:
             return Said(name, owner, repeats=False)
-        if action == EVENT and name:
+        if action == EVENT and len(name) >= NAME_LENGTH:
             self._give(identity, station, name)
-        if action == STOP and name in station.runs:
+        if action == STOP and station.runs.get(name):
             station.runs[name] = False
+            self._tell(identity)
         if action == METER:
             return Said(name, "", repeats=False)
         return self._repeated(station, session, name, _key(action, name, payload), _digest(payload))
@@ -121,6 +126,41 @@ class Transactions:
         self._give(identity, station, name)
         return other if first else ""
 
+    def stations(self) -> list[str]:
+        """Those that have transactions, the one heard of last first."""
+        return [identity for identity, station in reversed(self._stations.items()) if station.runs]
+
+    def of(self, identity: str) -> dict[str, bool]:
+        """A station's transactions by id, and whether each still runs as far as is known."""
+        station = self._stations.get(identity)
+        return dict(station.runs) if station else {}
+
+    def inherit(self, identity: str, runs: Mapping[str, bool]) -> None:
+        """Take in what another knew of a station, in the bounds there are; nothing is forgotten for it.
+
+        It is the older knowledge. So a name of 2.x that two stations have is from now on the one's that is told of; a
+        number of 1.6 stays with whom it was given last, and runs for both where the CSMS numbers for each.
+        """
+        if identity not in self._stations and len(self._stations) >= STATIONS_LIMIT:
+            return
+        station = self._stations.setdefault(identity, _Station())
+        for name, still in runs.items():
+            if name in station.runs:
+                station.runs[name] = station.runs[name] and still
+            elif len(station.runs) < IDS_LIMIT and len(name) <= ID_LENGTH:
+                self._inherit(identity, name, still)
+                station.runs[name] = still
+
+    def _inherit(self, identity: str, name: str, still: bool) -> None:
+        other = self._owners.get(name)
+        if other is None:
+            self._owners[name] = identity
+        elif len(name) >= NAME_LENGTH:
+            del self._stations[other].runs[name]
+            self._owners[name] = identity
+        else:
+            self.by_station = self.by_station or (still and self._stations[other].runs[name])
+
     def _owner(self, identity: str, station: _Station, name: str, action: bytes) -> str:
         if not name or name in station.runs or (action == EVENT and len(name) < NAME_LENGTH):
             return ""
@@ -132,8 +172,15 @@ class Transactions:
     def _give(self, identity: str, station: _Station, name: str) -> None:
         if name not in station.runs and len(station.runs) >= IDS_LIMIT:
             self._forget(identity, next(iter(station.runs)), station)
+        news = not station.runs.get(name) or self._owners.get(name) != identity
         station.runs[name] = True
         self._owners[name] = identity
+        if news:
+            self._tell(identity)
+
+    def _tell(self, identity: str) -> None:
+        if self.changed is not None:
+            self.changed(identity)
 
     def _forget(self, identity: str, name: str, station: _Station) -> None:
         del station.runs[name]

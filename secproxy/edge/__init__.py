@@ -5,8 +5,9 @@ A station's way: one of the ``doors``, a ``listener``, accepts it (``preamble`` 
 wrong; ``clear`` stands in where there is no TLS), ``arrival`` takes it, in ``turns`` with others, through admission,
 claim and CSMS (``passwords``, ``claim_line``, ``switchboard`` with ``csms_tls`` and ``upstream``), ``relay`` is its
 live connection, each ``direction`` of which knows what needs no thought, at a ``pace`` that nobody sets alone;
-``links`` ends it when the ledger says so, ``recordings`` write down what is said on it; ``waiting_room`` has who waits
-without a CSMS. ``worker`` puts these together, with ``surroundings`` that ask and tell for them what they do not
+``links`` ends it when the ledger says so, ``soon`` where it says so of many, ``recordings`` write down what is said on
+it; ``waiting_room`` has who waits without a CSMS. What a worker knows of transactions goes to the next as its
+``bequest``. ``worker`` puts these together, with ``surroundings`` that ask and tell for them what they do not
 themselves, and is a process by ``worker_process``; ``authority_line`` and ``reading`` bring what the ledger knows,
 ``schema_files`` the official schemas.
 

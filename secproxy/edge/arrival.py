@@ -28,6 +28,7 @@ from secproxy.binding import Recently
 from secproxy.config import Unknown
 from secproxy.deflate import accept
 from secproxy.edge.claim_line import DeniedError
+from secproxy.edge.clear import TlsSpokenError
 from secproxy.edge.listener import host_of, network_of
 from secproxy.edge.passwords import BusyError
 from secproxy.edge.switchboard import NoCsmsError, Switchboard, Visit
@@ -155,6 +156,8 @@ async def _read_upgrade(reception: Reception, leg: TlsLeg) -> head.Upgrade:
         raise _bad_request(leg, 408, f"no request within {limits.head_seconds} s") from None
     except ConnectionError:
         raise Turned(None, b"") from None
+    except TlsSpokenError:  # its TLS stumbles over the answer at once, where silence would have it wait
+        raise Turned(Note("tls.unexpected", "", leg.remote), head.write_refusal(400)) from None
     except ValueError as broken:
         raise _bad_request(leg, 431 if "longer" in str(broken) else 400, f"a request head {broken}") from None
     except head.HeadError as broken:

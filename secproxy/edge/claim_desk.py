@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UNREAD_BYTES: Final = 1024 * 1024  # bytes that may wait for a worker; about 20,000 orders
+BEQUEST_BYTES: Final = 512 * 1024  # unread bytes from which a worker is told no more of what another knew
 SETTLE_SECONDS: Final = 0.01  # between two looks at whether everybody has taken what was said
 
 _decoder = msgspec.json.Decoder(wire.FromWorker)
@@ -47,8 +48,9 @@ _decoder = msgspec.json.Decoder(wire.FromWorker)
 
 class ClaimDesk:
     """The desk of one supervisor. ``ready`` is called with a worker when its listeners are open, ``prepared`` when it
-    waits for its sockets, ``shut`` when it accepts no more or is gone; ``reload`` and ``upgrade`` when asked so;
-    ``processes`` names those that the supervisor keeps. ``kept`` is what the desk before it knew."""
+    waits for its sockets, ``shut`` when it accepts no more or is gone; ``reload`` and ``upgrade`` when asked so,
+    ``judge`` when asked what a reload would come to; ``processes`` names those that the supervisor keeps. ``kept`` is
+    what the desk before it knew."""
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class ClaimDesk:
         shut: Callable[[wire.Mate], None] = lambda _: None,
         upgrade: Callable[[wire.AskUpgrade], Awaitable[wire.UpgradeDone]] | None = None,
         kept: Kept | None = None,
+        judge: Callable[[], Awaitable[wire.ReloadDone]] | None = None,
     ) -> None:
         self._clock = clock
         self._prepared, self._shut = prepared, shut
@@ -78,7 +81,7 @@ class ClaimDesk:
         self._silent: dict[int, Wire] = {}  # those that have not said a word
         self._connections = count(self._kept.connections)
         self._numbers: dict[int, wire.Mate] = dict(self._kept.mates)  # which worker is at the other end of a line
-        self._errands = Errands(self._say, self._numbers, reload, upgrade, self._kept.tickets)
+        self._errands = Errands(self._say, self._numbers, reload, upgrade, self._kept.tickets, judge=judge)
         self._probes: dict[int, tuple[str, asyncio.TimerHandle]] = {}  # by leg: whose it is, and when it counts as dead
 
     @property
@@ -156,11 +159,21 @@ class ClaimDesk:
         for connection in self._kept.upgrades:
             self._say(connection, done)
 
-    def retire(self, mate: wire.Mate) -> None:
-        """Tell a worker to let its stations go."""
+    def retire(self, mate: wire.Mate, heir: int = 0) -> None:
+        """Tell a worker to let its stations go; ``heir`` is the form in which another reads what it knows, if any."""
         for connection, each in self._numbers.items():
             if each == mate:
-                self._say(connection, wire.Retire())
+                self._say(connection, wire.Retire(heir))
+
+    def _hand_on(self, connection: int, word: wire.Bequeath) -> None:
+        """To the worker of the same number and a later generation; one that has not read for long goes without."""
+        mate = self._numbers.get(connection, wire.Mate(-1))
+        for heir, each in self._numbers.items():
+            if each.number == mate.number and each.generation > mate.generation and self._unread(heir) < BEQUEST_BYTES:
+                self._say(heir, word)
+
+    def _unread(self, connection: int) -> int:
+        return self._lines[connection].unread if connection in self._lines else 0
 
     def _answer(self) -> Wire:
         """Make the desk's end of a new line. Until its first word has been heard it belongs to nobody."""
@@ -213,6 +226,8 @@ class ClaimDesk:
                 self._reports.take(connection, word)
             case wire.Spans():
                 self._reports.keep(word)
+            case wire.Bequeath():
+                self._hand_on(connection, word)
             case wire.TakeSpans():
                 self._say(connection, self._reports.give_out(word))
             case wire.Look():

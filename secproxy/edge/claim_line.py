@@ -26,7 +26,7 @@ from secproxy.events import CAUSES
 from secproxy.lockout import Scope, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from pki.edge.home import Home
     from secproxy.spans import Waiting
@@ -62,13 +62,17 @@ class ClaimLine:
         self._held: set[int] = set()
         self._released: list[wire.Release] = []
         self._telling = False  # whether releases are told in a moment, if no claim takes them along before
-        self._probes: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self.record: Callable[[wire.Record], wire.Recorded] = lambda word: wire.Recorded(word.ticket)
         """Begins or ends a recording. Set before ``ready``."""
-        self.reload: Callable[[], None] = _nothing
+        self.reload: Callable[[], Awaitable[None]] = _nothing_to_take
         """Takes the settings in force; may raise a ``BollardError``. Set before ``ready``."""
         self.retire: Callable[[], None] = _nothing
         """Lets the stations go and ends. Set before ``ready``."""
+        self.heir = 0
+        """Once to retire: the form in which the worker that takes this one's place reads what is known here, or 0."""
+        self.inherit: Callable[[wire.Bequeath], None] = lambda _: None
+        """Takes in what the worker before knew. Set before ``ready``."""
 
     @classmethod
     async def connect(
@@ -158,6 +162,10 @@ class ClaimLine:
         """Tell what this worker has counted, and how things stand."""
         self._wire.say(wire.Report(tally.counters, tally.gauges))
 
+    def bequeath(self, word: wire.Bequeath) -> None:
+        """Tell the worker that takes this one's place what is known here."""
+        self._wire.say(word)
+
     def pass_on(self, spans: Waiting) -> None:
         """Hand over spans, unless the supervisor has yet to read what it was told before: then they go on waiting."""
         if spans and self._wire.unread < LINE_BYTES:
@@ -186,16 +194,17 @@ class ClaimLine:
             case wire.Probe(leg) if leg not in self._held:  # it has ended, and waits to be told with others
                 self._tell_released(wire.Probed(leg, alive=False))
             case wire.Probe(leg):
-                task = asyncio.create_task(self._answer_probe(leg))
-                self._probes.add(task)
-                task.add_done_callback(self._probes.discard)
+                self._begin(self._answer_probe(leg))
             case wire.Drop(leg):
                 self._held.discard(leg)
                 self._drop(leg)
             case wire.Reload():
-                self._take_settings()
-            case wire.Retire():
+                self._begin(self._take_settings())
+            case wire.Retire(heir):
+                self.heir = heir
                 self.retire()
+            case wire.Bequeath():
+                self.inherit(word)
             case wire.Record():
                 self._wire.say(self.record(word))
             case wire.ReloadDone() | wire.UpgradeDone() | wire.RecordDone():
@@ -205,11 +214,20 @@ class ClaimLine:
             case _:
                 assert_never(word)
 
-    def _take_settings(self) -> None:
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take_settings(self) -> None:
+        """Answer once they hold for everybody. After a fault of ours nobody knows for whom: the worker begins anew."""
         try:
-            self.reload()
+            await self.reload()
         except BollardError as problem:
             self._wire.say(wire.Reloaded(problem.code, problem.cause, problem.advice))
+        except Exception:
+            self._wire.abort()
+            raise
         else:
             self._wire.say(wire.Reloaded())
 
@@ -230,11 +248,15 @@ class ClaimLine:
             _refuse(answer, _gone())
         for attempt in self._attempts.values():
             _refuse(attempt, _gone())
-        for task in self._probes:
+        for task in self._tasks:
             task.cancel()
 
 
 def _nothing() -> None:
+    return
+
+
+async def _nothing_to_take() -> None:
     return
 
 

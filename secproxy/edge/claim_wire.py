@@ -10,13 +10,17 @@ connects, says ``Look`` and is told ``Seen``. Spans go the same way: ``Spans``, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 
 class Word(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="says", tag=str.lower):
     """One line."""
+
+
+BEQUEST_FORM: Final = 1
+"""Of what a worker hands on. Who changes what it says makes another form; those of another are left alone."""
 
 
 class Mate(NamedTuple):
@@ -194,12 +198,24 @@ class Reloaded(Word, frozen=True):
     advice: str = ""
 
 
-class Retire(Word, frozen=True):
-    """Others take your place: accept no more, let in who is on the way, let all go in their turn, and end."""
+class Retire(Word, frozen=True, omit_defaults=True):
+    """Others take your place: accept no more, let in who is on the way, let all go in their turn, and end. ``heir`` is
+    the form in which they read what you know; 0 where they read none, and whenever you are older than this."""
+
+    heir: int = 0
 
 
-class AskReload(Word, frozen=True):
-    """A command asks that ``bollard.toml`` be read again."""
+class Bequeath(Word, frozen=True):
+    """A worker that retires tells what it knows to the one that takes its place, through the desk, which reads none."""
+
+    form: int
+    known: msgspec.Raw
+
+
+class AskReload(Word, frozen=True, omit_defaults=True):
+    """A command asks that ``bollard.toml`` be read again, or, ``dry``, what would become of that."""
+
+    dry: bool = False
 
 
 class ReloadDone(Word, frozen=True):
@@ -281,6 +297,7 @@ FromWorker = (
     | Recorded
     | Report
     | Spans
+    | Bequeath
     | FromCommand
 )
 FromDesk = (
@@ -292,6 +309,7 @@ FromDesk = (
     | Reload
     | ReloadDone
     | Retire
+    | Bequeath
     | UpgradeDone
     | Record
     | RecordDone

@@ -6,12 +6,18 @@ It lets ``TlsLeg`` be the one way a station's connection is driven: same bounds,
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from OpenSSL import SSL
 
 if TYPE_CHECKING:
     from OpenSSL import crypto
+
+TLS_OPENING: Final = b"\x16\x03"  # a record of a handshake, of any version (RFC 8446 5.1); no request begins so
+
+
+class TlsSpokenError(Exception):
+    """The peer begins a TLS handshake where there is no TLS."""
 
 
 class Clear:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
 
 ANSWER_SECONDS: Final = 30.0  # seconds a command waits for a reload, which may wait for another and for every worker
+JUDGE_SECONDS: Final = 90.0  # the same of settings that are only judged: an authority may be rehearsed with them
 UPGRADE_SECONDS: Final = 240.0  # the same of an upgrade: two rehearsals, a generation prepared, and opened
 ERRANDS_MOST: Final = 8  # commands that wait for an answer at a time; more are not answered
 RELOAD: Final = 0  # the ticket of the one reload that is under way; each recording has one of its own
@@ -35,12 +36,13 @@ _decoder: Final = msgspec.json.Decoder(wire.Done)
 # -- a command's end ---------------------------------------------------------------------------------------------------
 
 
-async def ask_reload(home: Home) -> wire.ReloadDone:
-    """Have the home that is up read its settings again, and hear what became of it.
+async def ask_reload(home: Home, *, dry: bool = False) -> wire.ReloadDone:
+    """Have the home that is up read its settings again, or only judge them; hear what became of it.
 
     Raises ``UnreachableError`` when nothing is up there.
     """
-    answer = await _ask(home, wire.AskReload(), "reload.unreachable")
+    seconds = JUDGE_SECONDS if dry else ANSWER_SECONDS
+    answer = await _ask(home, wire.AskReload(dry), "reload.unreachable", seconds)
     assert isinstance(answer, wire.ReloadDone)  # noqa: S101 (what was asked for is what is answered)
     return answer
 
@@ -79,7 +81,8 @@ async def _ask(home: Home, word: wire.Errand, code: str, seconds: float = ANSWER
 
 class Errands:
     """The errands of one desk. ``say`` says a word on a line, ``workers`` are those at the other end of the lines that
-    are theirs; ``reload`` and ``upgrade`` are called when asked so. ``tickets`` is the first number that is free."""
+    are theirs; ``reload`` and ``upgrade`` are called when asked so, ``judge`` for a reload that is not to be done.
+    ``tickets`` is the first number that is free."""
 
     def __init__(
         self,
@@ -88,9 +91,11 @@ class Errands:
         reload: Callable[[], Awaitable[wire.ReloadDone]] | None,
         upgrade: Callable[[wire.AskUpgrade], Awaitable[wire.UpgradeDone]] | None,
         tickets: int = RELOAD + 1,
+        *,
+        judge: Callable[[], Awaitable[wire.ReloadDone]] | None = None,
     ) -> None:
         self._say, self._workers = say, workers
-        self._reload, self._upgrade = reload, upgrade
+        self._reload, self._judge, self._upgrade = reload, judge, upgrade
         self._asked: dict[tuple[int, int], asyncio.Future[wire.Reloaded | wire.Recorded]] = {}  # by ticket, connection
         self._tickets = count(tickets)
         self._under_way: dict[asyncio.Task[None], tuple[int, wire.Errand]] = {}
@@ -112,8 +117,9 @@ class Errands:
 
     def _errand(self, word: wire.Errand) -> Awaitable[wire.Done] | None:
         match word:
-            case wire.AskReload():
-                return self._reload() if self._reload else None
+            case wire.AskReload(dry):
+                asked = self._judge if dry else self._reload
+                return asked() if asked else None
             case wire.AskUpgrade():
                 return self._upgrade(word) if self._upgrade else None
             case wire.AskRecord():

@@ -2,7 +2,8 @@
 
 Rules this file keeps:
 
-* Whenever something is learned about a station, its live connection is judged again, by the same core that admitted it.
+* Whenever something is learned about a station, its live connection is judged again, by the same core that admitted it:
+  at once, and where many are concerned within a second, so that what they say meanwhile does not wait for it.
 * A certificate that runs out ends its session within a second (A00.FR.407).
 * A connection is taken out by its leg's number, never by identity, so that a retiring one cannot take its replacement
   with it.
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge.clock import now
 from secproxy.admission import still_allowed
+from secproxy.edge.soon import Soon
 from secproxy.edge.tls import LINGER_SECONDS
 from secproxy.edge.turns import a_few_at_a_time
 from secproxy.errors import AdmissionRefused
@@ -43,6 +45,7 @@ class Links:
         self._record = record
         self._by_leg: dict[int, Link] = {}
         self._by_identity: dict[str, Link] = {}
+        self._judging = Soon(self._judge)
         self._expiries: list[tuple[float, int]] = []
         self._none_left: asyncio.Event | None = None
         self._delays: Callable[[], float] | None = None  # once all are let go
@@ -87,15 +90,24 @@ class Links:
 
     def judge(self, identities: Iterable[str] | None = None) -> None:
         """Close each connection, of these identities or of all, that is no longer allowed; the event says why."""
-        for identity in list(self._by_identity) if identities is None else identities:
-            link = self._by_identity.get(identity)
-            if link is None:
-                continue
-            try:
-                still_allowed(link.admitted, self._view, now())
-            except AdmissionRefused as refused:
-                self._record(refused.note)
-                link.close(POLICY_VIOLATION, refused.cause)
+        known = self._by_identity
+        if identities is None:
+            concerned = list(known)
+        elif isinstance(identities, frozenset) and len(identities) > len(known):
+            concerned = [identity for identity in known if identity in identities]
+        else:
+            concerned = [identity for identity in identities if identity in known]
+        self._judging.ask(concerned)
+
+    def _judge(self, identity: str) -> None:
+        link = self._by_identity.get(identity)
+        if link is None:
+            return
+        try:
+            still_allowed(link.admitted, self._view, now())
+        except AdmissionRefused as refused:
+            self._record(refused.note)
+            link.close(POLICY_VIOLATION, refused.cause)
 
     def _watch_expiry(self, moment: float, leg: int) -> None:
         """Remember when a leg's certificate ends, and forget those of legs that have gone once they are the most."""

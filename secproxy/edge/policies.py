@@ -69,7 +69,8 @@ class Policies:
         wish: Plan = Plan(),  # noqa: B008 - frozen
     ) -> None:
         self._settings, self._policies, self._csms_host, self._wish = settings, policies, csms_host, wish
-        self._fleet = Gauges(shares)
+        self.fleet = Gauges(shares)
+        """What all stations of the worker are counted by."""
         self._found: dict[tuple[str, str], InForce] = {}
 
     def of(self, station: Station, version: str) -> InForce:
@@ -77,7 +78,7 @@ class Policies:
         key = self._settings.of(station.identity.text, station.group), version
         if key not in self._found:
             rulebook = Rulebook(self._policies[key[0]], version, self._csms_host)
-            self._found[key] = InForce(rulebook, self._fleet, compile_plan(rulebook.plan, self._wish))
+            self._found[key] = InForce(rulebook, self.fleet, compile_plan(rulebook.plan, self._wish))
         return self._found[key]
 
 

@@ -5,6 +5,7 @@ Rules this file keeps:
 * A file that is wrong changes nothing anywhere: the settings in force stay, and an event says why. A policy is read as
   part of the table that names it.
 * Workers are told first. When one of them cannot take the new settings, all go back to those before.
+* What is only to be judged changes nothing. What of it takes a new start is judged as that start would.
 * What the command line overrides is laid over the new file as it was over the old one.
 """
 
@@ -16,11 +17,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 from pki.edge.home import read_settings
 from pki.edge.policies import PROXY
 from pki.errors import BollardError, ConflictError
+from pki.settings import parse_settings
 from secproxy.edge.claim_wire import ReloadDone, Reloaded
 from secproxy.edge.effective import put_in_force
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
-from secproxy.reload import Reader, changed, readers
+from secproxy.reload import Reader, changed, differing, fixed, readers, starting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +35,7 @@ Stamp = tuple[int, int, int]
 """What tells that a file was written anew: inode, size, time of the last change in nanoseconds."""
 
 NO_FILE: Final[Stamp] = (0, 0, 0)
+_HOLDS: Final = "All of the file was judged as a new start would judge it, and it holds. "
 
 
 class World(Protocol):
@@ -40,6 +43,12 @@ class World(Protocol):
 
     def record(self, note: Note) -> None:
         """Write a security event."""
+
+    def look_for_room(self, config: Config) -> None:
+        """``ConflictError`` when an address that these settings add is taken."""
+
+    async def try_authority(self) -> None:
+        """``ConflictError`` when an authority of ours could not start with the settings that the file has now."""
 
     def make_room(self, config: Config) -> None:
         """Hand out sockets for these settings beside those there are; ``ConflictError`` when an address is taken."""
@@ -97,13 +106,35 @@ class Reloader:
                 self._world.record(Note("config.reloaded", evidence={"changed": ", ".join(done.changed)}))
             return done
 
+    async def judge(self) -> ReloadDone:
+        """Say what ``reload`` would, but for what workers alone can try; all is left as it is, and no event written."""
+        try:
+            async with self.turn:
+                tables = self._judge()
+            if (Reader.AUTHORITY in _concerned(tables)) or starting(tables):
+                await self._world.try_authority()
+            if kept := starting(tables):
+                raise fixed(kept, _HOLDS)
+        except BollardError as problem:
+            return ReloadDone((), problem.code, problem.cause, problem.advice)
+        return ReloadDone(tables)
+
+    def _judge(self) -> tuple[str, ...]:
+        text, config = read_settings(self._home), self._read()
+        parse_settings(text)
+        policies = read_policies(self._home, config.policies)
+        self._world.look_for_room(config)
+        return self._with_policy(differing(self.text, text), policies)
+
+    def _with_policy(self, tables: tuple[str, ...], policies: Mapping[str, str]) -> tuple[str, ...]:
+        return tuple(sorted({*tables, "policy"})) if policies != self.policies else tables
+
     async def _reload(self) -> tuple[str, ...]:
         self._taken = self._seen = self._stamp()
         text, config = read_settings(self._home), self._read()
         policies = read_policies(self._home, config.policies)
-        named = {"policy"} if policies != self.policies else set[str]()
-        tables = tuple(sorted({*changed(self.text, text), *named}))
-        concerned = frozenset[Reader]().union(*map(readers, tables))
+        tables = self._with_policy(changed(self.text, text), policies)
+        concerned = _concerned(tables)
         self._world.make_room(config)
         try:
             if Reader.WORKER in concerned:
@@ -129,6 +160,10 @@ class Reloader:
     def _stamp(self) -> dict[Path, Stamp]:
         own = self._home.policies / PROXY
         return {path: _stamp(path) for path in (self._home.settings, *own.glob("*.toml"))}
+
+
+def _concerned(tables: tuple[str, ...]) -> frozenset[Reader]:
+    return frozenset[Reader]().union(*map(readers, tables))
 
 
 def _stamp(path: Path) -> Stamp:

@@ -74,6 +74,8 @@ class Estate(msgspec.Struct, frozen=True):
     sockets: list[KeptSocket]
     desk: Kept
     form: int = FORM
+    bequests: int = 0
+    """The form in which workers of the generation that serves hand on what they know; 0: they do not."""
 
 
 class Successor(msgspec.Struct, frozen=True):
@@ -140,17 +142,20 @@ async def rehearse(estate: Estate, authority: Callable[[Successor], Sequence[str
     ``ConflictError("upgrade.refused")`` with its own words where it does not.
     """
     with _written(estate) as file:
-        said = await _try(program(), os.environ | {REHEARSED: str(file)}, (file,))
+        said = await try_out(program(), os.environ | {REHEARSED: str(file)}, (file,), refused)
     try:
         successor = msgspec.json.decode(said, type=Successor)
     except msgspec.MsgspecError:
         raise refused("it does not know how to take over") from None
     if authority is not None:
-        await _try(authority(successor), os.environ, ())
+        await try_out(authority(successor), os.environ, (), refused)
     return successor
 
 
-async def _try(words: Sequence[str], environment: Mapping[str, str], files: Sequence[int]) -> bytes:
+async def try_out(
+    words: Sequence[str], environment: Mapping[str, str], files: Sequence[int], refused: Callable[[str], BollardError]
+) -> bytes:
+    """Run a command that only tries whether it could; return what it says. Raises what ``refused`` makes of why not."""
     pipe = asyncio.subprocess.PIPE
     try:
         process = await asyncio.create_subprocess_exec(

@@ -34,7 +34,7 @@ from secproxy.edge import births, succession
 from secproxy.edge.children import WHO
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_estate import Kept
-from secproxy.edge.claim_wire import Process, UpgradeDone
+from secproxy.edge.claim_wire import BEQUEST_FORM, Process, UpgradeDone
 from secproxy.edge.crew import Crew
 from secproxy.edge.descriptors import allow_descriptors, tell_of_descriptors
 from secproxy.edge.effective import config_in_force, in_force
@@ -73,11 +73,7 @@ def run_up(
     """
     rehearsal, left = succession.rehearsed(), succession.inherited()
     hardening.begin(home.path)
-    config = config_in_force(home) if left else _counted(read())
-    if not config.upstreams:
-        raise InputError(
-            "up.upstream", "no CSMS is named", "Give --upstream ws://HOST:PORT, or set [csms].upstream in bollard.toml."
-        )
+    config = config_in_force(home) if left else _whole(read())
     if rehearsal is not None:
         return _rehearse(home, config, version)
     with locked(home.run / "up.lock", left.lock if left else -1) as lock:
@@ -88,7 +84,7 @@ def run_up(
         tell_of_descriptors(allow_descriptors())
         with in_force(home, None if left else config), closing(Journal(home.journal, "supervisor")) as journal:
             parts = Parts(authority=authority, web=web, version=version, lock=lock)
-            supervisor = Supervisor(home, config, lambda: _counted(read()), journal, parts, left)
+            supervisor = Supervisor(home, config, lambda: _whole(read()), journal, parts, left)
             return uvloop.run(supervisor.run())
 
 
@@ -99,8 +95,12 @@ def _rehearse(home: Home, config: Config, version: str) -> int:
     return 0
 
 
-def _counted(config: Config) -> Config:
-    """Settings with a number of workers: one for each core, where they name none."""
+def _whole(config: Config) -> Config:
+    """Settings with a number of workers: one for each core, where they name none. ``InputError`` without any CSMS."""
+    if not config.upstreams:
+        raise InputError(
+            "up.upstream", "no CSMS is named", "Give --upstream ws://HOST:PORT, or set [csms].upstream in bollard.toml."
+        )
     return dataclasses.replace(config, workers=config.workers or len(os.sched_getaffinity(0)))
 
 
@@ -150,6 +150,7 @@ class Supervisor:
             prepared=self._crew.is_prepared,
             shut=self._crew.has_shut,
             upgrade=self._upgrader.upgrade,
+            judge=self._reloader.judge,
             kept=left.desk if left else Kept(lockouts=read_lockouts(home, present())),
         )
 
@@ -213,12 +214,21 @@ class Supervisor:
         except BollardError as lost:
             log.complain(lost, who=WHO)
 
+    def look_for_room(self, config: Config) -> None:
+        """``ConflictError`` when an address that these settings add is taken."""
+        held = {place[:3] for place in self._sockets.all()}
+        refuse_taken({place[1:3] for place in self._places(config) if place[:3] not in held})
+
+    async def try_authority(self) -> None:
+        """``ConflictError`` when an authority of ours could not start with the settings that the file has now."""
+        if self._parts.authority:
+            words = births.authority_rehearsal(self._home, sys.executable)
+            await succession.try_out(words, os.environ, (), _no_authority)
+
     def make_room(self, config: Config) -> None:
         """Hand out sockets for these settings beside those there are; ``ConflictError`` when an address is taken."""
-        wanted = self._places(config)
-        held = {place[:3] for place in self._sockets.all()}
-        refuse_taken({place[1:3] for place in wanted if place[:3] not in held})
-        self._sockets.keep([*self._places(self._config), *wanted])
+        self.look_for_room(config)
+        self._sockets.keep([*self._places(self._config), *self._places(config)])
         self._crew.deal()
 
     def settle(self, config: Config) -> None:
@@ -271,6 +281,7 @@ class Supervisor:
             ],
             sockets=sockets,
             desk=self._desk.hand_over(),
+            bequests=self._bequests(self._crew.generation),
         )
 
     def _adopt(self, left: succession.Estate) -> None:
@@ -314,7 +325,11 @@ class Supervisor:
         return births.worker(self._home, executable, mate, spread, ended, lambda _: self._crew.started(mate))
 
     def _tell_to_retire(self, mate: Mate) -> None:
-        self._desk.retire(mate)
+        self._desk.retire(mate, BEQUEST_FORM if self._bequests(mate.generation) else 0)
+
+    def _bequests(self, generation: int) -> int:
+        """The form in which workers of a generation hand on what they know; older code is not to be asked for it."""
+        return self._left.bequests if self._left and generation <= self._left.generation else BEQUEST_FORM
 
     def _hand_web(self, child: Child) -> None:
         pages = {place: sock for duty in WEB for place, sock in self._sockets.of(duty, {0}).items()}
@@ -329,6 +344,11 @@ class Supervisor:
     def _ended(self, code: int) -> None:
         if code > 0 and self._gave_up is not None and not self._gave_up.done():
             self._gave_up.set_result(code)
+
+
+def _no_authority(says: str) -> BollardError:
+    cause = f"the authority could not start with these settings: {says}"
+    return ConflictError("reload.authority", cause, "What is up goes on as it was. Put right what it says.")
 
 
 def _kept(child: Child, mate: Mate | None = None, *, leaving: bool = False) -> succession.KeptChild:

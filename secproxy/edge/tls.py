@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from OpenSSL import SSL, crypto
 
-from secproxy.edge.clear import Clear
+from secproxy.edge.clear import TLS_OPENING, Clear, TlsSpokenError
 from secproxy.edge.tls_failure import why
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ class TlsLeg:
 
     async def read_head(self, end: bytes, limit: int) -> bytes:
         """Read up to and with ``end``, at most ``limit`` bytes. Raises ``ValueError`` when it is longer or followed by
-        more, ``ConnectionError`` when the peer goes first."""
+        more, ``ConnectionError`` when the peer goes first, ``TlsSpokenError`` as soon as it speaks TLS to a leg
+        without."""
         got = b""
         while end not in got and len(got) <= limit:
             try:
@@ -95,6 +96,8 @@ class TlsLeg:
                 await self._until_readable()
             except (SSL.Error, OSError):
                 raise ConnectionError("the station hung up before its request was complete") from None
+            if got.startswith(TLS_OPENING) and isinstance(self._conn, Clear):
+                raise TlsSpokenError
         if len(got) > limit:
             raise ValueError("longer than allowed")
         if not got.endswith(end) or got.index(end) + len(end) != len(got):

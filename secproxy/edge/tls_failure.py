@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _UNTRUSTED: Final = frozenset({2, 18, 19, 20, 21, 24, 26, 28, 79})  # X509_V_ERR_*: no path to an anchor of ours
 _HAS_ENDED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 _CAUSES: Final = {9: "cert.not_yet_valid", 10: "cert.expired", 23: "cert.revoked"}  # the other X509_V_ERR_* we name
+_NO_TLS: Final = frozenset({"http request", "https proxy request"})  # OpenSSL knows the methods, after five bytes
 _VERSION_REASONS: Final = frozenset({"unsupported protocol", "version too low", "wrong ssl version"})
 
 
@@ -76,6 +77,8 @@ def _cause(error: int) -> str:
 
 
 def _cause_of_reasons(reasons: list[str]) -> str:
+    if any(reason in _NO_TLS for reason in reasons):
+        return "tls.missing"
     if any(reason in _VERSION_REASONS for reason in reasons):
         return "tls.version"
     if "no shared cipher" in reasons:

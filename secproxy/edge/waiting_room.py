@@ -18,6 +18,7 @@ from pki.edge.clock import now
 from secproxy import frames
 from secproxy.buckets import Bucket
 from secproxy.edge.listener import host_of, network_of
+from secproxy.edge.soon import Soon
 from secproxy.events import Note
 from secproxy.frames import (
     CLOSE,
@@ -60,6 +61,7 @@ class WaitingRoom:
         self._limits = limits
         self._record = record
         self._guests: set[Waiting] = set()
+        self._leaving, self._reason = Soon(self._send_away), ""
         self._late = 0  # of the guests, registered stations with an expired certificate
         self._networks: Counter[str] = Counter()
         self._told: OrderedDict[str, float] = OrderedDict()
@@ -92,10 +94,18 @@ class WaitingRoom:
             if not may_stay(waiting.guest, view, now()):
                 waiting.close(SERVICE_RESTART, "what is known of the station has changed")
 
-    def leave(self, reason: str = "the proxy is restarting") -> None:
-        """End all; whoever may still wait comes back."""
+    def send_away(self, reason: str) -> None:
+        """End soon all who are here; whoever may still wait comes back."""
+        self._reason = reason
+        self._leaving.ask(tuple(self._guests))
+
+    def _send_away(self, waiting: Waiting) -> None:
+        waiting.close(SERVICE_RESTART, self._reason)
+
+    def leave(self) -> None:
+        """End all, because this worker ends."""
         for waiting in tuple(self._guests):
-            waiting.close(SERVICE_RESTART, reason)
+            waiting.close(SERVICE_RESTART, "the proxy is restarting")
 
     def _gone(self, waiting: Waiting) -> None:
         network, late = network_of(host_of(waiting.guest.remote)), waiting.guest.because != STRANGER

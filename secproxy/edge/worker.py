@@ -2,8 +2,9 @@
 
 Rules this file keeps:
 
-* Every change the authority tells of is applied at once and each live connection it touches is judged again before the
-  next news is read.
+* Every change the authority tells of is applied at once, and each live connection it touches is judged again: at once,
+  or, where it touches many, within a second.
+* Settings hold at once for whoever comes, and a little later for all who are here; only then is it said that they do.
 * While the authority is away the worker goes on with what it knows; nothing that needs a decision of the authority's
   is allowed meanwhile.
 """
@@ -17,26 +18,28 @@ from typing import TYPE_CHECKING, Final
 
 from pki.edge import calls, log
 from pki.errors import BollardError, UnreachableError
-from secproxy import transactions
 from secproxy.assertion import Signer
 from secproxy.config import TransactionIds, Unknown
 from secproxy.edge import memory, reading
 from secproxy.edge.arrival import Reception, receive
+from secproxy.edge.bequest import Knowledge
 from secproxy.edge.doors import Doors
 from secproxy.edge.passwords import PasswordDesk
 from secproxy.edge.relay import Link
 from secproxy.edge.schema_files import SchemaFiles
+from secproxy.edge.soon import Soon
 from secproxy.edge.staples import staples_by
 from secproxy.edge.surroundings import WHO
 from secproxy.edge.switchboard import Switchboard
 from secproxy.edge.turns import Turns
 from secproxy.edge.waiting_room import WaitingRoom
 from secproxy.events import Note
-from secproxy.frames import POLICY_VIOLATION
+from secproxy.frames import POLICY_VIOLATION, SERVICE_RESTART
 from secproxy.inspection import inspect
 from secproxy.policy import carried
 from secproxy.schemas import Schemas
 from secproxy.session import Session
+from secproxy.transactions import Watch
 
 if TYPE_CHECKING:
     import socket
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from secproxy.admission import Admitted
     from secproxy.config import Config
     from secproxy.edge.claim_line import ClaimLine
+    from secproxy.edge.claim_wire import Bequeath
     from secproxy.edge.links import Links
     from secproxy.edge.listener import Listener
     from secproxy.edge.policies import Policies
@@ -79,7 +83,8 @@ class Worker:
         self._claims = claims
         self.staples = staples_by(surroundings.line)
         self.doors = Doors(config, view, trust, self.staples, self._arrive, surroundings.record)
-        self._transactions: dict[str, transactions.Transactions] = {}
+        self._knowledge = Knowledge(claims.bequeath)
+        claims.inherit = self._inherit
         self._passwords = PasswordDesk()
         self._schemas = Schemas(SchemaFiles())
         self._room = WaitingRoom(config.limits, surroundings.record, surroundings.certify)
@@ -87,6 +92,7 @@ class Worker:
         self._csms = Switchboard(config, surroundings.record, partial(log.complain, who=WHO))
         self._csms.signer, self._csms.tally = _signer(trust[0]), reporter.tally
         self._policies = policies
+        self._settling = Soon(self._settle)
         self._turns = Turns(asyncio.get_running_loop())
         self._reception = self._receive()
 
@@ -110,29 +116,37 @@ class Worker:
             self._reporter.tracer,
         )
 
-    def reload(self, config: Config, policies: Policies) -> None:
+    async def reload(self, config: Config, policies: Policies) -> None:
         """Go on by other settings; no live connection is touched that they allow.
 
-        Doors that stay as they were stay open. Raises a ``BollardError``, and changes nothing, when a new door cannot
-        be opened or a CSMS not be reached with the files it names.
+        Doors that stay as they were stay open. Comes back when everybody goes by them, or by others that have come
+        since. Raises a ``BollardError``, and changes nothing, when a new door cannot be opened or a CSMS not be reached
+        with the files it names.
         """
         with self.doors.changing(config):
             self._csms.reload(config)
+        policies.fleet.follow(self._policies.fleet)
         self._config, self._policies = config, policies
         self._reception = replace(self._reception, config=config)
         self._reporter.tracer.settings = config.traces
-        for link in self._links.all():
-            link.obey(policies.of)
-        self._let_strangers_go(config)
-        self._links.judge()
+        self._room.send_away("the settings have changed")
+        self._settling.ask(self._links.all())
+        await self._settling.done()
 
-    def _let_strangers_go(self, config: Config) -> None:
+    def _settle(self, link: Link) -> None:
+        """Have one who is here go by the settings in force; by none at all rather than by others."""
+        try:
+            link.obey(self._policies.of)
+        except BaseException:
+            link.close(SERVICE_RESTART, "the proxy is restarting")
+            raise
+        self._let_stranger_go(link)
+        self._links.judge([link.identity])
+
+    def _let_stranger_go(self, link: Link) -> None:
         """Whoever is here because a listener let strangers in comes back, and is judged by what it says now."""
-        self._room.leave("the settings have changed")
-        if not any(door.unknown is Unknown.OBSERVE for door in config.listeners):
-            for link in self._links.all():
-                if link.admitted.observed:
-                    link.close(POLICY_VIOLATION, "nobody registered this station")
+        if link.admitted.observed and not any(door.unknown is Unknown.OBSERVE for door in self._config.listeners):
+            link.close(POLICY_VIOLATION, "nobody registered this station")
 
     async def follow(self, news: AsyncIterator[calls.News]) -> None:
         """Apply the authority's news for ever."""
@@ -143,7 +157,7 @@ class Worker:
                 self._links.judge(touched)
                 self._room.judge(touched, self._view)
             if isinstance(told, calls.TrustChanged):
-                self._room.leave("what is trusted has changed")
+                self._room.send_away("what is trusted has changed")
             if isinstance(told, calls.Snapshot | calls.TrustChanged):
                 self.doors.trust(told)
             if isinstance(told, calls.Snapshot | calls.CredentialsChanged):
@@ -184,6 +198,7 @@ class Worker:
         self._reporter.supervisor.shut()
         self.doors.shut()
         await self._links.let_go(lambda: HEAD_START + self._surroundings.grace())
+        await self._knowledge.hand_on(self._claims.heir, self._policies.fleet)
         await self.doors.emptied(self._config.limits.arrival_seconds)
         await self._links.gone()
 
@@ -216,13 +231,15 @@ class Worker:
         link = Link(number, admitted, session, leg, upstream, limits, surroundings, self._ended, deflate)
         self._reporter.opened(link)  # it may end while it is added
         self._links.add(link)
+        self._let_stranger_go(link)  # the settings may have changed while the CSMS was dialled
         self._surroundings.pin(admitted)
 
-    def _watch(self, admitted: Admitted, csms: str) -> transactions.Watch:
-        """Each CSMS numbers transactions for itself."""
-        known = self._transactions.setdefault(csms, transactions.Transactions())
+    def _watch(self, admitted: Admitted, csms: str) -> Watch:
         unique = self._config.transaction_ids is TransactionIds.UNIQUE
-        return transactions.Watch(known, admitted.station.identity.text, refuses=unique)
+        return Watch(self._knowledge.at(csms), admitted.station.identity.text, refuses=unique)
+
+    def _inherit(self, word: Bequeath) -> None:
+        self._knowledge.take(word, {upstream.name for upstream in self._config.upstreams}, self._policies.fleet)
 
     def _ended(self, link: Link) -> None:
         self._links.remove(link)

@@ -193,9 +193,9 @@ async def _open(worker: Worker, hatch: Hatch | None, supervisor: ClaimLine) -> N
     await supervisor.closed()
 
 
-def _reload(home: Home, worker: Worker) -> None:
+async def _reload(home: Home, worker: Worker) -> None:
     config = _in_force(home)
-    worker.reload(config, read_policies_in_force(home, config))
+    await worker.reload(config, read_policies_in_force(home, config))
 
 
 def _record(links: Links, recordings: Recordings, word: Record) -> Recorded:

@@ -97,6 +97,20 @@ def test_a_dry_run_reads_the_policies_too(home: Path, bollard: Bollard, name: st
     assert (refused.code, "policy.unknown" in refused.err) == (code, True)
 
 
+@pytest.mark.parametrize("wrong", ['[log]\nformat = "loud"\n', '[hsm]\nmodule = "here"\ntoken = "t"\n'])
+def test_a_dry_run_of_a_reload_judges_what_only_a_start_reads(home: Path, bollard: Bollard, wrong: str) -> None:
+    """Though nothing is up that could say what of it is new."""
+    settings = home / "bollard.toml"
+    before = settings.read_text()
+    fine = bollard("-o", "json", "--dry-run", "reload")
+    settings.write_text(f"{before}\n{wrong}")
+    refused = bollard("-o", "json", "--dry-run", "reload")
+    settings.write_text(before)
+
+    assert (fine.json()["call"], "nothing is up here" in fine.err) == ("reload", True)
+    assert (refused.code, "settings." in refused.err) == (2, True)
+
+
 def test_advice_on_an_option_does_not_send_anybody_to_the_settings(home: Path) -> None:
     """What was typed is corrected where it was typed."""
     with pytest.raises(InputError) as refused:

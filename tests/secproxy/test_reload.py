@@ -6,7 +6,7 @@ import pytest
 
 from pki.errors import InputError
 from secproxy.config import KNOWN_KEYS
-from secproxy.reload import READERS, Reader, changed, readers
+from secproxy.reload import READERS, Reader, changed, differing, readers, starting
 
 BEFORE = """
 [organisation]
@@ -74,3 +74,14 @@ def test_what_a_home_is_founded_on_takes_a_new_start(old: str, new: str, name: s
         changed(BEFORE, BEFORE.replace(old, new))
     assert refused.value.code == "config.fixed"
     assert f"[{name}]" in refused.value.cause
+
+
+def test_all_that_takes_a_new_start_is_named_at_once() -> None:
+    """Nobody finds out one by one; what would be taken in as it runs is told apart."""
+    after = BEFORE.replace("Example", "Other").replace("csms.example.org", "csms.example.com").replace("= 24", "= 48")
+    found = differing(BEFORE, after)
+
+    assert found == ("csms.certificate_hours", "csms.host", "organisation")
+    assert starting(found) == ("csms.host", "organisation")
+    with pytest.raises(InputError, match=r"\[csms\.host\], \[organisation\]"):
+        changed(BEFORE, after)

@@ -181,3 +181,101 @@ def test_meter_values_are_read_only_where_they_can_be_refused() -> None:
         assert plan.calls[Side.STATION].of(METER) is (Need.WHOLE if unique else Need.PASS)
         assert plan.calls[Side.STATION].of(STOP) is Need.WHOLE
         assert plan.answers[Side.CSMS].of(START) is Need.WHOLE
+
+
+def test_a_station_of_2_x_cannot_take_a_number_that_the_csms_gave() -> None:
+    """It may name its transactions as it likes; by a short name nothing becomes its own, nor is the CSMS misjudged."""
+    known = Transactions()
+    begin(known, "CP-001", 7)
+    for number in range(20):
+        known.hear("CP-002", 1, EVENT, event(str(number)))
+    assert begin(known, "CP-003", 8) == ""
+
+    assert not known.by_station
+    assert known.hear("CP-004", 9, STOP, {"transactionId": 7}).owner == "CP-001"
+
+
+def heir_of(before: Transactions, after: Transactions | None = None) -> Transactions:
+    """One that was told all that another knows."""
+    after = after or Transactions()
+    after.by_station = after.by_station or before.by_station
+    for identity in before.stations():
+        after.inherit(identity, before.of(identity))
+    return after
+
+
+def test_attack_31_what_is_another_s_still_is_for_who_takes_over() -> None:
+    """Those that run and those that have ended; its own station goes on with them."""
+    before = Transactions()
+    begin(before, "CP-001", 7)
+    begin(before, "CP-001", 8)
+    before.hear("CP-001", 1, STOP, {"transactionId": 8})
+    before.hear("CP-002", 1, EVENT, event(UUID))
+    after = heir_of(before)
+
+    assert [after.hear("CP-003", 1, STOP, {"transactionId": each}).owner for each in (7, 8)] == ["CP-001"] * 2
+    assert after.hear("CP-003", 1, EVENT, event(UUID, 1)).owner == "CP-002"
+    assert after.hear("CP-001", 1, STOP, {"transactionId": 7}).owner == ""
+    assert after.of("CP-001") == {"7": False, "8": False}
+
+
+def test_a_csms_that_numbers_for_each_station_is_known_to_who_takes_over() -> None:
+    """By what was seen before, or by what two workers saw each; nobody's own transaction is refused."""
+    one, other = Transactions(), Transactions()
+    begin(one, "CP-001", 1)
+    begin(other, "CP-002", 1)
+    for found in (heir_of(other, heir_of(one)), heir_of(heir_of(other, heir_of(one)))):
+        assert found.by_station
+        assert [found.hear(f"CP-00{n}", 9, STOP, {"transactionId": 1}).owner for n in (1, 2, 3)] == [""] * 3
+
+
+def test_what_was_known_before_comes_before_what_was_said_meanwhile() -> None:
+    """Who names another's transaction before it is known does not keep it; a number goes to whom it was given."""
+    before, after = Transactions(), Transactions()
+    before.hear("CP-001", 1, EVENT, event(UUID))
+    begin(before, "CP-001", 7)
+    before.hear("CP-001", 1, STOP, {"transactionId": 7})
+    after.hear("CP-002", 1, EVENT, event(UUID))
+    begin(after, "CP-003", 7)
+    heir_of(before, after)
+
+    assert after.hear("CP-002", 1, EVENT, event(UUID, 1)).owner == "CP-001"
+    assert after.hear("CP-004", 1, STOP, {"transactionId": 7}).owner == "CP-003"
+    assert not after.by_station
+
+
+def test_what_is_learned_is_told_once() -> None:
+    """A transaction that begins, or ends; not each message of it."""
+    known, told = Transactions(), list[str]()
+    known.changed = told.append
+    begin(known, "CP-001", 7)
+    known.hear("CP-001", 1, METER, {"transactionId": 7})
+    for _ in range(3):
+        known.hear("CP-001", 1, STOP, {"transactionId": 7})
+        known.hear("CP-002", 1, EVENT, event(UUID))
+        known.hear("CP-003", 1, STOP, {"transactionId": 7})
+
+    assert told == ["CP-001", "CP-001", "CP-002"]
+
+
+RUNS = st.dictionaries(st.sampled_from(["1", "2", "17", UUID, UUID[::-1], "x" * 99]), st.booleans())
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), RUNS), max_size=30), st.lists(STEPS, max_size=30))
+def test_whatever_is_taken_in_the_bounds_hold(
+    taken: list[tuple[int, dict[str, bool]]], steps: list[tuple[int, bytes, object, bool, int]]
+) -> None:
+    """Between what is said, and of whatever a worker tells that was taken over."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transactions, "STATIONS_LIMIT", 4)
+        patch.setattr(transactions, "IDS_LIMIT", 3)
+        known = Transactions()
+        for place, (station, action, value, _, number) in enumerate(steps):
+            for heir, runs in taken[place::30]:
+                known.inherit(f"CP-{heir}", runs)
+            payload = event(value, number) if action == EVENT else {"transactionId": value, "n": number}
+            assert known.hear(f"CP-{station}", number, action, payload).owner != f"CP-{station}"
+            known.given(f"CP-{station}", {"transactionId": value})
+        assert len(known._stations) <= 4
+        assert all(len(each.runs) <= 3 for each in known._stations.values())
+        assert all(name in known._stations[owner].runs for name, owner in known._owners.items())

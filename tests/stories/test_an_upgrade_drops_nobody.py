@@ -144,6 +144,39 @@ def crowd(town: Evolving) -> Iterator[Crowd]:
     found.end()
 
 
+NAME = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+def says_of_transaction(station: Child, number: int) -> None:
+    """Have a station say something of the one transaction of this file, and hear an answer."""
+    info = {"triggerReason": "Trigger", "seqNo": number, "transactionInfo": {"transactionId": NAME}}
+    payload = {"eventType": "Updated", "timestamp": "2026-06-01T12:00:00Z", **info}
+    station.say({"say": json.dumps([2, f"t{number}", "TransactionEvent", payload])})
+    station.wait_for("an answer", lambda fact: f'"t{number}"' in str(fact.get("heard")))
+
+
+def number_of(town: Evolving, station: Child) -> str:
+    """Of the worker that holds a station, of whatever generation."""
+    return " ".join(town.worker_of(station).split()[:2])
+
+
+def test_attack_31_whose_a_transaction_is_outlives_the_worker_that_heard_of_it(town: Evolving) -> None:
+    """Another station that comes to the worker in its place, and names it, is found out."""
+    owner = town.connects(PAPERS[0].identity)
+    says_of_transaction(owner, 0)
+    place = number_of(town, owner)
+    town.installs("9.0.0")
+    town.upgrades("9.0.0")
+    is_ended(owner, 1012)
+    for number, paper in enumerate(PAPERS[1:], 1):
+        thief = town.connects(paper.identity)
+        says_of_transaction(thief, number)
+        if number_of(town, thief) == place:
+            break
+    kernel.until("it is told", lambda: town.evidence("transaction.foreign", "owner") == {PAPERS[0].identity})
+    town.installs("1.0.0")
+
+
 def generation(town: Evolving) -> int:
     """The one that serves now."""
     return max(number for _, number, _ in town.running().values())

@@ -100,6 +100,7 @@ def test_a_listener_is_added_and_removed_and_no_session_ends(town: Settled) -> N
     town.changes(("[web]", added))
     rehearsed = json.loads(town.reload("--dry-run").stdout)
     assert (rehearsed["dry_run"], rehearsed["call"]) == (True, "reload")
+    assert rehearsed["changed"] in (["listener"], []), "or in force by itself before"
     done = town.reload()
     assert (done.returncode, tuple(json.loads(done.stdout)["changed"])) in {(0, ("listener",)), (0, ())}, (
         "or by itself before"
@@ -127,6 +128,19 @@ def test_a_listener_stays_at_its_address_when_its_own_settings_change(town: Sett
             talks(station, f"{compression}-{number}")
     town.changes((told, "profile = 3"))
     assert town.reload().returncode == 0
+
+
+def test_what_takes_a_new_start_is_said_before_and_judged_as_that_start_would(town: Settled) -> None:
+    """The authority is tried with the passphrase that 'bollard up' has; nobody is started again for it."""
+    before = town.pids()
+    told = '[log]\nformat = "json"\n\n[web]'
+    town.changes(("[web]", told))
+    refused = town.reload("--dry-run")
+    town.changes((told, "[web]"))
+    assert (refused.returncode, "config.fixed" in refused.stderr) == (2, True)
+    assert "[log] in bollard.toml" in refused.stderr
+    assert "it holds" in refused.stderr
+    assert town.pids() == before
 
 
 def test_another_csms_takes_whoever_comes_and_keeps_whoever_is_there(town: Settled) -> None:

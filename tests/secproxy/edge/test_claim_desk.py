@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from secproxy.edge import claim_desk as module
@@ -176,5 +177,31 @@ def test_attack_07_attempts_are_counted_across_workers_and_outlive_them(tmp_path
             assert await two.hear() == wire.Tried(2)
             two.say(wire.Proved("CP-1", "192.0.2.1"), wire.Attempt(3, "CP-1", "192.0.2.1"))
             assert await two.hear() == wire.Tried(3)
+
+    asyncio.run(story())
+
+
+def test_what_a_worker_bequeaths_goes_to_the_later_one_of_its_number_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it was written; not back, and not to one that has not read for long, which loses no more by it."""
+    known = wire.Bequeath(7, msgspec.Raw(b'{"what":["it",  "is"]}'))
+
+    async def story() -> None:
+        async with peers(tmp_path / "s", 4) as (zero, other, heir, command):
+            other.say(wire.Hello(1, 2), wire.Look())
+            heir.say(wire.Hello(0, 2), wire.Look())
+            for peer in (other, heir):
+                assert isinstance(await peer.hear(), wire.Seen)
+            zero.say(known, wire.Look())
+            heard = await heir.hear()
+            assert isinstance(heard, wire.Bequeath)
+            assert (heard.form, bytes(heard.known)) == (7, bytes(known.known))
+            heir.say(known)
+            monkeypatch.setattr(module, "BEQUEST_BYTES", 0)
+            zero.say(known)
+            for peer in (zero, other, heir, command):
+                peer.say(wire.Look())
+                assert isinstance(await peer.hear(), wire.Seen)
 
     asyncio.run(story())

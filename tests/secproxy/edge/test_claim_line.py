@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from pki.errors import ConflictError, UnreachableError
 from secproxy.edge import claim_line
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
-from secproxy.edge.claim_wire import Mate
+from secproxy.edge.claim_wire import Bequeath, Mate, Reloaded
 from tests.secproxy.edge.homes import bare_home
 
 if TYPE_CHECKING:
@@ -262,6 +263,89 @@ def test_a_worker_tells_its_generation_and_hears_that_others_take_its_place(home
             one.shut()
             assert await told.get() == ("shut", Mate(1, 2))
             await one.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("problem", "answer"),
+    [
+        (None, Reloaded()),
+        (ConflictError("up.address", "it is taken", "Free it."), Reloaded("up.address", "it is taken", "Free it.")),
+    ],
+    ids=["taken in", "refused"],
+)
+def test_new_settings_are_answered_once_they_hold_for_everybody(
+    home: Home, problem: ConflictError | None, answer: Reloaded
+) -> None:
+    """Other words are heard meanwhile."""
+
+    async def story() -> None:
+        made, go, begun = ClaimDesk(3600, lambda _: None), asyncio.Event(), asyncio.Event()
+
+        async def take() -> None:
+            begun.set()
+            await go.wait()
+            if problem is not None:
+                raise problem
+
+        async with asyncio.timeout(20), made.open(home.claims_socket):
+            one = await ClaimLine.connect(home, 1, alive, lambda _: None)
+            one.reload = take
+            await one.attempt("CP-1", "192.0.2.1")
+            asked = asyncio.ensure_future(made.reload_workers(3600))
+            await begun.wait()
+            await one.attempt("CP-1", "192.0.2.1")
+            assert not asked.done()
+            go.set()
+            assert await asked == [answer]
+            await one.close()
+
+    asyncio.run(story())
+
+
+def test_a_fault_while_settings_are_taken_in_ends_the_worker(home: Home) -> None:
+    """Nobody knows then whom they hold for; it is started again and reads them anew."""
+
+    async def take() -> None:
+        raise ZeroDivisionError
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        made = ClaimDesk(3600, lambda _: None)
+        async with asyncio.timeout(20), made.open(home.claims_socket):
+            one = await ClaimLine.connect(home, 1, alive, lambda _: None)
+            one.reload = take
+            await one.attempt("CP-1", "192.0.2.1")
+            asked = asyncio.ensure_future(made.reload_workers(3600))
+            await one.closed()
+            await asked
+
+    asyncio.run(story())
+
+
+def test_what_a_worker_knows_comes_to_its_heir(home: Home) -> None:
+    """Once it has heard that there is one, and what that one reads."""
+
+    async def story() -> None:
+        told = asyncio.Queue[Bequeath]()
+        made = ClaimDesk(3600, lambda _: None)
+        async with asyncio.timeout(20), made.open(home.claims_socket):
+            old = await ClaimLine.connect(home, 1, alive, lambda _: None, 1)
+            new = await ClaimLine.connect(home, 1, alive, lambda _: None, 2)
+            new.inherit = told.put_nowait
+            await new.attempt("CP-1", "192.0.2.1")
+            retired = asyncio.Event()
+            old.retire = retired.set
+            await old.attempt("CP-1", "192.0.2.1")
+            made.retire(Mate(1, 1), 5)
+            await retired.wait()
+            assert (old.heir, new.heir) == (5, 0)
+            old.bequeath(Bequeath(5, msgspec.Raw(b"[1]")))
+            word = await told.get()
+            assert (word.form, bytes(word.known)) == (5, b"[1]")
+            await old.close()
+            await new.close()
 
     asyncio.run(story())
 

@@ -45,6 +45,12 @@ def test_what_the_desk_says_comes_back_the_same(word: wire.Word) -> None:
     assert msgspec.json.decode(line_end.line(word), type=wire.FromDesk) == word
 
 
+def test_older_workers_are_told_to_retire_in_the_words_they_know() -> None:
+    """Nothing stands in them that they would hang up at, and cut their stations off with it."""
+    assert line_end.line(wire.Retire()) == b'{"says":"retire"}\n'
+    assert msgspec.json.decode(line_end.line(wire.Retire(1)), type=wire.FromDesk) == wire.Retire(1)
+
+
 def test_spans_go_as_they_were_written() -> None:
     """Whoever only hands them on reads none of them."""
     spans = [msgspec.Raw(b'{"name":"head"}'), msgspec.Raw(b"7")]

@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from pki import password
 from secproxy.config import Limits
 from secproxy.edge.clear import NO_TLS, Clear
-from tests.secproxy.edge.doors import Door, csms, door, known, registered, trusting
+from tests.secproxy.edge.doors import UPGRADE, Door, csms, door, known, registered, trusting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def test_attack_09_a_station_of_a_higher_profile_is_refused_without_tls(tmp_path
     [
         pytest.param(b"GET / HTTP/1.1\r\nX: " + b"x" * 9_000, b"431", id="test_attack_13 a giant head"),
         pytest.param(b"GET / HTTP/1.1\r\n", b"408", id="test_attack_13 a head that never ends"),
-        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"400", id="test_attack_42 TLS to a port without"),
+        pytest.param(b"\x16", b"408", id="what may become TLS, or anything"),
     ],
 )
 def test_the_limits_of_a_head_hold_without_tls(tmp_path: Path, said: bytes, status: bytes) -> None:
@@ -101,14 +101,71 @@ def test_the_limits_of_a_head_hold_without_tls(tmp_path: Path, said: bytes, stat
     asyncio.run(story())
 
 
-def test_attack_42_a_client_that_wants_tls_is_turned_away_with_one_event(tmp_path: Path) -> None:
-    """A station of profile 2 that was given the wrong port."""
+PATIENT = Limits(head_seconds=60)  # longer than a test may take: what ends sooner was not waited for
+
+
+def test_attack_42_a_client_that_wants_tls_is_turned_away_at_once_with_one_event(tmp_path: Path) -> None:
+    """A station of profile 2 that was given the wrong port. A00.FR.201."""
 
     async def story() -> None:
-        async with door(tmp_path, known(PLAIN), profile=1, limits=Limits(head_seconds=0.3)) as at:
+        async with door(tmp_path, known(PLAIN), profile=1, limits=PATIENT) as at:
             with pytest.raises(OSError, match=r"."):
                 await asyncio.open_connection("127.0.0.1", at.port, ssl=trusting(tmp_path), server_hostname="localhost")
-            assert await at.around.causes(1) == ["http.bad_request"]
+            assert await at.around.causes(1) == ["tls.unexpected"]
+
+    asyncio.run(story())
+
+
+async def trickle(at: Door, said: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Say this in one segment for each byte."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", at.port)
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for number in range(len(said)):
+        writer.write(said[number : number + 1])
+        await asyncio.sleep(0.001)
+    return reader, writer
+
+
+def test_attack_42_a_slow_client_that_wants_tls_is_turned_away_as_soon_as_it_shows(tmp_path: Path) -> None:
+    """Two bytes say it; nobody waits for the others."""
+
+    async def story() -> None:
+        async with door(tmp_path, known(PLAIN), profile=1, limits=PATIENT) as at:
+            reader, writer = await trickle(at, b"\x16\x03")
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+            assert await at.around.causes(1) == ["tls.unexpected"]
+            writer.close()
+
+    asyncio.run(story())
+
+
+def test_a_station_that_speaks_byte_by_byte_is_heard_out(tmp_path: Path) -> None:
+    """A slow line is no reason to refuse anybody."""
+    basic = build_authorization_basic("CP-001", SECRET).encode()
+    said = UPGRADE.replace(b"\r\n\r\n", b"\r\nAuthorization: " + basic + b"\r\n\r\n")
+
+    async def story() -> None:
+        async with csms() as backend, door(tmp_path, known(PLAIN), backend.port, profile=1, limits=PATIENT) as at:
+            reader, writer = await trickle(at, said)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 101 ")
+            writer.close()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_attack_42_a_request_without_tls_is_told_apart_at_a_listener_with_it(tmp_path: Path, whole: bool) -> None:
+    """The other way round: at once as well, and not as a handshake that broke. A00.FR.312."""
+
+    async def story() -> None:
+        limits = Limits(handshake_seconds=60)
+        async with door(tmp_path, known(PLAIN), profile=3, limits=limits) as at:
+            reader, writer = await trickle(at, b"" if whole else UPGRADE[:5])  # as much as it takes to tell
+            writer.write(UPGRADE if whole else b"")
+            assert await at.around.causes(1) == ["tls.missing"]
+            assert await reader.read() == b""
+            writer.close()
 
     asyncio.run(story())
 

@@ -11,6 +11,7 @@ from pki.errors import UnreachableError
 from secproxy.edge import claim_wire as wire
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.errands import ERRANDS_MOST, ask_reload
+from secproxy.edge.line_end import line
 from tests.secproxy.edge.desks import CREDENTIAL, NEVER, Peer, peers
 from tests.worlds import make_home
 
@@ -75,6 +76,36 @@ def test_a_command_hears_what_became_of_it(tmp_path: Path) -> None:
             assert await ask_reload(home) == wire.ReloadDone(("listener",))
 
     asyncio.run(story())
+
+
+def test_a_reload_that_is_only_judged_is_not_done(tmp_path: Path) -> None:
+    """Whoever cannot judge does nothing either."""
+    home, done = make_home(tmp_path), list[str]()
+
+    async def reload() -> wire.ReloadDone:
+        done.append("reloaded")
+        return wire.ReloadDone(("listener",))
+
+    async def judge() -> wire.ReloadDone:
+        return wire.ReloadDone(("web",))
+
+    async def story() -> None:
+        async with asyncio.timeout(20), ClaimDesk(3, lambda _: None, reload, judge=judge).open(home.claims_socket):
+            assert await ask_reload(home, dry=True) == wire.ReloadDone(("web",))
+        async with asyncio.timeout(20), ClaimDesk(3, lambda _: None, reload).open(home.claims_socket):
+            peer = Peer(*await asyncio.open_unix_connection(home.claims_socket))
+            peer.say(wire.AskReload(dry=True), wire.Look())
+            assert isinstance(await peer.hear(), wire.Seen)
+            await peer.leave()
+
+    asyncio.run(story())
+    assert done == []
+
+
+def test_a_reload_is_asked_in_words_that_older_code_knows() -> None:
+    """What it does not know it would hang up at, and that is right for what is only to be judged."""
+    assert line(wire.AskReload()) == b'{"says":"askreload"}\n'
+    assert line(wire.AskReload(dry=True)) == b'{"says":"askreload","dry":true}\n'
 
 
 def test_a_bounded_number_of_errands_is_under_way(tmp_path: Path) -> None:

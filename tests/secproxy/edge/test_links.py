@@ -13,9 +13,13 @@ from websockets.exceptions import ConnectionClosed
 from pki.chain import key_id
 from pki.names import CertificateSerial
 from pki.station import CertificateFact, CertificateStatus, SecurityProfile, Station, StationStatus
-from secproxy.edge.links import EXPIRIES_SPARE
+from secproxy.config import Limits
+from secproxy.edge.links import EXPIRIES_SPARE, Links
+from secproxy.errors import AdmissionRefused
+from secproxy.events import Note
 from tests.certs import DAY, NOW
 from tests.secproxy.edge.doors import STATIONS, csms, door, known, registered, station
+from tests.secproxy.edge.heres import Here, come, go
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,5 +209,45 @@ def test_attack_40_what_is_kept_for_stations_that_come_and_go_stays_bounded(tmp_
             for leg in range(3 * EXPIRIES_SPARE):
                 at.links._watch_expiry(NOW.timestamp() + 9_999, leg)
             assert len(at.links._expiries) <= EXPIRIES_SPARE + 1
+
+    asyncio.run(story())
+
+
+def test_many_are_judged_a_few_at_a_time_by_what_is_known_when_their_turn_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One alone at once, also meanwhile; who comes meanwhile is judged as it comes, who has gone is not."""
+    refused, notes = set[Here](), list[Note]()
+
+    def judge(admitted: Here, *_: object) -> None:
+        if admitted.link in refused:  # type: ignore[attr-defined]  # see heres
+            raise AdmissionRefused(Note("session.revoked"), 403)
+
+    monkeypatch.setattr("secproxy.edge.links.still_allowed", judge)
+
+    async def story() -> None:
+        faults = list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        links = Links(known(), Limits(), notes.append)
+        here = [Here(leg) for leg in range(300)]
+        come(links, *here)
+        refused.update(here)
+        links.judge(frozenset(f"CP-{number}" for number in range(-500, 500)))
+        links.judge(["CP-299", "CP-nobody"])
+        assert [each.leg for each in here if each.closed] == [299]
+        late = Here(1000)
+        refused.add(late)
+        come(links, late)
+        assert late.closed
+        go(links, here[200])
+        refused.discard(here[201])
+        await links._judging.done()
+        assert [each.leg for each in here if not each.closed] == [200, 201]
+        assert len(notes) == len(here) - 2 + 1, "one event each"
+        refused.add(here[201])
+        links.judge()
+        await links._judging.done()
+        assert here[201].closed
+        assert faults == []
 
     asyncio.run(story())

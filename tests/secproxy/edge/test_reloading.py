@@ -39,13 +39,23 @@ class World:
     renewed: set[Reader] = field(default_factory=set)
     taken: bool = False
     settled: list[Config] = field(default_factory=list)
+    tried: list[str] = field(default_factory=list)
+    unable: str = ""
 
     def record(self, note: Note) -> None:
         self.notes.append(note)
 
-    def make_room(self, config: Config) -> None:
+    def look_for_room(self, config: Config) -> None:
         if self.taken and config.listeners:
             raise ConflictError("up.address", "it is taken")
+
+    async def try_authority(self) -> None:
+        self.tried.append(read_settings(self.home))
+        if self.unable:
+            raise ConflictError("reload.authority", self.unable)
+
+    def make_room(self, config: Config) -> None:
+        self.look_for_room(config)
 
     def settle(self, config: Config) -> None:
         self.settled.append(config)
@@ -198,3 +208,57 @@ def test_what_only_the_web_process_reads_is_in_force_before_it_is_started_again(
     assert (done.code, done.changed, world.renewed) == ("", ("metrics",), {Reader.WEB})
     assert parse_config((home.run / "config.toml").read_text()).metrics == ("127.0.0.1", 9108)
     assert world.told == []
+
+
+def untouched(home: Home, world: World) -> bool:
+    """Whether nobody was told anything, and what was in force still is."""
+    return not (world.told or world.renewed or world.settled or world.notes) and in_force(home) == BEFORE
+
+
+def test_what_is_only_judged_is_told_and_changes_nothing(tmp_path: Path) -> None:
+    """What it said would change does, when it is put in force afterwards."""
+    home, world, reloader = settled(tmp_path)
+    lay(home, OPEN)
+    change(home, BEFORE, AFTER)
+    assert asyncio.run(reloader.judge()) == ReloadDone(("csms.upstream", "policy"))
+    assert (untouched(home, world), world.tried) == (True, [])
+    assert asyncio.run(reloader.reload()) == ReloadDone(("csms.upstream", "policy"))
+
+
+STARTS = (
+    ("[organisation]\nname =", '[organisation]\nname = "Other" #'),
+    ("[proxy]", '[log]\nformat = "json"\n[proxy]\nworker_mib = 512'),
+)
+
+
+def test_what_takes_a_new_start_is_named_and_judged_as_that_start_would(tmp_path: Path) -> None:
+    """All of it, beside what would be taken in at once; the authority reads the file as it stands now."""
+    home, world, reloader = settled(tmp_path)
+    change(home, BEFORE, AFTER)
+    for old, new in STARTS:
+        change(home, old, new)
+    done = asyncio.run(reloader.judge())
+    assert (done.code, done.changed) == ("config.fixed", ())
+    assert done.cause.startswith("[log], [organisation], [proxy.worker_mib] in bollard.toml")
+    assert "it holds" in done.advice
+    assert (untouched(home, world), world.tried) == (True, [home.settings.read_text()])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("[proxy]", '[log]\nformat = "loud"\n[proxy]', "settings.log"),
+        ("[proxy]", "[proxy]\nworker_mib = 1", "config.value"),
+        ("[proxy]", '[hsm]\nmodule = "here"\ntoken = "t"\n[proxy]', "settings.hsm"),
+        ("0.0.0.0:8443", "0.0.0.0:9443", "up.address"),
+        ("[organisation]\nname =", '[organisation]\nname = "Other" #', "reload.authority"),
+        ("[proxy]", "[issuing]\nkeep_old_days = 3\n[proxy]", "reload.authority"),
+    ],
+)
+def test_what_a_start_could_not_use_is_refused_in_its_words(tmp_path: Path, old: str, new: str, code: str) -> None:
+    """Before anybody is told to start anew for it."""
+    home, world, reloader = settled(tmp_path)
+    world.taken, world.unable = code == "up.address", "no key" * (code == "reload.authority")
+    change(home, old, new)
+    assert asyncio.run(reloader.judge()).code == code
+    assert untouched(home, world)

@@ -73,6 +73,19 @@ def test_what_is_handed_on_arrives_whole_and_lies_nowhere(monkeypatch: pytest.Mo
     assert found.desk.claims.tell(Wanted(3, 1, "CP-3", b""), 9.0) == [Grant(3, 1, 2)]
 
 
+def test_workers_of_code_that_told_nothing_of_it_are_asked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They hand on nothing of what they know, and would not understand the question."""
+    fields = msgspec.json.decode(msgspec.json.encode(estate(bequests=1)))
+    del fields["bequests"]
+    file = os.memfd_create("test")
+    os.write(file, msgspec.json.encode(fields))
+    monkeypatch.setenv(HANDED, str(file))
+    found = succession.inherited()
+
+    assert found is not None
+    assert found.bequests == 0
+
+
 @pytest.mark.parametrize(
     "wrong", [b"{}", b'{"form": 1', msgspec.json.encode(estate(form=99))], ids=["{}", "cut", "form"]
 )

@@ -106,7 +106,8 @@ def test_a_client_with_forbidden_suites_alone_is_refused_as_such(tmp_path: Path)
 @pytest.mark.parametrize(
     ("noise", "cause"),
     [
-        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "tls.failed", id="plain HTTP"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "tls.missing", id="plain HTTP"),
+        pytest.param(b"CONNECT x:443 HTTP/1.1\r\n\r\n", "tls.missing", id="plain HTTP to a proxy"),
         pytest.param(b"\0" * 64, "tls.failed", id="noise"),
         pytest.param(b"", "", id="a probe that says nothing"),
     ],

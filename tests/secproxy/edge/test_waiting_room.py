@@ -82,6 +82,25 @@ def test_a_registered_station_gets_past_a_guest_of_its_name(tmp_path: Path) -> N
     asyncio.run(story())
 
 
+def test_all_who_are_here_are_sent_away_and_who_comes_then_may_wait(tmp_path: Path) -> None:
+    """So that they are judged anew, by settings or anchors that have changed."""
+
+    async def story() -> None:
+        async with (
+            door(tmp_path, known(), unknown=Unknown.QUARANTINE) as at,
+            station(tmp_path, at, STRANGER, identity="CP-900") as guest,
+        ):
+            at.room.send_away("the settings have changed")
+            async with station(tmp_path, at, OTHER, identity="CP-901") as later:
+                with pytest.raises(ConnectionClosed) as gone:
+                    await guest.recv()
+                assert gone.value.rcvd is not None
+                assert (gone.value.rcvd.code, gone.value.rcvd.reason) == (SERVICE_RESTART, "the settings have changed")
+                assert (await call(later, "BootNotification", BOOT))[0] == 3
+
+    asyncio.run(story())
+
+
 def test_on_a_password_listener_any_password_waits_and_a_known_name_does_not(tmp_path: Path) -> None:
     """A registered station with a wrong password is refused; it is not turned into a guest of its own name."""
 

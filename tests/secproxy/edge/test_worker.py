@@ -8,6 +8,7 @@ import json
 import secrets
 import ssl
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ from websockets.headers import build_authorization_basic
 from pki.certificate import to_pem
 from pki.edge import calls
 from pki.station import SecurityProfile
-from secproxy.config import Limits, ListenerConfig, parse_config
+from secproxy.config import Config, Limits, ListenerConfig, Unknown, parse_config
 from secproxy.edge.authority_line import AuthorityLine
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_line import ClaimLine
@@ -26,11 +27,15 @@ from secproxy.edge.journal import Journal
 from secproxy.edge.links import Links
 from secproxy.edge.policies import Policies
 from secproxy.edge.reporter import Reporter
+from secproxy.edge.soon import FEW
 from secproxy.edge.surroundings import Surroundings
 from secproxy.edge.worker import Worker
+from secproxy.policy.rules import Rate, Scope
+from secproxy.policy_settings import PolicySettings
 from secproxy.tally import Tally
 from tests.certs import Party
-from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known
+from tests.secproxy.edge.doors import CREDENTIALS, Csms, csms, known, registered
+from tests.secproxy.edge.heres import Here, come, go
 from tests.secproxy.edge.workers import HEARTBEAT, dial, issue, met, until, working
 from tests.secproxy.policy.test_certificates import hash_data
 from tests.worlds import Paper, connected, make_home, running_authority
@@ -41,6 +46,8 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.client import ClientConnection
     from websockets.asyncio.server import ServerConnection
+
+    from pki.edge.home import Home
 
 
 def test_a_station_registered_while_the_worker_runs_is_admitted_and_a_revocation_ends_it(tmp_path: Path) -> None:
@@ -217,6 +224,158 @@ def test_an_authority_that_dies_again_before_it_can_be_asked_costs_no_worker(tmp
                 await claims.close()
 
     asyncio.run(asyncio.wait_for(story(), 10))
+
+
+@contextlib.asynccontextmanager
+async def at_work(home: Home, config: Config) -> AsyncIterator[tuple[Worker, Links, ClaimLine]]:
+    """A worker without a process, whose connections are made by the test; its authority is away."""
+    view, told = known(), calls.Snapshot("Example Charging", "localhost", (), (), (), ())
+    async with asyncio.timeout(20), ClaimDesk(3, lambda _: None).open(home.claims_socket):
+        with contextlib.closing(Journal(home.journal, "worker-0")) as journal:
+            around = Surroundings(AuthorityLine(home), journal, Limits())
+            links = Links(view, config.limits, around.record)
+            claims = await ClaimLine.connect(home, 0, links.probe, links.drop)
+            worker = Worker(
+                config,
+                view,
+                (CREDENTIALS, told),
+                links,
+                claims,
+                around,
+                allowing(),
+                Reporter(0, Tally(), journal, claims),
+            )
+            yield worker, links, claims
+            worker.leave()
+            await claims.close()
+
+
+def allowing() -> Policies:
+    """Policies under which nobody has to be."""
+    return Policies(PolicySettings(), {}, "localhost", 1)
+
+
+@pytest.fixture
+def nobody_judges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that a test made are no station's."""
+    monkeypatch.setattr("secproxy.edge.links.still_allowed", lambda *_: None)
+
+
+def watching(home: Home, unknown: Unknown = Unknown.OBSERVE) -> Config:
+    """Settings with one listener, for strangers or not."""
+    listener = ListenerConfig("127.0.0.1", 0, SecurityProfile.MUTUAL_TLS, unknown=unknown)
+    return replace(parse_config(home.settings.read_text()), listeners=(listener,))
+
+
+@pytest.mark.usefixtures("nobody_judges")
+@pytest.mark.parametrize("rounds", [0, 1, 2, FEW, 3 * FEW, 4 * FEW])
+def test_settings_that_come_while_others_are_taken_in_hold_for_everybody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rounds: int
+) -> None:
+    """However far the work had come; then both are answered."""
+    monkeypatch.setattr("secproxy.edge.soon.ROUND_SECONDS", 0.0)
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        config, one, other = watching(home), allowing(), allowing()
+        async with at_work(home, config) as (worker, links, _):
+            here = [Here(leg) for leg in range(3 * FEW)]
+            come(links, *here)
+            first = asyncio.ensure_future(worker.reload(config, one))
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            second = asyncio.ensure_future(worker.reload(config, other))
+            await asyncio.gather(first, second)
+            assert {each.obeys[-1] == other.of for each in here} == {True}
+            assert worker._policies is other
+            go(links, *here)
+
+    asyncio.run(story())
+
+
+@pytest.mark.usefixtures("nobody_judges")
+def test_settings_hold_for_ten_thousand_without_anybody_waiting_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop goes on meanwhile; it is answered when all go by them, and strangers have gone whom they refuse."""
+    home = make_home(tmp_path)
+    monkeypatch.setattr("secproxy.edge.soon.SOON_SECONDS", 60.0)
+    monkeypatch.setattr("secproxy.edge.soon.ROUND_SECONDS", 0.0)
+
+    async def story() -> None:
+        async with at_work(home, watching(home)) as (worker, links, _):
+            here = [Here(leg, observed=leg % 2 == 1) for leg in range(10_000)]
+            come(links, *here)
+            policies, rounds = allowing(), 0
+            taken = asyncio.ensure_future(worker.reload(watching(home, Unknown.REFUSE), policies))
+            while not taken.done():
+                rounds += 1
+                await asyncio.sleep(0)
+            assert rounds >= len(here)
+            assert all(each.obeys == [policies.of] for each in here)
+            assert [bool(each.closed) for each in here] == [leg % 2 == 1 for leg in range(10_000)]
+            go(links, *here)
+
+    asyncio.run(story())
+
+
+@pytest.mark.usefixtures("nobody_judges")
+@pytest.mark.parametrize("unknown", [Unknown.OBSERVE, Unknown.REFUSE])
+def test_a_stranger_who_came_while_settings_changed_meets_the_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unknown: Unknown
+) -> None:
+    """It was let in by the former, and its CSMS took a while."""
+    home, come_in = make_home(tmp_path), Here(1, observed=True)
+    monkeypatch.setattr("secproxy.edge.worker.Link", lambda *_: come_in)
+    monkeypatch.setattr("secproxy.edge.worker.Session", lambda *_: None)
+    monkeypatch.setattr(Policies, "of", lambda *_: SimpleNamespace(plan=None))
+
+    async def story() -> None:
+        async with at_work(home, watching(home)) as (worker, links, _):
+            monkeypatch.setattr(worker._reporter, "opened", lambda _: None)
+            monkeypatch.setattr(worker._surroundings, "pin", lambda _: None)
+            await worker.reload(watching(home, unknown), allowing())
+            leg = SimpleNamespace(subprotocol="ocpp1.6", csms="csms")
+            admitted = SimpleNamespace(station=registered(), observed=True)
+            worker._connect(1, admitted, leg, leg, 0)  # type: ignore[arg-type]  # as much as it takes
+            assert bool(come_in.closed) == (unknown is Unknown.REFUSE)
+            go(links, come_in)
+
+    asyncio.run(story())
+
+
+@pytest.mark.usefixtures("nobody_judges")
+def test_one_who_cannot_go_by_new_settings_goes(tmp_path: Path) -> None:
+    """Rather than going on by the former; the others are settled."""
+    home = make_home(tmp_path)
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        async with at_work(home, watching(home)) as (worker, links, _):
+            here = [Here(leg) for leg in range(3 * FEW)]
+            here[1].obeys = ()  # type: ignore[assignment]  # it cannot take any
+            come(links, *here)
+            await worker.reload(watching(home), allowing())
+            assert [each.leg for each in here if each.closed] == [1]
+            assert all(each.obeys for each in here if each.leg != 1)
+            go(links, *here)
+
+    asyncio.run(story())
+
+
+def test_what_is_left_of_a_fleet_s_rates_is_left_when_settings_change(tmp_path: Path) -> None:
+    """Whoever may change them does not begin a burst anew with it."""
+    home, rate = make_home(tmp_path), Rate(60, 3, Scope.FLEET)
+
+    async def story() -> None:
+        async with at_work(home, watching(home)) as (worker, _, _):
+            before, after = allowing(), allowing()
+            await worker.reload(watching(home), before)
+            assert [before.fleet.take("p", "r", rate, 0.0) is None for _ in range(3)] == [True] * 3
+            await worker.reload(watching(home), after)
+            assert after.fleet.take("p", "r", rate, 0.0) is not None
+
+    asyncio.run(story())
 
 
 def test_new_credentials_that_are_unsound_leave_the_worker_presenting_those_it_has(
