@@ -146,6 +146,7 @@ def byte_for_byte(world: World) -> str:
 
 
 def _same(station: Child, way: str, at_csms: list[str]) -> int:
+    station.wait_for(f"the last that the CSMS has of what it {way}", lambda fact: fact.get(way) == at_csms[-1])
     at_station = station.texts(way)
     if at_station != at_csms:
         raise BollardError(

@@ -94,7 +94,9 @@ class Service:
     async def open(self, home: Home) -> None:
         """Bind the socket, readable by its owner alone, and begin to answer."""
         listening = wire.bind(home.authority_socket)
-        self._server = await asyncio.start_unix_server(self._welcome, sock=listening, limit=wire.QUESTION_BYTES)
+        self._server = await asyncio.start_unix_server(
+            self._welcome, sock=listening, limit=wire.QUESTION_BYTES, **wire.LEFT_ALONE
+        )
 
     async def close(self) -> None:
         """Take no more questions, answer those under way, hang up."""

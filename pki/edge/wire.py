@@ -11,10 +11,11 @@ import os
 import pwd
 import socket
 import struct
+import sys
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -166,6 +167,12 @@ def bind(path: Path) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+LEFT_ALONE: Final[dict[str, Any]] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
+"""For a server at a socket of ``bind``: its file is ours to remove. Since 3.13 asyncio would do so when the server
+closes, by a name that is good no longer, and although another process may answer there by then. (Any: before that
+there is no such word.)"""
 
 
 @contextlib.contextmanager

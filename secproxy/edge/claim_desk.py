@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 import msgspec
 
-from pki.edge.wire import admit_peer, bind, read_peer
+from pki.edge.wire import LEFT_ALONE, admit_peer, bind, read_peer
 from pki.errors import ForbiddenError
 from secproxy import claims
 from secproxy.edge import claim_wire as wire
@@ -98,7 +98,7 @@ class ClaimDesk:
         for line in self._kept.lines:
             await self._resume(line)
         listening = socket.socket(fileno=self._kept.listening) if self._kept.listening >= 0 else bind(path)
-        self._server = await loop.create_unix_server(self._answer, sock=listening)
+        self._server = await loop.create_unix_server(self._answer, sock=listening, **LEFT_ALONE)
         for connection, word in self._kept.errands:
             self.hear(connection, word)
         try:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Final
 
-from pki.edge.wire import bind
+from pki.edge.wire import LEFT_ALONE, bind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ ALIVE: Final = b"alive\n"
 @contextlib.asynccontextmanager
 async def beating(path: Path) -> AsyncIterator[None]:
     """Answer at ``path`` for the length of the block; a socket file left behind by an earlier run is replaced."""
-    server = await asyncio.start_unix_server(_answer, sock=bind(path))
+    server = await asyncio.start_unix_server(_answer, sock=bind(path), **LEFT_ALONE)
     try:
         yield
     finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
@@ -57,12 +57,7 @@ def test_what_is_written_is_read_back(source: tuple[str, int], destination: tupl
     host, port = found
     mixed = ":" in destination[0] and ":" not in source[0]
     assert port == source[1]
-    assert host.lower() == (f"::ffff:{_hex(source[0])}" if mixed else source[0])
-
-
-def _hex(host: str) -> str:
-    one, two, three, four = map(int, host.split("."))
-    return f"{one * 256 + two:x}:{three * 256 + four:x}"
+    assert ip_address(host) == ip_address(f"::ffff:{source[0]}" if mixed else source[0])
 
 
 def test_the_csms_learns_tls_certificate_and_identity() -> None:

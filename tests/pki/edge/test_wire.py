@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import importlib
 import os
 import pkgutil
+import re
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import msgspec
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,9 +25,6 @@ from pki import errors
 from pki.edge import calls, wire
 from pki.edge.wire import Peer
 from pki.findings import Finding, Severity
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KINDS = [errors.BollardError, *errors.BollardError.__subclasses__()]
 
@@ -186,3 +186,31 @@ def test_a_socket_deep_in_the_tree_is_reached(tmp_path: Path) -> None:
         listening.listen()
         asking.connect(path)
     assert (folder / "a.sock").is_socket()
+
+
+def test_no_server_takes_away_the_socket_file_that_another_may_answer_at(tmp_path: Path) -> None:
+    """What asyncio does when one closes differs between versions of Python: the file is ours to remove."""
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        with wire.bind(tmp_path / "s") as listening:
+            server = await loop.create_unix_server(asyncio.Protocol, sock=listening, **wire.LEFT_ALONE)
+            server.close()
+            await server.wait_closed()
+        assert (tmp_path / "s").exists()
+
+    asyncio.run(story())
+    uvloop.run(story())
+
+
+def test_every_server_at_a_socket_file_is_told_so() -> None:
+    """Whoever makes one passes ``LEFT_ALONE``."""
+    makers = re.compile(r"_unix_server\((?:[^()]|\([^()]*\))*\)")
+    made = [
+        (path.name, call)
+        for room in (pki, secproxy)
+        for path in Path(room.__path__[0]).rglob("*.py")
+        for call in makers.findall(path.read_text())
+    ]
+    assert len(made) >= 3
+    assert [name for name, call in made if "LEFT_ALONE" not in call] == []
