@@ -29,6 +29,7 @@ _REQUIRED: Final = frozenset({"name", "kind", "url", "anchor", "certificate_prof
 _PAIRS: Final = (("client_certificate", "client_key"), ("user", "password_file"))
 KEYS: Final = _REQUIRED | {"chain_anchor"} | {key for pair in _PAIRS for key in pair}
 """The keys of one ``[[external_issuer]]``."""
+_FILES: Final = KEYS & {"anchor", "chain_anchor", "client_certificate", "client_key", "password_file"}
 _RULES_BY_PROFILE: Final = {f"v2g-secc-{edition}": rules for edition, rules in RULES.items()}
 _ADVICE: Final = "Correct [[external_issuer]] in bollard.toml."
 
@@ -63,6 +64,7 @@ def parse_external(table: object) -> ExternalIssuer:
     if given["kind"] != "est" or not _NAME.fullmatch(given["name"]):
         raise _wrong("kind is \"est\", and name is of lower-case letters, digits and '-'")
     _refuse_halves(given)
+    _refuse_relative(given)
     rest = {key: value for key, value in given.items() if key not in {"kind", "url"}}
     return ExternalIssuer(**{"chain_anchor": given["anchor"], **rest, "url": _url(given["url"])})
 
@@ -99,6 +101,13 @@ def _refuse_halves(given: Mapping[str, str]) -> None:
         raise _wrong("give client_certificate and client_key, or user and password_file, each pair whole")
     if ":" in given.get("user", "") or not given.get("user", "x").isprintable():
         raise _wrong("user holds a colon or what cannot be printed (RFC 7617 2)")
+
+
+def _refuse_relative(given: Mapping[str, str]) -> None:
+    """A relative path would lead each process, and whoever runs a command, somewhere else."""
+    for key in sorted(_FILES & given.keys()):
+        if not given[key].startswith("/"):
+            raise _wrong(f"{key} is no absolute path")
 
 
 def _url(url: str) -> str:

@@ -194,10 +194,18 @@ def _server_certificate(table: object) -> ServerCertificate:
     named = {"server_certificate": table}
     host = _text(named, "server_certificate", "host", "")
     return ServerCertificate(
-        certificate=_text(named, "server_certificate", "certificate"),
-        key=_text(named, "server_certificate", "key"),
+        certificate=_path(named, "server_certificate", "certificate"),
+        key=_path(named, "server_certificate", "key"),
         host=Host.parse(host) if host else None,
     )
+
+
+def _path(tables: Mapping[str, object], table: str, key: str) -> str:
+    """A relative one would lead each process, and whoever runs a command, somewhere else."""
+    found = _text(tables, table, key)
+    if not found.startswith("/"):
+        raise InputError("settings.type", f"[{table}] {key} is no absolute path", _ADVICE)
+    return found
 
 
 def _text(tables: Mapping[str, object], table: str, key: str, default: str | None = None) -> str:

@@ -4,6 +4,8 @@ Rules this file keeps:
 
 * ``HEAD`` matches only what every JSON parser reads alike; the hot path needs nothing else.
 * ``parse`` is for messages that are looked into. What parsers are known to read differently is refused (``reader``).
+* A payload that is ``null`` is an empty one (OCPP-J 4.2): libraries write it where their user gave none. What an error
+  says besides its id nobody here judges, so much of it may be missing.
 * An answer never echoes more than 64 characters of what it answers, and says nothing of our insides.
 """
 
@@ -48,6 +50,7 @@ match without one, and for no other."""
 _ANSWERING = re.compile(_WS + rb"(\[" + _WS + rb"[3-6]\b|\Z)")
 _ACTION_TEXT = re.compile(_ACTION.decode())
 _ARITY: Final = {CALL: 4, RESULT: 3, ERROR: 5, RESULT_ERROR: 5, SEND: 4}
+_ERROR_LEAST: Final = 3  # items of an error: libraries leave description and details away
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """The answer to a call that failed."""
+    """The answer to a call that failed. What it does not say is empty."""
 
     id: str
     code: str
@@ -181,20 +184,36 @@ def _message(value: object) -> Message:
 
 
 def _of_kind(kind: int, message_id: str, rest: list[object]) -> Message:
+    if kind in {ERROR, RESULT_ERROR}:
+        return _error(kind, message_id, rest)
     if len(rest) != _ARITY[kind] - 2:
-        raise _FaultError("arity", f"it has {len(rest) + 2} items where type {kind} has {_ARITY[kind]}")
-    payload = rest[-1]
+        raise _wrong_arity(kind, rest)
+    payload = {} if rest[-1] is None else rest[-1]
     if not isinstance(payload, dict):
         raise _FaultError("payload", "its last item is not an object")
     if kind == RESULT:
         return Result(message_id, payload)
-    if kind in {ERROR, RESULT_ERROR}:
-        code, description = _text(rest[0]), _text(rest[1])
-        return (Error if kind == ERROR else ResultError)(message_id, code, description, payload)
     action = _text(rest[0])
     if not _ACTION_TEXT.fullmatch(action):
         raise _FaultError("action", f"{action[:ECHO_LENGTH]!r:.{ECHO_LENGTH}} cannot be an action")
     return (Call if kind == CALL else Send)(message_id, action, payload)
+
+
+def _error(kind: int, message_id: str, rest: list[object]) -> Error | ResultError:
+    """Read an error; its details are whatever its sender likes (OCPP-J 4.2.3)."""
+    if not _ERROR_LEAST <= len(rest) + 2 <= _ARITY[kind]:
+        raise _wrong_arity(kind, rest)
+    code, description, details = [*rest, None, None][:3]
+    made = Error if kind == ERROR else ResultError
+    return made(message_id, _words(code), _words(description), details if isinstance(details, dict) else {})
+
+
+def _wrong_arity(kind: int, rest: list[object]) -> _FaultError:
+    return _FaultError("arity", f"it has {len(rest) + 2} items where type {kind} has {_ARITY[kind]}")
+
+
+def _words(value: object) -> str:
+    return "" if value is None else _text(value)
 
 
 def _text(value: object) -> str:

@@ -158,17 +158,17 @@ def _sink(raw: dict[str, object]) -> Sink:
         kind=kind,
         wanted=_wanted(table),
         format=_format(table, kind),
-        path=read_path(table, "path", needed=kind == "file"),
+        path=table.path("path", needed=kind == "file"),
         rotate_mib=table.number("rotate_mib", ROTATE_MIB, 1_048_576),
         host=host,
         port=port,
         target=target,
         tls=tls,
-        ca_file=read_path(table, "ca_file"),
-        certificate=read_path(table, "certificate"),
-        key=read_path(table, "key"),
-        secret_file=read_path(table, "secret_file", needed=kind == "webhook"),
-        token_file=read_path(table, "token_file"),
+        ca_file=table.path("ca_file"),
+        certificate=table.path("certificate"),
+        key=table.path("key"),
+        secret_file=table.path("secret_file", needed=kind == "webhook"),
+        token_file=table.path("token_file"),
     )
 
 
@@ -208,14 +208,6 @@ def _named(table: Table) -> str:
     if not _NAME.fullmatch(name):
         raise wrong(f"{table.name}.name", f"{name[:60]!r} is not of small letters, digits and dashes, at most 40")
     return name
-
-
-def read_path(table: Table, key: str, *, needed: bool = False) -> str:
-    """Read the absolute path of a file; empty where none is named."""
-    path = table.text(key, None if needed else "")
-    if path and (not path.startswith("/") or not path.isprintable() or len(path) > 4_096):
-        raise wrong(f"{table.name}.{key}", f"{path[:60]!r} is no absolute path")
-    return path
 
 
 def _place(table: Table, kind: str) -> tuple[str, int, str, bool]:

@@ -479,10 +479,19 @@ class Session:
         note = self._record(refused.note.cause, side=side.value, **refused.note.evidence)
         if refused.message_id:
             return [note, Say(side, envelope.error_bytes(refused.message_id, self._malformed_code, refused.fault))]
-        if self._version == boot.V16 or envelope.asks_nothing(message):
+        if envelope.asks_nothing(message):
+            return [note, *self._give_up(side, message, refused.fault)]
+        if self._version == boot.V16:
             return [note]
         code = "MessageTypeNotSupported" if refused.fault == "type" else self._malformed_code
         return [note, Say(side, envelope.error_bytes(envelope.NO_ID, code, refused.fault))]
+
+    def _give_up(self, side: Side, message: bytes, fault: str) -> list[Order]:
+        """Tell whoever waits for an answer that cannot be read, if its head says which; he would wait in vain."""
+        head = HEAD.match(message)
+        if head is None or head["type"] not in {b"3", b"4"} or self.calls[OTHER[side]].answer(head["id"]) is None:
+            return []
+        return [Say(OTHER[side], envelope.error_bytes(head["id"].decode(), "GenericError", f"no answer: {fault}"))]
 
     @property
     def _malformed_code(self) -> str:

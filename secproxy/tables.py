@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import SplitResult, urlsplit
 
 from pki.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+PATH_LENGTH: Final = 4_096  # characters; PATH_MAX of Linux
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -56,6 +58,14 @@ class Table:
         if value not in (words := list(allowed)):
             raise wrong(f"{self.name}.{key}", f"{value[:40]!r} is none of {', '.join(words)}")
         return value
+
+    def path(self, key: str, *, needed: bool = False) -> str:
+        """Read the absolute path of a file; empty where none is named. A relative one would lead each process, and
+        whoever runs a command, somewhere else."""
+        path = self.text(key, None if needed else "")
+        if path and (not path.startswith("/") or not path.isprintable() or len(path) > PATH_LENGTH):
+            raise wrong(f"{self.name}.{key}", f"{path[:60]!r} is no absolute path")
+        return path
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Read a list of texts; none where there is no such key."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from secproxy.event_settings import Sink, Wanted, read_path, read_url
+from secproxy.event_settings import Sink, Wanted, read_url
 from secproxy.tables import wrong
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ class TraceSettings:
 def read_trace_settings(table: Table) -> TraceSettings | None:
     """Read the table; ``None`` where no collector is named. Raises ``InputError`` naming the key."""
     ratio, refused = table.share("ratio", RATIO), table.share("refused_ratio", REFUSED_RATIO)
-    anchor, token = read_path(table, "ca_file"), read_path(table, "token_file")
-    certificate, key = read_path(table, "certificate"), read_path(table, "key")
+    anchor, token = table.path("ca_file"), table.path("token_file")
+    certificate, key = table.path("certificate"), table.path("key")
     if bool(certificate) is not bool(key):
         raise wrong("traces.key", "certificate and key go together")
     url = table.text("otlp", "")

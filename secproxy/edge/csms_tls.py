@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from secproxy.upstreams import Upstream
 
 OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+CORRECT: Final = "Correct ca_file, client_certificate or client_key of it in bollard.toml."
+FENCED: Final = (
+    "Let the home's owner read it. If he may, it lies where the workers that run are fenced off from it: "
+    "bollard upgrade starts new ones, then bollard reload."
+)
 
 
 class CsmsTls:
@@ -52,6 +57,8 @@ def _context(upstream: Upstream) -> ssl.SSLContext:
         if upstream.client_certificate:
             _refuse_open(Path(upstream.client_key))
             context.load_cert_chain(upstream.client_certificate, upstream.client_key, password=_no_password)
+    except PermissionError:
+        raise _unfit(upstream, "one of them may not be read by workers", FENCED) from None
     except (OSError, ValueError) as problem:  # ssl.SSLError is an OSError
         raise _unfit(upstream, str(problem)[:160]) from None
     return context
@@ -68,9 +75,7 @@ def _no_password() -> str:
     raise ValueError("the client key is encrypted; give one that is not, 0600")
 
 
-def _unfit(upstream: Upstream, says: str) -> InputError:
+def _unfit(upstream: Upstream, says: str, advice: str = CORRECT) -> InputError:
     return InputError(
-        "upstream.file",
-        f"the TLS files of [[upstream]] {upstream.name!r} cannot be used: {says}",
-        "Correct ca_file, client_certificate or client_key of it in bollard.toml.",
+        "upstream.file", f"the TLS files of [[upstream]] {upstream.name!r} cannot be used: {says}", advice
     )

@@ -6,6 +6,7 @@ Rules this file keeps:
 * The home's ledger, keys, events and firmware are not among it: they are the authority's and the web process'.
 * It may start no program.
 * It may read the settings in force anew. Of TCP nothing is taken from it: by them a new listener and a new CSMS come.
+  The files of a CSMS that bollard.toml names when a worker starts are there for it, though they are not in force yet.
 * A file that stands by itself in the home is allowed by itself, since the folder around it holds the keys.
 """
 
@@ -16,7 +17,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pki.edge.home import read_settings
 from pki.edge.policies import FOLDER
+from pki.errors import BollardError
+from secproxy.config import parse_config
 from secproxy.edge import landlock
 
 if TYPE_CHECKING:
@@ -48,10 +52,18 @@ def _paths(home: Home, config: Config) -> Iterator[tuple[Path, landlock.Files]]:
     trusted = ssl.get_default_verify_paths()
     runtime = (*SYSTEM, RESOLVED, sys.prefix, sys.base_prefix, *sys.path, trusted.cafile, trusted.capath)
     places = [FOLDER, *(Path(place) for place in runtime if place), *(Path("/etc", name) for name in NAMES)]
-    places += [_around(Path(file), home) for upstream in config.upstreams for file in _files(upstream)]
+    places += [_around(Path(file), home) for named in (*config.upstreams, *_to_come(home)) for file in _files(named)]
     for place in places:
         if not _holds_home(place, home):
             yield place, landlock.READ
+
+
+def _to_come(home: Home) -> tuple[Upstream, ...]:
+    """The CSMSs that bollard.toml names now, whether in force yet or not: nothing can be allowed later."""
+    try:
+        return parse_config(read_settings(home)).upstreams
+    except BollardError:  # whoever puts it in force says what is wrong with it
+        return ()
 
 
 def _files(upstream: Upstream) -> Iterator[str]:

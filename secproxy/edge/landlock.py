@@ -87,10 +87,10 @@ def _known(abi: int) -> Files:
 
 
 def _allow_path(ruleset: int, path: Path, rights: Files) -> None:
-    """Allow it where it is there; what is not there now cannot be had later either."""
+    """Allow it where it is there; what is not there now, or not to be reached, cannot be had later either."""
     try:
         place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except OSError:
         return
     try:
         mask = rights if path.is_dir() else rights & _OF_FILES

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from secproxy import head
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Sequence
 
     from secproxy.config import Limits
@@ -64,14 +64,16 @@ class UpstreamLeg(asyncio.Protocol):
     the name in the settings of the CSMS that was reached.
     """
 
-    __slots__ = ("_got", "_limits", "_opened", "csms", "on_block", "on_data", "on_end", "subprotocol", "transport")
+    __slots__ = (
+        "_got", "_limits", "_opened", "_why", "csms", "on_block", "on_data", "on_end", "subprotocol", "transport",
+    )  # fmt: skip
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._got = b""
         self._opened: asyncio.Future[None] | None = None
         self.transport: asyncio.Transport | None = None
-        self.csms = self.subprotocol = ""
+        self.csms = self.subprotocol = self._why = ""
         self.on_data: Callable[[bytes], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self.on_block: Callable[[bool], None] | None = None
@@ -92,7 +94,7 @@ class UpstreamLeg(asyncio.Protocol):
         """Ask for the upgrade and read the answer. Raises ``HeadError`` or ``UpstreamError``."""
         key = base64.b64encode(os.urandom(16)).decode()
         if self.transport is None:
-            raise UpstreamError("the CSMS closed the connection before it was asked for anything")
+            raise UpstreamError(f"the CSMS closed the connection before it was asked for anything{self._why}")
         self._opened = asyncio.get_running_loop().create_future()
         self.write(head.write_request(_authority(url), wish.path, key, wish.subprotocols, wish.headers))
         await self._opened
@@ -120,10 +122,11 @@ class UpstreamLeg(asyncio.Protocol):
         elif len(self._got) > self._limits.head_bytes:
             self._opened.set_exception(UpstreamError("the CSMS answered with an endless head"))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
+    def connection_lost(self, exc: Exception | None) -> None:
         """Part of asyncio's protocol."""
+        self._why = f": {_alert(exc)}" if isinstance(exc, ssl.SSLError) else ""
         if self._opened is not None and not self._opened.done():
-            self._opened.set_exception(UpstreamError("the CSMS closed the connection during the upgrade"))
+            self._opened.set_exception(UpstreamError(f"the CSMS closed the connection during the upgrade{self._why}"))
         self.transport = None
         on_end, self.on_end, self.on_data, self.on_block = self.on_end, None, None, None
         if on_end is not None:
@@ -196,6 +199,12 @@ async def ask(leg: UpstreamLeg, url: UpstreamConfig, wish: Wish) -> None:
     finally:
         if not leg.subprotocol:
             leg.abort()
+
+
+def _alert(failure: ssl.SSLError) -> str:
+    """Name the alert: in TLS 1.3 a server refuses the client's certificate, or that there is none, after the handshake
+    (RFC 8446 4.4.2)."""
+    return str(failure.reason or failure)[:80]
 
 
 def _authority(upstream: UpstreamConfig) -> str:

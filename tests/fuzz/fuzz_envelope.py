@@ -7,13 +7,15 @@ the head that lets most messages pass never says another thing than a whole read
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from secproxy.envelope import (
     ECHO_LENGTH,
+    ERROR,
     HEAD,
+    RESULT_ERROR,
     Call,
     Message,
     Result,
@@ -52,12 +54,20 @@ def check_reading(data: bytes, message: Message) -> None:
     """The standard library and msgspec read the same."""
     read = json.loads(data.decode())
     fields = [getattr(message, name) for name in type(message).__slots__]
-    assert [KINDS[read[0]], *read[1:]] == [type(message).__name__, *fields]
+    assert [KINDS[read[0]], read[1], *meant(read)] == [type(message).__name__, *fields]
     assert msgspec.json.decode(data) == read
     if isinstance(message, Call):
         assert parse(call_bytes(message)) == message
     if isinstance(message, Result):
         assert parse(result_bytes(message.id, message.payload)) == message
+
+
+def meant(read: list[Any]) -> list[object]:
+    """What stands behind the id, with that filled in which its writer had nothing to say for."""
+    if read[0] not in {ERROR, RESULT_ERROR}:
+        return [*read[2:-1], {} if read[-1] is None else read[-1]]
+    code, description, details = [*read[2:], None, None][:3]
+    return [code or "", description or "", details if isinstance(details, dict) else {}]
 
 
 def check_refusal(data: bytes, refused: MessageRefused) -> None:

@@ -12,9 +12,9 @@ GIVEN = {
     "name": "hubject",
     "kind": "est",
     "url": "https://est.example.org/.well-known/est/cpo",
-    "anchor": "tls.pem",
+    "anchor": "/etc/tls.pem",
     "user": "cpo",
-    "password_file": "cpo.password",
+    "password_file": "/etc/cpo.password",
     "certificate_profile": "v2g-secc-2",
 }
 SECC_ID = "DEABCS" + "0" * 33
@@ -25,8 +25,8 @@ def test_what_is_given_is_what_is_used() -> None:
     issuer = parse_external(GIVEN)
 
     assert (issuer.name, issuer.url, issuer.certificate_profile) == ("hubject", GIVEN["url"], "v2g-secc-2")
-    assert (issuer.anchor, issuer.chain_anchor) == ("tls.pem", "tls.pem")
-    assert parse_external({**GIVEN, "chain_anchor": "v2g.pem"}).chain_anchor == "v2g.pem"
+    assert (issuer.anchor, issuer.chain_anchor) == ("/etc/tls.pem", "/etc/tls.pem")
+    assert parse_external({**GIVEN, "chain_anchor": "/etc/v2g.pem"}).chain_anchor == "/etc/v2g.pem"
     assert parse_external({**GIVEN, "url": GIVEN["url"] + "/"}).url == GIVEN["url"]
 
 
@@ -48,7 +48,10 @@ def test_each_required_key_is_missed_by_name(key: str) -> None:
         pytest.param({"url": "https://est.example.org/.well-known/est?x=1"}, id="a query"),
         pytest.param({"url": "https://est.example.org/"}, id="no path of EST"),
         pytest.param({"url": "https://[::1/.well-known/est"}, id="no address"),
-        pytest.param({"client_certificate": "c.pem"}, id="a certificate without its key"),
+        pytest.param({"client_certificate": "/etc/c.pem"}, id="a certificate without its key"),
+        pytest.param({"anchor": "tls.pem"}, id="an anchor that depends on where somebody stands"),
+        pytest.param({"chain_anchor": "v2g.pem"}, id="a root that does"),
+        pytest.param({"password_file": "password"}, id="a password that does"),
         pytest.param({"user": "a:b"}, id="a user with a colon"),
         pytest.param({"colour": "blue"}, id="a key there is not"),
         pytest.param({"anchor": 1}, id="a number"),

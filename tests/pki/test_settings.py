@@ -81,11 +81,13 @@ def test_certificates_of_others_are_named_by_their_files() -> None:
         '[server_certificate]\ncertificate = "a"\nkey = "b"\n',
         '[[server_certificate]]\ncertificate = "a"\n',
         "[[server_certificate]]\ncertificate = 1\nkey = 2\n",
-        '[[server_certificate]]\ncertificate = "a"\nkey = "b"\nhost = 3\n',
+        '[[server_certificate]]\ncertificate = "/a"\nkey = "/b"\nhost = 3\n',
+        '[[server_certificate]]\ncertificate = "/a"\nkey = "tls/b"\n',
+        '[[server_certificate]]\ncertificate = "a"\nkey = "/b"\n',
     ],
 )
 def test_half_a_certificate_of_others_is_refused(table: str) -> None:
-    """One bracket too few, a key that is missing, a number for a path."""
+    """One bracket too few, a key that is missing, a number for a path, a path that depends on where somebody stands."""
     with pytest.raises(InputError, match="server_certificate"):
         parse_settings(GOOD + table)
 
@@ -186,9 +188,9 @@ EXTERNAL = """
 name = "hubject"
 kind = "est"
 url = "https://est.example.org/.well-known/est"
-anchor = "tls.pem"
+anchor = "/etc/tls.pem"
 user = "cpo"
-password_file = "cpo.password"
+password_file = "/etc/cpo.password"
 certificate_profile = "v2g-secc-2"
 """
 

@@ -57,6 +57,26 @@ def test_each_type_is_read(text: str, message: Message) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[2,"1","Heartbeat",null]', Call("1", "Heartbeat", {})),
+        ('[3,"1",null]', Result("1", {})),
+        ('[6,"1","A",null]', Send("1", "A", {})),
+        ('[4,"1","InternalError","boom",null]', Error("1", "InternalError", "boom", {})),
+        ('[4,"1",null,"boom",{}]', Error("1", "", "boom", {})),
+        ('[4,"1","FormationViolation","x",[{"keyword":"type"}]]', Error("1", "FormationViolation", "x", {})),
+        ('[4,"1","GenericError","x"]', Error("1", "GenericError", "x", {})),
+        ('[4,"1","GenericError"]', Error("1", "GenericError", "", {})),
+        ('[5,"1","GenericError",null,""]', ResultError("1", "GenericError", "", {})),
+    ],
+)
+def test_what_libraries_write_for_nothing_is_nothing(text: str, message: Message) -> None:
+    """OCPP-J 4.2 lets a payload be null. Libraries of stations and CSMSs write each of these where their user gave no
+    payload, no code, no details, or more of them than an object; whoever waits for the answer understands it."""
+    assert parse(text.encode()) == message
+
+
+@pytest.mark.parametrize(
     ("text", "fault", "answered"),
     [
         ("", "json", ""),
@@ -79,13 +99,14 @@ def test_each_type_is_read(text: str, message: Message) -> None:
         ('[2,"1","A"]', "arity", "1"),
         ('[2,"1","A",{},{}]', "arity", "1"),
         ('[2,"1","A",[]]', "payload", "1"),
-        ('[2,"1","A",null]', "payload", "1"),
         ('[2,"1","",{}]', "action", "1"),
         ('[2,"1","Update Firmware",{}]', "action", "1"),
         ('[2,"1",7,{}]', "text", "1"),
         ('[3,"1"]', "arity", ""),
         ('[3,"1",{},{}]', "arity", ""),
-        ('[4,"1","X",{}]', "arity", ""),
+        ('[4,"1"]', "arity", ""),
+        ('[4,"1","X","",{},{}]', "arity", ""),
+        ('[4,"1","X",{}]', "text", ""),
         ('[4,"1",7,"",{}]', "text", ""),
         ('[6,"1","A"]', "arity", ""),
     ],

@@ -169,6 +169,52 @@ def test_what_begins_as_an_answer_is_never_answered(said: bytes, version: str) -
     assert [type(order) for order in orders] == [Record]
 
 
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        (b'[3,"m-1",{"a":1,"a":2}]', "duplicate"),
+        (b'[3,"m-1",{"a":18446744073709551616}]', "number"),
+        (b'[3,"m-1",{},{}]', "arity"),
+        (b'[3,"m-1",[]]', "payload"),
+        (b'[4,"m-1",7,"",{}]', "text"),
+        (b'[3,"m-1",{"a":', "json"),
+    ],
+)
+def test_who_waits_for_an_answer_that_cannot_be_read_is_told_that_there_is_none(
+    side: Side, said: bytes, fault: str
+) -> None:
+    """He would wait until his patience ends, and a station says nothing else meanwhile (OCPP-J 4.1.1); what comes
+    under that id later answers nothing."""
+    told = session()
+    play(told, (Heard(OTHER[side], message(2, "m-1", "DataTransfer", {"vendorId": "v"})), [Forward()]))
+    record, answer = told.tell(Heard(side, said), NOON)
+    assert isinstance(record, Record)
+    assert (record.note.cause, record.note.evidence["fault"]) == ("message.malformed", fault)
+    assert answer == Say(OTHER[side], f'[4,"m-1","GenericError","no answer: {fault}",{{}}]'.encode())
+    [late] = told.tell(Heard(side, message(3, "m-1", {"status": "Accepted"})), NOON)
+    assert isinstance(late, Record)
+    assert late.note.cause == "message.unasked"
+
+
+@pytest.mark.parametrize("side", Side)
+def test_an_answer_of_nothing_goes_on_as_it_came(side: Side) -> None:
+    """OCPP-J 4.2: null is a payload of nothing; an error may say less than it could."""
+    told = session()
+    for said in (b'[3,"m-1",null]', b'[4,"m-1","InternalError","boom",null]', b'[4,"m-1",null,"boom",[]]'):
+        play(told, (Heard(OTHER[side], message(2, "m-1", "DataTransfer", {"vendorId": "v"})), [Forward()]))
+        play(told, (Heard(side, said), [Forward()]))
+
+
+def test_an_update_of_nothing_is_refused_like_any_other() -> None:
+    """No gate takes null for something else than it says."""
+    [record, answer] = session().tell(Heard(CSMS, b'[2,"m-1","UpdateFirmware",null]'), NOON)
+    assert isinstance(record, Record)
+    assert record.note.cause.startswith("firmware.")
+    assert isinstance(answer, Say)
+    assert answer.side is CSMS
+
+
 @pytest.mark.parametrize(("need", "reads"), [(Need.HEAD, False), (Need.WHOLE, True)])
 def test_a_message_is_read_as_far_as_the_plan_says(need: Need, reads: bool) -> None:
     """Where the head is enough, what a payload holds is nobody's business, neither a call's nor an answer's."""

@@ -24,9 +24,9 @@ urls = ["wss://a.example.org/ocpp", "wss://b.example.org:8443"]
 weights = [3, 1]
 groups = ["north", "islands"]
 path = "/north/"
-ca_file = "ca.pem"
-client_certificate = "us.pem"
-client_key = "us.key"
+ca_file = "/tls/ca.pem"
+client_certificate = "/tls/us.pem"
+client_key = "/tls/us.key"
 preset = "steve"
 assertion = false
 proxy_protocol = true
@@ -52,9 +52,9 @@ def test_every_key_arrives_in_its_parsed_form() -> None:
             (3, 1),
             ("north", "islands"),
             "/north",
-            "ca.pem",
-            "us.pem",
-            "us.key",
+            "/tls/ca.pem",
+            "/tls/us.pem",
+            "/tls/us.key",
             Preset.STEVE,
             False,
             True,
@@ -84,7 +84,11 @@ def test_the_short_form_is_a_csms_that_takes_the_rest() -> None:
         ('"islands"', '"north"', "upstream.groups"),
         ('path = "/north/"', 'path = "north"', "upstream.path"),
         ('path = "/north/"', 'path = "/a b"', "upstream.path"),
-        ('client_key = "us.key"', "", "upstream.client_key"),
+        ('client_key = "/tls/us.key"', "", "upstream.client_key"),
+        # it would be another file for each who stands elsewhere: the processes, and the command that asks for a reload
+        ("/tls/ca.pem", "ca.pem", "upstream.ca_file"),
+        ("/tls/us.pem", "./us.pem", "upstream.client_certificate"),
+        ("/tls/us.key", "~/us.key", "upstream.client_key"),
         ('"steve"', '"other"', "upstream.preset"),
         ("assertion = false", "assertion = 1", "upstream.assertion"),
     ],

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.utils import accept_key
 
 from secproxy.frames import CLOSE, CONTINUATION, PING, PONG, TEXT, Frame, Walker, encode
+from secproxy.message_settings import MessageSettings
 from secproxy.upstreams import Preset
 from tests.secproxy.edge.doors import STATIONS, at_port, door, known, registered, station
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
+    from secproxy.events import Note
     from tests.secproxy.edge.doors import Door
 
     Serve = Callable[["Csms"], Awaitable[None]]
@@ -77,7 +79,8 @@ async def before(folder: Path, serve: Serve, preset: Preset = Preset.PLAIN) -> A
 
     async with await asyncio.start_server(take, "127.0.0.1", 0) as server:
         upstream = replace(at_port(server.sockets[0].getsockname()[1]), preset=preset)
-        async with door(folder, known(registered()), upstreams=(upstream,), seconds=60) as at:
+        heard = MessageSettings()  # as they are unless somebody says otherwise
+        async with door(folder, known(registered()), upstreams=(upstream,), messages=heard, seconds=60) as at:
             yield at, came
 
 
@@ -182,6 +185,40 @@ def test_what_is_no_upgrade_is_told_by_what_it_was(tmp_path: Path, head: str, sa
             assert str(note.evidence["says"]).startswith(says)
 
     asyncio.run(story())
+
+
+ASKED: Final = '[2,"7","Heartbeat",null]'
+ANSWERED: Final = {
+    "ocpp-rpc, ocpp-ts and ocpp-ws-io, whose user returned nothing": '[3,"7",null]',
+    "ocpp-eliftech, of an error": '[4,"7","InternalError","boom",null]',
+    "ocpp-ts, of an error without a code": '[4,"7",null,"boom",{}]',
+    "ocpp-ts, of what does not fit": '[4,"7","FormationViolation","Payload",[{"keyword":"type","dataPath":".type"}]]',
+    "no details at all": '[4,"7","NotSupported",""]',
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERED.values(), ids=ANSWERED)
+def test_an_answer_arrives_however_its_library_writes_nothing(tmp_path: Path, answer: str) -> None:
+    """And so does the call, as ocpp-rpc and ocpp-ts write one without a payload (OCPP-J 4.2)."""
+
+    async def serve(csms: Csms) -> None:
+        csms.say(WS)
+        assert await csms.hears(TEXT) == ASKED.encode()
+        csms.writer.write(encode(TEXT, answer.encode()))
+        await csms.hears(CLOSE)
+
+    async def story() -> None:
+        async with before(tmp_path, serve) as (at, _), station(tmp_path, at, PARTY) as client:
+            await client.send(ASKED)
+            assert await client.recv() == answer
+            assert {note.cause for note in drained(at.around.notes)} <= {"message.schema"}
+
+    asyncio.run(story())
+
+
+def drained(notes: asyncio.Queue[Note]) -> list[Note]:
+    """The events up to now."""
+    return [notes.get_nowait() for _ in range(notes.qsize())]
 
 
 ENDS: Final = {

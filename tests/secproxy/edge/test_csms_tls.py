@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from typing import TYPE_CHECKING
@@ -62,6 +63,22 @@ def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, spoil: Callable[[Pat
         CsmsTls(upstream)
     assert refused.value.code == "upstream.file"
     assert "'csms'" in refused.value.cause
+
+
+def test_a_file_that_the_fence_keeps_away_is_told_with_what_brings_it_near(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker's fence is never widened, so no correction of the settings would help."""
+
+    def refuse(**_: object) -> ssl.SSLContext:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    upstream = named(tmp_path)
+    monkeypatch.setattr(ssl, "create_default_context", refuse)
+    with pytest.raises(InputError, match="may not be read by workers") as refused:
+        CsmsTls(upstream)
+    assert refused.value.code == "upstream.file"
+    assert "bollard upgrade" in refused.value.advice
 
 
 def locked() -> bytes:

@@ -43,7 +43,8 @@ if TYPE_CHECKING:
 
 
 def test_an_answer_is_thought_about_where_the_plan_names_the_action_it_answers(tmp_path: Path) -> None:
-    """One with a doubled key stops there; the same answer to another call is nobody's business."""
+    """One with a doubled key stops there, and whoever waits for it is told; the same answer to another call is nobody's
+    business."""
 
     async def story() -> None:
         wish = Plan(answers={Side.STATION: Needs({b"getlog": Need.WHOLE}), Side.CSMS: Needs()})
@@ -57,6 +58,7 @@ def test_an_answer_is_thought_about_where_the_plan_names_the_action_it_answers(t
                 await server.send(f'[2,"{number}","{action}",{{}}]')
                 await client.recv()
                 await client.send(f'[3,"{number}",{{"a":1,"a":2}}]')
+            assert await backend.heard.get() == '[4,"0","GenericError","no answer: duplicate",{}]'
             assert await backend.heard.get() == '[3,"1",{"a":1,"a":2}]'
             assert await at.around.causes(1) == ["message.malformed"]
 

@@ -52,6 +52,7 @@ urls = st.builds(
     st.booleans(),
 )
 texts = st.text(min_size=1).filter(lambda text: "\ud800" not in text)
+whole = texts.filter(str.isprintable).map("/".__add__)  # paths
 
 
 @st.composite
@@ -63,7 +64,7 @@ def upstreams(draw: st.DrawFn) -> tuple[Upstream, ...]:
         places = tuple(draw(st.lists(urls, min_size=1, max_size=3)))
         weights = draw(st.just(()) | st.tuples(*[st.integers(1, 1000)] * len(places)))
         files = all(url.secure for url in places) and draw(st.booleans())
-        pair = (draw(texts), draw(texts)) if files and draw(st.booleans()) else ("", "")
+        pair = (draw(whole), draw(whole)) if files and draw(st.booleans()) else ("", "")
         whose = ((f"G{number}", f"{draw(texts)}-{number}"), draw(st.sampled_from(["", f"/p{number}"])))
         preset = draw(st.sampled_from(Preset))
         found.append(
@@ -72,7 +73,7 @@ def upstreams(draw: st.DrawFn) -> tuple[Upstream, ...]:
                 places,
                 weights,
                 *whose,
-                draw(texts) if files else "",
+                draw(whole) if files else "",
                 *pair,
                 preset,
                 draw(st.booleans()),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NEEDED = pytest.mark.skipif(version() == 0, reason="THIS KERNEL HAS NO LANDLOCK: workers are not fenced in")
 
+CSMS = '[[upstream]]\nname = "{}"\nurls = ["wss://127.0.0.1:{}"]\nca_file = "{}"\ngroups = ["{}"]\n'
 PROBED = """
 import json, os, socket, ssl, sys
 from pathlib import Path
@@ -41,6 +42,7 @@ tries = {
     "another home": lambda: (home.path.parent / "elsewhere").read_bytes(),
     "CSMS's CA": lambda: (home.path.parent / "csms" / "ca.pem").read_bytes(),
     "CA in the home": lambda: (home.path / "ca.pem").read_bytes(),
+    "CA to come": lambda: (home.path.parent / "to come" / "ca.pem").read_bytes(),
     "system's CAs": ssl.create_default_context,
     "a name": lambda: socket.getaddrinfo("localhost", 80),
     "a module": lambda: __import__("wave"),
@@ -64,11 +66,12 @@ worker_process.run_worker(home, 0)
 """
 
 
-def probed(folder: Path, *, fenced: bool = True) -> dict[str, object]:
-    """What a worker of a home in this folder can do once it has begun."""
+def probed(folder: Path, *, fenced: bool = True, to_come: str = "") -> dict[str, object]:
+    """What a worker of a home in this folder can do once it has begun; ``to_come`` is not in force yet."""
     home = home_in(folder)
     text = home.settings.read_text() + f"[proxy]\nunsafe_no_landlock = {str(not fenced).lower()}\n"
     (home.run / "config.toml").write_text(write_config(Organisation.parse(ORGANISATION), parse_config(text)))
+    home.settings.write_text(home.settings.read_text() + to_come)
     words = [sys.executable, "-c", PROBED, str(home.path)]
     path = os.pathsep.join([*filter(None, sys.path), str(folder)])  # a folder of modules that the home lies in as well
     env = os.environ | {"PYTHONPATH": path}
@@ -83,17 +86,17 @@ def home_in(folder: Path) -> Home:
     """A home with something worth stealing, and CSMSs whose CAs lie inside of it and outside."""
     home = bare_home(folder / "home")
     home.keys.mkdir()
-    (folder / "csms").mkdir()
+    for name in ("csms", "to come"):
+        (folder / name).mkdir()
     inside = ("ca.pem", "ledger.db", "keys/root.pem", "journal/old.jsonl")
-    for name in (*(f"home/{each}" for each in inside), "csms/ca.pem", "elsewhere"):
+    for name in (*(f"home/{each}" for each in inside), "csms/ca.pem", "to come/ca.pem", "elsewhere"):
         (folder / name).write_text("x")
-    csms = '[[upstream]]\nname = "{}"\nurls = ["wss://127.0.0.1:{}"]\nca_file = "{}"\ngroups = ["{}"]\n'
     home.settings.write_text(
         f'[organisation]\nname = "{ORGANISATION}"\n[csms]\nhost = "localhost"\n'
         '[[listener]]\naddress = "127.0.0.1:0"\nprofile = 3\n'
         '[web]\naddress = "127.0.0.1:0"\npublic_url = "https://localhost"\n'
-        + csms.format("a", 9, folder / "csms" / "ca.pem", "a")
-        + csms.format("b", 9, home.path / "ca.pem", "b")
+        + CSMS.format("a", 9, folder / "csms" / "ca.pem", "a")
+        + CSMS.format("b", 9, home.path / "ca.pem", "b")
     )
     return home
 
@@ -117,6 +120,21 @@ def test_a_worker_has_what_it_works_with_and_nothing_else(tmp_path: Path) -> Non
 
     assert found.pop("no new privileges") is True
     assert {name for name, had in found.items() if had == "yes"} == ALLOWED
+
+
+@NEEDED
+def test_what_a_new_csms_needs_is_there_for_workers_that_start_after_it_was_named(tmp_path: Path) -> None:
+    """Before it is in force: no fence can be widened later, and then no reload could ever take it in."""
+    nowhere = tmp_path / "elsewhere" / "no folder" / "ca.pem"
+    named = CSMS.format("c", 9, tmp_path / "to come" / "ca.pem", "c") + CSMS.format("d", 9, nowhere, "d")
+
+    assert {name for name, had in probed(tmp_path, to_come=named).items() if had == "yes"} == ALLOWED | {"CA to come"}
+
+
+@NEEDED
+def test_settings_to_come_that_are_wrong_keep_no_worker_from_its_start(tmp_path: Path) -> None:
+    """What is in force counts; whoever tries to put the others in force is told."""
+    assert {name for name, had in probed(tmp_path, to_come="[[upst").items() if had == "yes"} == ALLOWED
 
 
 def test_the_fence_can_be_left_out_by_name_alone(tmp_path: Path) -> None:

@@ -475,7 +475,8 @@ READ_BY_NOBODY = [
 def test_attack_26_what_can_be_read_in_two_ways_stops_here_whoever_says_it(
     tmp_path: Path, message: str, side: Side
 ) -> None:
-    """Rows 23 to 27, of messages that no rule names: none of them arrives, and what comes next does."""
+    """Rows 23 to 27, of messages that no rule names: none of them arrives, and what comes next does. In the place of an
+    answer comes an error of ours, since somebody waits for it."""
 
     async def story() -> None:
         async with (
@@ -488,11 +489,15 @@ def test_attack_26_what_can_be_read_in_two_ways_stops_here_whoever_says_it(
                 await server.send('[2,"q","ClearCache",{}]')
                 assert await client.recv() == '[2,"q","ClearCache",{}]'
                 await say(client, message, '[2,"z","Heartbeat",{}]')
+                if message.startswith(("[3", "[4")):
+                    assert (await backend.heard.get()).startswith('[4,"q","GenericError","no answer: ')
                 assert await backend.heard.get() == '[2,"z","Heartbeat",{}]'
             else:
                 await client.send('[2,"q","Heartbeat",{}]')
                 assert await backend.heard.get() == '[2,"q","Heartbeat",{}]'
                 await say(server, message, '[2,"z","ClearCache",{}]')
+                if message.startswith(("[3", "[4")):
+                    assert str(await client.recv()).startswith('[4,"q","GenericError","no answer: ')
                 assert await client.recv() == '[2,"z","ClearCache",{}]'
             assert await at.around.causes(1) == ["message.malformed"]
 

@@ -143,3 +143,36 @@ def test_what_goes_first_goes_before_tls_and_tls_must_be_vouched_for(
     else:
         with pytest.raises(UnreachedError, match="CERTIFICATE_VERIFY_FAILED"):
             run(story())
+
+
+@pytest.mark.parametrize("run", [uvloop.run, asyncio.run])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_csms_that_wants_another_certificate_of_ours_is_understood(
+    tmp_path: Path, version: ssl.TLSVersion, run: Callable[[Coroutine[object, object, str]], str]
+) -> None:
+    """In TLS 1.3 it says so after the handshake (RFC 8446 4.4.2.4), and then our upgrade only sees the end of it."""
+    party = ROOT.issue("localhost", dns="localhost")
+    (tmp_path / "server.pem").write_text(party.key_pem + party.pem)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=ROOT.pem)
+    serving.load_cert_chain(tmp_path / "server.pem")
+    serving.verify_mode, serving.maximum_version = ssl.CERT_REQUIRED, version
+
+    def serve(listening: socket.socket) -> None:
+        sock, _ = listening.accept()
+        with serving.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as secured:
+            with pytest.raises(ssl.SSLError):
+                secured.do_handshake()
+            secured.shutdown(socket.SHUT_WR)
+            while secured.recv(10_000):  # in clear from here on; what is left unread would take the alert away
+                pass
+
+    async def story() -> str:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            served = asyncio.ensure_future(asyncio.to_thread(serve, listening))
+            url = UpstreamConfig("localhost", listening.getsockname()[1], "", secure=True)
+            with pytest.raises(UpstreamError) as refused:
+                await ask(await reach(Way(url, ssl.create_default_context(cadata=ROOT.pem)), Limits()), url, WISH)
+            await served
+        return refused.value.says
+
+    assert "ALERT" in run(story())
