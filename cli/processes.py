@@ -199,8 +199,14 @@ def _begin(asked: Asked, process: str, asked_format: str | None) -> None:
     from pki.edge import log
     from pki.edge.home import read_settings
     from pki.settings import parse_settings
+    from secproxy.config import parse_config
 
-    form = asked_format or parse_settings(read_settings(asked.home())).log_format
+    text = "" if asked_format else read_settings(asked.home())
+    try:
+        form = asked_format or parse_settings(text).log_format
+    except InputError:
+        parse_config(text)  # raises with the mistakes in all of the file
+        raise
     log.begin(process, log.Form(form))
 
 

@@ -3,7 +3,7 @@
 From the bottom: ``kinds standard_events causes firmware_causes events`` are what is written down and why; ``export/``
 writes it as others read it, ``alerts`` counts it. ``errors codes`` are how this room says no, and what it means by it;
 ``frames`` (compressed ones with ``deflate``) ``head target boot binding proxy_protocol agreed`` read one thing each,
-``reader`` any JSON, ``buckets calls`` count; ``schemas`` hold payloads against the standard's; ``tables event_settings
+``reader`` any JSON, ``buckets calls`` count; ``schemas`` hold payloads against the standard's; ``event_settings
 message_settings upstreams policy_settings trace_settings config reload`` and ``station_view`` are what is known,
 ``weakening`` what of it weakens security; ``admission`` judges who may connect, ``strangers`` what becomes of those
 nobody registered, ``lockout`` how often one may guess, ``claims`` who holds a station's one connection,

@@ -16,6 +16,7 @@ CODES: Final[Mapping[str, str]] = {
     "home.missing": "The folder holds no Bollard home; make one with 'bollard init', or name another with --home.",
     "home.not_empty": "The folder holds other things, which a new home would mix with; name an empty one.",
     "policy.forbidden": "This user may not read a certificate profile or policy; run the command as the one who may.",
+    "settings.unreadable": "bollard.toml cannot be read as text; correct it or restore it from a backup.",
     "settings.forbidden": "This user may not read bollard.toml; run the command as the one who may.",
     "policy.unknown": "No certificate profile or policy has this name; the error lists those there are.",
     "policy.unreadable": "A certificate profile or policy is no file that can be read as text; check that it is one.",

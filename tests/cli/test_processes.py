@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -95,6 +96,15 @@ def test_a_dry_run_reads_the_policies_too(home: Path, bollard: Bollard, name: st
     settings.write_text(settings.read_text() + '\n[policy]\npreset = "nobodys"\n')
     refused = bollard("-o", "json", "--dry-run", name)
     assert (refused.code, "policy.unknown" in refused.err) == (code, True)
+
+
+@pytest.mark.parametrize("name", ["up", "proxy", "authority"])
+def test_every_mistake_in_the_settings_is_told_whoever_reads_them(home: Path, bollard: Bollard, name: str) -> None:
+    """The authority reads other tables than the proxy; whoever corrects the file does so once."""
+    (home / "bollard.toml").write_text((home / "bollard.toml").read_text() + "[listenr]\n[log]\nformat = 1\n")
+    told = bollard("-o", "json", name)
+    says = [finding["says"].partition(": ")[2] for finding in json.loads(told.err)["error"]["findings"]]
+    assert [each.partition(": ")[0] for each in says] == ["listenr", "log.format"]
 
 
 def test_advice_on_an_option_does_not_send_anybody_to_the_settings(home: Path) -> None:

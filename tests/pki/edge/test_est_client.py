@@ -8,7 +8,6 @@ import contextlib
 import socket
 import ssl
 import threading
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +26,8 @@ from pki.edge.est_client import (
 )
 from pki.errors import BollardError, RefusedError, UnreachableError
 from pki.est import wrap
-from pki.external import ExternalIssuer, parse_external
+from pki.external import ExternalIssuer, read_external
+from pki.tables import read_tables
 from tests.certs import Party, request
 from tests.pki.edge.est_world import PASSWORD, ROOT, SECC_ID, SUB_1, SUB_2, USER, elsewhere, settings
 from tests.worlds import free_port, station_key
@@ -41,7 +41,7 @@ CSR = x509.load_pem_x509_csr(request(station_key(), SECC_ID, "CPO").encode()).pu
 
 def issuer(folder: Path, url: str, rest: str = "") -> ExternalIssuer:
     """As the settings would name it."""
-    return parse_external(tomllib.loads(settings(folder, url, rest=rest))["external_issuer"][0])
+    return read_external(read_tables(settings(folder, url, rest=rest)).many("external_issuer")[0])
 
 
 def ask(folder: Path, url: str, rest: str = "") -> Received:

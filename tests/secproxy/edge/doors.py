@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from websockets.extensions import ClientExtensionFactory
 
     from pki.errors import BollardError
+    from pki.tables import Network
     from secproxy.admission import Admitted
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
@@ -60,7 +61,6 @@ if TYPE_CHECKING:
     from secproxy.plan import Plan
     from secproxy.policy.rulebook import InForce
     from secproxy.renewal import Certify
-    from secproxy.tables import Network
 
 ROOT = Party.root()
 STATIONS = ROOT.issue("Station CA", ca=True)
