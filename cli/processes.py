@@ -67,7 +67,7 @@ def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> N
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "up", lambda: _read_policies(asked, configured(asked, given)))
+    _dry(asked, "up", lambda: _read_files(asked, configured(asked, given)))
     context.exit(run_up(asked.home(), lambda: configured(asked, given), version=asked.version))
 
 
@@ -80,7 +80,7 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "proxy", lambda: _read_policies(asked, configured(asked, given)))
+    _dry(asked, "proxy", lambda: _read_files(asked, configured(asked, given)))
     read = lambda: configured(asked, given)  # noqa: E731 - one word for one thing
     context.exit(run_up(asked.home(), read, authority=False, web=False, version=asked.version))
 
@@ -96,16 +96,20 @@ def reload(asked: Asked) -> None:
     if asked.dry_run:  # raises what the reload would, but for what only the processes can try
         config = configured(asked, {"upstream": None, "listen": (), "workers": None})
         try:
-            _read_policies(asked, config)
+            _read_files(asked, config)
         except BollardError as wrong:
-            raise ConflictError(wrong.code, wrong.cause, wrong.advice, findings=wrong.findings) from None
+            raise _refused(wrong.code)(wrong.code, wrong.cause, wrong.advice, findings=wrong.findings) from None
         asked.would({"call": "reload", "home": str(asked.home().path)})
     done = asyncio.run(ask_reload(asked.home()))
     if done.code:
-        kind = InputError if done.code.startswith("config.") else ConflictError
-        raise kind(done.code, done.cause, done.advice)
+        raise _refused(done.code)(done.code, done.cause, done.advice)
     changed: list[Plain] = list(done.changed)
     asked.record({"reloaded": True, "changed": changed})
+
+
+def _refused(code: str) -> type[BollardError]:
+    """What a reload that was refused is to a script: mistakes of the file and what it names, else a conflict."""
+    return InputError if code.startswith(("config.", "name.", "settings.", "sink.")) else ConflictError
 
 
 @click.command()
@@ -210,11 +214,13 @@ def _begin(asked: Asked, process: str, asked_format: str | None) -> None:
     log.begin(process, log.Form(form))
 
 
-def _read_policies(asked: Asked, config: Config) -> Config:
-    """Read the policies that these settings put stations under: what is wrong with one is refused like they are."""
+def _read_files(asked: Asked, config: Config) -> Config:
+    """Read the files that these settings name, policies and secrets of collectors: what is wrong is refused alike."""
+    from secproxy.edge.export.lines import refuse_unfit
     from secproxy.edge.policies import read_policies
 
     read_policies(asked.home(), config.policies)
+    refuse_unfit(asked.home(), config)
     return config
 
 

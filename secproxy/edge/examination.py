@@ -23,6 +23,7 @@ from secproxy.config import parse_config
 from secproxy.edge import landlock
 from secproxy.edge.effective import config_in_force
 from secproxy.edge.event_store import EventStore
+from secproxy.edge.export.lines import find_unfit
 from secproxy.edge.export.standing import read_standing
 from secproxy.edge.handshaking import doors, see_served
 from secproxy.edge.knocking import try_csms
@@ -46,6 +47,7 @@ def examine(home: Home) -> Facts:
     running = (*surroundings.see_processes(home), ("proxy", _supervised(home)))
     told, unseen = _ask(home, failed, silent=dict(running)["authority"] is False)
     csms = asyncio.run(try_csms(config.upstreams)) if config else ()
+    failed += _unfit(home, config) if config and not failed else []
     return Facts(
         now=clock.now(),
         known=_known(told) if told else None,
@@ -132,6 +134,11 @@ def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:
         failed.append(Failed("events", problem.code, problem.cause, problem.advice))
         return ()
     return tuple(Receiver(each.name, each.waiting, each.missed, each.trouble, each.since) for each in found)
+
+
+def _unfit(home: Home, config: Config) -> list[Failed]:
+    """What events and spans could not be sent on with; the next start would be refused."""
+    return [Failed("event sinks, traces", each.code, each.cause, each.advice) for each in find_unfit(home, config)]
 
 
 def _collector(home: Home, config: Config) -> Collector:

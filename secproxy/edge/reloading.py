@@ -3,7 +3,7 @@
 Rules this file keeps:
 
 * A file that is wrong changes nothing anywhere: the settings in force stay, and an event says why. A policy is read as
-  part of the table that names it.
+  part of the table that names it, and so are the secrets and certificates that events are sent on with.
 * Workers are told first. When one of them cannot take the new settings, all go back to those before.
 * What the command line overrides is laid over the new file as it was over the old one.
 """
@@ -18,6 +18,7 @@ from pki.edge.policies import PROXY
 from pki.errors import BollardError, ConflictError
 from secproxy.edge.claim_wire import ReloadDone, Reloaded
 from secproxy.edge.effective import put_in_force
+from secproxy.edge.export.lines import refuse_unfit
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
 from secproxy.reload import Reader, changed, readers
@@ -101,6 +102,7 @@ class Reloader:
         self._taken = self._seen = self._stamp()
         text, config = read_settings(self._home), self._read()
         policies = read_policies(self._home, config.policies)
+        refuse_unfit(self._home, config)
         named = {"policy"} if policies != self.policies else set[str]()
         tables = tuple(sorted({*changed(self.text, text), *named}))
         concerned = frozenset[Reader]().union(*map(readers, tables))

@@ -119,6 +119,16 @@ def test_what_the_system_refuses_is_told_with_the_rest(tmp_path: Path, monkeypat
     assert facts.unseen
 
 
+def test_what_events_could_not_be_sent_on_with_is_told(tmp_path: Path) -> None:
+    """Though no event has been sent yet."""
+    home = make_home(tmp_path)
+    sink = '[[event_sink]]\nname = "x"\nkind = "webhook"\nurl = "http://127.0.0.1:1"\nsecret_file = "/none"\n'
+    home.settings.write_text(home.settings.read_text() + sink)
+    [failed] = examination.examine(home).failed
+    assert (failed.what, failed.code) == ("event sinks, traces", "sink.file")
+    assert failed.cause.startswith("x: '/none' cannot be read")
+
+
 def test_a_supervisor_that_hangs_is_told(tmp_path: Path) -> None:
     """The kernel takes connections in its place, so it is asked, and has to answer; it did before, and does again."""
     home = Home(bring_up.make_home(tmp_path / "home"))
