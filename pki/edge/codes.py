@@ -200,6 +200,7 @@ CODES: Final[Mapping[str, str]] = {
     "external.answer": "An authority of others sent what is no answer; nothing was taken over.",
     "external.busy": "An authority of others cannot answer now; the request is kept and sent again.",
     "external.authority": "An authority of others is named for certificates that sign others; name a leaf's profile.",
+    "external.chain": "An authority of others issued a certificate and does not give its chain; it is kept meanwhile.",
     "external.file": "A file that is named for an external authority in bollard.toml is not fit; the error says why.",
     "external.known": "An authority of others sent a certificate that the ledger has already; ask it for a new one.",
     "external.pending": "An authority of others has not decided yet; the request is kept and asked for again.",
