@@ -132,7 +132,7 @@ def _lists_end(asked: Asked) -> Plain:
     """When the first of our lists of revoked certificates ends; relying parties may refuse everything after it."""
     found = asked.ask(calls.ListCrls(), calls.Crls).crls
     soonest = min((each for each in found if each.shard >= 0), key=lambda each: each.next_update, default=None)
-    return row_of(soonest, ("next_update",))["next_update"] if soonest else None
+    return row_of(soonest, ("next_update",))["next_update"] if soonest else "none is signed yet"
 
 
 def _server_ends(certificates: Sequence[calls.CertificateRow]) -> Plain:

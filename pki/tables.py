@@ -37,6 +37,7 @@ MISTAKES_MOST: Final = 20  # mistakes that are told of one file; more than a scr
 SAYS_LENGTH: Final = 300  # characters of one mistake
 
 _CODE: Final = "config.value"
+_WRITE: Final = "; write "
 
 
 def read_tables(text: str) -> Tables:
@@ -98,10 +99,9 @@ class Tables:
 
     def guess(self, around: Place, name: str, known: AbstractSet[str]) -> str:
         """Say which name was meant, if any is near; nothing more is said of that one."""
-        few = len(self.mistakes) < MISTAKES_MOST
-        meant = get_close_matches(name[:40], sorted(known), n=1) if few else []
-        self.doubted.update((*around, each) for each in meant)
-        return f"; write {meant[0]}" if meant else ""
+        guess = meant(name, known) if len(self.mistakes) < MISTAKES_MOST else ""
+        self.doubted.update({(*around, guess.removeprefix(_WRITE))} if guess else ())
+        return guess
 
     def settle(self) -> None:
         """Raise what was noted as one ``InputError``: each mistake is a finding, in the order of the lines.
@@ -217,8 +217,7 @@ class Table:
         found, known = self.texts(key), sorted(allowed)
         for each in found:
             if each not in known:
-                meant = get_close_matches(each[:60], known, n=1)
-                self.wrong(key, f"{each[:60]!r} is not known" + (f"; write {meant[0]}" if meant else ""))
+                self.wrong(key, f"{each[:60]!r} is not known{meant(each, known)}")
         return frozenset(found)
 
     def numbers(self, key: str, limit: int) -> tuple[int, ...]:
@@ -260,6 +259,12 @@ class Table:
 
 def _not(value: object, due: str) -> str:
     return f"it is missing; write {due}" if value is None else f"it is not {due}"
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """Say which of those that are known was meant; empty where none is near."""
+    near = get_close_matches(word[:60], sorted(known), n=1)
+    return f"{_WRITE}{near[0]}" if near else ""
 
 
 def split(url: str, key: str) -> tuple[SplitResult, int | None]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from pki.errors import InputError
 from pki.names import Host
-from pki.tables import read_tables, wrong
+from pki.tables import meant, read_tables, wrong
 from secproxy.alerts import CAUSE, AlertRule
 from secproxy.causes import CAUSES
 from secproxy.export.formats import FORMATS
@@ -52,9 +52,10 @@ EVENT_TABLES: Final[Mapping[str, frozenset[str]]] = {
     "event_sink": frozenset().union(*_KEYS.values()),
     "alert": frozenset({"name", "type", "cause", "per", "count", "within"}),
 }
-_TYPES: Final = {kind.type for kind in CAUSES.values()} | {
+TYPES: Final = {kind.type for kind in CAUSES.values()} | {
     known.kind.type for names in STANDARD.values() for known in names.values()
 }
+"""Every type that an event can have."""
 _ON_SYSLOG: Final = tuple(name for name in FORMATS if name != "otlp")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TARGET: Final = re.compile(r"[!-~]*")
@@ -202,7 +203,7 @@ def _format(table: Table, kind: str) -> str:
 
 def _wanted(table: Table) -> Wanted:
     severity = Severity(table.word("severity", Severity.INFO.value, [each.value for each in Severity]))
-    return Wanted(severity, table.words("types", _TYPES), table.words("causes", CAUSES))
+    return Wanted(severity, table.words("types", TYPES), table.words("causes", CAUSES))
 
 
 def _alert(table: Table) -> AlertRule:
@@ -211,8 +212,8 @@ def _alert(table: Table) -> AlertRule:
     counted = "type" if kind else "cause"
     if bool(kind) is bool(cause):
         table.wrong("type", "an alert has either a type or a cause; write one of the two", "cause")
-    elif (kind and kind not in _TYPES) or (cause and cause not in CAUSES):
-        table.wrong(counted, f"{(kind or cause)[:60]!r} is not known; 'bollard explain' lists those there are")
+    elif (given := kind or cause) not in (known := TYPES if kind else CAUSES.keys()):
+        table.wrong(counted, f"{given[:60]!r} is not known{meant(given, known)}")
     if cause == CAUSE or kind == CAUSES[CAUSE].type:
         table.wrong(counted, "an alert cannot count alerts")
     return AlertRule(
