@@ -9,8 +9,9 @@ import click
 
 from cli.asked import Asked, pass_asked
 from cli.files import free_to_write, write_parts
-from cli.render import Output, note, show_lines, to_line, to_plain
+from cli.render import Output, note, show_csv_lines, show_lines, to_line, to_plain
 from cli.words import WHEN
+from pki.errors import InputError
 from secproxy.events import Severity
 
 if TYPE_CHECKING:
@@ -65,8 +66,12 @@ def list_(asked: Asked, /, limit: int, **wanted: object) -> None:
     """List security events, the newest last."""
     from secproxy.edge.event_store import EventStore
 
-    found = EventStore(asked.home()).list(**given(wanted), limit=limit)
-    asked.rows("events", [record(each) for each in found], COLUMNS)
+    found = EventStore(asked.home()).list(**given(wanted), limit=limit + 1)
+    if len(found) > limit:
+        note(f"these are the newest {limit}; --limit takes more, 'bollard event export' all")
+    if not found:
+        note(_nothing(wanted))
+    asked.rows("events", [record(each) for each in found[-limit:]], COLUMNS)
 
 
 @event.command()
@@ -76,11 +81,20 @@ def tail(asked: Asked, /, **wanted: object) -> None:
     """Print security events as they happen, one a line, until interrupted."""
     from secproxy.edge.event_store import EventStore
 
-    for each in EventStore(asked.home()).follow(**given(wanted)):
-        if asked.output is Output.TABLE:
-            click.echo(to_line(record(each), COLUMNS))
-        else:
-            show_lines([record(each)])
+    chosen = given(wanted)
+    if doubt := _doubt(wanted):
+        note(doubt)
+    if not asked.home().claims_socket.exists():
+        note("nothing is up here; events come once 'bollard up' runs")
+    rows = map(record, EventStore(asked.home()).follow(**chosen))
+    match asked.output:
+        case Output.TABLE:
+            for row in rows:
+                click.echo(to_line(row, COLUMNS))
+        case Output.CSV:
+            show_csv_lines(rows, COLUMNS)
+        case _:
+            show_lines(rows)
 
 
 @event.command()
@@ -93,14 +107,32 @@ def export(asked: Asked, /, form: str, out: str | None, **wanted: object) -> Non
     from secproxy.edge.event_store import EventStore, Filter
 
     path = free_to_write(out, replace=asked.yes or asked.dry_run) if out else None
-    found = EventStore(asked.home()).read(Filter(**given(wanted)))
+    chosen = given(wanted)
+    if doubt := _doubt(wanted):
+        note(doubt)
+    found = EventStore(asked.home()).read(Filter(**chosen))
     if path is None:
         sys.stdout.buffer.writelines(written(found, form, asked.version))
         sys.stdout.buffer.flush()
     elif asked.dry_run:
         asked.would({"call": "export", "format": form, "out": str(path)})
     else:
-        write_parts(path, written(found, form, asked.version), replace=asked.yes, mode=0o600)
+        counted = Counted(written(found, form, asked.version))
+        write_parts(path, counted, replace=asked.yes, mode=0o600)
+        note(f"wrote {counted.count} events to {out}")
+
+
+class Counted:
+    """Lines on their way, and how many have passed."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+        self.count = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for line in self._lines:
+            self.count += 1
+            yield line
 
 
 def written(lines: Iterator[bytes], form: str, version: str) -> Iterator[bytes]:
@@ -124,9 +156,31 @@ def given(wanted: Mapping[str, object]) -> Chosen:
 
     from pki.edge.clock import now
 
-    kept = {name: value for name, value in wanted.items() if value}
+    kept = {name: value for name, value in wanted.items() if value not in (None, "")}
     moments = {name: now() - value if isinstance(value, dt.timedelta) else value for name, value in kept.items()}
-    return cast("Chosen", moments)
+    chosen = cast("Chosen", moments)
+    if "since" in chosen and "until" in chosen and chosen["since"] >= chosen["until"]:
+        says = "--since is not before --until, so that no event can be between them"
+        raise InputError("usage", says, "Exchange the two; a length of time counts back from now.")
+    return chosen
+
+
+def _nothing(wanted: Mapping[str, object]) -> str:
+    """Say why there is nothing to show, as far as that can be told."""
+    return _doubt(wanted) or ("no event passes these filters" if any(wanted.values()) else "no event was recorded yet")
+
+
+def _doubt(wanted: Mapping[str, object]) -> str:
+    """Say that no event of ours can pass, where a filter names what there is not; with what may have been meant."""
+    from pki.tables import meant
+    from secproxy.causes import CAUSES
+    from secproxy.event_settings import TYPES
+
+    for name, known in (("cause", CAUSES), ("type", TYPES)):
+        if (given := str(wanted.get(name) or "")) and given not in known:
+            told = meant(given, known) or "; events.md lists all of them"
+            return f"no event has the {name} {given[:60]!r}{told}"
+    return ""
 
 
 def record(stored: Mapping[str, object]) -> dict[str, Plain]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cli.asked import Asked
     from cli.render import Plain
     from secproxy.edge.claim_wire import Process, Seen
+    from secproxy.trace_settings import TraceSettings
 
 SPAN: Final = dt.timedelta(hours=1)  # that events are counted over
 NAMED_MOST: Final = 4  # workers of which the same is told that are named one by one; more would fill a screen
@@ -82,16 +83,14 @@ def events(asked: Asked) -> tuple[dict[str, Plain], int]:
         return {}, 0
 
 
-def traces(asked: Asked, house: Seen | None) -> dict[str, Plain]:
+def traces(asked: Asked, settings: TraceSettings | None, house: Seen | None) -> dict[str, Plain]:
     """Say where spans go, of how many arrivals, and how the collector is doing; ``to`` is empty when they are off.
 
     ``sent`` and ``dropped`` count spans since the start of what is up.
     """
-    from secproxy.edge.effective import config_in_force
     from secproxy.edge.export.standing import read_standing
     from secproxy.tally import series
 
-    settings = config_in_force(asked.home()).traces
     if settings is None:
         return {"to": ""}
     found = read_standing(asked.home(), settings.sink)

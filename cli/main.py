@@ -48,6 +48,9 @@ INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
 EVERYWHERE: Final = frozenset({"-o", "--output", "--home", "--yes", "--dry-run"})
 """Options that stand before the noun, as ``tree`` takes them; people put them last, and are told."""
 
+FORMS: Final = frozenset(f"--{form}" for form in Output)
+"""Options that there are none of, which other programs have and people try."""
+
 COMMANDS: Final[Mapping[str, str]] = {
     "demo": "cli.demo",
     "init": "cli.setup",
@@ -166,16 +169,24 @@ def as_ours(error: Exception) -> BollardError:
             option = error.option_name
             advice = f"It stands before the command: 'bollard {option} ...'; 'bollard --help' lists all of these."
             return InputError("usage", error.format_message(), advice)
+        case click.NoSuchOption() if error.option_name in FORMS:
+            form = error.option_name.removeprefix("--")
+            advice = f"The form stands before the command: 'bollard -o {form} ...'."
+            return InputError("usage", f"No such option {error.option_name!r}.", advice)
         case click.UsageError():
             command = error.ctx.command_path if error.ctx else "bollard"
-            return InputError("usage", error.format_message(), f"'{command} --help' shows what it takes.")
+            return InputError("usage", _on_one_line(error), f"'{command} --help' shows what it takes.")
         case click.ClickException():
-            return InputError("usage", error.format_message(), "'bollard --help' shows what there is.")
+            return InputError("usage", _on_one_line(error), "'bollard --help' shows what there is.")
         case OSError():
             return _from_system(error)
         case _:
             says = f"an unexpected {type(error).__name__}; this is a fault in bollard, not in what you did"
             return BollardError("internal", says, "Run it again with BOLLARD_DEBUG=1 and report what it prints.")
+
+
+def _on_one_line(error: click.ClickException) -> str:
+    return " ".join(error.format_message().split())
 
 
 def _from_system(error: OSError) -> BollardError:

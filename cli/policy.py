@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = ("name", "says", "rules", "enforced", "under", "source")
 RULE_COLUMNS: Final = ("name", "clause", "from", "actions", "versions", "mode", "test")
+CHECK_COLUMNS: Final = ("name", "says", "rules", "enforced", "source")
 LINE_COLUMNS: Final = ("rule", "clause", "mode", "verdict", "says")
 PAYLOAD_BYTES: Final = 262_144  # of a payload; no message is longer (secproxy.config.Limits)
 
@@ -76,11 +77,10 @@ def show(asked: Asked, name: str) -> None:
 @pass_asked
 def check(asked: Asked, file: str | None) -> None:
     """Check FILE, or else bollard.toml and every policy of this home's own: every mistake, with its line and key."""
-    from pki.edge.policies import PROXY, PolicyFile, find_policies
+    from pki.edge.policies import PROXY, find_policies
 
     if file is not None:
-        path = existing(file)
-        own = PolicyFile(path.stem, path, shipped=False)
+        own = _file_of(asked, file)
         _read(own, closely=True)
         return asked.record(_summary(own))
     files = find_policies(PROXY, asked.home().policies)
@@ -88,7 +88,7 @@ def check(asked: Asked, file: str | None) -> None:
     for name in sorted(_config(asked).policies.names - files.keys()):
         says = f"bollard.toml puts stations under {name!r}, and there is no such policy"
         raise InputError("config.value", says, f"Choose one of: {', '.join(files)}.")
-    return asked.rows("policies", [_summary(each) for each in files.values()], COLUMNS)
+    return asked.rows("policies", [_summary(each) for each in files.values()], CHECK_COLUMNS)
 
 
 @policy.command()
@@ -120,6 +120,7 @@ def explain(
     spoken = _version(version or row.protocol)
     rulebook = Rulebook(parse(name, read_policy_text(home, name)), spoken, config.csms_host.text)
     read = _payload(action, payload)
+    _doubt(spoken, action)
     side = side or _caller(spoken, action)
     called = Called(Side(side), small(action), read or {}, reading.station(row), _view(asked, config), now())
     lines = explanation.explain(rulebook, called, read)
@@ -173,6 +174,17 @@ def _version(text: str) -> str:
     return version
 
 
+def _doubt(version: str, action: str) -> None:
+    """Say that nobody calls an action: a slip of the pen would be explained as if it were meant."""
+    from pki.tables import meant
+    from secproxy.plan import small
+    from secproxy.policy.actions import ACTIONS
+
+    known = {name for names in ACTIONS[version].values() for name in names}
+    if small(action) not in map(small, known):
+        note(f"{version} has no action {action[:50]!r}{meant(action, known)}")
+
+
 def _caller(version: str, action: str) -> str:
     """Who calls an action in this version; the CSMS where both do, and where nobody does."""
     from secproxy.plan import SIGNED, Side, small
@@ -195,7 +207,8 @@ def _payload(action: str, name: str | None) -> dict[str, object] | None:
         if name is not None:
             open_signed(said)
     except MessageRefused as refused:
-        says = f"with this action and payload it would be no message: {refused.fault}"
+        fault = "the payload is no JSON" if refused.fault == "json" else refused.fault
+        says = f"with this action and payload it would be no message: {fault}"
         raise RefusedError(refused.code, says, "Correct what was given, or take it as the proxy's answer.") from None
     return said.payload if name is not None and isinstance(said, Call) else None
 
@@ -212,6 +225,19 @@ def _read(file: PolicyFile, *, closely: bool = False) -> Policy:
     from secproxy.edge.schema_files import SchemaFiles, official_fields
 
     return parse(file.name, file.read(), official_fields(SchemaFiles()) if closely else None)
+
+
+def _file_of(asked: Asked, which: str) -> PolicyFile:
+    """Find a file, or the policy of this name where there is no such file."""
+    from pathlib import Path
+
+    from pki.edge.policies import PROXY, PolicyFile, find_policies
+
+    plain = which.replace("-", "").isalnum() and not Path(which).exists()
+    if plain and (named := find_policies(PROXY, asked.home().policies).get(which)):
+        return named
+    path = existing(which)
+    return PolicyFile(path.stem, path, shipped=False)
 
 
 def _check_all(files: Iterable[PolicyFile]) -> None:

@@ -68,7 +68,7 @@ def up(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -> N
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "up", lambda: _read_policies(asked, configured(asked, given)))
+    _dry(asked, "up", lambda: _read_files(asked, configured(asked, given)))
     context.exit(run_up(asked.home(), lambda: configured(asked, given), version=asked.version))
 
 
@@ -81,7 +81,7 @@ def proxy(asked: Asked, context: click.Context, /, **given: Unpack[Overrides]) -
     from secproxy.edge.supervisor import run_up
 
     _begin(asked, "supervisor", given.get("log_format"))
-    _dry(asked, "proxy", lambda: _read_policies(asked, configured(asked, given)))
+    _dry(asked, "proxy", lambda: _read_files(asked, configured(asked, given)))
     read = lambda: configured(asked, given)  # noqa: E731 - one word for one thing
     context.exit(run_up(asked.home(), read, authority=False, web=False, version=asked.version))
 
@@ -100,6 +100,11 @@ def reload(asked: Asked) -> None:
     _refuse(done)
     changed: list[Plain] = list(done.changed)
     asked.record({"reloaded": True, "changed": changed})
+
+
+def _refused(code: str) -> type[BollardError]:
+    """What a reload that was refused is to a script: mistakes of the file and what it names, else a conflict."""
+    return InputError if code.startswith(("config.", "name.", "settings.", "sink.")) else ConflictError
 
 
 @click.command()
@@ -193,16 +198,24 @@ def _begin(asked: Asked, process: str, asked_format: str | None) -> None:
     from pki.edge import log
     from pki.edge.home import read_settings
     from pki.settings import parse_settings
+    from secproxy.config import parse_config
 
-    form = asked_format or parse_settings(read_settings(asked.home())).log_format
+    text = "" if asked_format else read_settings(asked.home())
+    try:
+        form = asked_format or parse_settings(text).log_format
+    except InputError:
+        parse_config(text)  # raises with the mistakes in all of the file
+        raise
     log.begin(process, log.Form(form))
 
 
-def _read_policies(asked: Asked, config: Config) -> Config:
-    """Read the policies that these settings put stations under: what is wrong with one is refused like they are."""
+def _read_files(asked: Asked, config: Config) -> Config:
+    """Read the files that these settings name, policies and secrets of collectors: what is wrong is refused alike."""
+    from secproxy.edge.export.lines import refuse_unfit
     from secproxy.edge.policies import read_policies
 
     read_policies(asked.home(), config.policies)
+    refuse_unfit(asked.home(), config)
     return config
 
 
@@ -213,16 +226,13 @@ def _judge_reload(asked: Asked) -> NoReturn:
     """
     import asyncio
 
-    from pki.edge.home import read_settings
-    from pki.settings import parse_settings
     from secproxy.edge.errands import ask_reload
 
     config = configured(asked, {"upstream": None, "listen": (), "workers": None})
-    parse_settings(read_settings(asked.home()))
     try:
-        _read_policies(asked, config)
+        _read_files(asked, config)
     except BollardError as wrong:
-        raise ConflictError(wrong.code, wrong.cause, wrong.advice, findings=wrong.findings) from None
+        raise _refused(wrong.code)(wrong.code, wrong.cause, wrong.advice, findings=wrong.findings) from None
     home = str(asked.home().path)
     try:
         done = asyncio.run(ask_reload(asked.home(), dry=True))
@@ -235,8 +245,7 @@ def _judge_reload(asked: Asked) -> NoReturn:
 
 def _refuse(done: ReloadDone) -> None:
     if done.code:
-        kind = InputError if done.code.startswith("config.") else ConflictError
-        raise kind(done.code, done.cause, done.advice)
+        raise _refused(done.code)(done.code, done.cause, done.advice)
 
 
 def _dry(asked: Asked, name: str, read: Callable[[], Config] | None = None) -> None:

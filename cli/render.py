@@ -52,7 +52,7 @@ def show_rows(output: Output, noun: str, rows: Sequence[Mapping[str, Plain]], co
         case Output.JSONL:
             show_lines(rows)
         case Output.CSV:
-            _csv(rows, columns)
+            show_csv_lines(rows, columns)
         case Output.TABLE:
             _table(rows, columns)
 
@@ -63,6 +63,16 @@ def show_lines(rows: Iterable[Mapping[str, Plain]]) -> None:
         _print(_json({"schema_version": SCHEMA_VERSION, **row}))
 
 
+def show_csv_lines(rows: Iterable[Mapping[str, Plain]], columns: Sequence[str]) -> None:
+    """Print a line of columns, and then a line for each row as soon as it comes."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    sys.stdout.flush()
+    for row in rows:
+        writer.writerow([_csv_cell(row.get(name)) for name in columns])
+        sys.stdout.flush()
+
+
 def show_record(output: Output, record: Mapping[str, Plain]) -> None:
     """Print one thing."""
     match output:
@@ -71,7 +81,7 @@ def show_record(output: Output, record: Mapping[str, Plain]) -> None:
         case Output.JSONL:
             show_lines([record])
         case Output.CSV:
-            _csv([record], list(record))
+            show_csv_lines([record], list(record))
         case Output.TABLE:
             lines = dict(_lines(record))
             width = max(map(len, lines), default=0)
@@ -190,12 +200,6 @@ def _table(rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:
     for row in rows:
         table.add_row(*(Text(cell(row.get(name))) for name in columns))
     console.print(table)
-
-
-def _csv(rows: Sequence[Mapping[str, Plain]], columns: Sequence[str]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_csv_cell(row.get(name)) for name in columns] for row in rows)
 
 
 def _csv_cell(value: Plain) -> str:

@@ -11,7 +11,7 @@ import click
 from cli.asked import Asked, pass_asked
 from cli.files import existing, read_text
 from cli.render import Output, Plain, note
-from pki.errors import PartialError, RefusedError
+from pki.errors import InputError, PartialError, RefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,9 @@ def replay(asked: Asked, recording: str, wanted: str | None, against: str | None
     config, report = parse_config(read_settings(asked.home())), Report()
     with existing(recording).open("rb") as file:
         cut, lines = _is_cut(file), _lines(file)
+        if not file.peek(1):
+            says = f"{recording[:200]!r} is empty"
+            raise InputError("recording.wrong", says, "Give a file that 'bollard station record' wrote.")
         head = read_head(next(lines, b""))
         policy = _policy(asked, wanted or config.policies.of(head.station, head.group))
         other = None if against is None else _policy(asked, against)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.render import Plain
+    from secproxy.config import Config
     from secproxy.edge.claim_wire import Seen
 
 PROCESSES = {"authority": "authority_socket", "proxy": "claims_socket"}
@@ -38,7 +39,10 @@ def status(asked: Asked, context: click.Context) -> None:
 
 
 def _show(asked: Asked, standing: Seen | None) -> None:
+    from secproxy.edge.effective import config_in_force
+
     home = asked.home()
+    config = config_in_force(home)
     processes: dict[str, Plain] = {name: _answers(getattr(home, path)) for name, path in PROCESSES.items()}
     certificates = asked.ask(calls.ListCertificates(), calls.Certificates).certificates
     counts = _counts(asked, certificates)
@@ -48,9 +52,9 @@ def _show(asked: Asked, standing: Seen | None) -> None:
     issuers: list[Plain] = [row_of(each, ("name", "purpose", "not_after")) for each in found]
     rotation = asked.ask(calls.ShowRotation(), calls.Rotation)
     due: list[Plain] = [row_of(each, DUE_FIELDS) for each in rotation.due]
-    sinks, unsafe = _sinks(asked), _unsafe(asked)
+    sinks, unsafe = _sinks(asked), _unsafe(config)
     events, waiting = house.events(asked)
-    traces = house.traces(asked, standing)
+    traces = house.traces(asked, config.traces, standing)
     if asked.output is not Output.TABLE:
         machine: dict[str, Plain] = {"processes": processes, "counts": counts, "issuers": issuers, "due": due}
         machine |= {"event_sinks": sinks, "traces": traces}
@@ -100,16 +104,15 @@ def _told(sinks: Sequence[Plain]) -> dict[str, Plain]:
     }
 
 
-def _unsafe(asked: Asked) -> list[Plain]:
+def _unsafe(config: Config) -> list[Plain]:
     """Which listeners take old TLS, and for whom, and which weaken security otherwise."""
-    from secproxy.edge.effective import config_in_force
     from secproxy.weakening import weakened
 
     return [
         {"address": each.address, "stations": [*each.stations]}
         if each.stations
         else {"address": each.address, "setting": each.setting}
-        for each in weakened(config_in_force(asked.home()))
+        for each in weakened(config)
     ]
 
 
@@ -129,7 +132,7 @@ def _lists_end(asked: Asked) -> Plain:
     """When the first of our lists of revoked certificates ends; relying parties may refuse everything after it."""
     found = asked.ask(calls.ListCrls(), calls.Crls).crls
     soonest = min((each for each in found if each.shard >= 0), key=lambda each: each.next_update, default=None)
-    return row_of(soonest, ("next_update",))["next_update"] if soonest else None
+    return row_of(soonest, ("next_update",))["next_update"] if soonest else "none is signed yet"
 
 
 def _server_ends(certificates: Sequence[calls.CertificateRow]) -> Plain:

@@ -51,7 +51,12 @@ def parse_span(text: str) -> dt.timedelta:
 
 def parse_when(text: str) -> dt.timedelta | dt.datetime:
     """Read a moment, or a length of time, which stands for the moment that long ago."""
-    return parse_time(text) if "-" in text else parse_span(text)
+    if "-" in text:
+        return parse_time(text)
+    if _SPAN.fullmatch(text):
+        return parse_span(text)
+    says = f"{text[:40]!r} is neither a length of time nor a time"
+    raise InputError("usage.span", says, "Write it like 90s, 15m, 1h or 30d, or like 2026-11-22T12:00:00Z.")
 
 
 def parse_listen(text: str) -> tuple[str, int]:

@@ -1,8 +1,8 @@
 """Decides about certificates, stations and firmware; knows nothing of sockets, disks or the time of day.
 
 From the bottom: ``errors findings`` are how anything here says no, ``codes clause_texts`` what is meant by it;
-``names station holding`` are what it talks about; ``clauses profile_keys profile_rules toml_lines toml_text v2g pem
-strength revocation services checkpoint token waiting external`` are single rules, ``profile`` what a kind of
+``names station holding`` are what it talks about; ``clauses profile_keys profile_rules toml_text toml_lines tables v2g
+pem strength revocation services checkpoint token waiting external`` are single rules, ``profile`` what a kind of
 certificate looks like, as data; ``certificate raw_form recall password settings audit`` read and prove; ``encode``
 and ``signature`` write and sign the bytes of certificates (``body``), ``listing`` (lists of the revoked) and ``ocsp``
 (answers about one certificate); ``witness proof export`` carry the log's proof to others, ``replay`` tells what the

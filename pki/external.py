@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from pki.errors import InputError
@@ -18,20 +18,17 @@ from pki.strength import name_key
 from pki.v2g import RULES, V2gRules
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+    from pki.tables import Table
 
 URL_LENGTH: Final = 400  # characters; far above any address that is typed
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-_REQUIRED: Final = frozenset({"name", "kind", "url", "anchor", "certificate_profile"})
 _PAIRS: Final = (("client_certificate", "client_key"), ("user", "password_file"))
-KEYS: Final = _REQUIRED | {"chain_anchor"} | {key for pair in _PAIRS for key in pair}
+KEYS: Final = frozenset({"name", "kind", "url", "anchor", "chain_anchor", "certificate_profile"}).union(*_PAIRS)
 """The keys of one ``[[external_issuer]]``."""
-_FILES: Final = KEYS & {"anchor", "chain_anchor", "client_certificate", "client_key", "password_file"}
 _RULES_BY_PROFILE: Final = {f"v2g-secc-{edition}": rules for edition, rules in RULES.items()}
-_ADVICE: Final = "Correct [[external_issuer]] in bollard.toml."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +49,28 @@ class ExternalIssuer:
     password_file: str = ""
 
 
-def parse_external(table: object) -> ExternalIssuer:
-    """Read one ``[[external_issuer]]``. Raises ``InputError("settings.external_issuer")`` naming the key."""
-    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise _wrong("every key of it is a text in quotes")
-    given = cast("Mapping[str, str]", table)
-    for key in sorted(given.keys() - KEYS):
-        raise _wrong(f"{key[:40]!r} is no key of it; it has {', '.join(sorted(KEYS))}")
-    for key in sorted(_REQUIRED - given.keys()):
-        raise _wrong(f"{key} is missing")
-    if given["kind"] != "est" or not _NAME.fullmatch(given["name"]):
-        raise _wrong("kind is \"est\", and name is of lower-case letters, digits and '-'")
-    _refuse_halves(given)
-    _refuse_relative(given)
-    rest = {key: value for key, value in given.items() if key not in {"kind", "url"}}
-    return ExternalIssuer(**{"chain_anchor": given["anchor"], **rest, "url": _url(given["url"])})
+def read_external(table: Table) -> ExternalIssuer:
+    """Read one ``[[external_issuer]]``; what is wrong with it is noted."""
+    table.only(KEYS)
+    table.word("kind", None, ("est",))
+    anchor = table.path("anchor", needed=True)
+    issuer = ExternalIssuer(
+        name=table.text("name"),
+        url=table.text("url").rstrip("/"),
+        certificate_profile=table.text("certificate_profile"),
+        anchor=anchor,
+        chain_anchor=table.path("chain_anchor") or anchor,
+        client_certificate=table.path("client_certificate"),
+        client_key=table.path("client_key"),
+        user=table.text("user", ""),
+        password_file=table.path("password_file"),
+    )
+    if not _NAME.fullmatch(issuer.name):
+        table.wrong("name", "it is of lower-case letters, digits and '-', 32 at most")
+    if not _is_est(issuer.url):
+        table.wrong("url", "it is not of the form https://HOST/.well-known/est (RFC 7030 3.2.2)")
+    _refuse_halves(table, issuer)
+    return issuer
 
 
 def examine_vehicle_side(profile: str, names: tuple[str, ...], key: CertificatePublicKeyTypes) -> list[Finding]:
@@ -93,34 +97,23 @@ def _examine_kind(key: CertificatePublicKeyTypes, rules: V2gRules) -> list[Findi
     return [error("alg.unsupported", rules.keys_clause, says)]
 
 
-def _refuse_halves(given: Mapping[str, str]) -> None:
+def _refuse_halves(table: Table, issuer: ExternalIssuer) -> None:
     """Whoever asks says who it is: by certificate and key, or by user and password."""
-    whole = [pair for pair in _PAIRS if all(given.get(key) for key in pair)]
-    halves = [pair for pair in _PAIRS if pair not in whole and any(given.get(key) for key in pair)]
+    whole = [pair for pair in _PAIRS if all(getattr(issuer, key) for key in pair)]
+    halves = [key for pair in _PAIRS if pair not in whole for key in pair if getattr(issuer, key)]
     if halves or not whole:
-        raise _wrong("give client_certificate and client_key, or user and password_file, each pair whole")
-    if ":" in given.get("user", "") or not given.get("user", "x").isprintable():
-        raise _wrong("user holds a colon or what cannot be printed (RFC 7617 2)")
+        [key, *_] = halves or ["user"]
+        says = "give client_certificate and client_key, or user and password_file, each pair whole"
+        table.wrong(key, says, *(each for pair in _PAIRS for each in pair))
+    if ":" in issuer.user or not issuer.user.isprintable():
+        table.wrong("user", "it holds a colon or what cannot be printed (RFC 7617 2)")
 
 
-def _refuse_relative(given: Mapping[str, str]) -> None:
-    """A relative path would lead each process, and whoever runs a command, somewhere else."""
-    for key in sorted(_FILES & given.keys()):
-        if not given[key].startswith("/"):
-            raise _wrong(f"{key} is no absolute path")
-
-
-def _url(url: str) -> str:
+def _is_est(url: str) -> bool:
     try:
         parts = urlsplit(url)
         whole = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0 and parts.username is None
     except ValueError:
-        whole = False
+        return False
     plain = url.isascii() and url.isprintable() and not any(mark in url for mark in ' ?#@"<>\\')
-    if not whole or not plain or len(url) > URL_LENGTH or "/.well-known/est" not in url:
-        raise _wrong("url is not of the form https://HOST/.well-known/est (RFC 7030 3.2.2)")
-    return url.rstrip("/")
-
-
-def _wrong(says: str) -> InputError:
-    return InputError("settings.external_issuer", f"[[external_issuer]]: {says}", _ADVICE)
+    return whole and plain and len(url) <= URL_LENGTH and "/.well-known/est" in url

@@ -24,10 +24,11 @@ from pki.listing import code
 from pki.names import CERTIFICATE_SERIAL_BITS
 from pki.revocation import Reason
 from pki.signature import algorithm, sign
+from pki.strength import HASHES
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from cryptography import x509
 
@@ -39,14 +40,6 @@ NONCE_LENGTHS: Final = range(1, 129)  # octets; RFC 9654 2.1
 
 NONCE: Final = "1.3.6.1.5.5.7.48.1.2"
 BASIC: Final = encode.oid("1.3.6.1.5.5.7.48.1.1")
-
-HASHES: Final[Mapping[str, str]] = {
-    "sha1": "1.3.14.3.2.26",
-    "sha256": "2.16.840.1.101.3.4.2.1",
-    "sha384": "2.16.840.1.101.3.4.2.2",
-    "sha512": "2.16.840.1.101.3.4.2.3",
-}
-"""The hashes that name an issuer, with their object identifiers."""
 
 _BY_OID: Final = {oid: name for name, oid in HASHES.items()}
 _NULL: Final = encode.write(NULL)

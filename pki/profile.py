@@ -32,7 +32,7 @@ from pki.profile_keys import (
     SanRule,
 )
 from pki.profile_rules import CLAUSES, RULES
-from pki.toml_lines import Path, find_lines
+from pki.toml_lines import Place, line_of, locate
 from pki.toml_text import read_toml
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def parse_profile(name: str, text: str, version: ProtocolVersion | None = None) 
         raw = read_toml(text)
     except tomllib.TOMLDecodeError as problem:
         raise _wrong(name, [error("profile.value", "", str(problem)[:120])]) from None
-    mistakes, variants = _split(raw, find_lines(text)), {}
+    mistakes, variants = _split(raw, locate(text)), {}
     for variant, keys in _variants(raw).items():
         found, variants[variant] = _read(_Keys(keys, text, variant))
         mistakes += [mistake for mistake in found if mistake not in mistakes]
@@ -148,12 +148,12 @@ class _Keys:
 
     def line(self, key: str) -> int | None:
         """The line that counts: the most special table's that has the key."""
-        lines = find_lines(self.text)
+        lines = locate(self.text)
         return next((lines[(*table, key)] for table in self._tables() if (*table, key) in lines), None)
 
     def first_line(self) -> int:
         """The line where what holds for this variant begins: a key that is missing could stand from there on."""
-        lines = find_lines(self.text)
+        lines = locate(self.text)
         return next((lines[table] for table in self._tables() if table in lines), 1)
 
     def _tables(self) -> list[tuple[str, ...]]:
@@ -171,13 +171,13 @@ def _mistake(code: str, clause: str, given: _Keys, key: str, says: str) -> Findi
     return error(code, clause, f"{where}{says}{'' if line or given.variant is None else f' for {given.variant}'}")
 
 
-def _split(raw: Table, lines: Mapping[Path, int]) -> list[Finding]:
+def _split(raw: Table, lines: Mapping[Place, int]) -> list[Finding]:
     """Find tables of versions that are none, each with its line."""
     tables = raw.get("versions", {})
     if not isinstance(tables, dict):
         says = 'versions is a table of tables: [versions."ocpp1.6"]'
-        return [error("profile.value", "OCPP-J 3.1.2", f"line {lines.get(('versions',), 1)}: {says}")]
-    strange: list[tuple[Path, str]] = [
+        return [error("profile.value", "OCPP-J 3.1.2", f"line {line_of(('versions',), lines)}: {says}")]
+    strange: list[tuple[Place, str]] = [
         (("versions", name), f"versions.{name[:40]!r} is no version of OCPP known here")
         for name, table in tables.items()
         if not isinstance(table, dict) or not _is_version(name)
@@ -196,7 +196,7 @@ def _split(raw: Table, lines: Mapping[Path, int]) -> list[Finding]:
             (("versions", name, key), f"versions.{name[:40]!r}: {key} is the same in every version")
             for key in sorted(_FIXED & inner.keys())
         ]
-    return [error("profile.key", "OCPP-J 3.1.2", f"line {lines.get(path, 1)}: {says}") for path, says in strange]
+    return [error("profile.key", "OCPP-J 3.1.2", f"line {line_of(path, lines)}: {says}") for path, says in strange]
 
 
 def _is_edition(version: str, key: str) -> bool:

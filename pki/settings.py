@@ -6,23 +6,19 @@ They stand in ``bollard.toml`` beside the proxy's, which ``secproxy.config`` rea
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from pki.errors import InputError
-from pki.external import parse_external
+from pki.external import read_external
 from pki.names import Host, Organisation
 from pki.services import HTTP, URL_LENGTH
-from pki.toml_text import read_toml
-from pki.waiting import parse_approval
+from pki.tables import read_tables, shown, split
+from pki.waiting import Way, parse_way
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pki.external import ExternalIssuer
-    from pki.waiting import Way
+    from pki.tables import Table, Tables
 
 PUBLIC_URL_LENGTH: Final = 400  # characters; firmware.location has 512 in 1.6 and 2.0.1, our path takes about 70
 PATH_LENGTH: Final = 4_096  # characters; PATH_MAX of Linux
@@ -30,10 +26,12 @@ TOKEN_LENGTH: Final = 32  # bytes; CK_TOKEN_INFO.label of PKCS#11
 SLOT_MOST: Final = 2**64 - 1  # CK_SLOT_ID is an unsigned long
 HOURS_LEAST: Final = 4  # hours; backdated by one, half of it gone when renewal is due, and an hour to notice a failure
 HOURS_MOST: Final = 398 * 24  # hours; as many as the certificate profile allows at most
+KEEP_OLD_DAYS: Final = 30  # days; a month for a station that goes back to its former certificate (A02.FR.10)
 KEEP_OLD_DAYS_MOST: Final = 1096  # days; no station certificate lives longer
 
 LOG_FORMATS: Final = ("text", "json")
-_ADVICE: Final = "Correct bollard.toml in the home folder."
+UNREAD: Final = "unread.example"
+"""What stands for a name that cannot be read while the rest of the file is looked at; nothing is ever called so."""
 _STATUS_URL: Final = re.compile(HTTP)
 
 
@@ -55,16 +53,16 @@ class Settings:
     """Whether authorities may have ML-DSA keys, which no station can verify yet."""
     certificate_hours: int = 0
     """How long our own server certificates live (A00.FR.701); 0 takes the certificate profile's days."""
-    keep_old_days: int = 30
+    keep_old_days: int = KEEP_OLD_DAYS
     """How long a station's former certificate stays valid after a newer one was seen in use (A02.FR.10)."""
     est: bool = False
     """Whether stations may ask for certificates over EST; off in a home from before it existed."""
     approval: frozenset[Way] = frozenset()
     """The ways of asking that wait for a person's yes."""
     external_issuers: tuple[ExternalIssuer, ...] = ()
+    """Authorities of others that issue for us, each one certificate profile."""
     log_format: str = "text"
     """How processes write what they say on stderr: ``text`` for people, ``json`` for programs."""
-    """Authorities of others that issue for us, each one certificate profile."""
 
     def in_certificates(self) -> dict[str, str]:
         """Return by name what decides over what certificates say, or by which kinds of key they are signed."""
@@ -88,13 +86,23 @@ class Hsm:
     @classmethod
     def parse(cls, module: str, token: str, slot: int | None = None) -> Hsm:
         """Read what names a token; ``InputError("settings.hsm")`` when it cannot."""
-        if not module.startswith("/") or not module.isprintable() or len(module) > PATH_LENGTH:
-            raise _wrong_hsm(f"module = {module[:80]!r} is no absolute path of a PKCS#11 library")
-        if not 1 <= len(token.encode()) <= TOKEN_LENGTH or not token.isprintable() or token != token.strip():
-            raise _wrong_hsm(f"token = {token[:40]!r} is no label of a token: 1 to {TOKEN_LENGTH} bytes of plain text")
         if slot is not None and not 0 <= slot <= SLOT_MOST:
             raise _wrong_hsm(f"slot = {slot} is no slot number")
-        return cls(module, token, slot)
+        return cls(parse_module(module), parse_token(token), slot)
+
+
+def parse_module(module: str) -> str:
+    """Read the path of a PKCS#11 library; ``InputError("settings.hsm")`` when it is none."""
+    if not module.startswith("/") or not module.isprintable() or len(module) > PATH_LENGTH:
+        raise _wrong_hsm(f"module = {module[:80]!r} is no absolute path of a PKCS#11 library")
+    return module
+
+
+def parse_token(token: str) -> str:
+    """Read the label of a token; ``InputError("settings.hsm")`` when it is none."""
+    if not 1 <= len(token.encode()) <= TOKEN_LENGTH or not token.isprintable() or token != token.strip():
+        raise _wrong_hsm(f"token = {token[:40]!r} is no label of a token: 1 to {TOKEN_LENGTH} bytes of plain text")
+    return token
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,72 +118,54 @@ class ServerCertificate:
 
 
 def parse_settings(text: str) -> Settings:
-    """Read ``bollard.toml``. Raises ``InputError("settings.…")`` naming the key."""
-    try:
-        tables = read_toml(text)
-    except tomllib.TOMLDecodeError as problem:
-        raise InputError("settings.unreadable", f"bollard.toml is no TOML: {str(problem)[:120]}", _ADVICE) from None
+    """Read ``bollard.toml``. Raises ``InputError`` with every mistake in what the authority reads as a finding."""
+    file = read_tables(text)
+    settings = settings_of(file)
+    file.settle()
+    return settings
+
+
+def settings_of(file: Tables) -> Settings:
+    """Read the tables of the authority; whoever began to read the file settles its mistakes."""
+    csms, web, issuing = file.one("csms"), file.one("web"), file.one("issuing")
     return Settings(
-        organisation=Organisation.parse(_text(tables, "organisation", "name")),
-        csms_host=Host.parse(_text(tables, "csms", "host")),
-        public_url=_public_url(_text(tables, "web", "public_url")),
-        status_url=parse_status_url(_text(tables, "web", "status_url", "")),
-        server_certificates=tuple(_server_certificate(table) for table in _array(tables, "server_certificate")),
-        hsm=_hsm(tables),
-        unsafe_experimental_ml_dsa=_flag(tables, "keys", "unsafe_experimental_ml_dsa"),
-        certificate_hours=_whole(tables, ("csms", "certificate_hours"), 0, range(HOURS_LEAST, HOURS_MOST + 1)),
-        keep_old_days=_whole(tables, ("issuing", "keep_old_days"), 30, range(KEEP_OLD_DAYS_MOST + 1)),
-        est=_flag(tables, "est", "enabled"),
-        approval=parse_approval(_words(tables, "issuing", "approval")),
-        external_issuers=_external_issuers(_array(tables, "external_issuer")),
-        log_format=_log_format(_text(tables, "log", "format", "text")),
+        organisation=file.one("organisation").parsed("name", Organisation.parse, UNREAD),
+        csms_host=csms.parsed("host", Host.parse, UNREAD),
+        public_url=web.parsed("public_url", parse_public_url, f"https://{UNREAD}"),
+        status_url=web.parsed("status_url", parse_status_url, "", ""),
+        server_certificates=tuple(map(_server_certificate, file.many("server_certificate"))),
+        hsm=_hsm(file.one("hsm")) if "hsm" in file.raw else None,
+        unsafe_experimental_ml_dsa=file.one("keys").flag("unsafe_experimental_ml_dsa", default=False),
+        certificate_hours=_certificate_hours(csms),
+        keep_old_days=issuing.number("keep_old_days", KEEP_OLD_DAYS, KEEP_OLD_DAYS_MOST),
+        est=file.one("est").flag("enabled", default=False),
+        approval=frozenset[Way]().union(*issuing.listed("approval", parse_way)),
+        external_issuers=_external_issuers(file.many("external_issuer")),
+        log_format=file.one("log").word("format", LOG_FORMATS[0], LOG_FORMATS),
     )
 
 
-def _log_format(text: str) -> str:
-    if text not in LOG_FORMATS:
-        raise InputError("settings.log", f"[log] format is none of {', '.join(LOG_FORMATS)}", _ADVICE)
-    return text
-
-
-def _external_issuers(tables: list[object]) -> tuple[ExternalIssuer, ...]:
-    found = tuple(parse_external(table) for table in tables)
-    profiles = [issuer.certificate_profile for issuer in found]
-    if len(set(profiles)) < len(profiles):
-        raise InputError(
-            "settings.external_issuer", "two [[external_issuer]] are for one certificate_profile", "Keep one of them."
-        )
+def _certificate_hours(csms: Table) -> int:
+    """So short a life that no renewal could keep up with it is none."""
+    found = csms.number("certificate_hours", 0, HOURS_MOST)
+    if 0 < found < HOURS_LEAST:
+        csms.wrong("certificate_hours", f"it is 0 for the certificate profile's days, or {HOURS_LEAST} to {HOURS_MOST}")
     return found
 
 
-def _words(tables: Mapping[str, object], table: str, key: str) -> list[object]:
-    value = _value(tables, table, key)
-    if value is not None and not isinstance(value, list):
-        raise InputError("settings.type", f"[{table}] {key} is no list of words", _ADVICE)
-    return value or []
+def _external_issuers(tables: list[Table]) -> tuple[ExternalIssuer, ...]:
+    found = tuple(map(read_external, tables))
+    profiles: set[str] = set()
+    for table, issuer in zip(tables, found, strict=True):
+        if issuer.certificate_profile in profiles:
+            table.wrong("certificate_profile", "two [[external_issuer]] are for it; keep one of them")
+        profiles.add(issuer.certificate_profile)
+    return found
 
 
-def _value(tables: Mapping[str, object], table: str, key: str) -> object:
-    found = tables.get(table, {})
-    return found.get(key) if isinstance(found, dict) else None
-
-
-def _hsm(tables: Mapping[str, object]) -> Hsm | None:
-    table = tables.get("hsm")
-    if table is None:
-        return None
-    slot = table.get("slot") if isinstance(table, dict) else None
-    if slot is not None and (not isinstance(slot, int) or isinstance(slot, bool)):
-        raise InputError("settings.type", "[hsm] slot is no whole number", _ADVICE)
-    return Hsm.parse(_text(tables, "hsm", "module"), _text(tables, "hsm", "token"), slot)
-
-
-def _flag(tables: Mapping[str, object], table: str, key: str) -> bool:
-    found = tables.get(table, {})
-    value = found.get(key, False) if isinstance(found, dict) else None
-    if not isinstance(value, bool):
-        raise InputError("settings.type", f"[{table}] {key} is neither true nor false", _ADVICE)
-    return value
+def _hsm(table: Table) -> Hsm:
+    module, token = table.parsed("module", parse_module, "/unread"), table.parsed("token", parse_token, UNREAD)
+    return Hsm(module, token, table.number("slot", None, SLOT_MOST) if "slot" in table.raw else None)
 
 
 def _wrong_hsm(says: str) -> InputError:
@@ -183,39 +173,12 @@ def _wrong_hsm(says: str) -> InputError:
     return InputError("settings.hsm", f"[hsm] {says}", advice)
 
 
-def _array(tables: Mapping[str, object], name: str) -> list[object]:
-    found = tables.get(name, [])
-    if not isinstance(found, list):
-        raise InputError("settings.type", f"write [[{name}]], with two brackets", _ADVICE)
-    return found
-
-
-def _server_certificate(table: object) -> ServerCertificate:
-    named = {"server_certificate": table}
-    host = _text(named, "server_certificate", "host", "")
+def _server_certificate(table: Table) -> ServerCertificate:
     return ServerCertificate(
-        certificate=_path(named, "server_certificate", "certificate"),
-        key=_path(named, "server_certificate", "key"),
-        host=Host.parse(host) if host else None,
+        certificate=table.path("certificate", needed=True),
+        key=table.path("key", needed=True),
+        host=table.parsed("host", lambda text: Host.parse(text) if text else None, "", ""),
     )
-
-
-def _path(tables: Mapping[str, object], table: str, key: str) -> str:
-    """A relative one would lead each process, and whoever runs a command, somewhere else."""
-    found = _text(tables, table, key)
-    if not found.startswith("/"):
-        raise InputError("settings.type", f"[{table}] {key} is no absolute path", _ADVICE)
-    return found
-
-
-def _text(tables: Mapping[str, object], table: str, key: str, default: str | None = None) -> str:
-    found = tables.get(table, {})
-    value = found.get(key, default) if isinstance(found, dict) else None
-    if value is None:
-        raise InputError("settings.missing", f"bollard.toml lacks [{table}] {key}", _ADVICE)
-    if not isinstance(value, str):
-        raise InputError("settings.type", f"[{table}] {key} is not text", _ADVICE)
-    return value
 
 
 def parse_status_url(url: str) -> str:
@@ -226,34 +189,24 @@ def parse_status_url(url: str) -> str:
     if url and (not _STATUS_URL.fullmatch(url) or len(url) > URL_LENGTH):
         raise InputError(
             "settings.status_url",
-            f"[web] status_url = {url[:80]!r} is not of the form http://host:port (RFC 5280 8)",
+            f"web.status_url: {url[:80]!r} is not of the form http://host:port (RFC 5280 8)",
             "Write it like 'http://csms.example.org:8480', or leave it out.",
         )
     return url
 
 
-def _whole(tables: Mapping[str, object], key: tuple[str, str], default: int, bounds: range) -> int:
-    """Read a whole number that may be left out."""
-    found = tables.get(key[0], {})
-    value = found.get(key[1], default) if isinstance(found, dict) else default
-    if not isinstance(value, int) or isinstance(value, bool) or (value != default and value not in bounds):
-        says = f"[{key[0]}] {key[1]} is no whole number from {bounds[0]} to {bounds[-1]}"
-        raise InputError("settings.number", says, _ADVICE)
-    return value
-
-
-def _public_url(url: str) -> str:
+def parse_public_url(url: str) -> str:
     """L01.FR.08: firmware travels encrypted, so the address stations fetch it from is https."""
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        whole = False
     plain = url.isascii() and url.isprintable() and not any(mark in url for mark in ' ?#@"<>\\')
-    if not whole or not plain or len(url) > PUBLIC_URL_LENGTH:
-        raise InputError(
-            "settings.public_url",
-            f"[web] public_url = {url[:80]!r} is no plain https address (L01.FR.08)",
-            "Write it like 'https://csms.example.org:8440'.",
-        )
+    try:
+        parts, port = split(url, "web.public_url")
+    except InputError:
+        raise _wrong_public_url("it") from None
+    if parts.scheme != "https" or not parts.hostname or port == 0 or not plain or len(url) > PUBLIC_URL_LENGTH:
+        raise _wrong_public_url(repr(shown(parts)))
     return url.rstrip("/")
+
+
+def _wrong_public_url(what: str) -> InputError:
+    says = f"web.public_url: {what} is no plain https address (L01.FR.08)"
+    return InputError("settings.public_url", says, "Write it like 'https://csms.example.org:8440'.")

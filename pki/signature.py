@@ -19,6 +19,7 @@ from pki.der import NULL
 from pki.errors import RefusedError
 from pki.strength import (
     CURVES,
+    HASHES,
     RSA_BITS,
     RSA_HASH,
     KeyKind,
@@ -59,7 +60,7 @@ _LENGTHS: Final[Mapping[KeyKind, int]] = {
 }
 """Bytes of signatures that are always as long (RFC 8032 5.1.6 and 5.2.6, FIPS 204 4)."""
 _RSA_SHA256, _RSA_PSS, _MGF1 = "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
-_SHA256: Final = encode.sequence(encode.oid("2.16.840.1.101.3.4.2.1"), encode.write(NULL))
+_SHA256: Final = encode.sequence(encode.oid(HASHES["sha256"]), encode.write(NULL))
 _SALT: Final = 32  # bytes; as long as the hash, RFC 4055 3.1
 
 

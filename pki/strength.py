@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, m
 from pki.findings import Finding, error, warning
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 RSA_BITS_LEAST: Final = 2048  # bits; A00.FR.502
@@ -25,6 +27,14 @@ RSA_EXPONENT: Final = 65537  # of the keys we make; the least allowed, and what 
 RSA_EXPONENT_BITS: Final = 256  # bits; FIPS 186-5 A.1.1, and what checking a signature may cost
 EC_BITS_LEAST: Final = 224  # bits; A00.FR.503
 WEAK_HASHES: Final = frozenset({"md5", "sha1"})  # A00.FR.504 and .506
+
+HASHES: Final[Mapping[str, str]] = {
+    "sha1": "1.3.14.3.2.26",
+    "sha256": "2.16.840.1.101.3.4.2.1",
+    "sha384": "2.16.840.1.101.3.4.2.2",
+    "sha512": "2.16.840.1.101.3.4.2.3",
+}
+"""The hashes that are known here, weak ones too, with their object identifiers (RFC 4055 2.1)."""
 
 MlDsaPublicKey: TypeAlias = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
 MlDsaPrivateKey: TypeAlias = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from pki.errors import ConflictError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 DAYS: Final = 7  # days a request waits for its decision, and a decision for the station to come back
 EACH_MOST: Final = (
@@ -64,18 +64,14 @@ def decide(state: Decision, to: Decision) -> Decision:
     return to
 
 
-def parse_approval(words: Iterable[object]) -> frozenset[Way]:
-    """Read ``[issuing] approval``: ways, or ``est`` for all of them. Raises ``InputError("settings.approval")``."""
-    ways: frozenset[Way] = frozenset()
-    for word in words:
-        if word == "est":
-            ways |= frozenset(Way)
-        elif word in list(Way):
-            ways |= {Way(str(word))}
-        else:
-            raise InputError(
-                "settings.approval",
-                f"[issuing] approval holds {str(word)[:40]!r}",
-                f"Use est for every way, or some of: {', '.join(Way)}.",
-            )
-    return ways
+def parse_way(word: str) -> frozenset[Way]:
+    """Read a word of ``[issuing] approval``: a way, or ``est`` for all. Raises ``InputError("settings.approval")``."""
+    if word == "est":
+        return frozenset(Way)
+    if word in list(Way):
+        return frozenset({Way(word)})
+    raise InputError(
+        "settings.approval",
+        f"[issuing] approval holds {word[:40]!r}",
+        f"Use est for every way, or some of: {', '.join(Way)}.",
+    )

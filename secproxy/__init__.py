@@ -4,7 +4,7 @@ From the bottom: ``kinds standard_events causes firmware_causes events`` are wha
 writes it as others read it, ``alerts`` counts it. ``errors codes`` are how this room says no, and what it means by it;
 ``frames`` (compressed ones with ``deflate``) ``head target boot binding proxy_protocol agreed`` read one thing each,
 ``reader`` any JSON, ``jws`` what is signed, ``buckets calls`` count; ``schemas`` hold payloads against the standard's;
-``tables event_settings message_settings upstreams policy_settings trace_settings config reload`` and ``station_view``
+``event_settings message_settings upstreams policy_settings trace_settings config reload`` and ``station_view``
 are what is known, ``weakening`` what of it weakens security; ``admission`` judges who may connect, ``strangers`` what
 becomes of those nobody registered, ``lockout`` how often one may guess, ``claims`` who holds a station's one
 connection, ``transactions`` whose transaction is whose, ``write_only`` what no station may tell; ``routing`` and

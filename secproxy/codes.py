@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 CODES: Final[Mapping[str, str]] = {
     # Starting
     "claims.unreachable": "A worker cannot reach the supervisor, which knows who is connected; start 'bollard up'.",
-    "config.syntax": "bollard.toml is not TOML; correct the line that the error names.",
-    "config.value": "A value in bollard.toml cannot be used; the error names the key and what it should hold.",
     "config.fixed": "This part of bollard.toml is taken in by a new start alone; stop 'bollard up' and start it again.",
     "reload.authority": "The authority could not start with the changed settings; the error has its own words.",
     "reload.silent": "A worker did not take new settings in time; those before stay in force. Look at the host's load.",

@@ -2,8 +2,9 @@
 
 Rules this file keeps:
 
-* What is read is not what is used: the text becomes a ``Config`` that cannot be wrong, or an ``InputError`` names the
-  key. A key that is not known is refused, so that a slip of the pen never switches something off in silence.
+* What is read is not what is used: the text becomes a ``Config`` that cannot be wrong, or an ``InputError`` names every
+  mistake with its line and key. A key that is not known is one, so that a slip of the pen never switches something off
+  in silence.
 * Every number stands in ``Limits``, with its unit and where it comes from.
 """
 
@@ -11,30 +12,30 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import tomllib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from pki.errors import InputError
 from pki.external import KEYS as EXTERNAL_KEYS
-from pki.names import Host, StationIdentity
+from pki.names import StationIdentity
+from pki.settings import settings_of
 from pki.station import SecurityProfile
-from pki.toml_text import read_toml
+from pki.tables import read_tables, wrong
 from secproxy.event_settings import EVENT_TABLES, read_event_settings
 from secproxy.message_settings import KEYS as MESSAGE_KEYS
 from secproxy.message_settings import MessageSettings, read_message_settings
 from secproxy.policy_settings import POLICY_TABLES, PolicySettings, read_policy_settings
-from secproxy.tables import Table, refuse_keys, shown, split, tables_of, wrong
 from secproxy.trace_settings import KEYS as TRACE_KEYS
 from secproxy.trace_settings import read_trace_settings
 from secproxy.upstreams import KEYS as UPSTREAM_KEYS
-from secproxy.upstreams import parse_upstreams
+from secproxy.upstreams import read_upstreams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from secproxy.tables import Network
+    from pki.names import Host
+    from pki.settings import Settings
+    from pki.tables import Network, Table, Tables
     from secproxy.trace_settings import TraceSettings
     from secproxy.upstreams import Upstream
 
@@ -77,6 +78,7 @@ PENDING_SECONDS: Final = 300  # until a station in quarantine boots again; an op
 PENDING_LEAST: Final = 10  # below it, stations boot more often than anybody reads events
 PENDING_MOST: Final = 86_400
 
+UNREAD: Final = "0.0.0.0:0"  # stands for an address that cannot be read while the rest of the file is looked at
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<four>[0-9.]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -257,29 +259,35 @@ class Config:
 
 
 def parse_config(text: str) -> Config:
-    """Read ``bollard.toml``. Raises ``InputError`` naming the key."""
-    try:
-        raw = read_toml(text)
-    except tomllib.TOMLDecodeError as broken:
-        raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
-    _refuse_unknown(raw)
-    read_event_settings(raw)  # a mistake there is told now, not by the process that needs them
-    csms, proxy = Table(raw.get("csms", {}), "csms"), Table(raw.get("proxy", {}), "proxy")
+    """Read ``bollard.toml``. Raises ``InputError`` with every mistake in it as a finding, with line and key.
+
+    What other processes read is judged too: a mistake there is told now, not by the one that needs it.
+    """
+    file = read_tables(text)
+    _refuse_unknown(file)
+    config = _read(file)
+    read_event_settings(file)
+    file.settle()
+    return config
+
+
+def _read(file: Tables) -> Config:
+    csms, proxy, common = file.one("csms"), file.one("proxy"), settings_of(file)
     return Config(
-        csms_host=Host.parse(csms.text("host")),
-        upstreams=parse_upstreams(csms.text("upstream", ""), tables_of("upstream", raw.get("upstream", []), many=True)),
-        listeners=_listeners(raw),
-        web=_web(Table(raw.get("web", {}), "web")),
+        csms_host=common.csms_host,
+        upstreams=read_upstreams(file),
+        listeners=_listeners(file),
+        web=_web(file.one("web"), common),
         workers=proxy.number("workers", 0, WORKERS_LIMIT),
-        outage=_outage(csms.text("outage", Outage.REFUSE)),
-        transaction_ids=_transaction_ids(csms.text("transaction_ids", TransactionIds.ANY)),
+        outage=Outage(csms.word("outage", Outage.REFUSE, Outage)),
+        transaction_ids=TransactionIds(csms.word("transaction_ids", TransactionIds.ANY, TransactionIds)),
         worker_mib=_worker_mib(proxy),
         fenced=not proxy.flag("unsafe_no_landlock", default=False),
-        messages=read_message_settings(Table(raw.get("messages", {}), "messages")),
-        policies=read_policy_settings(raw),
+        messages=read_message_settings(file.one("messages")),
+        policies=read_policy_settings(file),
         keeps_tls=proxy.flag("refuse_tls_downgrade", default=False),
-        metrics=_metrics(Table(raw.get("metrics", {}), "metrics")),
-        traces=read_trace_settings(Table(raw.get("traces", {}), "traces")),
+        metrics=file.one("metrics").parsed("address", _address_or_none, "", ""),
+        traces=read_trace_settings(file.one("traces")),
     )
 
 
@@ -318,89 +326,77 @@ def reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 (not bound, only looked up)
 
 
-def _refuse_unknown(raw: dict[str, object]) -> None:
-    for name, value in raw.items():
-        if name not in KNOWN_KEYS:
-            raise wrong(name, "it is no table of bollard.toml")
-        for table in tables_of(name, value, many=name in ARRAYS):
-            refuse_keys(name, table, KNOWN_KEYS[name])
+def _refuse_unknown(file: Tables) -> None:
+    file.only(KNOWN_KEYS.keys())
+    for name in KNOWN_KEYS.keys() & file.raw.keys():
+        for table in file.many(name) if name in ARRAYS else [file.one(name)]:
+            table.only(KNOWN_KEYS[name])
 
 
-def _listeners(raw: dict[str, object]) -> tuple[ListenerConfig, ...]:
-    found = tables_of("listener", raw.get("listener", []), many=True)
-    listeners = tuple(_listener(Table(table, "listener")) for table in found)
-    if not listeners:
-        raise wrong("listener", "no station could connect: there is no [[listener]]")
-    doors = [(listener.host, listener.port) for listener in listeners if listener.port]
-    if len(set(doors)) < len(doors):
-        raise wrong("listener.address", "two listeners share one address; each serves one profile (A00.FR.006)")
-    return listeners
+def _listeners(file: Tables) -> tuple[ListenerConfig, ...]:
+    tables = file.many("listener")
+    if not tables:
+        file.wrong("listener", "no station could connect: there is no [[listener]]; write one")
+    found, doors = tuple(map(_listener, tables)), set[tuple[str, int]]()
+    for table, listener in zip(tables, found, strict=True):
+        door = (listener.host, listener.port)
+        if listener.port and door in doors:
+            table.wrong("address", "two listeners share one address; each serves one profile (A00.FR.006)")
+        doors |= {door} if table.sound("address") else set()
+    return found
 
 
 def _listener(table: Table) -> ListenerConfig:
-    host, port = parse_address(table.text("address"), "listener.address")
-    profile, plain = table.number("profile", None, 3), table.flag("unsafe_plain", default=False)
+    host, port = table.parsed("address", parse_address, UNREAD)
+    profile, plain = table.number("profile", None, 3, least=1), table.flag("unsafe_plain", default=False)
     if profile not in SERVED and not (profile == 1 and plain):
-        raise wrong(
-            "listener.profile",
-            "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS, and is with unsafe_plain = true",
-        )
+        says = "2 (password in TLS) and 3 (client certificate) are served; 1 has no TLS, and takes unsafe_plain = true"
+        table.wrong("profile", says, "unsafe_plain")
     if plain and profile != 1:
-        raise wrong("listener.unsafe_plain", f"a listener of profile {profile} has TLS; plain is for profile 1 alone")
+        table.wrong("unsafe_plain", f"a listener of profile {profile} has TLS; plain is for profile 1 alone", "profile")
     legacy, unknown = _legacy(table), Unknown(table.word("unknown", Unknown.REFUSE, Unknown))
     if legacy and (plain or unknown is not Unknown.REFUSE):
-        raise wrong("listener.stations", "a door for stations that are named is for no others, and has TLS")
-    pending = table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST)
-    proxies, compression = table.networks("proxy_protocol"), table.flag("compression", default=False)
-    silent = NoSubprotocol(table.word("no_subprotocol", NoSubprotocol.REFUSE, NoSubprotocol))
-    return ListenerConfig(host, port, SecurityProfile(profile), proxies, legacy, unknown, pending, compression, silent)
+        table.wrong("stations", "a door for stations that are named is for no others, and has TLS")
+    return ListenerConfig(
+        host=host,
+        port=port,
+        profile=SecurityProfile(profile) if table.sound("profile") else SecurityProfile.MUTUAL_TLS,
+        proxies=table.networks("proxy_protocol"),
+        legacy=legacy,
+        unknown=unknown,
+        pending_seconds=table.number("pending_seconds", PENDING_SECONDS, PENDING_MOST, PENDING_LEAST),
+        compression=table.flag("compression", default=False),
+        no_subprotocol=NoSubprotocol(table.word("no_subprotocol", NoSubprotocol.REFUSE, NoSubprotocol)),
+    )
 
 
 def _legacy(table: Table) -> tuple[str, ...]:
     """Read for which stations a door takes old TLS; a list is what makes it so narrow that it can be allowed at all."""
-    unsafe, named = table.flag("unsafe_legacy_tls", default=False), table.texts("stations")
+    unsafe = table.flag("unsafe_legacy_tls", default=False)
+    named = tuple(dict.fromkeys(each.text for each in table.listed("stations", StationIdentity.parse)))
     if unsafe and not named:
-        raise wrong("listener.stations", "unsafe_legacy_tls is for stations that are named one by one, and none is")
+        table.wrong("stations", "unsafe_legacy_tls is for stations that are named one by one, and none is")
     if named and not unsafe:
-        raise wrong("listener.stations", "it belongs to unsafe_legacy_tls = true; other listeners take every station")
-    return tuple(dict.fromkeys(StationIdentity.parse(each).text for each in named))
+        says = "it belongs to unsafe_legacy_tls = true; other listeners take every station"
+        table.wrong("stations", says, "unsafe_legacy_tls")
+    return named
 
 
 def _worker_mib(table: Table) -> int:
     """A bound so low that an idle worker is above it would have it replaced for ever."""
     found = table.number("worker_mib", WORKER_MIB, WORKER_MIB_MOST)
     if 0 < found < WORKER_MIB_LEAST:
-        raise wrong("proxy.worker_mib", f"it is 0 for no bound, or at least {WORKER_MIB_LEAST}")
+        table.wrong("worker_mib", f"it is 0 for no bound, or at least {WORKER_MIB_LEAST}")
     return found
 
 
-def _outage(text: str) -> Outage:
-    try:
-        return Outage(text)
-    except ValueError:
-        raise wrong("csms.outage", f"it is one of {', '.join(Outage)}") from None
+def _address_or_none(text: str) -> tuple[str, int] | None:
+    return parse_address(text) if text else None
 
 
-def _transaction_ids(text: str) -> TransactionIds:
-    try:
-        return TransactionIds(text)
-    except ValueError:
-        raise wrong("csms.transaction_ids", f"it is one of {', '.join(TransactionIds)}") from None
-
-
-def _metrics(table: Table) -> tuple[str, int] | None:
-    place = table.text("address", "")
-    return parse_address(place, "metrics.address") if place else None
-
-
-def _web(table: Table) -> WebConfig:
-    host, port = parse_address(table.text("address"), "web.address")
-    url = table.text("public_url")
-    parts, _ = split(url, "web.public_url")
-    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username is not None:
-        raise wrong("web.public_url", f"{shown(parts)!r} is not of the form https://host:port")
-    place = table.text("status_address", "")
-    status = parse_address(place, "web.status_address") if place else None
+def _web(table: Table, common: Settings) -> WebConfig:
+    host, port = table.parsed("address", parse_address, UNREAD)
+    status = table.parsed("status_address", _address_or_none, "", "")
     if status and status[1] and status == (host, port):
-        raise wrong("web.status_address", "it is web.address already")
-    return WebConfig(host, port, url.rstrip("/"), status, table.text("status_url", ""))
+        table.wrong("status_address", "it is web.address already", "address")
+    return WebConfig(host, port, common.public_url, status, common.status_url)

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import tomllib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 from urllib.parse import urlsplit
 
 from pki.errors import InputError
 from pki.names import Host
-from pki.toml_text import read_toml
+from pki.tables import meant, read_tables, wrong
 from secproxy.alerts import CAUSE, AlertRule
 from secproxy.causes import CAUSES
 from secproxy.export.formats import FORMATS
 from secproxy.kinds import RANKS, Severity
 from secproxy.standard_events import STANDARD
-from secproxy.tables import Table, refuse_keys, tables_of, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pki.tables import Table, Tables
     from secproxy.export.event import Event
 
 MIB: Final = 1024 * 1024  # bytes
@@ -53,9 +52,10 @@ EVENT_TABLES: Final[Mapping[str, frozenset[str]]] = {
     "event_sink": frozenset().union(*_KEYS.values()),
     "alert": frozenset({"name", "type", "cause", "per", "count", "within"}),
 }
-_TYPES: Final = {kind.type for kind in CAUSES.values()} | {
+TYPES: Final = {kind.type for kind in CAUSES.values()} | {
     known.kind.type for names in STANDARD.values() for known in names.values()
 }
+"""Every type that an event can have."""
 _ON_SYSLOG: Final = tuple(name for name in FORMATS if name != "otlp")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _TARGET: Final = re.compile(r"[!-~]*")
@@ -106,6 +106,15 @@ class Sink:
     token_file: str = ""
 
 
+class Files(TypedDict):
+    """The files that a collector is reached with, by key; an empty text is one that was not given."""
+
+    ca_file: str
+    certificate: str
+    key: str
+    token_file: str
+
+
 @dataclass(frozen=True, slots=True)
 class EventSettings:
     """All that is said about events."""
@@ -116,26 +125,32 @@ class EventSettings:
 
 
 def parse_event_settings(text: str) -> EventSettings:
-    """Read them out of ``bollard.toml``. Raises ``InputError`` naming the key."""
-    try:
-        return read_event_settings(read_toml(text))
-    except tomllib.TOMLDecodeError as broken:
-        raise InputError("config.syntax", f"bollard.toml is not TOML: {broken}", "Correct the line it names.") from None
+    """Read them out of ``bollard.toml``. Raises ``InputError`` with every mistake as a finding."""
+    file = read_tables(text)
+    settings = read_event_settings(file)
+    file.settle()
+    return settings
 
 
-def read_event_settings(raw: Mapping[str, object]) -> EventSettings:
-    """Read them out of the file's tables. Raises ``InputError`` naming the key."""
-    [kept] = tables_of("events", raw.get("events", {}), many=False)
-    refuse_keys("events", kept, EVENT_TABLES["events"])
-    sinks = tables_of("event_sink", raw.get("event_sink", []), many=True)
-    alerts = tables_of("alert", raw.get("alert", []), many=True)
-    for name, tables, most in (("event_sink", sinks, SINKS_MOST), ("alert", alerts, ALERTS_MOST)):
-        names = [table.get("name") for table in tables]
-        if len(tables) > most:
-            raise wrong(name, f"there are {len(tables)} of them, and {most} at most are taken")
-        if any(names.count(each) > 1 for each in names):
-            raise wrong(f"{name}.name", f"two [[{name}]] have one name")
-    return EventSettings(_retention(Table(kept, "events")), tuple(map(_sink, sinks)), tuple(map(_alert, alerts)))
+def read_event_settings(file: Tables) -> EventSettings:
+    """Read them out of the file's tables; what is wrong with them is noted."""
+    kept = file.one("events")
+    kept.only(EVENT_TABLES["events"])
+    sinks, alerts = _named_apart(file, "event_sink", SINKS_MOST), _named_apart(file, "alert", ALERTS_MOST)
+    return EventSettings(_retention(kept), tuple(map(_sink, sinks)), tuple(map(_alert, alerts)))
+
+
+def _named_apart(file: Tables, name: str, most: int) -> list[Table]:
+    """Take the tables of this name, each of which has a name of its own."""
+    tables = file.many(name)
+    if len(tables) > most:
+        file.wrong(name, f"there are {len(tables)} of them, and {most} at most are taken")
+        return []
+    names = [table.raw.get("name") for table in tables]
+    for number, table in enumerate(tables):
+        if names[number] is not None and names[number] in names[:number]:
+            table.wrong("name", f"another [[{name}]] has this name; choose one of its own")
+    return tables
 
 
 def _retention(table: Table) -> Retention:
@@ -146,17 +161,16 @@ def _retention(table: Table) -> Retention:
     )
 
 
-def _sink(raw: dict[str, object]) -> Sink:
-    table = Table(raw, "event_sink")
-    kind = table.word("kind", None, _KEYS)
-    refuse_keys(f"event_sink of kind {kind}", raw, _KEYS[kind])
+def _sink(table: Table) -> Sink:
+    kind, name, wanted = table.word("kind", None, _KEYS), _named(table), _wanted(table)
+    if not table.sound("kind"):
+        return Sink(name, kind, wanted)  # what else belongs there is not known
+    table.only(_KEYS[kind], f" of kind {kind}")
     host, port, target, tls = _place(table, kind)
-    if bool(raw.get("certificate")) is not bool(raw.get("key")):
-        raise wrong("event_sink.key", "certificate and key go together")
     return Sink(
-        name=_named(table),
+        name=name,
         kind=kind,
-        wanted=_wanted(table),
+        wanted=wanted,
         format=_format(table, kind),
         path=table.path("path", needed=kind == "file"),
         rotate_mib=table.number("rotate_mib", ROTATE_MIB, 1_048_576),
@@ -164,10 +178,19 @@ def _sink(raw: dict[str, object]) -> Sink:
         port=port,
         target=target,
         tls=tls,
+        secret_file=table.path("secret_file", needed=kind == "webhook"),
+        **read_files(table),
+    )
+
+
+def read_files(table: Table) -> Files:
+    """Read the files that a collector is reached with."""
+    if bool(table.raw.get("certificate")) is not bool(table.raw.get("key")):
+        table.wrong("key", "certificate and key go together; write both, or neither", "certificate")
+    return Files(
         ca_file=table.path("ca_file"),
         certificate=table.path("certificate"),
         key=table.path("key"),
-        secret_file=table.path("secret_file", needed=kind == "webhook"),
         token_file=table.path("token_file"),
     )
 
@@ -180,19 +203,19 @@ def _format(table: Table, kind: str) -> str:
 
 def _wanted(table: Table) -> Wanted:
     severity = Severity(table.word("severity", Severity.INFO.value, [each.value for each in Severity]))
-    return Wanted(severity, table.words("types", _TYPES), table.words("causes", CAUSES))
+    return Wanted(severity, table.words("types", TYPES), table.words("causes", CAUSES))
 
 
-def _alert(raw: dict[str, object]) -> AlertRule:
-    refuse_keys("alert", raw, EVENT_TABLES["alert"])
-    table = Table(raw, "alert")
+def _alert(table: Table) -> AlertRule:
+    table.only(EVENT_TABLES["alert"])
     kind, cause = table.text("type", ""), table.text("cause", "")
+    counted = "type" if kind else "cause"
     if bool(kind) is bool(cause):
-        raise wrong("alert.type", "an alert has either a type or a cause")
-    if (kind and kind not in _TYPES) or (cause and cause not in CAUSES):
-        raise wrong("alert.type" if kind else "alert.cause", f"{(kind or cause)[:60]!r} is not known")
+        table.wrong("type", "an alert has either a type or a cause; write one of the two", "cause")
+    elif (given := kind or cause) not in (known := TYPES if kind else CAUSES.keys()):
+        table.wrong(counted, f"{given[:60]!r} is not known{meant(given, known)}")
     if cause == CAUSE or kind == CAUSES[CAUSE].type:
-        raise wrong("alert.type" if kind else "alert.cause", "an alert cannot count alerts")
+        table.wrong(counted, "an alert cannot count alerts")
     return AlertRule(
         name=_named(table),
         type=kind,
@@ -206,7 +229,7 @@ def _alert(raw: dict[str, object]) -> AlertRule:
 def _named(table: Table) -> str:
     name = table.text("name")
     if not _NAME.fullmatch(name):
-        raise wrong(f"{table.name}.name", f"{name[:60]!r} is not of small letters, digits and dashes, at most 40")
+        table.wrong("name", f"{name[:60]!r} is not of small letters, digits and dashes, at most 40")
     return name
 
 
@@ -215,9 +238,9 @@ def _place(table: Table, kind: str) -> tuple[str, int, str, bool]:
     if kind == "file":
         return "", 0, "", False
     if kind.startswith("syslog"):
-        host, port = _address(table.text("address"))
+        host, port = table.parsed("address", _address, "unread.example:1")
         return host, port, "", kind == "syslog-tls"
-    return read_url(table.text("url"), "event_sink.url")
+    return table.parsed("url", lambda url: read_url(url, "event_sink.url"), "https://unread.example")
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -12,7 +12,7 @@ from secproxy.plan import OTHER, SIGNED_SUFFIX, Need, Needs, Plan, Side, small
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from secproxy.tables import Table
+    from pki.tables import Table
 
 KEYS: Final = frozenset({"schema_station", "schema_csms", "ambiguous"})
 """The keys of ``[messages]``."""
@@ -89,6 +89,6 @@ def _needs(mode: Mode, sensitive: Iterable[str]) -> Needs:
 
 
 def read_message_settings(table: Table) -> MessageSettings:
-    """Read ``[messages]``. Raises ``InputError`` naming the key."""
+    """Read ``[messages]``; what is wrong with it is noted."""
     station, csms = (Mode(table.word(f"schema_{side.value}", Mode.OBSERVE, Mode)) for side in Side)
     return MessageSettings(station, csms, Ambiguous(table.word("ambiguous", Ambiguous.REFUSE, Ambiguous)))

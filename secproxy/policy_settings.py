@@ -16,10 +16,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from secproxy.tables import Table, refuse_keys, tables_of, wrong
+from pki.tables import wrong
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pki.tables import Table, Tables
 
 POLICY_TABLES: Final[Mapping[str, frozenset[str]]] = {
     "policy": frozenset({"preset"}),
@@ -49,34 +51,35 @@ class PolicySettings:
         return frozenset({self.preset, *self.groups.values(), *self.stations.values()})
 
 
-def read_policy_settings(raw: Mapping[str, object]) -> PolicySettings:
-    """Read both tables. Raises ``InputError`` naming the key."""
-    [table] = tables_of("policy", raw.get("policy", {}), many=False)
-    overrides = tables_of("policy_override", raw.get("policy_override", []), many=True)
+def read_policy_settings(file: Tables) -> PolicySettings:
+    """Read both tables; what is wrong with them is noted."""
+    overrides = file.many("policy_override")
     if len(overrides) > OVERRIDES_MOST:
-        raise wrong("policy_override", f"there are more than {OVERRIDES_MOST}; put stations into groups")
+        file.wrong("policy_override", f"there are more than {OVERRIDES_MOST}; put stations into groups")
+        overrides = []
     found: dict[str, dict[str, str]] = {"group": {}, "station": {}}
     for each in overrides:
         kind, whose = _whose(each)
         if whose in found[kind]:
-            raise wrong(f"policy_override.{kind}", f"{whose[:64]!r} has an override already")
-        found[kind][whose] = _preset(Table(each, "policy_override"), None)
-    return PolicySettings(_preset(Table(table, "policy"), DEFAULT), found["group"], found["station"])
+            each.wrong(kind, f"{whose[:64]!r} has an override already")
+        found[kind][whose] = _preset(each, None)
+    return PolicySettings(_preset(file.one("policy"), DEFAULT), found["group"], found["station"])
 
 
-def _whose(each: dict[str, object]) -> tuple[str, str]:
-    refuse_keys("policy_override", each, POLICY_TABLES["policy_override"])
-    named = [kind for kind in ("group", "station") if kind in each]
-    if len(named) != 1:
-        raise wrong("policy_override", "it names a group or a station, one of the two")
-    whose = Table(each, "policy_override").text(named[0])
-    if not whose:
-        raise wrong(f"policy_override.{named[0]}", "it is empty")
-    return named[0], whose
+def _whose(each: Table) -> tuple[str, str]:
+    each.only(POLICY_TABLES["policy_override"])
+    named = [kind for kind in ("group", "station") if kind in each.raw]
+    if len(named) != 1 and each.sound("group", "station"):
+        each.file.note(each.place, wrong("policy_override", "it names a group or a station, one of the two"))
+    kind = (named or ["group"])[0]
+    whose = each.text(kind, "" if not named else None)
+    if named and not whose:
+        each.wrong(kind, "it is empty; write whose override it is")
+    return kind, whose
 
 
 def _preset(table: Table, default: str | None) -> str:
     name = table.text("preset", default)
     if not _NAME.fullmatch(name):
-        raise wrong(f"{table.name}.preset", f"{name[:40]!r} is no policy's name: small letters, digits and hyphens")
+        table.wrong("preset", f"{name[:40]!r} is no policy's name: small letters, digits and hyphens")
     return name

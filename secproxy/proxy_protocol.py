@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from secproxy.tables import Network
+    from pki.tables import Network
 
 SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
 PREFIX: Final = 16  # bytes: signature, version and command, family, length

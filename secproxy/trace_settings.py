@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from secproxy.event_settings import Sink, Wanted, read_url
-from secproxy.tables import wrong
+from secproxy.event_settings import Sink, Wanted, read_files, read_url
 
 if TYPE_CHECKING:
-    from secproxy.tables import Table
+    from pki.tables import Table
 
 KEYS: Final = frozenset({"otlp", "ratio", "refused_ratio", "ca_file", "certificate", "key", "token_file"})
 NAME: Final = "traces"  # what the collector is called where its trouble is told
@@ -31,27 +30,16 @@ class TraceSettings:
 
 
 def read_trace_settings(table: Table) -> TraceSettings | None:
-    """Read the table; ``None`` where no collector is named. Raises ``InputError`` naming the key."""
+    """Read the table; ``None`` where no collector is named. What is wrong with it is noted."""
+    table.only(KEYS)
     ratio, refused = table.share("ratio", RATIO), table.share("refused_ratio", REFUSED_RATIO)
-    anchor, token = table.path("ca_file"), table.path("token_file")
-    certificate, key = table.path("certificate"), table.path("key")
-    if bool(certificate) is not bool(key):
-        raise wrong("traces.key", "certificate and key go together")
-    url = table.text("otlp", "")
-    if not url:
+    files = read_files(table)
+    host, port, target, tls = table.parsed("otlp", _collector, "", "")
+    if not host:
         return None
-    host, port, target, tls = read_url(url, "traces.otlp")
-    sink = Sink(
-        NAME,
-        "otlp",
-        Wanted(),
-        host=host,
-        port=port,
-        target=target,
-        tls=tls,
-        ca_file=anchor,
-        certificate=certificate,
-        key=key,
-        token_file=token,
-    )
+    sink = Sink(NAME, "otlp", Wanted(), host=host, port=port, target=target, tls=tls, **files)
     return TraceSettings(sink, ratio, refused)
+
+
+def _collector(url: str) -> tuple[str, int, str, bool]:
+    return read_url(url, "traces.otlp") if url else ("", 0, "", False)

@@ -15,10 +15,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from pki.names import Host
-from secproxy.tables import Table, shown, split, wrong
+from pki.tables import shown, split, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pki.tables import Table, Tables
 
 KEYS: Final = frozenset(
     {
@@ -94,17 +96,23 @@ def parse_upstream(url: str, key: str = "csms.upstream") -> UpstreamConfig:
     return UpstreamConfig(_host(parts.hostname), port or (443 if secure else 80), path, secure)
 
 
-def parse_upstreams(short: str, tables: Sequence[object]) -> tuple[Upstream, ...]:
-    """Read ``csms.upstream``, empty for none, and every ``[[upstream]]``. Raises ``InputError`` naming the key."""
-    upstreams = [*([plain(parse_upstream(short))] if short else []), *(_read(Table(raw, "upstream")) for raw in tables)]
-    if len(upstreams) > UPSTREAMS_MOST:
-        raise wrong("upstream", f"there are more than {UPSTREAMS_MOST}")
-    _refuse_twins("upstream.name", (each.name for each in upstreams))
-    _refuse_twins("upstream.groups", (group for each in upstreams for group in each.groups))
-    _refuse_twins("upstream.path", (each.path for each in upstreams if each.path))
-    if sum(each.takes_the_rest for each in upstreams) > 1:
-        raise wrong("upstream", "two CSMSs have neither groups nor path (csms.upstream has none): whose is a station?")
-    return tuple(upstreams)
+def read_upstreams(file: Tables) -> tuple[Upstream, ...]:
+    """Read ``csms.upstream``, empty for none, and every ``[[upstream]]``; what is wrong with them is noted."""
+    short = file.one("csms").parsed("upstream", lambda url: (plain(parse_upstream(url)),) if url else (), "", "")
+    tables = file.many("upstream")
+    if len(tables) + len(short) > UPSTREAMS_MOST:
+        file.wrong("upstream", f"there are more than {UPSTREAMS_MOST}")
+        return short
+    read = [_read(table) for table in tables]
+    found = [*zip(tables, read, strict=True)]
+    _refuse_twins(found, "name", lambda each: (each.name,), taken=frozenset(each.name for each in short))
+    _refuse_twins(found, "groups", lambda each: each.groups)
+    _refuse_twins(found, "path", lambda each: (each.path,) if each.path else ())
+    rest = [table for table, each in found if each.takes_the_rest and table.sound("groups", "path")]
+    if len(rest) + len(short) > 1:
+        says = "two CSMSs have neither groups nor path (csms.upstream has none): whose is a station?"
+        file.note(rest[-1].place, wrong("upstream", says))
+    return (*short, *read)
 
 
 def plain(url: UpstreamConfig) -> Upstream:
@@ -120,52 +128,51 @@ def put_in_place(upstreams: Iterable[Upstream], url: UpstreamConfig) -> tuple[Up
 def _read(table: Table) -> Upstream:
     upstream = Upstream(
         name=table.text("name"),
-        urls=tuple(parse_upstream(url, "upstream.urls") for url in table.texts("urls")),
+        urls=table.listed("urls", lambda url: parse_upstream(url, "upstream.urls")),
         weights=table.numbers("weights", WEIGHT_MOST),
         groups=table.texts("groups"),
         path=table.text("path", "").rstrip("/"),
         ca_file=table.path("ca_file"),
         client_certificate=table.path("client_certificate"),
         client_key=table.path("client_key"),
-        preset=_preset(table.text("preset", Preset.PLAIN)),
+        preset=Preset(table.word("preset", Preset.PLAIN, Preset)),
         assertion=table.flag("assertion", default=True),
         proxy_protocol=table.flag("proxy_protocol", default=False),
     )
-    _refuse_oddities(upstream)
+    _refuse_oddities(table, upstream)
     return upstream
 
 
-def _refuse_oddities(upstream: Upstream) -> None:
+def _refuse_oddities(table: Table, upstream: Upstream) -> None:
     if not _NAME.fullmatch(upstream.name):
-        raise wrong("upstream.name", "it is 1 to 32 of lower-case letters, digits and hyphens")
+        table.wrong("name", "it is 1 to 32 of lower-case letters, digits and hyphens")
     if not 1 <= len(upstream.urls) <= URLS_MOST:
-        raise wrong("upstream.urls", f"it is a list of 1 to {URLS_MOST} URLs")
+        table.wrong("urls", f"it is a list of 1 to {URLS_MOST} URLs")
     if upstream.weights and len(upstream.weights) != len(upstream.urls):
-        raise wrong("upstream.weights", "there is one for each of urls, or none at all")
+        table.wrong("weights", "there is one for each of urls, or none at all", "urls")
     if not _PATH.fullmatch(upstream.path):
-        raise wrong("upstream.path", "it is not of the form /a/b, escaped as in a URL (RFC 3986 3.3)")
+        table.wrong("path", "it is not of the form /a/b, escaped as in a URL (RFC 3986 3.3)")
     if not all(upstream.groups):
-        raise wrong("upstream.groups", "a group has a name")
+        table.wrong("groups", "a group has a name")
     if bool(upstream.client_certificate) != bool(upstream.client_key):
-        raise wrong("upstream.client_key", "give client_certificate and client_key, or neither")
+        table.wrong("client_key", "give client_certificate and client_key, or neither", "client_certificate")
     trust = upstream.ca_file or upstream.client_certificate
     if trust and not all(url.secure for url in upstream.urls):
-        raise wrong("upstream.urls", "ca_file and client_certificate are for wss:// URLs; one of urls is ws://")
+        table.wrong("urls", "ca_file and client_certificate are for wss:// URLs; one of urls is ws://")
 
 
-def _preset(text: str) -> Preset:
-    try:
-        return Preset(text)
-    except ValueError:
-        raise wrong("upstream.preset", f"it is one of {', '.join(Preset)}") from None
-
-
-def _refuse_twins(key: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise wrong(key, f"{name[:40]!r} is given to two CSMSs")
-        seen.add(name)
+def _refuse_twins(
+    found: Sequence[tuple[Table, Upstream]],
+    key: str,
+    names: Callable[[Upstream], Iterable[str]],
+    taken: frozenset[str] = frozenset(),
+) -> None:
+    seen = set(taken)
+    for table, upstream in found:
+        for name in names(upstream):
+            if name in seen:
+                table.wrong(key, f"{name[:40]!r} is given to two CSMSs")
+            seen.add(name)
 
 
 def _host(host: str) -> str:

@@ -15,11 +15,11 @@ ROOMS = ("pki", "secproxy", "cli")
 
 CORE_MAY_IMPORT = {
     "__future__", "abc", "argon2", "base64", "binascii", "collections", "contextlib", "cryptography", "dataclasses",
-    "datetime", "enum", "functools", "hashlib", "hmac", "ipaddress", "itertools", "json", "jsonschema_rs", "math",
-    "msgspec", "operator", "pki", "re", "secproxy", "string", "struct", "tomllib", "typing", "unicodedata",
-    "urllib.parse", "websockets.datastructures", "websockets.exceptions", "websockets.frames",
-    "websockets.headers", "websockets.http11", "websockets.speedups", "websockets.streams", "websockets.utils",
-    "zlib",
+    "datetime", "difflib", "enum", "functools", "hashlib", "hmac", "ipaddress", "itertools", "json", "jsonschema_rs",
+    "math", "msgspec", "operator", "pki", "re", "secproxy", "string", "struct", "tomllib", "typing",
+    "unicodedata", "urllib.parse", "websockets.datastructures", "websockets.exceptions",
+    "websockets.frames", "websockets.headers", "websockets.http11", "websockets.speedups", "websockets.streams",
+    "websockets.utils", "zlib",
 }  # fmt: skip
 CORE_MAY_NOT_CALL = {"datetime.now", "dt.datetime.now", "date.today", "datetime.utcnow", "open", "print", "input"}
 WITHOUT_MIRROR = {"__init__.py", "__main__.py"}

@@ -14,7 +14,6 @@ import re
 import tomllib
 from typing import TYPE_CHECKING, Final
 
-from pki.ceremony.lines import locate
 from pki.ceremony.reader import NO_MOMENT, Table
 from pki.ceremony.terms import (
     CERTIFICATES_MOST,
@@ -44,6 +43,7 @@ from pki.profile import CertificateProfile, CertificatePurpose, KeyUse, SanRule,
 from pki.profile_keys import DAYS_MOST
 from pki.revocation import Reason
 from pki.services import HTTP, Published
+from pki.toml_lines import locate
 from pki.toml_text import read_toml
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from pki.ceremony.lines import Place, line_of
 from pki.errors import InputError
 from pki.findings import Finding, error
+from pki.toml_lines import Place, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

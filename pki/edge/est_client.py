@@ -54,10 +54,9 @@ RFC 6585 4)."""
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came back: certificates, and those above them; or seconds to wait, where both are empty."""
+    """What came back: the body, which ``read_bag`` can read; or seconds to wait, where there is none."""
 
-    certificates: tuple[x509.Certificate, ...] = ()
-    above: tuple[x509.Certificate, ...] = ()
+    bag: bytes = b""
     retry: int = 0
 
 
@@ -78,36 +77,53 @@ class _Answer:
 
 
 async def request_certificate(issuer: ExternalIssuer, csr: bytes) -> Received:
-    """Send a request (DER) and return what came back.
+    """Send a request (DER) and return what came back. Whoever has a certificate keeps it, and asks what is above it.
 
     Raises ``UnreachableError`` when it may be sent again (``external.unreachable``, ``external.busy``),
     ``RefusedError("external.refused")`` when the authority said no, ``RefusedError("external.answer")`` for what is no
     answer, ``InputError("external.file")`` when a file of the settings is not fit.
     """
+    answer = await _ask(issuer, "simpleenroll", wrap(csr))
+    if answer.status == 202:
+        return Received(retry=_retry_after(answer.headers.get("retry-after", "")))
+    if answer.status != 200:
+        raise _no(issuer, answer)
+    read_bag(answer.body)
+    return Received(answer.body)
+
+
+async def fetch_above(issuer: ExternalIssuer) -> tuple[x509.Certificate, ...]:
+    """Ask for the authorities above what was issued (RFC 7030 4.1).
+
+    Raises ``UnreachableError`` whatever goes wrong there, ``external.chain`` where something was answered: a
+    certificate was issued, so nothing that is said here is a no to it.
+    """
+    try:
+        answer = await _ask(issuer, "cacerts", b"")
+        if answer.status != 200:
+            raise _no(issuer, answer)
+        return tuple(read_bag(answer.body))
+    except (RefusedError, UnreachableError) as problem:
+        if problem.code == "external.unreachable":
+            raise
+        raise UnreachableError(
+            "external.chain",
+            f"{issuer.name} issued a certificate and does not give what is above it: {problem.cause}",
+            "The certificate is kept and its chain asked for again by itself. Ask those who run it.",
+        ) from None
+
+
+async def _ask(issuer: ExternalIssuer, operation: str, body: bytes) -> _Answer:
     line = _Line(issuer, *await asyncio.to_thread(_prepare, issuer))
     try:
         async with asyncio.timeout(DEADLINE):
-            return await _request(line, csr)
+            return await _exchange(line, operation, body)
     except (OSError, UnicodeError, h11.ProtocolError) as problem:  # ssl's errors and a timeout are OSErrors
         raise UnreachableError(
             "external.unreachable",
             f"{issuer.name} at {_host(issuer)[0]!r} does not answer: {_what_failed(problem)[:120]}",
             "The request is kept and sent again by itself. Check url and anchor in bollard.toml, and the network.",
         ) from None
-
-
-async def _request(line: _Line, csr: bytes) -> Received:
-    issuer = line.issuer
-    answer = await _exchange(line, "simpleenroll", wrap(csr))
-    if answer.status == 202:
-        return Received(retry=_retry_after(answer.headers.get("retry-after", "")))
-    if answer.status != 200:
-        raise _no(issuer, answer)
-    found = tuple(read_bag(answer.body))
-    above = await _exchange(line, "cacerts", b"")
-    if above.status != 200:
-        raise _no(issuer, above)
-    return Received(found, tuple(read_bag(above.body)))
 
 
 def read_bag(body: bytes) -> list[x509.Certificate]:

@@ -400,6 +400,12 @@ def roots_for_stations(database: Database) -> None:
     _replace_check(database, "'station', 'firmware', 'csms'", f"'station', 'firmware', 'csms', {installed}", "anchor")
 
 
+@LEDGER()
+def answers_of_others(database: Database) -> None:
+    """What an authority of others issued, while what is above it is not known yet."""
+    database.execute("ALTER TABLE waiting ADD COLUMN answer BLOB NOT NULL DEFAULT x''")
+
+
 STATUSES: Final = "'intended', 'valid', 'held', 'revoked', 'abandoned'"  # of a certificate
 
 

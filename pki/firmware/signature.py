@@ -17,10 +17,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
+from pki import encode
 from pki.errors import RefusedError
 from pki.findings import Finding, error, refuse_errors, warning
 from pki.firmware.policy import Algorithm
 from pki.signed import MGF1, read_pss_key
+from pki.strength import HASHES
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.padding import AsymmetricPadding
@@ -42,11 +44,6 @@ _HASHES: Final = {
     "sha384": hashes.SHA384(),
     "sha512": hashes.SHA512(),
     "sha1": hashes.SHA1(),  # noqa: S303 - only to name a signature that is refused for it
-}
-_OIDS: Final = {  # object identifiers in DER; SHA-1 is what stands for nothing said
-    "sha256": "0609608648016503040201",
-    "sha384": "0609608648016503040202",
-    "sha512": "0609608648016503040203",
 }
 _CURVES: Final = {"secp256r1": "p256", "secp384r1": "p384"}
 
@@ -194,7 +191,7 @@ def _terms_findings(
 
 def _keeps(terms: PssTerms, name: str, digests: FileDigests, signature: bytes, public_key: rsa.RSAPublicKey) -> bool:
     """Tell whether a PSS signature over this hash, which verifies, keeps to what its key is held to."""
-    oid = bytes.fromhex(_OIDS[name]) if name in _OIDS else b""
+    oid = b"" if name == "sha1" else encode.oid(HASHES[name])  # SHA-1 is what stands for nothing said
     if (terms.digest, terms.mask) != (oid, MGF1 + oid if oid else b""):
         return False
     algorithm, shorter = _HASHES[name], False

@@ -19,9 +19,11 @@ from pki.errors import BollardError, UnreachableError
 from pki.health import SOON, Collector, Expiring, Facts, Failed, Known, Missing, Receiver, Served, Unsafe
 from pki.served import Meant
 from pki.settings import parse_settings
+from secproxy.config import parse_config
 from secproxy.edge import landlock
 from secproxy.edge.effective import config_in_force
 from secproxy.edge.event_store import EventStore
+from secproxy.edge.export.lines import find_unfit
 from secproxy.edge.export.standing import read_standing
 from secproxy.edge.handshaking import doors, see_served
 from secproxy.edge.knocking import try_csms
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from pki.edge.home import Home
     from secproxy.config import Config
 
+FILE: Final = "bollard.toml"  # what is looked at, as the doctor calls it
 LISTED: Final = 200  # characters of the stations that one finding names
 
 
@@ -44,6 +47,7 @@ def examine(home: Home) -> Facts:
     running = (*surroundings.see_processes(home), ("proxy", _supervised(home)))
     told, unseen = _ask(home, failed, silent=dict(running)["authority"] is False)
     csms = asyncio.run(try_csms(config.upstreams)) if config else ()
+    failed += _unfit(home, config) if config and not failed else []
     return Facts(
         now=clock.now(),
         known=_known(told) if told else None,
@@ -74,15 +78,29 @@ def _supervised(home: Home) -> bool | None:
 
 
 def _settings(home: Home, failed: list[Failed]) -> tuple[Config | None, list[Path]]:
-    """Read the settings in force: what ``bollard up`` runs with, else what bollard.toml says."""
+    """Read the settings in force: what ``bollard up`` runs with, else what bollard.toml says.
+
+    Every mistake in bollard.toml is told, also where something runs that was started before it was made.
+    """
+    private: list[Path] = []
     try:
         text = read_settings(home)
-        private = [Path(given.key) for given in parse_settings(text).server_certificates]
-        config = config_in_force(home)
-        return config, [*private, *(Path(each.client_key) for each in config.upstreams if each.client_key)]
+        parse_config(text)
+        private += (Path(given.key) for given in parse_settings(text).server_certificates)
     except BollardError as problem:
-        failed.append(Failed("bollard.toml", problem.code, problem.cause, problem.advice))
-    return None, []
+        failed += _mistakes(problem)
+    try:
+        config = config_in_force(home)
+    except BollardError as problem:
+        failed += [] if failed else _mistakes(problem)
+        return None, private
+    return config, [*private, *(Path(each.client_key) for each in config.upstreams if each.client_key)]
+
+
+def _mistakes(problem: BollardError) -> list[Failed]:
+    """Each mistake by itself, where there are several."""
+    many = [Failed(FILE, each.code, each.says, "Correct this line of bollard.toml.") for each in problem.findings]
+    return many if len(many) > 1 else [Failed(FILE, problem.code, problem.cause, problem.advice)]
 
 
 def _unsafe(config: Config) -> Iterator[Unsafe]:
@@ -118,6 +136,11 @@ def _receivers(home: Home, failed: list[Failed]) -> tuple[Receiver, ...]:
     return tuple(Receiver(each.name, each.waiting, each.missed, each.trouble, each.since) for each in found)
 
 
+def _unfit(home: Home, config: Config) -> list[Failed]:
+    """What events and spans could not be sent on with; the next start would be refused."""
+    return [Failed("event sinks, traces", each.code, each.cause, each.advice) for each in find_unfit(home, config)]
+
+
 def _collector(home: Home, config: Config) -> Collector:
     if config.traces is None:
         return Collector()
@@ -143,7 +166,8 @@ def _ask(home: Home, failed: list[Failed], *, silent: bool) -> tuple[calls.Exami
     try:
         told = ask_once(home, calls.Examine(SOON.days), calls.Examined)
     except (BollardError, OSError) as problem:
-        failed.append(_failed("authority", problem))
+        told_already = any(each.what == FILE and each.code == getattr(problem, "code", "") for each in failed)
+        failed += [] if told_already else [_failed("authority", problem)]
         return None, [("certificates, ledger, audit log", "the authority could not be asked")]
     failed += [Failed(each.what, each.code, each.cause, each.advice) for each in told.failed]
     return told, []

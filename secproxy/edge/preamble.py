@@ -10,8 +10,8 @@ from secproxy.proxy_protocol import PREFIX, PreambleError, is_spoken_by, read_pr
 if TYPE_CHECKING:
     import socket
 
+    from pki.tables import Network
     from secproxy.proxy_protocol import Address
-    from secproxy.tables import Network
 
 
 async def read_caller(sock: socket.socket, peer: Address, proxies: tuple[Network, ...], seconds: float) -> Address:

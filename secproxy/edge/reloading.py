@@ -3,7 +3,7 @@
 Rules this file keeps:
 
 * A file that is wrong changes nothing anywhere: the settings in force stay, and an event says why. A policy is read as
-  part of the table that names it.
+  part of the table that names it, and so are the secrets and certificates that events are sent on with.
 * Workers are told first. When one of them cannot take the new settings, all go back to those before.
 * What is only to be judged changes nothing. What of it takes a new start is judged as that start would.
 * What the command line overrides is laid over the new file as it was over the old one.
@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 from pki.edge.home import read_settings
 from pki.edge.policies import PROXY
 from pki.errors import BollardError, ConflictError
-from pki.settings import parse_settings
 from secproxy.edge.claim_wire import ReloadDone, Reloaded
 from secproxy.edge.effective import put_in_force
+from secproxy.edge.export.lines import refuse_unfit
 from secproxy.edge.policies import read_policies
 from secproxy.events import Note
 from secproxy.reload import Reader, changed, differing, fixed, readers, starting
@@ -121,8 +121,8 @@ class Reloader:
 
     def _judge(self) -> tuple[str, ...]:
         text, config = read_settings(self._home), self._read()
-        parse_settings(text)
         policies = read_policies(self._home, config.policies)
+        refuse_unfit(self._home, config)
         self._world.look_for_room(config)
         return self._with_policy(differing(self.text, text), policies)
 
@@ -133,6 +133,7 @@ class Reloader:
         self._taken = self._seen = self._stamp()
         text, config = read_settings(self._home), self._read()
         policies = read_policies(self._home, config.policies)
+        refuse_unfit(self._home, config)
         tables = self._with_policy(changed(self.text, text), policies)
         concerned = _concerned(tables)
         self._world.make_room(config)

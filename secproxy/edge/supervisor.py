@@ -38,6 +38,7 @@ from secproxy.edge.claim_wire import BEQUEST_FORM, Process, UpgradeDone
 from secproxy.edge.crew import Crew
 from secproxy.edge.descriptors import allow_descriptors, tell_of_descriptors
 from secproxy.edge.effective import config_in_force, in_force
+from secproxy.edge.export.lines import refuse_unfit
 from secproxy.edge.journal import Journal
 from secproxy.edge.lockout_file import keeping, present, read_lockouts
 from secproxy.edge.policies import read_policies
@@ -69,7 +70,8 @@ def run_up(
     """Run until SIGTERM or SIGINT and return the exit code. ``read`` reads the settings, now and whenever they change.
 
     ``ConflictError("up.running")`` when this home is up already, ``ConflictError("up.address")`` when an address to
-    listen on is taken, ``InputError("up.upstream")`` when no CSMS is named.
+    listen on is taken, ``InputError("up.upstream")`` when no CSMS is named,
+    ``InputError("sink.file")`` when a file that events are sent on with is unfit.
     """
     rehearsal, left = succession.rehearsed(), succession.inherited()
     hardening.begin(home.path)
@@ -80,6 +82,7 @@ def run_up(
         if lock < 0:
             raise ConflictError("up.running", "this home is up already", "Stop the other 'bollard up' first.")
         if left is None:
+            refuse_unfit(home, config)
             refuse_taken((place.host, place.port) for place in places(config, 1, web=web))
         tell_of_descriptors(allow_descriptors())
         with in_force(home, None if left else config), closing(Journal(home.journal, "supervisor")) as journal:

@@ -16,7 +16,7 @@ import msgspec
 
 from pki.errors import InputError
 from pki.findings import error
-from pki.toml_lines import find_lines
+from pki.toml_lines import line_of, locate
 from pki.toml_text import read_toml
 from secproxy.plan import Side
 from secproxy.policy.as_read import RULES_MOST, TAKES, AllowAsRead, RuleAsRead
@@ -30,13 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pki.findings import Finding
-    from pki.toml_lines import Path
+    from pki.toml_lines import Place
     from secproxy.policy.fields import Fields
     from secproxy.policy.rules import Allow, Rule
 
     Zones: TypeAlias = Callable[[str], dt.tzinfo]
 
-HEADER: Final = "[[rule]]"
 SAYS_LENGTH: Final = 400  # characters of one mistake
 TOP: Final = frozenset({"says", "allow", "rule"})
 _UNREAD: Final = {"name": "unread", "clause": "attack 36", "from": "csms", "actions": []}
@@ -68,7 +67,7 @@ class _Reading:
 
     def __init__(self, text: str, zones: Zones, fields: Fields | None) -> None:
         self._zones, self._fields = zones, fields
-        self._lines = _by_rule(text)
+        self._lines = locate(text)
         self.mistakes: list[tuple[int, Finding]] = []  # each with its line
 
     def top(self, raw: Mapping[str, object]) -> str:
@@ -148,17 +147,13 @@ class _Reading:
             self._mistake(number, (key,), f"{key}: {problem}; write {TAKES[key]}")
         return None
 
-    def _mistake(self, number: int, path: Path, says: str, code: str = "policy.value") -> None:
+    def _mistake(self, number: int, path: Place, says: str, code: str = "policy.value") -> None:
         line = self._line(number, path)
         self.mistakes.append((line, error(code, "", f"line {line}: {says}"[:SAYS_LENGTH])))
 
-    def _line(self, number: int, path: Path) -> int:
+    def _line(self, number: int, path: Place) -> int:
         """The line of a key of the rule of this number (0: of none), or of the nearest thing around it."""
-        start, lines = self._lines[number] if number < len(self._lines) else (0, {})
-        full = ("rule", *path) if number else path
-        while full and full not in lines:
-            full = full[:-1]
-        return start + lines.get(full, 1)
+        return line_of(("rule", number - 1, *path) if number else path, self._lines)
 
 
 def _misread(value: object, field: msgspec.structs.FieldInfo) -> str:
@@ -168,14 +163,6 @@ def _misread(value: object, field: msgspec.structs.FieldInfo) -> str:
     except msgspec.ValidationError as problem:
         return str(problem)
     return ""
-
-
-def _by_rule(text: str) -> list[tuple[int, Mapping[Path, int]]]:
-    """The lines of what stands before the first rule, and of each rule, each with the number of lines above it."""
-    lines = text.splitlines()
-    starts = [0, *(number for number, line in enumerate(lines) if line.strip().replace(" ", "").startswith(HEADER))]
-    ends = [*starts[1:], len(lines)]
-    return [(start, find_lines("\n".join(lines[start:end]))) for start, end in zip(starts, ends, strict=True)]
 
 
 def _wrong(name: str, mistakes: Sequence[Finding]) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import socket
 import sqlite3
@@ -60,6 +61,57 @@ def test_filters_choose(bollard: Bollard, home: Path) -> None:
     assert causes("--since", "2026-01-01", "--until", "9000-01-01T00:00:00Z") == ["cert.revoked", "subprotocol.none"]
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "no event was recorded yet"),
+        (("--station", "CP-9"), "no event passes these filters"),
+        (("--cause", "session.opend"), "no event has the cause 'session.opend'; write session.opened"),
+        (("--type", "InvalidMesages"), "no event has the type 'InvalidMesages'; write InvalidMessages"),
+        (("--type", "?"), "no event has the type '?'; events.md lists all of them"),
+    ],
+)
+def test_an_empty_list_says_why_as_far_as_that_is_known(bollard: Bollard, words: tuple[str, ...], says: str) -> None:
+    """A slip of the pen must not look like a quiet night."""
+    told = bollard("event", "list", *words)
+    assert (told.code, told.err.strip()) == (0, says)
+
+
+def test_more_events_than_are_shown_are_not_passed_over_in_silence(bollard: Bollard, home: Path) -> None:
+    """And those that are all there is are not called a part."""
+    for number in range(3):
+        note(home, "cert.revoked", f"CP-{number}")
+    told = bollard("-o", "json", "event", "list", "--limit", "2")
+    assert [row["station"] for row in told.rows("events")] == ["CP-1", "CP-2"]
+    assert "these are the newest 2" in told.err
+    assert bollard("event", "list", "--limit", "3").err == ""
+
+
+def test_a_window_that_ends_before_it_begins_is_refused(bollard: Bollard) -> None:
+    """Nothing could ever be in it; to follow would wait for ever."""
+    for verb in (("list",), ("tail",), ("export", "--format", "cef")):
+        told = bollard("event", *verb, "--since", "1h", "--until", "2h")
+        assert (told.code, "--since is not before --until" in told.err) == (2, True)
+
+
+def test_a_length_of_no_time_is_one(bollard: Bollard, home: Path) -> None:
+    """What is older than nothing is all there is; what is younger is nothing, and not everything."""
+    note(home, "cert.revoked", "CP-1")
+    assert bollard("event", "tail", "--since", "1h", "--until", "0s").code == 0
+    assert bollard("-o", "json", "event", "list", "--since", "0s", "--until", "9000-01-01").code == 0
+
+
+@pytest.mark.parametrize(("form", "lines"), [("csv", 2), ("jsonl", 1), ("table", 1)])
+def test_what_is_followed_has_the_form_that_was_asked_for(bollard: Bollard, home: Path, form: str, lines: int) -> None:
+    """A line for each, in CSV below one of the columns; where nothing is up that is said, else one waits for it."""
+    note(home, "cert.revoked", "CP-1")
+    soon = (dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1)).isoformat()
+    told = bollard("-o", form, "event", "tail", "--since", "1h", "--until", soon)
+    assert len(told.out.splitlines()) == lines
+    assert told.out.startswith("time,severity") is (form == "csv")
+    assert "nothing is up here" in told.err
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_all_that_is_stored_is_exported_in_each_format(bollard: Bollard, home: Path, form: str) -> None:
     """Oldest first, one a line, by the same filters, in the words of the writer that the exporters use."""
@@ -82,7 +134,8 @@ def test_an_export_to_a_file_is_private_and_replaces_nothing_unasked(
     words = ("event", "export", "--format", "jsonl", "--out", str(tmp_path / "e"))
     assert bollard("--dry-run", *words).code == 0
     assert not (tmp_path / "e").exists()
-    assert bollard(*words).code == 0
+    told = bollard(*words)
+    assert (told.code, told.err.strip()) == (0, f"wrote 1 events to {tmp_path / 'e'}")
     assert json.loads((tmp_path / "e").read_text())["cause"] == "cert.revoked"
     assert (tmp_path / "e").stat().st_mode & 0o777 == 0o600
     assert bollard(*words).code == 7

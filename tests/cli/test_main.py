@@ -110,6 +110,19 @@ def test_an_option_in_the_wrong_place_is_told_its_place(bollard: Bollard, words:
     assert f"It stands before the command: 'bollard {words[0]} ...'" in told.err
 
 
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_a_form_that_is_asked_for_as_elsewhere_is_told_how_it_is_here(bollard: Bollard, form: str) -> None:
+    """``--json`` is what people try first."""
+    told = bollard("status", f"--{form}")
+    assert (told.code, f"'bollard -o {form} ...'" in told.err) == (2, True)
+
+
+def test_an_error_takes_one_line_whatever_the_library_makes_of_it(bollard: Bollard) -> None:
+    """Choices of a missing option come in a list of many lines."""
+    told = bollard("event", "export")
+    assert told.err.splitlines()[0].endswith("Choose from: jsonl, rfc5424, cef, ecs, otlp")
+
+
 def test_an_error_says_code_cause_and_next_step(bollard: Bollard) -> None:
     """Three lines that a person can act on."""
     told = bollard("station", "add", "CP:1", "--serial", "S1", "--profile", "3")

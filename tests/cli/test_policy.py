@@ -100,6 +100,27 @@ def sealed(payload: object) -> dict[str, str]:
     return {"payload": write_coded(payload), "protected": write_coded({"alg": "ES256"}), "signature": "AAAA"}
 
 
+def test_a_policy_is_checked_by_its_name_where_there_is_no_such_file(
+    bollard: Bollard, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the other commands take it; what is neither is a file that is missing, whether or not there is a home."""
+    (own / "mine.toml").write_text('says = "mine"\n[[rule]]\nname = "x"\n')
+    monkeypatch.chdir(tmp_path)
+    assert bollard("policy", "check", "baseline").code == 0
+    assert "policy.wrong" in bollard("policy", "check", "mine").err
+    (tmp_path / "baseline").write_text("spoilt")
+    assert "policy.wrong" in bollard("policy", "check", "baseline").err
+    assert "file.missing" in bollard("policy", "check", "nobody").err
+
+
+def test_an_action_that_nobody_calls_is_told(bollard: Bollard) -> None:
+    """It is explained all the same, for it may come."""
+    bollard(*ADD)
+    told = bollard(*EXPLAIN, "--action", "Resett")
+    assert (told.code, "ocpp1.6 has no action 'Resett'; write Reset" in told.err) == (0, True)
+    assert "has no action" not in bollard(*EXPLAIN, "--action", "reset").err
+
+
 @pytest.mark.parametrize(
     ("action", "payload", "code", "outcome", "rule", "verdict"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -97,8 +98,13 @@ def test_a_dry_run_reads_the_policies_too(home: Path, bollard: Bollard, name: st
     assert (refused.code, "policy.unknown" in refused.err) == (code, True)
 
 
-@pytest.mark.parametrize("wrong", ['[log]\nformat = "loud"\n', '[hsm]\nmodule = "here"\ntoken = "t"\n'])
-def test_a_dry_run_of_a_reload_judges_what_only_a_start_reads(home: Path, bollard: Bollard, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [('[log]\nformat = "loud"\n', "config.value"), ('[hsm]\nmodule = "here"\ntoken = "t"\n', "settings.hsm")],
+)
+def test_a_dry_run_of_a_reload_judges_what_only_a_start_reads(
+    home: Path, bollard: Bollard, wrong: str, code: str
+) -> None:
     """Though nothing is up that could say what of it is new."""
     settings = home / "bollard.toml"
     before = settings.read_text()
@@ -108,7 +114,16 @@ def test_a_dry_run_of_a_reload_judges_what_only_a_start_reads(home: Path, bollar
     settings.write_text(before)
 
     assert (fine.json()["call"], "nothing is up here" in fine.err) == ("reload", True)
-    assert (refused.code, "settings." in refused.err) == (2, True)
+    assert (refused.code, code in refused.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["up", "proxy", "authority"])
+def test_every_mistake_in_the_settings_is_told_whoever_reads_them(home: Path, bollard: Bollard, name: str) -> None:
+    """The authority reads other tables than the proxy; whoever corrects the file does so once."""
+    (home / "bollard.toml").write_text((home / "bollard.toml").read_text() + "[listenr]\n[log]\nformat = 1\n")
+    told = bollard("-o", "json", name)
+    says = [finding["says"].partition(": ")[2] for finding in json.loads(told.err)["error"]["findings"]]
+    assert [each.partition(": ")[0] for each in says] == ["listenr", "log.format"]
 
 
 def test_advice_on_an_option_does_not_send_anybody_to_the_settings(home: Path) -> None:

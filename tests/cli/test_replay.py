@@ -112,6 +112,7 @@ def test_a_file_that_is_no_recording_is_told_as_one(bollard: Bollard, tmp_path: 
     (tmp_path / "tape").write_bytes(text)
     told = bollard("-o", "json", "policy", "replay", str(tmp_path / "tape"))
     assert (told.code, json.loads(told.err)["error"]["code"]) == (2, "recording.wrong")
+    assert ("is empty" in told.err) is not bool(text)
 
 
 def test_what_is_not_there_is_told(bollard: Bollard, tape: Path) -> None:

@@ -10,8 +10,10 @@ import time
 from typing import TYPE_CHECKING
 
 from pki.edge.home import Home
+from secproxy.edge import effective
 from secproxy.edge.claim_desk import ClaimDesk
 from secproxy.edge.claim_wire import Process
+from secproxy.edge.effective import config_in_force
 from secproxy.edge.export.outbox import Outbox
 from secproxy.edge.export.standing import Standing, write_standing
 from secproxy.edge.recorder import Recorder
@@ -19,6 +21,9 @@ from secproxy.edge.recorder import Recorder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
+    from secproxy.config import Config
     from tests.cli.conftest import Bollard
 
 
@@ -32,6 +37,19 @@ def test_status_counts_and_names_expiries(bollard: Bollard) -> None:
     assert told["processes"] == {"authority": False, "proxy": False}
     assert isinstance(told["issuers"], list)
     assert all(issuer["not_after"] for issuer in told["issuers"])
+
+
+def test_the_settings_in_force_are_read_once(bollard: Bollard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of one screen that read them each for itself could tell of two states."""
+    read: list[Home] = []
+
+    def counted(home: Home) -> Config:
+        read.append(home)
+        return config_in_force(home)
+
+    monkeypatch.setattr(effective, "config_in_force", counted)
+    assert bollard("status").code == 0
+    assert len(read) == 1
 
 
 def test_collectors_of_events_are_told_with_what_is_wrong(bollard: Bollard, home: Path) -> None:

@@ -25,6 +25,14 @@ def test_anything_else_is_no_span(text: str) -> None:
         parse_span(text)
 
 
+@pytest.mark.parametrize("text", ["", "yesterday", "now", "1", "1.5h"])
+def test_what_is_neither_a_span_nor_a_time_is_told_how_both_are_written(text: str) -> None:
+    """Whoever gives ``--since`` may give either."""
+    with pytest.raises(InputError) as wrong:
+        parse_when(text)
+    assert all(form in wrong.value.advice for form in ("1h", "2026-11-22T12:00:00Z"))
+
+
 def test_a_listener_is_an_address_and_a_profile() -> None:
     """The address may hold colons; the profile stands after the last sign."""
     assert parse_listen("[::1]:8443=3") == ("[::1]:8443", 3)

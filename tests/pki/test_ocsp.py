@@ -22,6 +22,7 @@ from pki.issue import sign
 from pki.lint import approve
 from pki.plan import Subject, plan
 from pki.revocation import Reason
+from pki.strength import HASHES as OIDS
 from tests.pki.papers import NOW, ORGANISATION, issuing, key, leaf, profile, root, serial
 
 HASHES = {"sha1": hashes.SHA1(), "sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes.SHA512()}  # noqa: S303 - RFC 5019
@@ -63,7 +64,7 @@ def test_an_issuer_is_known_under_every_hash(name: str) -> None:
 
 
 def _with_null(whole: bytes, name: str) -> bytes:
-    oid = encode.oid(ocsp.HASHES[name])
+    oid = encode.oid(OIDS[name])
     return encode.sequence(encode.sequence(oid, encode.write(NULL)), *(box.raw for box in read_box(whole).boxes()[1:]))
 
 
@@ -152,9 +153,7 @@ _ONE = several(1)
         pytest.param(several(0), id="no certificate"),
         pytest.param(several(ocsp.CERTIFICATES_MOST + 1), id="too many certificates"),
         pytest.param(bytes(ocsp.REQUEST_LENGTH + 1), id="too long"),
-        pytest.param(
-            _ONE.replace(encode.oid(ocsp.HASHES["sha256"]), encode.oid("2.16.840.1.101.3.4.2.9")), id="other hash"
-        ),
+        pytest.param(_ONE.replace(encode.oid(OIDS["sha256"]), encode.oid("2.16.840.1.101.3.4.2.9")), id="other hash"),
         pytest.param(b"\x30\x80" + _GOOD[2:] + b"\x00\x00", id="a length without an end"),
         pytest.param(
             encode.sequence(encode.sequence(encode.explicit(0, encode.integer(0)), read_box(_ONE).boxes()[0].content)),

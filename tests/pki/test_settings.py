@@ -36,9 +36,9 @@ def test_good_settings_become_types_and_the_proxy_s_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("change", "code", "named"),
     [
-        (('name = "Example Charging"', ""), "settings.missing", "[organisation] name"),
-        (('[csms]\nhost = "csms.example.org"', "[other]"), "settings.missing", "[csms] host"),
-        (('name = "Example Charging"', "name = 3"), "settings.type", "[organisation] name"),
+        (('name = "Example Charging"', ""), "config.value", "organisation.name"),
+        (('[csms]\nhost = "csms.example.org"', "[other]"), "config.value", "csms.host"),
+        (('name = "Example Charging"', "name = 3"), "config.value", "organisation.name"),
         (('"csms.example.org"', '"10.0.0.1"'), "name.host", "10.0.0.1"),
         (('"Example Charging"', '""'), "name.organisation", ""),
         (("https://", "http://"), "settings.public_url", "L01.FR.08"),
@@ -47,8 +47,8 @@ def test_good_settings_become_types_and_the_proxy_s_are_left_alone() -> None:
         (("csms.example.org:8440", "csms.example.org:port"), "settings.public_url", "public_url"),
         (("csms.example.org:8440", "c" * PUBLIC_URL_LENGTH), "settings.public_url", "public_url"),
         (("csms.example.org:8440", ""), "settings.public_url", "public_url"),
-        (("[csms]", "[csms"), "settings.unreadable", "TOML"),
-        (("[organisation]\n", "organisation = 1\n[x]\n"), "settings.missing", "organisation"),
+        (("[csms]", "[csms"), "config.syntax", "TOML"),
+        (("[organisation]\n", "organisation = 1\n[x]\n"), "config.value", "organisation"),
     ],
 )
 def test_a_wrong_setting_is_named(change: tuple[str, str], code: str, named: str) -> None:
@@ -103,16 +103,16 @@ def test_a_token_is_named_by_module_and_label_and_has_no_pin_in_the_settings() -
 @pytest.mark.parametrize(
     ("table", "code", "named"),
     [
-        ('[hsm]\ntoken = "CA"', "settings.missing", "[hsm] module"),
-        ('[hsm]\nmodule = "/x.so"', "settings.missing", "[hsm] token"),
+        ('[hsm]\ntoken = "CA"', "config.value", "hsm.module"),
+        ('[hsm]\nmodule = "/x.so"', "config.value", "hsm.token"),
         ('[hsm]\nmodule = "x.so"\ntoken = "CA"', "settings.hsm", "x.so"),
         ('[hsm]\nmodule = "/x.so"\ntoken = ""', "settings.hsm", "token"),
         ('[hsm]\nmodule = "/x.so"\ntoken = " CA"', "settings.hsm", "token"),
         (f'[hsm]\nmodule = "/x.so"\ntoken = "{"x" * 33}"', "settings.hsm", "token"),
-        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = -1', "settings.hsm", "slot"),
-        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = "1"', "settings.type", "slot"),
-        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = true', "settings.type", "slot"),
-        ("[keys]\nunsafe_experimental_ml_dsa = 1", "settings.type", "unsafe_experimental_ml_dsa"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = -1', "config.value", "slot"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = "1"', "config.value", "slot"),
+        ('[hsm]\nmodule = "/x.so"\ntoken = "CA"\nslot = true', "config.value", "slot"),
+        ("[keys]\nunsafe_experimental_ml_dsa = 1", "config.value", "unsafe_experimental_ml_dsa"),
     ],
 )
 def test_a_wrong_setting_of_the_keys_is_named(table: str, code: str, named: str) -> None:
@@ -179,7 +179,7 @@ def test_lengths_of_life_are_whole_numbers_within_bounds() -> None:
 )
 def test_a_life_that_no_renewal_could_keep_up_with_is_refused(line: str) -> None:
     """Or that the certificate profile would refuse each time."""
-    with pytest.raises(InputError, match=r"settings\.number.*certificate_hours"):
+    with pytest.raises(InputError, match=r"config\.value.*certificate_hours"):
         parse_settings(GOOD.replace("[csms]", f"[csms]\n{line}"))
 
 
@@ -202,19 +202,22 @@ def test_enrolment_is_off_until_it_is_switched_on() -> None:
 
     settings = parse_settings(GOOD + '[est]\nenabled = true\n[issuing]\napproval = ["token"]\n' + EXTERNAL)
     assert (settings.est, settings.approval) == (True, frozenset({Way.TOKEN}))
+    both = parse_settings(GOOD + '[issuing]\napproval = ["token", "renewal", "token"]\n')
+    assert both.approval == {Way.TOKEN, Way.RENEWAL}
     assert [issuer.name for issuer in settings.external_issuers] == ["hubject"]
 
 
 @pytest.mark.parametrize(
     ("more", "code"),
     [
-        ('[est]\nenabled = "yes"\n', "settings.type"),
-        ("[est]\nenabled = 1\n", "settings.type"),
-        ('[issuing]\napproval = "est"\n', "settings.type"),
+        ('[est]\nenabled = "yes"\n', "config.value"),
+        ("[est]\nenabled = 1\n", "config.value"),
+        ('[issuing]\napproval = "est"\n', "config.value"),
         ('[issuing]\napproval = ["all"]\n', "settings.approval"),
-        ("[external_issuer]\n", "settings.type"),
-        (EXTERNAL.replace("user", "users"), "settings.external_issuer"),
-        (EXTERNAL + EXTERNAL.replace("hubject", "other"), "settings.external_issuer"),
+        ('[issuing]\napproval = ["est", 1]\n', "config.value"),
+        ("[external_issuer]\n", "config.value"),
+        (EXTERNAL.replace("user", "users"), "config.value"),
+        (EXTERNAL + EXTERNAL.replace("hubject", "other"), "config.value"),
     ],
 )
 def test_a_switch_that_is_none_is_refused(more: str, code: str) -> None:
@@ -230,4 +233,4 @@ def test_lines_are_for_people_unless_the_settings_say_otherwise() -> None:
     assert parse_settings(GOOD + '[log]\nformat = "json"\n').log_format == "json"
     with pytest.raises(InputError) as wrong:
         parse_settings(GOOD + '[log]\nformat = "xml"\n')
-    assert wrong.value.code == "settings.log"
+    assert wrong.value.code == "config.value"

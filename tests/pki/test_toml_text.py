@@ -57,7 +57,7 @@ def test_the_line_of_a_name_without_end_is_told() -> None:
 
 
 READERS: dict[str, tuple[Callable[[str], object], str]] = {
-    "settings": (parse_settings, "settings"),
+    "settings": (parse_settings, "config"),
     "certificate profile": (lambda text: parse_profile("own", text), "profile"),
     "firmware policy": (lambda text: parse_firmware_policy("own", text), "firmware"),
     "ceremony": (lambda text: parse_ceremony(text.encode()), "ceremony"),
@@ -79,8 +79,8 @@ def test_every_file_of_ours_that_cannot_be_read_is_refused_by_its_own_code(
 
 
 def test_nobody_reads_toml_in_another_way() -> None:
-    """But for the lines of a text that was read already."""
+    """One place knows what the library makes of what cannot be read."""
     root = Path(__file__).resolve().parents[2]
     files = [path for room in ("pki", "secproxy", "cli", "bollard") for path in (root / room).rglob("*.py")]
 
-    assert {path.name for path in files if "tomllib.load" in path.read_text()} == {"toml_lines.py", "toml_text.py"}
+    assert {path.name for path in files if "tomllib.load" in path.read_text()} == {"toml_text.py"}

@@ -59,7 +59,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     ("text", "old", "new", "key"),
     [
         (FILE, 'kind = "file"', 'kind = "fill"', "event_sink.kind"),
-        (FILE, "path", "paht", "event_sink of kind file.paht"),
+        (FILE, "path", "paht", "event_sink.paht"),
         (FILE, "/var", "var", "event_sink.path"),
         (FILE, 'path = "/var/log/e"\n', "", "event_sink.path"),
         (FILE, 'name = "f"', 'name = "F f"', "event_sink.name"),
@@ -68,14 +68,14 @@ def test_everything_that_can_be_said_is_read() -> None:
         (FILE * 17, "", "", "event_sink"),
         (FILE + "rotate_mib = -1\n", "", "", "event_sink.rotate_mib"),
         (FILE + 'format = "xml"\n', "", "", "event_sink.format"),
-        (FILE + 'address = "a:1"\n', "", "", "event_sink of kind file.address"),
+        (FILE + 'address = "a:1"\n', "", "", "event_sink.address"),
         (FILE + 'severity = "hihg"\n', "", "", "event_sink.severity"),
         (FILE + 'types = ["InvalidMesages"]\n', "", "", "event_sink.types"),
         (FILE + 'causes = ["message.flod"]\n', "", "", "event_sink.causes"),
         (TCP, ":514", "", "event_sink.address"),
         (TCP, ":514", ":0", "event_sink.address"),
         (TCP, "log.example.org", "log example", "event_sink.address"),
-        (TCP + 'ca_file = "/ca"\n', "", "", "event_sink of kind syslog-tcp.ca_file"),
+        (TCP + 'ca_file = "/ca"\n', "", "", "event_sink.ca_file"),
         (TCP + 'format = "otlp"\n', "", "", "event_sink.format"),
         (TLS + 'certificate = "/c"\n', "", "", "event_sink.key"),
         (HOOK, "https://", "http://", "event_sink.url"),
@@ -109,7 +109,7 @@ def test_a_slip_is_refused_and_its_key_named(text: str, old: str, new: str, key:
     for read in (parse_event_settings, lambda it: parse_config(GOOD + it)):
         with pytest.raises(InputError) as refused:
             read(slip)
-        assert refused.value.cause.startswith(f"{key}: ") or read is not parse_event_settings
+        assert f": {key}: " in refused.value.cause
         assert "secret@" not in str(refused.value)
 
 

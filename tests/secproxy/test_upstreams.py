@@ -7,15 +7,16 @@ import tomllib
 import pytest
 
 from pki.errors import InputError
+from pki.tables import Tables
 from secproxy.upstreams import (
     UPSTREAMS_MOST,
     Preset,
     Upstream,
     UpstreamConfig,
     parse_upstream,
-    parse_upstreams,
     plain,
     put_in_place,
+    read_upstreams,
 )
 
 NORTH = """
@@ -37,6 +38,14 @@ A = UpstreamConfig("a", 80, "", secure=False)
 def table(text: str) -> object:
     """One ``[[upstream]]`` as it comes out of the file."""
     return tomllib.loads(text)
+
+
+def parse_upstreams(short: str, tables: list[object]) -> tuple[Upstream, ...]:
+    """The CSMSs of a file with these."""
+    file = Tables({"csms": {"upstream": short}, "upstream": tables})
+    found = read_upstreams(file)
+    file.settle()
+    return found
 
 
 def test_every_key_arrives_in_its_parsed_form() -> None:

@@ -123,6 +123,17 @@ def put_off(database: Database, number: int, until: dt.datetime) -> None:
     store.change(database, "UPDATE waiting SET due = :due WHERE id = :id", {"id": number, "due": stamp(until)})
 
 
+def keep_answer(database: Database, number: int, answer: bytes) -> None:
+    """Keep what was issued for a request (a body of RFC 7030 4.2.3) until what is above it is known as well."""
+    store.change(database, "UPDATE waiting SET answer = :answer WHERE id = :id", {"id": number, "answer": answer})
+
+
+def answer(database: Database, number: int) -> bytes:
+    """Return what was issued for a request already; empty: nothing."""
+    found = database.execute("SELECT answer FROM waiting WHERE id = :id", {"id": number}).fetchone()
+    return bytes(found[0]) if found else b""
+
+
 def is_due(database: Database, number: int, now: dt.datetime) -> bool:
     """Tell whether a request may be sent on by now."""
     found = database.execute("SELECT 1 FROM waiting WHERE id = :id AND due <= :now", {"id": number, "now": stamp(now)})

@@ -1,7 +1,8 @@
 """Certificates that an authority of others issues on our request: judged, recorded, sent on, judged again, recorded.
 
 A request is kept before it is sent and until it is answered, so a crash or a network that fails loses nothing: a duty
-sends it again. Asking twice for one key gives the certificate that is there. What we cannot verify is never handed out.
+sends it again. A certificate that came is kept before its chain is asked for, so nobody issues a second one. Asking
+twice for one key gives the certificate that is there. What we cannot verify is never handed out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki.certificate import key_id, read_certificates, to_pem
 from pki.edge import calls, clock
-from pki.edge.est_client import request_certificate
+from pki.edge.est_client import fetch_above, read_bag, request_certificate
 from pki.edge.ledger import audit as log
 from pki.edge.ledger import certificates, stations, waiting
 from pki.edge.ledger import external as received
@@ -114,19 +115,25 @@ async def _send_kept(desk: Desk, kept: waiting.Kept) -> calls.CertificateIssued:
 
 async def _send(desk: Desk, sending: Sending, who: str) -> calls.CertificateIssued:
     wanted = _wanted(desk, sending)
-    await desk.ledger.write(partial(_begin, sending))
+    kept = await desk.ledger.write(partial(_begin, sending))
     try:
-        csr = sending.request.csr.public_bytes(Encoding.DER)
-        answer = await request_certificate(sending.issuer, csr)
-        if answer.retry or not answer.certificates:
-            await desk.ledger.write(partial(_put_off, sending, answer.retry))
-            raise _pending(sending)
-        anchors = _anchors(sending.issuer)
-        path = arrange(answer.certificates, answer.above, anchors, wanted, clock.now())
+        bag = kept or await _request(desk, sending)
+        above, anchors = await fetch_above(sending.issuer), _anchors(sending.issuer)
+        path = arrange(read_bag(bag), above, anchors, wanted, clock.now())
         return await desk.ledger.write(partial(_receive, desk, sending, path, who))
     except RefusedError as refused:
         await desk.ledger.write(partial(_refuse, desk, sending, refused, who))
         raise
+
+
+async def _request(desk: Desk, sending: Sending) -> bytes:
+    """Send the request; what is issued for it is in the ledger before anything else is asked."""
+    answer = await request_certificate(sending.issuer, sending.request.csr.public_bytes(Encoding.DER))
+    if not answer.bag:
+        await desk.ledger.write(partial(_put_off, sending, answer.retry))
+        raise _pending(sending)
+    await desk.ledger.write(lambda tx: waiting.keep_answer(tx.database, sending.number, answer.bag))
+    return answer.bag
 
 
 def _wanted(desk: Desk, sending: Sending) -> Wanted:
@@ -137,8 +144,11 @@ def _wanted(desk: Desk, sending: Sending) -> Wanted:
     return Wanted(profile.purpose, sending.request.public_key, sending.request.common_names, profile.chain_length)
 
 
-def _begin(sending: Sending, tx: Tx) -> None:
-    """Take the request for this exchange: nobody else sends it meanwhile, nor before the time it was put off to."""
+def _begin(sending: Sending, tx: Tx) -> bytes:
+    """Take the request for this exchange: nobody else sends it meanwhile, nor before the time it was put off to.
+
+    What was issued for it before is returned; empty where nothing was.
+    """
     now = clock.now()
     row = waiting.numbered(tx.database, sending.number, now)
     if row.state == Decision.DENIED:
@@ -146,6 +156,7 @@ def _begin(sending: Sending, tx: Tx) -> None:
     if not waiting.is_due(tx.database, sending.number, now):
         raise _pending(sending)
     waiting.put_off(tx.database, sending.number, now + dt.timedelta(seconds=PAUSE_SECONDS))
+    return waiting.answer(tx.database, sending.number)
 
 
 def _put_off(sending: Sending, seconds: int, tx: Tx) -> None:

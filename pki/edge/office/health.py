@@ -24,7 +24,7 @@ from pki.edge.office.credentials import meant, read_chain, refuse_unfit
 from pki.edge.office.crls import read_list
 from pki.edge.office.records import proved
 from pki.edge.office.services import answering, below_the_root
-from pki.edge.office.signers import needs_signer, signer_of
+from pki.edge.office.signers import named, needs_signer, refusal, signer_of
 from pki.errors import BollardError
 from pki.hierarchy import AUTHORITIES, FOUNDING
 from pki.holding import Keeper, KeyState
@@ -211,9 +211,11 @@ def _unsigned(desk: Desk, database: Database) -> Iterator[calls.MissingRow]:
             yield calls.MissingRow(
                 what, "it was never signed, though certificates point to it", fix, "RFC 5280 5.1.2.5"
             )
-    for own in [own for own in below_the_root(desk) if signer_of(desk, own) is None and needs_signer(desk, own)]:
-        says = "OCSP answers 'unauthorized' about everything that it signed"
-        yield calls.MissingRow(f"OCSP signer of {own.name}", says, "bollard rotate", "RFC 6960 4.2.2.2")
+    needy = [own for own in below_the_root(desk) if signer_of(desk, own) is None and needs_signer(desk, own)]
+    for own in [own for own in needy if named(own) not in desk.memory.troubles]:  # of those it is told already
+        refused = refusal(desk, own)
+        says = refused.cause if refused else "OCSP answers 'unauthorized' about everything that it signed"
+        yield calls.MissingRow(named(own), says, refused.advice if refused else "bollard rotate", "RFC 6960 4.2.2.2")
 
 
 def _given(desk: Desk, _: Database) -> Iterator[calls.ExpiringRow]:

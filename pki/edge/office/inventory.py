@@ -15,7 +15,7 @@ from pki.edge.ledger import anchors, successions
 from pki.edge.office import credentials, crls
 from pki.edge.office.renewal import PROFILES, issuer_of
 from pki.edge.office.services import answering, below_the_root, shards_of
-from pki.edge.office.signers import needs_signer, signer_of, slot_of
+from pki.edge.office.signers import needs_signer, refusal, signer_of, slot_of
 from pki.errors import BollardError, ConflictError
 from pki.hierarchy import AUTHORITIES, FOUNDING, signed_by
 from pki.holding import Keeper, KeyState
@@ -152,11 +152,17 @@ def _answers_no_more(desk: Desk, own: OwnCertificate) -> bool:
 
 def _without_signer(desk: Desk) -> list[Item]:
     needy = [each for each in below_the_root(desk) if desk.settings.status_url and needs_signer(desk, each)]
-    begins = {slot_of(each): each.certificate.not_valid_before_utc for each in needy if not signer_of(desk, each)}
-    return [
-        Item(Kind.OCSP, slot, moment, moment, because=_NO_SIGNER, command=RULES[Kind.CRL].command)
-        for slot, moment in begins.items()
-    ]
+    return [_no_signer(desk, each) for each in needy if not signer_of(desk, each)]
+
+
+def _no_signer(desk: Desk, issuer: OwnCertificate) -> Item:
+    """One is made with the lists, by itself; where none can be, a person has to act."""
+    moment, refused = issuer.certificate.not_valid_before_utc, refusal(desk, issuer)
+    if refused:
+        by, because, command = Actor.OPERATOR, refused.cause, refused.advice
+    else:
+        by, because, command = Actor.ALONE, _NO_SIGNER, RULES[Kind.CRL].command
+    return Item(Kind.OCSP, slot_of(issuer), moment, moment, by, because=because, command=command)
 
 
 def _item(kind: Kind, name: str, certificate: x509.Certificate) -> Item:

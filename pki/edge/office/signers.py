@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Final
 
 from pki.certificate import names_issuer
 from pki.edge import calls, clock
-from pki.edge.keys import KeyKind
+from pki.edge.keys import KeyFacts, KeyKind, Store
 from pki.edge.ledger import certificates
-from pki.edge.office.authorities import Wanted, certify
+from pki.edge.office.authorities import Wanted, certify, rehearse
 from pki.edge.office.renewal import NAME_BYTES
 from pki.edge.office.services import below_the_root
 from pki.edge.office.troubles import alone
+from pki.errors import RefusedError
+from pki.findings import reasons
 from pki.holding import Holding, KeyState, step
 from pki.revocation import is_half_spent
+from pki.strength import EXPERIMENTAL, Padding, kind_of
 
 if TYPE_CHECKING:
     from pki.edge.commit import Tx
@@ -43,8 +46,15 @@ async def renew_due(desk: Desk, who: str) -> tuple[calls.Renewed, ...]:
     Where no address is set nobody can ask, so there is nobody to answer.
     """
     due = [issuer for issuer in below_the_root(desk) if desk.settings.status_url and needs_signer(desk, issuer)]
-    made = [await alone(desk, f"OCSP signer of {issuer.name}", _make(desk, issuer, who)) for issuer in due]
+    for gone in [each for each in desk.own.values() if each not in due]:
+        desk.memory.troubles.pop(named(gone), None)
+    made = [await alone(desk, named(issuer), _make(desk, issuer, who)) for issuer in due]
     return tuple(row for row in made if row is not None)
+
+
+def named(issuer: OwnCertificate) -> str:
+    """What people call the signer of an authority."""
+    return f"OCSP signer of {issuer.name}"
 
 
 def slot_of(issuer: OwnCertificate) -> str:
@@ -63,10 +73,11 @@ async def _make(desk: Desk, issuer: OwnCertificate, who: str) -> calls.Renewed:
     async with desk.renewing:  # whoever clears keys without a certificate away must not meet this one
         former = signer_of(desk, issuer)
         slot = former.holding.slot if former else slot_of(issuer)  # homes of an older version have it in slot 'ocsp'
-        name = f"{slot}-{secrets.token_hex(NAME_BYTES)}"
+        wanted = _wanted(desk, issuer, f"{slot}-{secrets.token_hex(NAME_BYTES)}", slot)
+        name = wanted.holding.name
+        if refused := refusal(desk, issuer):
+            raise refused
         desk.keys.make(name, KeyKind.EC_P256)
-        left = (issuer.certificate.not_valid_after_utc - clock.now()).days
-        wanted = Wanted(Holding(name, slot, "ocsp"), "ocsp", issuer.name, NAME, min(desk.profile("ocsp").days, left))
         try:
             sealed = await certify(desk, wanted, who)
         except BaseException:
@@ -74,6 +85,38 @@ async def _make(desk: Desk, issuer: OwnCertificate, who: str) -> calls.Renewed:
             raise
     row = sealed.row
     return calls.Renewed(name, "ocsp", row.serial, former.serial if former else "", row.not_after, sealed.audit_index)
+
+
+def _wanted(desk: Desk, issuer: OwnCertificate, name: str, slot: str) -> Wanted:
+    left = (issuer.certificate.not_valid_after_utc - clock.now()).days
+    return Wanted(Holding(name, slot, "ocsp"), "ocsp", issuer.name, NAME, min(desk.profile("ocsp").days, left))
+
+
+def refusal(desk: Desk, issuer: OwnCertificate) -> RefusedError | None:
+    """Why an authority can have no signer, and what to do then; ``None`` where one can be made.
+
+    A signature by ML-DSA-87 alone fills what a certificate may have (A00.FR.507): nothing fits below such an authority.
+    """
+    slot = slot_of(issuer)
+    facts = KeyFacts(KeyKind.EC_P256, Store.FILE, Padding.PKCS1)
+    try:
+        rehearse([(_wanted(desk, issuer, slot, slot), facts)], desk.settings, desk.profile, desk.issuer)
+    except RefusedError as refused:
+        says = f"{issuer.name} can have no OCSP signer: {reasons(refused.findings) or refused.cause}"
+        return RefusedError(refused.code, says, _instead(desk, issuer), findings=refused.findings)
+    return None
+
+
+def _instead(desk: Desk, issuer: OwnCertificate) -> str:
+    """A key of another kind helps; a rollover makes one of the same."""
+    if kind_of(issuer.certificate.public_key()) not in EXPERIMENTAL:
+        return "Correct what is named here in policies/certificates/ocsp.toml, then: bollard rotate"
+    away, maker = f"bollard ca retire {issuer.name}", desk.maker_of(issuer)
+    if issuer.holding.state is not KeyState.ACTIVE:
+        return away
+    if maker.startswith("bollard ca rollover"):
+        maker = f"bollard ca create NAME --purpose {issuer.purpose} --key ec-p256"
+    return f"{maker}, bollard ca activate NAME, then {away}"
 
 
 def needs_signer(desk: Desk, issuer: OwnCertificate) -> bool:

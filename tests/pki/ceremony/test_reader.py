@@ -7,9 +7,9 @@ import tomllib
 
 import pytest
 
-from pki.ceremony.lines import locate
 from pki.ceremony.reader import NO_MOMENT, Table
 from pki.names import Organisation
+from pki.toml_lines import locate
 
 
 def table(text: str) -> Table:

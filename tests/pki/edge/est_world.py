@@ -60,11 +60,12 @@ HANGS_UP = 0  # no status: the connection is closed without an answer
 @dataclass
 class Elsewhere:
     """The server. ``answers`` are given one after the other, the last one for ever: a status, what replaces the body
-    of a 200, or ``HANGS_UP``. ``asked`` keeps what was asked."""
+    of a 200, or ``HANGS_UP``; ``above`` when it is asked for authorities. ``asked`` keeps what was asked."""
 
     folder: Path
     port: int = 0
     answers: list[int | bytes] = field(default_factory=lambda: [200])
+    above: list[int | bytes] = field(default_factory=lambda: [200])
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str, bytes]] = field(default_factory=list)
 
@@ -95,11 +96,12 @@ class Elsewhere:
 
     def answer(self, path: str, body: bytes) -> tuple[int, bytes]:
         """What is answered."""
-        if path.endswith("/cacerts"):
-            return 200, self.bag(SUB_1.pem, ROOT.pem, SUB_2.pem)
-        due = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        answers = self.above if path.endswith("/cacerts") else self.answers
+        due = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(due, bytes):
             return 200, due
+        if due == 200 and answers is self.above:
+            return 200, self.bag(SUB_1.pem, ROOT.pem, SUB_2.pem)
         return due, self.issue(base64.b64decode(body)) if due == 200 else b"not today"
 
 

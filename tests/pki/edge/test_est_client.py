@@ -8,7 +8,6 @@ import contextlib
 import socket
 import ssl
 import threading
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,14 +21,16 @@ from pki.edge.est_client import (
     RETRY_MOST,
     RETRY_USUAL,
     Received,
+    fetch_above,
     read_bag,
     request_certificate,
 )
 from pki.errors import BollardError, RefusedError, UnreachableError
 from pki.est import wrap
-from pki.external import ExternalIssuer, parse_external
+from pki.external import ExternalIssuer, read_external
+from pki.tables import read_tables
 from tests.certs import Party, request
-from tests.pki.edge.est_world import PASSWORD, ROOT, SECC_ID, SUB_1, SUB_2, USER, elsewhere, settings
+from tests.pki.edge.est_world import HANGS_UP, PASSWORD, ROOT, SECC_ID, SUB_1, SUB_2, USER, elsewhere, settings
 from tests.worlds import free_port, station_key
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ CSR = x509.load_pem_x509_csr(request(station_key(), SECC_ID, "CPO").encode()).pu
 
 def issuer(folder: Path, url: str, rest: str = "") -> ExternalIssuer:
     """As the settings would name it."""
-    return parse_external(tomllib.loads(settings(folder, url, rest=rest))["external_issuer"][0])
+    return read_external(read_tables(settings(folder, url, rest=rest)).many("external_issuer")[0])
 
 
 def ask(folder: Path, url: str, rest: str = "") -> Received:
@@ -57,13 +58,14 @@ def refused(folder: Path, url: str, rest: str = "") -> str:
 
 
 def test_a_certificate_and_its_chain_come_back(tmp_path: Path) -> None:
-    """The request goes as it is, with user and password; the chain is asked for only then (RFC 7030 4.1, 4.2)."""
+    """The request goes as it is, with user and password; the chain is asked for apart (RFC 7030 4.1, 4.2)."""
     with elsewhere(tmp_path) as world:
         received = ask(tmp_path, world.url)
+        above = asyncio.run(fetch_above(issuer(tmp_path, world.url)))
         (path, login, body), (second, _, _) = world.asked
 
-    assert [each.public_key() for each in received.certificates] == [station_key().public_key()]
-    assert set(received.above) == {ROOT.certificate, SUB_1.certificate, SUB_2.certificate}
+    assert [each.public_key() for each in read_bag(received.bag)] == [station_key().public_key()]
+    assert set(above) == {ROOT.certificate, SUB_1.certificate, SUB_2.certificate}
     assert (path, second) == ("/.well-known/est/simpleenroll", "/.well-known/est/cacerts")
     assert base64.b64decode(login.removeprefix("Basic ")).decode() == f"{USER}:{PASSWORD}"
     assert base64.b64decode(body) == CSR
@@ -112,6 +114,19 @@ def test_each_failure_has_a_code_that_says_whether_to_ask_again(tmp_path: Path, 
         assert len(world.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(404, "external.chain"), (500, "external.chain"), (b"AAAA", "external.chain"), (HANGS_UP, "external.unreachable")],
+)
+def test_no_answer_about_the_chain_is_a_no_to_the_certificate(tmp_path: Path, answer: int | bytes, code: str) -> None:
+    """It was issued already, so all that can be done is to ask again."""
+    with elsewhere(tmp_path) as world:
+        world.above = [answer]
+        with pytest.raises(UnreachableError) as problem:
+            asyncio.run(fetch_above(issuer(tmp_path, world.url)))
+    assert problem.value.code == code
+
+
 def test_only_the_anchor_of_the_settings_is_believed(tmp_path: Path) -> None:
     """Not this machine's roots, not another name, and nobody at all where nobody listens; the password stays here."""
     with elsewhere(tmp_path) as world:
@@ -127,7 +142,7 @@ def test_no_proxy_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest
     for name in ("https_proxy", "HTTPS_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with elsewhere(tmp_path) as world:
-        assert ask(tmp_path, world.url).certificates
+        assert ask(tmp_path, world.url).bag
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"
@@ -223,7 +238,7 @@ def test_a_client_certificate_is_shown_where_one_is_named(tmp_path: Path) -> Non
         (tmp_path / "c.key").chmod(0o640)
         assert refused(tmp_path, world.url, rest) == "external.file"
         (tmp_path / "c.key").chmod(0o600)
-        assert ask(tmp_path, world.url, rest).certificates
+        assert ask(tmp_path, world.url, rest).bag
         assert world.asked[0][1] == ""
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from websockets.extensions import ClientExtensionFactory
 
     from pki.errors import BollardError
+    from pki.tables import Network
     from secproxy.admission import Admitted
     from secproxy.edge.tls import TlsLeg
     from secproxy.edge.upstream import UpstreamLeg
@@ -61,7 +62,6 @@ if TYPE_CHECKING:
     from secproxy.plan import Plan
     from secproxy.policy.rulebook import InForce
     from secproxy.renewal import Certify
-    from secproxy.tables import Network
 
 ROOT = Party.root()
 STATIONS = ROOT.issue("Station CA", ca=True)
@@ -331,6 +331,35 @@ UPGRADE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
 )
+
+
+@dataclass(frozen=True)
+class Deaf:
+    """A station that came in and does not read: its reader, its line, the connection, and what its CSMS still sends."""
+
+    reader: asyncio.StreamReader
+    line: asyncio.Transport
+    link: Link
+    sending: asyncio.Future[None]
+
+
+@contextlib.asynccontextmanager
+async def deaf(folder: Path, message: str, times: int) -> AsyncIterator[Deaf]:
+    """Such a station, while more is sent to it than the kernel holds: something waits for it at the door."""
+    limits = Limits(write_high_water=50_000)
+    async with csms() as backend, door(folder, known(registered()), backend.port, limits=limits) as at:
+        reader, writer = await raw_station(folder, at, PARTY)
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        line = cast("asyncio.Transport", writer.transport)
+        line.pause_reading()
+        server, [link] = await backend.sockets.get(), at.links.all()
+        sending = asyncio.ensure_future(send_all(server, message, times))
+        while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
+            await asyncio.sleep(0)
+        yield Deaf(reader, line, link, sending)
+        sending.cancel()
+        writer.close()
 
 
 async def say(socket: ClientConnection | ServerConnection, *messages: str) -> None:

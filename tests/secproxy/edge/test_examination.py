@@ -14,7 +14,9 @@ import pytest
 
 from pki.edge.home import Home
 from pki.health import Collector, Weight, judge
+from secproxy.config import parse_config
 from secproxy.edge import examination, landlock
+from secproxy.edge.effective import put_in_force
 from secproxy.edge.export.outbox import Outbox
 from secproxy.edge.export.standing import Standing, write_standing
 from secproxy.edge.recorder import Recorder
@@ -78,6 +80,29 @@ def test_what_is_broken_is_critical(tmp_path: Path, break_it: object, expected: 
     assert expected in critical(home)
 
 
+def test_every_mistake_in_the_settings_is_told_by_itself_and_once(tmp_path: Path) -> None:
+    """The authority cannot open for the same reason; that is no second thing to put right."""
+    home = make_home(tmp_path)
+    home.settings.write_text(home.settings.read_text() + "[webb]\n[keys]\nx = 1\n[log]\nformat = 1\n")
+    facts = examination.examine(home)
+    assert [(each.what, each.cause.partition(": ")[2].partition(": ")[0]) for each in facts.failed] == [
+        ("bollard.toml", "webb"),
+        ("bollard.toml", "keys.x"),
+        ("bollard.toml", "log.format"),
+    ]
+    assert facts.unseen
+
+
+def test_a_mistake_that_is_not_in_force_yet_is_told_and_what_runs_is_examined(tmp_path: Path) -> None:
+    """Somebody edits the file while everything is up; the next start would fail."""
+    home = make_home(tmp_path)
+    put_in_force(home, parse_config(home.settings.read_text()), {})
+    home.settings.write_text(home.settings.read_text() + '[[listener]]\naddress = "x"\nprofile = 3\n')
+    facts = examination.examine(home)
+    assert [each.what for each in facts.failed] == ["bollard.toml"]
+    assert facts.collector is not None
+
+
 def test_what_the_system_refuses_is_told_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that became read-only in the night: the authority cannot even take its lock."""
 
@@ -92,6 +117,16 @@ def test_what_the_system_refuses_is_told_with_the_rest(tmp_path: Path, monkeypat
     ]
     assert facts.disk is not None
     assert facts.unseen
+
+
+def test_what_events_could_not_be_sent_on_with_is_told(tmp_path: Path) -> None:
+    """Though no event has been sent yet."""
+    home = make_home(tmp_path)
+    sink = '[[event_sink]]\nname = "x"\nkind = "webhook"\nurl = "http://127.0.0.1:1"\nsecret_file = "/none"\n'
+    home.settings.write_text(home.settings.read_text() + sink)
+    [failed] = examination.examine(home).failed
+    assert (failed.what, failed.code) == ("event sinks, traces", "sink.file")
+    assert failed.cause.startswith("x: '/none' cannot be read")
 
 
 def test_a_supervisor_that_hangs_is_told(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pki.health import Served
-    from secproxy.tables import Network
+    from pki.tables import Network
     from tests.secproxy.edge import doors as behind
 
 SERVER = Party.root("Public CA").issue("localhost", dns="localhost")
@@ -135,6 +135,8 @@ def test_a_port_where_nobody_listens_is_told() -> None:
 
 
 DOORS = """
+[organisation]
+name = "Example"
 [csms]
 host = "localhost"
 upstream = "ws://127.0.0.1:9"

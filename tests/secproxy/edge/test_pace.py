@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -19,6 +19,7 @@ from tests.secproxy.edge.doors import (
     PARTY,
     UPGRADE,
     csms,
+    deaf,
     door,
     known,
     raw_station,
@@ -43,22 +44,10 @@ def test_attack_41_a_slow_reader_holds_a_bounded_amount_of_memory(tmp_path: Path
     message = '[2,"%03d","DataTransfer",{"d":"' + "x" * 100_000 + '"}]'
 
     async def story() -> None:
-        limits = Limits(write_high_water=50_000)
-        async with csms() as backend, door(tmp_path, known(registered()), backend.port, limits=limits) as at:
-            reader, writer = await raw_station(tmp_path, at, PARTY)
-            writer.write(UPGRADE)
-            await reader.readuntil(b"\r\n\r\n")
-            transport = cast("asyncio.Transport", writer.transport)
-            transport.pause_reading()
-            server = await backend.sockets.get()
-            [link] = at.links.all()
-            sending = asyncio.ensure_future(send_all(server, message, 400))
-            while link.station.waiting == 0:  # noqa: ASYNC110 - the kernel tells nobody when its buffers are full
-                await asyncio.sleep(0)
-            assert link.station.waiting < 4 * len(message)
-            transport.resume_reading()
-            await asyncio.gather(sending, _read_bytes(reader, 400 * len(message)))
-            writer.close()
+        async with deaf(tmp_path, message, 400) as station:
+            assert station.link.station.waiting < 4 * len(message)
+            station.line.resume_reading()
+            await asyncio.gather(station.sending, _read_bytes(station.reader, 400 * len(message)))
 
     asyncio.run(story())
 

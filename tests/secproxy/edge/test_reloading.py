@@ -130,6 +130,20 @@ def test_a_file_that_is_wrong_changes_nothing(tmp_path: Path, old: str, new: str
     assert asyncio.run(reloader.reload()) == ReloadDone(("csms.upstream",))
 
 
+def test_a_collector_that_could_be_sent_nothing_changes_nothing(tmp_path: Path) -> None:
+    """Its secret is not there; when it is, the same file is taken in."""
+    home, world, reloader = settled(tmp_path)
+    secret = tmp_path / "secret"
+    sink = f'[[event_sink]]\nname = "x"\nkind = "webhook"\nurl = "http://127.0.0.1:1"\nsecret_file = "{secret}"\n'
+    change(home, "[web]", f"{sink}[web]")
+    done = asyncio.run(reloader.reload())
+    assert (done.code, done.changed, world.renewed) == ("sink.file", (), set())
+    assert [(note.cause, note.evidence["code"]) for note in world.notes] == [("config.refused", "sink.file")]
+    secret.write_text("x" * 16)
+    secret.chmod(0o600)
+    assert asyncio.run(reloader.reload()) == ReloadDone(("event_sink",))
+
+
 def test_when_one_worker_cannot_take_them_all_go_back(tmp_path: Path) -> None:
     """No two workers ever go on by different settings."""
     home, world, reloader = settled(tmp_path)

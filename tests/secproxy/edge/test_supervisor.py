@@ -160,6 +160,20 @@ def test_an_address_that_is_taken_is_named_before_anything_starts(home: Path) ->
     assert "authority ready" not in ended.stderr
 
 
+def test_a_secret_that_others_can_read_is_told_before_anything_starts(tmp_path: Path) -> None:
+    """Not by the first event that is to be sent."""
+    home = make_home(tmp_path / "home")
+    secret = home / "secret"
+    secret.write_text("x" * 16)
+    secret.chmod(0o644)
+    sink = f'[[event_sink]]\nname = "x"\nkind = "webhook"\nurl = "http://127.0.0.1:1"\nsecret_file = "{secret}"\n'
+    (home / "bollard.toml").write_text((home / "bollard.toml").read_text() + sink)
+    ended = bollard(home, *up_words(free_port(), free_port(), free_port()))
+
+    assert (ended.returncode, "sink.file" in ended.stderr, "chmod 600" in ended.stderr) == (2, True, True)
+    assert "authority ready" not in ended.stderr
+
+
 def any_ports(*doors: int) -> list[str]:
     """Say ``up`` with every page at a port of the system's choosing."""
     pages = [f"--{page}=127.0.0.1:0" for page in ("web", "status", "metrics")]

@@ -182,6 +182,40 @@ def test_an_authority_that_hangs_up_destroys_no_request(tmp_path: Path) -> None:
         at_the_desk(home, story)
 
 
+@pytest.mark.parametrize("trouble", [404, 503, b"garbage", HANGS_UP], ids=["a no", "busy", "garbage", "it hangs up"])
+def test_a_certificate_whose_chain_cannot_be_had_yet_is_kept_and_no_second_one_asked_for(
+    tmp_path: Path, trouble: int | bytes
+) -> None:
+    """Neither by the command nor by the duty, nor after a restart; the one that was issued is what is handed out."""
+    with elsewhere(tmp_path) as world:
+        world.answers, world.above = [bag_of(world, mine := secc(station_key())), 403], [trouble]
+        home = home_with(tmp_path, settings(tmp_path, world.url))
+        code = "external.unreachable" if trouble == HANGS_UP else "external.chain"
+
+        async def before(desk: Desk) -> None:
+            await registered(desk)
+            assert await refusal(desk) == code
+            make_due(home)
+            assert await refusal(desk) == code
+            make_due(home)
+            await desk.office.tend()
+            assert await states(desk) == ["pending"]
+
+        async def after(desk: Desk) -> None:
+            make_due(home)
+            await desk.office.tend()
+            assert await states(desk) == []
+            issued = await desk.ask(CALL, calls.CertificateIssued)
+            assert read_certificates(issued.chain)[0] == mine.certificate
+            assert await acts(desk) == ["certificate.requested", "certificate.received"]
+            await desk.ask(calls.VerifyAudit(), calls.AuditVerified)
+
+        at_the_desk(home, before)
+        world.above = [200]
+        at_the_desk(home, after)
+        assert [path.rpartition("/")[2] for path, _, _ in world.asked] == ["simpleenroll", *["cacerts"] * 4]
+
+
 @pytest.mark.parametrize(
     ("answer", "code"), [(403, "external.refused"), (b"garbage", "external.answer")], ids=["a no", "garbage"]
 )

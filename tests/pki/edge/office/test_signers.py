@@ -154,6 +154,43 @@ def test_a_signer_that_is_missing_is_in_the_plan_and_told_by_the_doctor(tmp_path
     at_the_desk(make_home(tmp_path, status=True), story)
 
 
+def test_where_no_signer_can_be_made_that_is_told_with_what_can_be_done(tmp_path: Path) -> None:
+    """A signature by ML-DSA-87 takes all the room that a certificate has (A00.FR.507); to try again helps nobody.
+
+    What is advised can be done, and then all is well.
+    """
+
+    async def missed(desk: Desk) -> list[tuple[str, str]]:
+        told = await desk.ask(calls.Examine(30), calls.Examined)
+        left = (await desk.ask(calls.Rotate(), calls.Rotated)).left
+        advised = [(row.what, row.fix) for row in told.missing]
+        failed = [(row.what, row.advice) for row in told.failed]
+        mine = [row.command for row in left if row.kind == "ocsp"]
+        assert mine == [fix for _, fix in (*advised, *failed)]
+        assert not (advised and failed)
+        assert all(row.needs_person for row in left if row.kind == "ocsp")
+        return [*advised, *failed]
+
+    async def story(desk: Desk) -> None:
+        await sign_due_crls(desk.office._desk)
+        await desk.ask(calls.CreateIssuer("ml", "station", key="ml-dsa-87"), calls.IssuersCreated)
+        assert await missed(desk) == [("OCSP signer of ml", "bollard ca retire ml")]
+        await desk.ask(calls.ActivateIssuer("ml"), calls.Activated)
+        desk.office._desk.memory.troubles.clear()  # as after a restart
+        made = "bollard ca create NAME --purpose station --key ec-p256, bollard ca activate NAME, "
+        made += "then bollard ca retire ml"
+        assert await missed(desk) == [("OCSP signer of ml", made)]
+        await desk.ask(calls.CreateIssuer("other", "station", key="ec-p256"), calls.IssuersCreated)
+        await desk.ask(calls.ActivateIssuer("other"), calls.Activated)
+        await desk.ask(calls.RetireIssuer("ml"), calls.Done)
+        await desk.ask(calls.Rotate(), calls.Rotated)
+        assert await missed(desk) == []
+
+    home = make_home(tmp_path, status=True)
+    home.settings.write_text(home.settings.read_text() + "\n[keys]\nunsafe_experimental_ml_dsa = true\n")
+    at_the_desk(home, story)
+
+
 def test_a_new_authority_has_its_signer_and_its_lists_at_once(tmp_path: Path) -> None:
     """Nobody who asks about its first certificate is told that nobody may answer."""
 

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pki.edge.home import read_settings
 from pki.errors import InputError
-from secproxy.edge.export.lines import read_secret, tls_context
+from secproxy.config import parse_config
+from secproxy.edge.export.lines import find_unfit, read_secret, refuse_unfit, tls_context
 from secproxy.event_settings import Sink, Wanted
 from tests.certs import Party
+from tests.worlds import make_home
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pki.edge.home import Home
 
 
 def sink(**files: str) -> Sink:
@@ -83,3 +88,76 @@ def test_a_secret_is_a_private_file_of_some_length(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_secret(sink(), str(path))
     assert "0123" not in str(short.value)
+
+
+def test_a_secret_of_another_user_is_none(tmp_path: Path) -> None:
+    """Whoever owns the file can read it and put another in its place."""
+    path = tmp_path / "secret"
+    path.write_bytes(b"0123456789abcdef")
+    path.chmod(0o600)
+    other = path.stat().st_uid + 1
+    with pytest.raises(InputError, match=f"chown {other} it"):
+        read_secret(sink(), str(path), owner=other)
+    with pytest.raises(InputError, match=f"chown {other} it"):
+        tls_context(sink(certificate=str(path), key=str(path)), other)
+
+
+def test_the_file_that_tls_cannot_use_is_named(tmp_path: Path) -> None:
+    """The library names none."""
+    (tmp_path / "spoilt").write_text("spoilt")
+    (tmp_path / "spoilt").chmod(0o600)
+    path = str(tmp_path / "spoilt")
+    with pytest.raises(InputError, match=rf"ca_file '{path}': it holds no certificate"):
+        tls_context(sink(ca_file=path))
+    with pytest.raises(InputError, match=rf"certificate '{path}' with key '{path}': they are no certificate"):
+        tls_context(sink(certificate=path, key=path))
+    with pytest.raises(InputError, match=r"ca_file '/none': No such file"):
+        tls_context(sink(ca_file="/none"))
+
+
+def collectors(home: Home) -> None:
+    """Name a webhook, a collector over TLS and one of traces, none of whose files is there."""
+    text = f"""
+[[event_sink]]
+name = "hook"
+kind = "webhook"
+url = "http://127.0.0.1:1/"
+secret_file = "{home.path}/secret"
+[[event_sink]]
+name = "siem"
+kind = "syslog-tls"
+address = "127.0.0.1:1"
+ca_file = "{home.path}/siem.pem"
+[traces]
+otlp = "http://127.0.0.1:1/"
+token_file = "{home.path}/token"
+"""
+    home.settings.write_text(home.settings.read_text() + text)
+
+
+def test_all_collectors_that_could_be_sent_nothing_are_found_at_once(tmp_path: Path) -> None:
+    """Before the first event; with every file in its place none is."""
+    home = make_home(tmp_path)
+    collectors(home)
+    config = parse_config(read_settings(home))
+    with pytest.raises(InputError, match=r"^sink\.file: 3 collectors") as refused:
+        refuse_unfit(home, config)
+    assert [mistake.says.partition(":")[0] for mistake in refused.value.findings] == ["hook", "siem", "traces"]
+    for name, content in (("secret", "x" * 16), ("siem.pem", Party.root().pem), ("token", "x")):
+        (home.path / name).write_text(content)
+        (home.path / name).chmod(0o600)
+    refuse_unfit(home, config)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "says"),
+    [("x" * 16, 0o644, "chmod 600"), ("", 0o600, "less than 16 bytes"), ("x" * 15, 0o600, "less than 16 bytes")],
+)
+def test_a_secret_that_is_open_or_too_short_is_found(tmp_path: Path, content: str, mode: int, says: str) -> None:
+    """As the first delivery would find it."""
+    home = make_home(tmp_path)
+    collectors(home)
+    (home.path / "secret").write_text(content)
+    (home.path / "secret").chmod(mode)
+    [hook, *_] = find_unfit(home, parse_config(read_settings(home)))
+    assert says in hook.cause
