@@ -261,7 +261,7 @@ def test_what_takes_a_new_start_is_named_and_judged_as_that_start_would(tmp_path
 @pytest.mark.parametrize(
     ("old", "new", "code"),
     [
-        ("[proxy]", '[log]\nformat = "loud"\n[proxy]', "settings.log"),
+        ("[proxy]", '[log]\nformat = "loud"\n[proxy]', "config.value"),
         ("[proxy]", "[proxy]\nworker_mib = 1", "config.value"),
         ("[proxy]", '[hsm]\nmodule = "here"\ntoken = "t"\n[proxy]', "settings.hsm"),
         ("0.0.0.0:8443", "0.0.0.0:9443", "up.address"),
