@@ -134,7 +134,8 @@ def talk(system: System, rate: float, seconds: float, *, large: bool) -> float:
     cpu = system.cpu()
     said = system.crowd.does("talk", rate=rate, seconds=seconds, large=large)
     assert said["unanswered"] == 0
-    return (system.cpu() - cpu) / said["count"] / 2 * 1e6
+    messages = 2 * int(said["count"])
+    return (system.cpu() - cpu) / messages * 1e6
 
 
 def main() -> None:

@@ -25,11 +25,15 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SHAKING, ASKING, OPEN = "shaking", "asking", "open"
 RESET = struct.pack("ii", 1, 0)
@@ -65,7 +69,9 @@ class Crowd:
 
     def __init__(self, port: int, papers: Path, first: int, count: int, *, classic: bool) -> None:
         self.port = port
-        self.key = serialization.load_pem_private_key((papers / "key.pem").read_bytes(), None)
+        key = serialization.load_pem_private_key((papers / "key.pem").read_bytes(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        self.key = key
         chains = x509.load_pem_x509_certificates((papers / "stations.pem").read_bytes())
         self.stations = [Station(number, chains[number]) for number in range(first, first + count)]
         self.context = SSL.Context(SSL.TLS_CLIENT_METHOD)
@@ -208,6 +214,7 @@ def main() -> None:
     if given.gives_way:
         os.nice(19)
     crowd = Crowd(given.port, given.papers, given.first, given.count, classic=given.classic)
+    acts: dict[str, Callable[..., dict[str, object]]]
     acts = {"connect": crowd.connect, "talk": crowd.talk, "reset": crowd.reset}
     os.set_blocking(0, False)
     stdin = select.epoll()

@@ -55,6 +55,7 @@ class Actors:
     @property
     def done(self) -> bool:
         """Whether it has done what it was told."""
+        assert self.process.stdout is not None
         return bool(select.select([self.process.stdout], [], [], 0)[0])
 
     def result(self) -> dict[str, Any]:

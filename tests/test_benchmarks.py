@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +48,12 @@ def test_no_benchmark_is_left_out() -> None:
     """A new one gets its line here."""
     scripts = {path.name for path in FOLDER.glob("*.py")}
     assert scripts - PARTS - {"issuance_hsm.py"} == SMALL.keys()
+
+
+def test_mypy_reads_every_benchmark() -> None:
+    """They are in no package, so each is named."""
+    named = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["tool"]["mypy"]["modules"]
+    assert {f"{name}.py" for name in named} == {path.name for path in FOLDER.glob("*.py")}
 
 
 @pytest.mark.parametrize("script", [*SMALL, "issuance_hsm.py"])
