@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from tests.secproxy.edge.doors import csms
 from tests.secproxy.edge.test_web import running_web
-from tests.secproxy.edge.workers import dial, issue, working
+from tests.secproxy.edge.workers import issue, met, working
 from tests.secproxy.test_assertion import decode, public_pem, verified_by_openssl
 from tests.worlds import connected, make_home, running_authority
 
@@ -24,9 +24,9 @@ def test_attack_15_the_csms_verifies_the_station_by_the_published_key_alone(tmp_
 
     async def story() -> dict[str, str]:
         async with csms() as backend, working(home, backend) as (port, _, _ready), connected(home) as authority:
-            call = dial(port, await issue(authority, tmp_path))
-            call.additional_headers = {"Bollard-Assertion": "a.b.c", "Bollard_Station": "CP-999", "Forwarded": "for=x"}
-            async with call as socket:
+            context = await issue(authority, tmp_path)
+            forged = {"Bollard-Assertion": "a.b.c", "Bollard_Station": "CP-999", "Forwarded": "for=x"}
+            async with met(port, context, headers=forged) as socket:
                 await socket.send('[2,"1","Heartbeat",{}]')
                 await backend.heard.get()
             return backend.requests[0][1]
