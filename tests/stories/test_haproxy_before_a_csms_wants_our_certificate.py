@@ -5,25 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
-import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
-from websockets.typing import Subprotocol
 
 from secproxy.upstreams import UpstreamConfig, plain
-from tests.secproxy.edge.doors import ROOT, STATIONS, csms, door, known, registered, trusting
-from tests.worlds import free_port
+from tests.secproxy.edge.doors import ROOT, STATIONS, csms, door, known, registered
+from tests.stories.haproxy import from_afar, haproxy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from secproxy.upstreams import Upstream
-    from tests.secproxy.edge.doors import Door
 
 PARTY = STATIONS.issue("SN-1")
 SETTINGS = """
@@ -47,41 +43,17 @@ pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy
 
 
 @contextlib.asynccontextmanager
-async def haproxy(folder: Path, back: int) -> AsyncIterator[Upstream]:
-    """The real one, in front of a CSMS; the way to it as the settings would name it."""
-    front, server, us = free_port(), ROOT.issue("localhost", dns="localhost"), ROOT.issue("Bollard")
+async def demanding(folder: Path, back: int) -> AsyncIterator[Upstream]:
+    """One in front of a CSMS that demands our certificate; the way to it as the settings would name it."""
+    server, us = ROOT.issue("localhost", dns="localhost"), ROOT.issue("Bollard")
     texts = {"server.pem": server.key_pem + server.pem, "ca.pem": ROOT.pem, "us.pem": us.pem, "us.key": us.key_pem}
     for name, text in texts.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)
-    (folder / "haproxy.cfg").write_text(SETTINGS.format(front=front, back=back, folder=folder))
-    process = subprocess.Popen(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], stderr=subprocess.DEVNULL)
-    url = UpstreamConfig("localhost", front, "", secure=True)
     ca, certificate, key = (str(folder / name) for name in ("ca.pem", "us.pem", "us.key"))
-    try:
-        async with asyncio.timeout(10):
-            while True:
-                with contextlib.suppress(OSError):
-                    (await asyncio.open_connection("127.0.0.1", front))[1].close()
-                    break
-                await asyncio.sleep(0)
+    async with haproxy(folder, SETTINGS, back) as front:
+        url = UpstreamConfig("localhost", front, "", secure=True)
         yield replace(plain(url), ca_file=ca, client_certificate=certificate, client_key=key, proxy_protocol=True)
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def from_afar(folder: Path, at: Door) -> connect:
-    """A station with an address of its own."""
-    return connect(
-        f"wss://localhost:{at.port}/ocpp/CP-001",
-        ssl=trusting(folder, PARTY),
-        subprotocols=[Subprotocol("ocpp1.6")],
-        compression=None,
-        proxy=None,
-        host="127.0.0.1",
-        local_addr=("127.0.0.7", 0),
-    )
 
 
 def test_what_haproxy_wants_of_a_proxy_it_gets_and_without_it_nobody_comes_in(tmp_path: Path) -> None:
@@ -89,10 +61,10 @@ def test_what_haproxy_wants_of_a_proxy_it_gets_and_without_it_nobody_comes_in(tm
     CSMS hears of nobody, and an event says so."""
 
     async def story() -> None:
-        async with csms() as backend, haproxy(tmp_path, backend.port) as way:
+        async with csms() as backend, demanding(tmp_path, backend.port) as way:
             async with (
                 door(tmp_path / "with", known(registered()), upstreams=(way,)) as at,
-                from_afar(tmp_path, at) as client,
+                from_afar(tmp_path, at.port, PARTY) as client,
             ):
                 await client.send('[2,"1","Heartbeat",{}]')
                 assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
@@ -104,7 +76,7 @@ def test_what_haproxy_wants_of_a_proxy_it_gets_and_without_it_nobody_comes_in(tm
             bare = replace(way, client_certificate="", client_key="")
             async with door(tmp_path / "without", known(registered()), upstreams=(bare,)) as at:
                 with pytest.raises(InvalidStatus):
-                    await from_afar(tmp_path, at)
+                    await from_afar(tmp_path, at.port, PARTY)
                 assert (await at.around.notes.get()).cause == "upstream.unreachable"
                 assert len(backend.requests) == 1
 

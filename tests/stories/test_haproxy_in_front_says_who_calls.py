@@ -6,20 +6,16 @@ import asyncio
 import contextlib
 import shutil
 import ssl
-import subprocess
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.typing import Subprotocol
 
 from secproxy.proxy_protocol import Caller, write
-from tests.secproxy.edge.doors import STATIONS, csms, door, known, registered, station, trusting
-from tests.worlds import free_port
+from tests.secproxy.edge.doors import STATIONS, csms, door, known, registered, station
+from tests.stories.haproxy import from_afar, haproxy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 PARTY = STATIONS.issue("SN-1")
@@ -43,38 +39,6 @@ backend bollard
 pytestmark = pytest.mark.skipif(shutil.which("haproxy") is None, reason="haproxy is not installed")
 
 
-@contextlib.asynccontextmanager
-async def haproxy(folder: Path, back: int) -> AsyncIterator[int]:
-    """The real one, in front of a door; the port it listens on."""
-    front = free_port()
-    (folder / "haproxy.cfg").write_text(SETTINGS.format(front=front, back=back))
-    process = subprocess.Popen(["haproxy", "-db", "-f", str(folder / "haproxy.cfg")], stderr=subprocess.DEVNULL)
-    try:
-        async with asyncio.timeout(10):
-            while True:
-                with contextlib.suppress(OSError):
-                    (await asyncio.open_connection("127.0.0.1", front))[1].close()
-                    break
-                await asyncio.sleep(0)
-        yield front
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def through(folder: Path, front: int) -> connect:
-    """A station that dials haproxy from an address of its own."""
-    return connect(
-        f"wss://localhost:{front}/ocpp/CP-001",
-        ssl=trusting(folder, PARTY),
-        subprotocols=[Subprotocol("ocpp1.6")],
-        compression=None,
-        proxy=None,
-        host="127.0.0.1",
-        local_addr=("127.0.0.7", 0),
-    )
-
-
 async def _poses_as_haproxy(port: int) -> None:
     """Somebody else who speaks for another address, in proper form."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -89,7 +53,7 @@ def test_attack_15_the_address_that_haproxy_names_is_the_station_s_and_nobody_el
 
     async def story() -> None:
         async with csms() as backend, door(tmp_path, known(registered()), backend.port, proxies=BALANCER) as at:
-            async with haproxy(tmp_path, at.port) as front, through(tmp_path, front) as socket:
+            async with haproxy(tmp_path, SETTINGS, at.port) as front, from_afar(tmp_path, front, PARTY) as socket:
                 await socket.send('[2,"1","Heartbeat",{}]')
                 assert await backend.heard.get() == '[2,"1","Heartbeat",{}]'
                 [(_, headers)] = backend.requests
