@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.demo.story import STEPS, Step, play
+from cli.demo.child import Child
+from cli.demo.story import STEPS, Step, compare, play
 from pki.errors import BollardError
 
 if TYPE_CHECKING:
@@ -58,3 +60,18 @@ def test_a_failing_step_ends_the_story(tmp_path: Path, capsys: pytest.CaptureFix
 def test_every_step_says_something_of_its_own() -> None:
     """The transcript reads as a list of different promises."""
     assert len({step.says for step in STEPS}) == len(STEPS)
+
+
+def test_what_is_printed_late_is_waited_for_and_what_was_altered_is_told_as_that(tmp_path: Path) -> None:
+    """Also where the CSMS has nothing of it at all."""
+    (tmp_path / "logs").mkdir()
+    program = "for _ in 'ab': print(input(), flush=True)"
+    station = Child("cp", [sys.executable, "-c", program], tmp_path, {})
+    station.say({"said": "one"})
+    station.say({"said": "two"})
+
+    assert compare(station, "said", ["one", "two"]) == 2
+    for at_csms in (["one", "TWO"], []):
+        with pytest.raises(BollardError, match=r"demo\.altered"):
+            compare(station, "said", at_csms)
+    station.end()
