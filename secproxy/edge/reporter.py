@@ -100,8 +100,9 @@ class Reporter:
             self._lag = max(0.0, clock() - due)
 
     async def _look_around(self, links: Links, turn: int) -> None:
-        """Look at every connection, at the bytes of every so many of them."""
-        self._open_files = _count_open_files()
+        """Look at every connection, and now and then at bytes and open files, for which the kernel is asked."""
+        if turn % BYTES_EVERY == 0:
+            self._open_files = _count_open_files()
         async for link in a_few_at_a_time(links.all()):
             if link in links:
                 self.look(link, carried=link.leg % BYTES_EVERY == turn % BYTES_EVERY)
